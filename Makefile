@@ -1,0 +1,55 @@
+# Everything a person types. Each target sets up what it needs first; nothing needs root and nothing leaves this folder.
+PYTHON ?= python3
+UV := .tools/bin/uv
+PY := .venv/bin/python
+export UV_PROJECT_ENVIRONMENT := .venv
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: help setup demo test check bench faults lock reference clean
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/.runtime  ## build .venv from the locked requirements; the command is then .venv/bin/handrail
+	@echo "ready: .venv/bin/handrail"
+
+.tools/bin/uv: requirements/bootstrap.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "handrail needs Python 3.11 or later; set PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) scripts/bootstrap.py .tools requirements/bootstrap.txt
+
+.venv/.runtime: $(UV) requirements/runtime.txt pyproject.toml
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
+	@$(UV) pip install --quiet --python $(PY) --require-hashes -r requirements/runtime.txt
+	@$(UV) pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.dev: .venv/.runtime requirements/dev.txt clients/python/pyproject.toml
+	@$(UV) pip install --quiet --python $(PY) --require-hashes -r requirements/dev.txt
+	@$(UV) pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable clients/python
+	@touch $@
+
+demo: .venv/.runtime  ## the main job on the embedded default: a contact centre behind the net
+	@$(PY) -m handrail.cli.main demo
+
+test: .venv/.dev  ## every test
+	@$(PY) scripts/run_tests.py all
+
+check: .venv/.dev  ## lint, types, contracts and unit tests; under a minute
+	@$(PY) scripts/run_tests.py check
+
+bench: .venv/.dev  ## measure the request path, the detectors and the ledger
+	@$(PY) bench/run.py
+
+faults: .venv/.dev  ## the long crash and load tests, in full
+	@HANDRAIL_FAULTS=full $(PY) -m pytest tests/faults
+
+reference: .venv/.dev  ## write docs/reference from the code
+	@$(PY) scripts/write_reference.py
+
+lock: $(UV)  ## renew the hash-locked requirements
+	@$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade --python-version 3.11 requirements/bootstrap.in -o requirements/bootstrap.txt
+	@$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade --python-version 3.11 requirements/build.in pyproject.toml -o requirements/runtime.txt
+	@$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade --python-version 3.11 pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
+
+clean:  ## remove what setup built
+	@rm -rf .venv .tools .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Send outcomes to a handrail server; arrives with the events API."""

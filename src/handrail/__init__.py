@@ -1,0 +1,1 @@
+"""handrail: the safety net for AI in customer experience. `docs/map.md` shows where things live."""

@@ -1,0 +1,1 @@
+"""Composition: the one place that reads settings and builds the rest."""

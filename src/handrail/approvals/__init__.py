@@ -1,0 +1,1 @@
+"""A held action until a person settles it (arrives with actions)."""

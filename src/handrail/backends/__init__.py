@@ -1,0 +1,1 @@
+"""Everything that can fail because the world did: storage, providers, clock."""

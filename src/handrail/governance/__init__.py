@@ -1,0 +1,1 @@
+"""Who owns which use case, which controls apply, what proves it."""

@@ -1,0 +1,1 @@
+"""One interaction, start to finish."""

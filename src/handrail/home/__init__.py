@@ -1,0 +1,1 @@
+"""The configuration folder: files to typed values, and publish."""

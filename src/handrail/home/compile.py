@@ -1,0 +1,1 @@
+"""Home files to a ruleset and releases; pure."""

@@ -1,0 +1,1 @@
+"""What is in force now: one immutable snapshot, swapped whole by epoch."""

@@ -1,0 +1,1 @@
+"""What is recorded, for good: append-only, tamper-evident, erasable per person."""

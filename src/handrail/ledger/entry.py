@@ -1,0 +1,1 @@
+"""The kinds of entries and their facts, for good."""

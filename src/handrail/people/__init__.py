@@ -1,0 +1,1 @@
+"""Persons and API keys, and what each may do."""

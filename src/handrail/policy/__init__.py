@@ -1,0 +1,1 @@
+"""Pure: rules and facts in, one decision with reasons out."""

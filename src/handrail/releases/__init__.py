@@ -1,0 +1,1 @@
+"""A release is prompt, model route, parameters and guard settings, by digest."""

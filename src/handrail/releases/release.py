@@ -1,0 +1,1 @@
+"""A release: what answers a customer, by digest; pure."""

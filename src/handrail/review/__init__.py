@@ -1,0 +1,1 @@
+"""What people check afterwards (arrives with the console)."""

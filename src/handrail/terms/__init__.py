@@ -1,0 +1,1 @@
+"""Plain values that all folders share; knows nobody."""

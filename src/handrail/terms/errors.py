@@ -1,0 +1,62 @@
+"""One family of errors: a stable code, one human sentence, never customer content."""
+
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Stable codes. `gateway.errors` maps each to a status and a dialect's form; the reference lists them all."""
+
+    # identity
+    KEY_MISSING = "key.missing"
+    KEY_UNKNOWN = "key.unknown"
+    KEY_EXPIRED = "key.expired"
+    KEY_REVOKED = "key.revoked"
+    KEY_SCOPE = "key.scope"
+    USE_CASE_UNREGISTERED = "use_case.unregistered"
+    # the request
+    REQUEST_INVALID = "request.invalid"
+    REQUEST_TOO_LARGE = "request.too_large"
+    REQUEST_TOO_DEEP = "request.too_deep"
+    REQUEST_DUPLICATE_FIELD = "request.duplicate_field"
+    ROUTE_UNKNOWN = "route.unknown"
+    METHOD_NOT_ALLOWED = "method.not_allowed"
+    MODEL_NOT_ALLOWED = "model.not_allowed"
+    PART_UNREADABLE = "part.unreadable"
+    REFERENCE_UNKNOWN = "reference.unknown"
+    TOOL_HOSTED = "tool.hosted"
+    # limits
+    BUDGET_REQUESTS = "budget.requests"
+    BUDGET_TOKENS = "budget.tokens"
+    BUDGET_COST = "budget.cost"
+    BUSY = "gateway.busy"
+    # the net itself
+    GUARD_UNAVAILABLE = "guard.unavailable"
+    GUARD_LATE = "guard.late"
+    JOURNAL_UNAVAILABLE = "journal.unavailable"
+    DRAINING = "gateway.draining"
+    NOT_PUBLISHED = "gateway.not_published"
+    # upstream
+    UPSTREAM_TIMEOUT = "upstream.timeout"
+    UPSTREAM_UNREACHABLE = "upstream.unreachable"
+    UPSTREAM_ERROR = "upstream.error"
+    UPSTREAM_INVALID = "upstream.invalid"
+    UPSTREAM_OPEN = "upstream.circuit_open"
+    EGRESS_DENIED = "egress.denied"
+    # storage and people
+    LOST_RACE = "store.lost_race"
+    NOT_FOUND = "store.not_found"
+    ALREADY = "store.already"
+    LEGAL_HOLD = "erase.legal_hold"
+    NOT_ALLOWED = "person.not_allowed"
+    TOKEN_INVALID = "token.invalid"  # noqa: S105  a code, not a token
+    HOME_INVALID = "home.invalid"
+
+
+class HandrailError(Exception):
+    """Carries a stable code and one sentence for a person: what is wrong and how to mend it."""
+
+    def __init__(self, code: Code, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.retry_after_s = retry_after_s

@@ -1,0 +1,1 @@
+"""Tests that belong to a release, by HTTP (arrives with releases)."""

@@ -1,0 +1,1 @@
+"""What machines look for afterwards: figures from the ledger."""

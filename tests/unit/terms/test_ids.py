@@ -1,0 +1,20 @@
+"""Ids sort by time and never collide for different randomness."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handrail.terms.ids import ulid
+
+MS = st.integers(0, 2**48 - 1)
+TEN = st.binary(min_size=10, max_size=10)
+
+
+@given(MS, MS, TEN, TEN)
+def test_ids_made_later_sort_later(a: int, b: int, x: bytes, y: bytes) -> None:
+    if a < b:
+        assert ulid(a, x) < ulid(b, y)
+
+
+@given(MS, TEN, TEN)
+def test_ids_differ_exactly_when_their_randomness_differs(now: int, x: bytes, y: bytes) -> None:
+    assert (ulid(now, x) == ulid(now, y)) == (x == y)

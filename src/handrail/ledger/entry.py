@@ -1,1 +1,131 @@
-"""The kinds of entries and their facts, for good."""
+"""The kinds of entries and their facts, for good: add, never rename.
+
+An entry = facts (canonical JSON, no personal data, a 128-bit salt, every column a figure needs) + an optional payload
+(compressed, then encrypted under the subject's key). The leaf of the log covers the digests of both (`ledger.tree`).
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from handrail.terms.actor import Actor
+from handrail.terms.decision import Outcome, Reason, Verdict
+from handrail.terms.finding import Kind
+from handrail.terms.ids import ConversationId, Digest, EntryId, InteractionId, SubjectId, UseCaseId
+
+VERSION = 1
+
+
+class EntryKind(StrEnum):
+    """`area.what`. In the ledger for good."""
+
+    INTERACTION_OPENED = "interaction.opened"
+    INTERACTION_CLOSED = "interaction.closed"  # the full entry
+    INTERACTION_INTERRUPTED = "interaction.interrupted"
+    CALL_UNREGISTERED = "call.unregistered"  # counted per minute and source
+    CALL_REFUSED = "call.refused"  # a known key, refused before an interaction existed
+    DISCLOSURE_RECORDED = "disclosure.recorded"
+    RULESET_PUBLISHED = "ruleset.published"
+    RELEASE_PUBLISHED = "release.published"
+    RELEASE_LIVE = "release.live"
+    KEY_CREATED = "key.created"
+    KEY_REVOKED = "key.revoked"
+    KEY_ROTATED = "key.rotated"
+    PERSON_ADDED = "person.added"
+    PERSON_CHANGED = "person.changed"
+    TOKEN_CREATED = "token.created"  # noqa: S105  the name of a kind
+    TOKEN_REVOKED = "token.revoked"  # noqa: S105  the name of a kind
+    OUTCOME_REPORTED = "outcome.reported"
+    SUBJECT_LINKED = "subject.linked"
+    SUBJECT_ERASED = "subject.erased"
+    LEGAL_HOLD_SET = "legal_hold.set"
+    LEGAL_HOLD_LIFTED = "legal_hold.lifted"
+    RETENTION_APPLIED = "retention.applied"
+    LOG_KEY_ROTATED = "log_key.rotated"
+    SEALING_KEY_ROTATED = "sealing_key.rotated"
+    SERVER_STARTED = "server.started"
+    SERVER_STOPPED = "server.stopped"
+    PAYLOAD_READ = "payload.read"
+    BACKUP_MADE = "backup.made"
+    BACKUP_RESTORED = "backup.restored"
+
+
+class FoundFact(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One finding without its text. `side`: input or output; `message`: index of the message it was first seen in."""
+
+    kind: Kind
+    side: str
+    score: float
+    reason: str
+    action: str
+    message: int = 0
+    new: bool = True  # first seen in this interaction: counts and alerts once
+
+
+class InteractionFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Every column a figure needs. Times and latencies in ms, cost in millionths of a minor unit. Fields below the line
+    are reserved for later capabilities, so that adding them is no migration."""
+
+    interaction: InteractionId
+    conversation: ConversationId
+    use_case: UseCaseId
+    key: str
+    agent: str = ""
+    route: str = ""  # gateway route, such as `chat.completions`
+    channel: str = ""
+    language: str = ""
+    stream: bool = False
+    first: bool = False  # first interaction of its conversation
+    unlinked: bool = False  # the conversation was not known and could not be inferred
+    release: Digest | None = None
+    provider: str = ""
+    model: str = ""
+    prompt_digest: Digest | None = None
+    verdict: Verdict = Verdict.ALLOW
+    would_be: Verdict | None = None  # in observe mode
+    outcome: Outcome | None = None
+    reasons: tuple[Reason, ...] = ()
+    findings: tuple[FoundFact, ...] = ()
+    failures: tuple[str, ...] = ()  # detectors that did not answer, `name:why`
+    status: int = 0
+    error: str = ""
+    messages_new: int = 0
+    messages_total: int = 0
+    tool_calls: int = 0
+    untrusted: bool = False  # an injection was found in what this answer rests on
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_micro_minor: int = 0
+    latency_ms: int = 0
+    first_byte_ms: int = 0
+    upstream_ms: int = 0
+    attempts: int = 0
+    trace: str = ""
+    # reserved
+    stage: int = 0
+    arm: str = ""
+    holder: str = "bot"
+    knowledge_root: Digest | None = None
+    parent: str = ""
+    proposal: str = ""
+    handover: str = ""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """What a command appends. `about`: the id of what changed, for entries that are not interactions. `facts`: a Struct
+    of this module or a small Struct of the area that writes it; it is encoded as canonical JSON with a salt. `payload`:
+    clear bytes (JSON) that the journal compresses and seals under `subject`; both or neither."""
+
+    id: EntryId
+    kind: EntryKind
+    at_ms: int
+    actor: Actor
+    facts: msgspec.Struct | None = None
+    about: str = ""
+    use_case: UseCaseId | None = None
+    conversation: ConversationId | None = None
+    interaction: InteractionId | None = None
+    subject: SubjectId | None = None
+    payload: bytes | None = None
+    ruleset: Digest | None = None
+    release: Digest | None = None

@@ -1,0 +1,29 @@
+"""What is in force now, as one immutable value. The request path reads only this; a new epoch swaps it whole."""
+
+import msgspec
+
+from handrail.people.key import ApiKey
+from handrail.policy.ruleset import Ruleset
+from handrail.releases.release import LiveRelease
+from handrail.terms.ids import Digest, UseCaseId
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """`keys`: by SHA-256 of the whole key, so that an unknown key costs one look-up and no comparison leaks time.
+    `epoch` grows with every publish, key change and erasure."""
+
+    epoch: int
+    ruleset_digest: Digest
+    ruleset: Ruleset
+    live: dict[UseCaseId, LiveRelease]
+    keys: dict[bytes, ApiKey]
+
+
+class InForce:
+    """Holds the current snapshot; `None` until something was published. Swapped by `in_force.follow`."""
+
+    __slots__ = ("current", "fresh_at")
+
+    def __init__(self, current: Snapshot | None = None) -> None:
+        self.current = current
+        self.fresh_at = 0.0  # monotonic seconds of the last successful look at the epoch

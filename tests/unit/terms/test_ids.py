@@ -1,5 +1,6 @@
 """Ids sort by time and never collide for different randomness."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +10,7 @@ MS = st.integers(0, 2**48 - 1)
 TEN = st.binary(min_size=10, max_size=10)
 
 
+@pytest.mark.promise("FRM-2")
 @given(MS, MS, TEN, TEN)
 def test_ids_made_later_sort_later(a: int, b: int, x: bytes, y: bytes) -> None:
     if a < b:

@@ -1,0 +1,41 @@
+"""Data packs and promises for the whole suite.
+
+Packs are real material that is not part of this repository. `HANDRAIL_PACKS` names their folder (default
+`../shared/data` beside the checkout). Where a pack is absent its tests are deselected and one loud line at the end
+names the promises that this run did not show.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKS = Path(os.environ.get("HANDRAIL_PACKS") or ROOT.parent / "shared" / "data")
+ABSENT = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(scope="session")
+def packs() -> Path:
+    return PACKS
+
+
+def _absent(item: pytest.Item) -> bool:
+    return any(not (PACKS / name).is_dir() for mark in item.iter_markers("packs") for name in mark.args)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    gone = [item for item in items if _absent(item)]
+    config.stash[ABSENT] = sorted({str(mark.args[0]) for item in gone for mark in item.iter_markers("promise")})
+    if gone:
+        config.hook.pytest_deselected(items=gone)
+        items[:] = [item for item in items if item not in set(gone)]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    absent = config.stash.get(ABSENT, [])
+    if absent or not PACKS.is_dir():
+        names = ", ".join(absent) or "none selected"
+        terminalreporter.write_line(
+            f"DATA PACKS ABSENT at {PACKS}: these promises were NOT shown by this run: {names}", red=True, bold=True
+        )

@@ -90,7 +90,7 @@ class Threads(Protocol):
         history: Sequence[bytes],
     ) -> Thread:
         """`conversation`: the id the client gave, None = infer. `history`: canonical bytes of each message sent,
-        oldest first, new ones last (everything after the last assistant message is new). A given id belongs to (use case,
+        oldest first, new ones last (all after the last assistant message is new). A given id belongs to (use case,
         key): the same words from another use case are another conversation. Raises JOURNAL_UNAVAILABLE."""
         ...
 

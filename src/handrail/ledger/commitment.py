@@ -1,0 +1,210 @@
+"""What the log commits to: canonical facts, and a small commitment per entry whose bytes are the leaf. Pure.
+
+Facts bytes are UTF-8 JSON without white space: the members of `RecordedFacts` in declared order, defaults left out,
+sets and maps sorted. They are hashed as stored and never re-encoded by a checker.
+
+Commitment, version 1, all integers big-endian, no padding; `?` = present only if its flag is set:
+
+    offset  size  what
+    0       1     version, 0x01
+    1       1     flags: 1 payload, 2 ruleset, 4 release; other bits 0
+    2       8     time of the entry, Unix milliseconds
+    10      32    SHA-256 of the facts bytes
+    42      32 ?  SHA-256 of the payload as stored (the ciphertext)          flag 1
+            8  ?  length of that ciphertext in bytes                         flag 1
+            32 ?  ruleset digest                                             flag 2
+            32 ?  release digest                                             flag 4
+            1+n   entry id: length byte, then ASCII
+            1+n   kind: length byte, then ASCII
+            1+n   key id (reference of the subject's key, empty without payload): length byte, then ASCII
+
+So a commitment has 45 to 914 bytes, far below the 65,535 of an entry bundle. The leaf hash is that of RFC 6962,
+section 2.1: SHA-256(0x00 || commitment).
+"""
+
+import struct
+from hashlib import sha256
+
+import msgspec
+
+from handrail.ledger.entry import Entry
+from handrail.terms.actor import Actor
+from handrail.terms.ids import ConversationId, Digest, EntryId, InteractionId, SubjectId, UseCaseId
+
+VERSION = 1
+SALT_SIZE = 16
+MAX_SIZE = 914
+
+_PAYLOAD, _RULESET, _RELEASE = 1, 2, 4
+_HEAD = struct.Struct(">BBQ32s")
+_SEALED = struct.Struct(">32sQ")
+_MIDDLE = tuple(40 * (flags & 1) + 32 * (flags >> 1 & 1) + 32 * (flags >> 2) for flags in range(8))
+_JSON = msgspec.json.Encoder(order="deterministic")
+
+
+class RecordedFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The facts as recorded: the entry without its payload, and the salt that makes its digest unguessable (16 bytes,
+    base64). `facts` stays raw JSON: its form belongs to the kind. Index columns of storage derive from these members.
+    """
+
+    v: int
+    salt: bytes
+    id: EntryId
+    kind: str
+    at_ms: int
+    actor: Actor
+    about: str = ""
+    use_case: UseCaseId | None = None
+    conversation: ConversationId | None = None
+    interaction: InteractionId | None = None
+    subject: SubjectId | None = None
+    ruleset: Digest | None = None
+    release: Digest | None = None
+    facts: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class _Outgoing(RecordedFacts, frozen=True, kw_only=True, omit_defaults=True):
+    """The same members in the same order; `facts` still a Struct, so that one pass encodes all."""
+
+    facts: msgspec.Struct | None = None  # type: ignore[assignment]  the encoding side of the same member
+
+
+_DECODER = msgspec.json.Decoder(RecordedFacts)
+
+
+def facts_bytes(entry: Entry, salt: bytes) -> bytes:
+    """Canonical facts of the entry. `salt`: 16 random bytes, fresh for each entry. Raises ValueError for another
+    length: a short salt would let a reader of the log guess facts."""
+    if len(salt) != SALT_SIZE:
+        raise ValueError(f"salt has {len(salt)} bytes, {SALT_SIZE} needed")
+    return _JSON.encode(
+        _Outgoing(
+            v=VERSION,
+            salt=salt,
+            id=entry.id,
+            kind=entry.kind,
+            at_ms=entry.at_ms,
+            actor=entry.actor,
+            about=entry.about,
+            use_case=entry.use_case,
+            conversation=entry.conversation,
+            interaction=entry.interaction,
+            subject=entry.subject,
+            ruleset=entry.ruleset,
+            release=entry.release,
+            facts=entry.facts,
+        )
+    )
+
+
+def read_facts(data: bytes) -> RecordedFacts:
+    """The recorded facts. Raises ValueError when the bytes are not facts of this version."""
+    try:
+        facts = _DECODER.decode(data)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"not facts: {error}") from None
+    if facts.v != VERSION:
+        raise ValueError(f"facts of version {facts.v}; this handrail reads version {VERSION}")
+    if len(facts.salt) != SALT_SIZE:
+        raise ValueError(f"facts with a salt of {len(facts.salt)} bytes, {SALT_SIZE} needed")
+    return facts
+
+
+class Commitment(msgspec.Struct, frozen=True, kw_only=True):
+    """One leaf of the log. Digests are 32 raw bytes. `payload`: of the ciphertext, None without payload, and then
+    `payload_size` is 0 and `key` empty. `key`: which subject key sealed it."""
+
+    id: EntryId
+    kind: str
+    at_ms: int
+    facts: bytes
+    payload: bytes | None = None
+    payload_size: int = 0
+    key: str = ""
+    ruleset: bytes | None = None
+    release: bytes | None = None
+
+    def encode(self) -> bytes:
+        """The bytes described at the top. Raises ValueError for a member that does not fit."""
+        flags, middle = 0, b""
+        if self.payload is not None:
+            flags, middle = _PAYLOAD, _SEALED.pack(self.payload, self.payload_size)
+        elif self.key or self.payload_size:
+            raise ValueError(f"commitment of {self.id}: a key or a size without a payload")
+        if self.ruleset is not None:
+            flags |= _RULESET
+            middle += self.ruleset
+        if self.release is not None:
+            flags |= _RELEASE
+            middle += self.release
+        id_, kind, key = self.id.encode("ascii"), self.kind.encode("ascii"), self.key.encode("ascii")
+        if len(self.facts) != 32 or len(middle) != _MIDDLE[flags] or max(len(id_), len(kind), len(key)) > 255:
+            raise ValueError(f"commitment of {self.id}: a digest is not 32 bytes or a name is longer than 255")
+        head = _HEAD.pack(VERSION, flags, self.at_ms, self.facts)
+        return b"%b%b%c%b%c%b%c%b" % (head, middle, len(id_), id_, len(kind), kind, len(key), key)
+
+
+def commit(entry: Entry, facts: bytes, ciphertext: bytes | None = None, key: str = "") -> Commitment:
+    """The commitment of an entry about to be stored. `facts`: exactly the bytes that storage keeps; `ciphertext`: the
+    sealed payload as stored; `key`: reference of the subject's key that sealed it."""
+    return Commitment(
+        id=entry.id,
+        kind=entry.kind,
+        at_ms=entry.at_ms,
+        facts=sha256(facts).digest(),
+        payload=None if ciphertext is None else sha256(ciphertext).digest(),
+        payload_size=0 if ciphertext is None else len(ciphertext),
+        key=key,
+        ruleset=None if entry.ruleset is None else bytes.fromhex(entry.ruleset),
+        release=None if entry.release is None else bytes.fromhex(entry.release),
+    )
+
+
+def decode(data: bytes) -> Commitment:
+    """The commitment of a leaf. Raises ValueError for anything that `Commitment.encode` would not have written."""
+    if len(data) < _HEAD.size:
+        raise ValueError("a commitment is cut short")
+    version, flags, at_ms, facts = _HEAD.unpack_from(data)
+    if version != VERSION:
+        raise ValueError(f"a commitment of version {version}; this handrail reads version {VERSION}")
+    if flags > 7:
+        raise ValueError(f"a commitment with unknown flags {flags:#x}")
+    at, payload, size = _HEAD.size, None, 0
+    if flags & _PAYLOAD:
+        if len(data) < at + _SEALED.size:
+            raise ValueError("a commitment is cut short")
+        payload, size = _SEALED.unpack_from(data, at)
+        at += _SEALED.size
+    ruleset, at = _digest(data, at, flags & _RULESET)
+    release, at = _digest(data, at, flags & _RELEASE)
+    id_, at = _name(data, at)
+    kind, at = _name(data, at)
+    key, at = _name(data, at)
+    if at != len(data):
+        raise ValueError(f"a commitment with {len(data) - at} bytes too many")
+    if key and payload is None:
+        raise ValueError("a commitment with a key but no payload")
+    return Commitment(
+        id=EntryId(id_), kind=kind, at_ms=at_ms, facts=facts, payload=payload, payload_size=size, key=key,
+        ruleset=ruleset, release=release,
+    )  # fmt: skip
+
+
+def leaf_hash(commitment: bytes) -> bytes:
+    """RFC 6962, section 2.1; 32 bytes."""
+    return sha256(b"\x00" + commitment).digest()
+
+
+def _digest(data: bytes, at: int, present: int) -> tuple[bytes | None, int]:
+    if not present:
+        return None, at
+    if len(data) < at + 32:
+        raise ValueError("a commitment is cut short")
+    return data[at : at + 32], at + 32
+
+
+def _name(data: bytes, at: int) -> tuple[str, int]:
+    end = at + 1 + data[at] if at < len(data) else len(data) + 1
+    if end > len(data):
+        raise ValueError("a commitment is cut short")
+    return data[at + 1 : end].decode("ascii"), end

@@ -80,6 +80,11 @@ class Threads(Protocol):
     """Conversations and their subjects. A keyed hash (HMAC under a key that never leaves the data folder) stands for
     every customer id and message; the clear values are not stored."""
 
+    def fingerprint(self, message: bytes) -> bytes:
+        """The keyed hash (16 bytes) that stands for one message of `history` in `Thread.seen`. Costs no I/O: the guard
+        calls it for every message of every request, and keys its memo of scan results with it."""
+        ...
+
     async def open(
         self,
         *,
@@ -97,4 +102,36 @@ class Threads(Protocol):
     async def close_turn(self, thread: Thread, *, history: Sequence[bytes]) -> None:
         """Remember the tail, the answer included, so that the next turn continues here. Same commit as the entry when
         called before it."""
+        ...
+
+
+class References(Protocol):
+    """Objects that live at a provider (earlier responses, files, stored prompts, conversations). One passes only if
+    this use case and customer made it through handrail."""
+
+    async def known(self, *, use_case: UseCaseId, customer: CustomerId | None, names: Sequence[str]) -> bool:
+        """Whether every one of `names` was recorded for the same use case and customer. Raises JOURNAL_UNAVAILABLE;
+        the caller then refuses."""
+        ...
+
+    def record(self, *, use_case: UseCaseId, customer: CustomerId | None, name: str) -> None:
+        """Remember an id that a provider's answer gave, without waiting."""
+        ...
+
+
+class Spent(msgspec.Struct, frozen=True):
+    """What one use case has used on one organisation-day, all processes together."""
+
+    requests: int = 0
+    tokens: int = 0
+    cost_micro_minor: int = 0
+
+
+class Spending(Protocol):
+    """The counts that several processes share. The guard counts in its own process and exchanges once a second, so a
+    budget can be passed by at most what the other processes accept within one exchange."""
+
+    async def exchange(self, *, use_case: UseCaseId, day: str, added: Spent) -> Spent:
+        """Add what this process counted since the last call; returns the total of all processes. `day`: ISO date in
+        the organisation's time zone. Raises JOURNAL_UNAVAILABLE with nothing added."""
         ...

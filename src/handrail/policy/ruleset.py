@@ -192,6 +192,7 @@ class UseCase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     accepted_failures: tuple[AcceptedFailure, ...] = ()
     findings: dict[Kind, FindingRule]
     answer_findings: dict[Kind, FindingRule] = {}  # overrides `findings` for what the model says
+    source_findings: dict[Kind, FindingRule] = {}  # overrides `findings` for tool results and documents
     on_detector_failure: OnFailure = OnFailure.REFUSE
     on_unreadable_part: OnFailure = OnFailure.REFUSE
     detector_deadline_ms: int = 1_000

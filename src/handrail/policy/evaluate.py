@@ -1,0 +1,297 @@
+"""From what was noticed to what happens: allow, change, hold or deny, with reasons; pure and replayable.
+
+Promise: POL-1, the same recorded input and ruleset give the same decision, anywhere, for ever. The canonical bytes of a
+`DecisionInput` stand in the payload of its entry; they hold no customer text.
+
+When this cannot answer, it refuses: a kind without a rule is an error of the caller (`home.compile` gives every kind
+one), and a detector that failed or a part that nobody could read leads to what the use case declares, by default a
+refusal. Two things hold whatever the home says: never-rest kinds are masked in every mode, and text that was blocked
+once stays out of the model's sight when the client sends it again with the history.
+"""
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+import msgspec
+
+from handrail.policy.ruleset import FindingAction, FindingRule, Mode, OnFailure, Ruleset, UseCase, canonical
+from handrail.terms.decision import SEVERITY, Outcome, Reason, Verdict
+from handrail.terms.errors import Code
+from handrail.terms.finding import NEVER_REST, Kind, Role
+from handrail.terms.ids import UseCaseId
+
+NEVER_REST_SCORE = 0.5
+"""A home may ask for a lower score before a never-rest kind counts, never for a higher one."""
+
+AGAIN_HARMLESS = frozenset(
+    {Kind.COMPLAINT, Kind.LEGAL, Kind.VULNERABILITY, Kind.HUMAN, Kind.LEAVE, Kind.UNSEEN_PROMPT, Kind.UNSCREENED}
+)
+"""Kinds whose text does no harm when it comes again in the history: a person was told once, the talk may go on."""
+
+_ORDER = {kind: place for place, kind in enumerate((Kind.VULNERABILITY, *Kind))}
+_ORDER[Kind.VULNERABILITY] = 0
+_WEIGHT = {FindingAction.MARK: 0, FindingAction.MASK: 1, FindingAction.BLOCK: 2, FindingAction.HANDOVER: 3}
+
+
+class Side(StrEnum):
+    """Where a finding is: in what goes to the model, or in what it says. In the ledger for good."""
+
+    INPUT = "input"
+    OUTPUT = "output"
+
+
+class Found(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One finding as the decision sees it. `role`: who wrote the text. `new`: the message is in this interaction for
+    the first time; False for a message of the resent history. `message`: its index, for the reader only."""
+
+    kind: Kind
+    side: Side
+    role: Role
+    score: float
+    new: bool = True
+    message: int = 0
+
+
+class Unreadable(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A part that no detector can read. `part`: its type in the dialect, such as `image_url`."""
+
+    part: str
+    side: Side = Side.INPUT
+    new: bool = True
+
+
+class DecisionInput(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Everything a decision rests on, besides the ruleset. `language`: of the customer's text, ISO 639-1, or empty.
+    `failures`: detectors that did not answer, `name:error` or `name:late`."""
+
+    use_case: UseCaseId
+    language: str = ""
+    found: tuple[Found, ...] = ()
+    failures: tuple[str, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What happens. `actions` and `masks` speak of `DecisionInput.found` by position.
+
+    `actions`: what the rules say of each finding, in either mode; None = below the rule's score. `masks`: the findings
+    to mask in what is passed on (observe: never-rest kinds only). `would_be`, `would_be_outcome`: what enforcing would
+    have done, in observe mode only. `sentence`: for BLOCKED and HANDOVER. `error`: for REFUSED. `unscreened`: something
+    passed that was not fully read; what is stored must leave that text out. `untrusted`: an injection was found in what
+    the answer rests on.
+    """
+
+    verdict: Verdict
+    outcome: Outcome = Outcome.ANSWERED
+    reasons: tuple[Reason, ...] = ()
+    actions: tuple[FindingAction | None, ...] = ()
+    masks: tuple[int, ...] = ()
+    sentence: str = ""
+    error: Code | None = None
+    would_be: Verdict | None = None
+    would_be_outcome: Outcome | None = None
+    unscreened: bool = False
+    untrusted: bool = False
+
+
+class Rules:
+    """The rules of one use case, looked up once per publish and not once per request."""
+
+    __slots__ = ("_answers", "_input", "_sources", "nothing", "use_case")
+
+    def __init__(self, use_case: UseCase) -> None:
+        self.use_case = use_case
+        self._input = dict(use_case.findings)
+        self._answers = {**use_case.findings, **use_case.answer_findings}
+        self._sources = {**use_case.findings, **use_case.source_findings}
+        observing = use_case.mode is Mode.OBSERVE
+        self.nothing = Decision(
+            verdict=Verdict.ALLOW,
+            would_be=Verdict.ALLOW if observing else None,
+            would_be_outcome=Outcome.ANSWERED if observing else None,
+        )
+
+    def rule(self, kind: Kind, side: Side, role: Role) -> FindingRule:
+        """Raises KeyError for a kind without a rule, which `home.compile` never leaves."""
+        if side is Side.OUTPUT:
+            return self._answers[kind]
+        if role is Role.TOOL or role is Role.DOCUMENT:
+            return self._sources[kind]
+        return self._input[kind]
+
+    def action(self, found: Found) -> FindingAction | None:
+        """What the rules say of one finding; None when its score is below the rule's."""
+        rule = self.rule(found.kind, found.side, found.role)
+        action, least = rule.action, rule.min_score
+        if found.kind in NEVER_REST:
+            least = min(least, NEVER_REST_SCORE)
+            action = FindingAction.MASK if action is FindingAction.MARK else action
+        if found.score < least:
+            return None
+        if found.new or _WEIGHT[action] < _WEIGHT[FindingAction.BLOCK]:
+            return action
+        return FindingAction.MARK if found.kind in AGAIN_HARMLESS else FindingAction.MASK
+
+
+def rules_of(ruleset: Ruleset) -> dict[UseCaseId, Rules]:
+    """One `Rules` per use case."""
+    return {name: Rules(use_case) for name, use_case in ruleset.use_cases.items()}
+
+
+def decide(given: DecisionInput, rules: Rules) -> Decision:
+    """The decision for one side of an interaction, or both.
+
+    Hand-over wins over block, block over a refusal: all three keep the model and the customer apart, and a person who
+    is told, or the declared sentence, helps more than an error.
+    """
+    if not (given.found or given.failures or given.unreadable):
+        return rules.nothing
+    actions = tuple(rules.action(found) for found in given.found)
+    refusals, marks = _gaps(given, rules.use_case)
+    worst = _worst(given.found, actions)
+    enforced = _verdict(actions, refused=bool(refusals))
+    outcome = _outcome(worst, actions, refused=bool(refusals))
+    reasons = (*_reasons(given.found, actions, rules), *refusals, *marks)
+    untrusted = any(
+        found.kind is Kind.INJECTION and found.side is Side.INPUT and action is not None
+        for found, action in zip(given.found, actions, strict=True)
+    )
+    if rules.use_case.mode is Mode.OBSERVE:
+        masks = _masks(given.found, actions, never_rest_only=True)
+        return Decision(
+            verdict=Verdict.CHANGE if masks else Verdict.ALLOW,
+            reasons=reasons,
+            actions=actions,
+            masks=masks,
+            would_be=enforced,
+            would_be_outcome=outcome,
+            unscreened=bool(given.failures or given.unreadable),
+            untrusted=untrusted,
+        )
+    return Decision(
+        verdict=enforced,
+        outcome=outcome,
+        reasons=reasons,
+        actions=actions,
+        masks=_masks(given.found, actions, never_rest_only=False),
+        sentence=_sentence(given, rules, worst) if outcome in (Outcome.BLOCKED, Outcome.HANDOVER) else "",
+        error=Code(refusals[0].code) if outcome is Outcome.REFUSED else None,
+        unscreened=bool(given.failures or given.unreadable),
+        untrusted=untrusted,
+    )
+
+
+def sentence_for(sentences: dict[str, str], language: str) -> str:
+    """`de-CH`, then `de`, then `*`; empty when none of them is declared."""
+    return sentences.get(language) or sentences.get(language.partition("-")[0]) or sentences.get("*", "")
+
+
+def joined(first: Decision, second: Decision) -> Decision:
+    """One decision for an interaction whose sides were decided apart; positions of the second follow the first's."""
+    heavier = second if SEVERITY[second.verdict] > SEVERITY[first.verdict] else first
+    would = [d for d in (first, second) if d.would_be is not None]
+    worst = max(would, key=lambda d: SEVERITY[d.would_be or Verdict.ALLOW]) if would else None
+    return Decision(
+        verdict=heavier.verdict,
+        outcome=heavier.outcome,
+        reasons=first.reasons + second.reasons,
+        actions=first.actions + second.actions,
+        masks=first.masks + tuple(place + len(first.actions) for place in second.masks),
+        sentence=heavier.sentence,
+        error=heavier.error,
+        would_be=worst.would_be if worst else None,
+        would_be_outcome=worst.would_be_outcome if worst else None,
+        unscreened=first.unscreened or second.unscreened,
+        untrusted=first.untrusted or second.untrusted,
+    )
+
+
+def encode(given: DecisionInput) -> bytes:
+    """Canonical bytes for the payload."""
+    return canonical(given)
+
+
+def replay(data: bytes, ruleset: Ruleset) -> Decision:
+    """Decide again from recorded bytes. Raises msgspec.DecodeError for foreign bytes, KeyError for a use case that the
+    ruleset does not hold."""
+    given = _DECODER.decode(data)
+    return decide(given, Rules(ruleset.use_cases[given.use_case]))
+
+
+_DECODER = msgspec.json.Decoder(DecisionInput)
+
+
+def _gaps(given: DecisionInput, use_case: UseCase) -> tuple[tuple[Reason, ...], tuple[Reason, ...]]:
+    """What was not screened: reasons to refuse, and reasons that only mark."""
+    failed = _distinct(
+        Reason(Code.GUARD_LATE if failure.endswith(":late") else Code.GUARD_UNAVAILABLE, "", "")
+        for failure in given.failures
+    )
+    unread = _distinct(Reason(Code.PART_UNREADABLE, "", part.side) for part in given.unreadable)
+    refusals: tuple[Reason, ...] = ()
+    marks: tuple[Reason, ...] = ()
+    for reasons, policy in ((failed, use_case.on_detector_failure), (unread, use_case.on_unreadable_part)):
+        if policy is OnFailure.REFUSE:
+            refusals += reasons
+        else:
+            marks += reasons
+    return refusals, marks
+
+
+def _worst(found: Sequence[Found], actions: Sequence[FindingAction | None]) -> int | None:
+    """Position of the finding whose sentence is spoken: the heaviest action, then the kind's order."""
+    stopping = [
+        (-_WEIGHT[action], _ORDER[found[place].kind], found[place].side, place)
+        for place, action in enumerate(actions)
+        if action is FindingAction.BLOCK or action is FindingAction.HANDOVER
+    ]
+    return min(stopping)[-1] if stopping else None
+
+
+def _verdict(actions: Sequence[FindingAction | None], *, refused: bool) -> Verdict:
+    if refused or FindingAction.BLOCK in actions or FindingAction.HANDOVER in actions:
+        return Verdict.DENY
+    return Verdict.CHANGE if FindingAction.MASK in actions else Verdict.ALLOW
+
+
+def _outcome(worst: int | None, actions: Sequence[FindingAction | None], *, refused: bool) -> Outcome:
+    if worst is not None:
+        return Outcome.HANDOVER if actions[worst] is FindingAction.HANDOVER else Outcome.BLOCKED
+    return Outcome.REFUSED if refused else Outcome.ANSWERED
+
+
+def _reasons(found: Sequence[Found], actions: Sequence[FindingAction | None], rules: Rules) -> tuple[Reason, ...]:
+    """One per kind, side and rule that did more than mark, the weightiest first."""
+    acted = [
+        (-_WEIGHT[action], _ORDER[item.kind], item)
+        for item, action in zip(found, actions, strict=True)
+        if action is not None and action is not FindingAction.MARK
+    ]
+    acted.sort(key=lambda row: (row[0], row[1], row[2].side, row[2].role))
+    return _distinct(
+        Reason(f"finding.{item.kind.value}", rules.rule(item.kind, item.side, item.role).rule, item.side)
+        for _, _, item in acted
+    )
+
+
+def _masks(
+    found: Sequence[Found], actions: Sequence[FindingAction | None], *, never_rest_only: bool
+) -> tuple[int, ...]:
+    """Never-rest kinds are masked whatever else happens, since a blocked text is stored too."""
+    return tuple(
+        place
+        for place, action in enumerate(actions)
+        if action is not None
+        and (found[place].kind in NEVER_REST or (action is FindingAction.MASK and not never_rest_only))
+    )
+
+
+def _sentence(given: DecisionInput, rules: Rules, worst: int | None) -> str:
+    if worst is None:
+        return ""
+    item = given.found[worst]
+    return sentence_for(rules.rule(item.kind, item.side, item.role).sentences, given.language)
+
+
+def _distinct(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    return tuple(dict.fromkeys(reasons))

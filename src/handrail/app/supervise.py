@@ -1,0 +1,163 @@
+"""One parent, several child processes: start them, restart one that dies, stop them together.
+
+The parent imports everything and forks before any thread or loop exists, so that children share its memory. It opens
+the listening socket once; every worker accepts from it. A child learns of the parent's death by the end of a pipe and
+then drains as after SIGTERM: nothing is left behind by a killed parent.
+
+What a crash leaves: a dead worker's open interactions are found by the jobs process and closed as `interrupted`.
+"""
+
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+FAST_S = 2.0  # a child that lived shorter than this failed to start
+FAST_LIMIT = 5  # so many failed starts in a row end the parent
+BACKOFF_S = (0.05, 0.2, 0.5, 1.0, 2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """Handed to a child. `parent`: a file descriptor that reaches its end when the parent is gone. `ready()` says once
+    that the child serves."""
+
+    parent: int
+    ready_fd: int
+
+    def ready(self) -> None:
+        os.write(self.ready_fd, b"r")
+
+
+@dataclass(slots=True)
+class Child:
+    """`main` runs in the child and returns its exit code. `needed`: the parent counts it towards readiness."""
+
+    name: str
+    main: Callable[[Life], int]
+    needed: bool = True
+    pid: int = 0
+    started: float = 0.0
+    failed_starts: int = 0
+    due: float = 0.0
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """`say`: one line for the operator. `drain_s`: seconds children get to end what they are doing."""
+
+    children: list[Child]
+    say: Callable[[str], None]
+    on_ready: Callable[[], None] = lambda: None
+    drain_s: float = 30.0
+    _stop: bool = False
+    _ready: int = 0
+    _announced: bool = False
+    _parent_end: int = -1
+    _child_end: int = -1
+    _ready_read: int = -1
+    _ready_write: int = -1
+    _code: int = field(default=0)
+
+    def run(self) -> int:
+        """Blocks until told to stop (SIGTERM, SIGINT) or a child cannot be started. Returns the exit code."""
+        self._child_end, self._parent_end = os.pipe()
+        self._ready_read, self._ready_write = os.pipe()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, self._on_stop)
+        for child in self.children:
+            self._start(child)
+        try:
+            while not self._stop:
+                self._wait_for_news(0.2)
+                self._reap()
+                self._restart_due()
+        finally:
+            self._end_all()
+        return self._code
+
+    def _on_stop(self, *_: object) -> None:
+        self._stop = True
+
+    def _start(self, child: Child) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            os._exit(self._in_child(child))
+        child.pid, child.started = pid, time.monotonic()
+
+    def _in_child(self, child: Child) -> int:
+        """Returns an exit code and never raises: an escape would run the parent's code in the child."""
+        try:
+            for name in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(name, signal.SIG_DFL)
+            os.close(self._parent_end)
+            os.close(self._ready_read)
+            return child.main(Life(self._child_end, self._ready_write))
+        except KeyboardInterrupt:
+            return 130
+        except BaseException:  # noqa: BLE001  the last line of a process: say it and end
+            traceback.print_exc()
+            return 1
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+
+    def _wait_for_news(self, seconds: float) -> None:
+        readable, _, _ = select.select([self._ready_read], [], [], seconds)
+        if readable:
+            self._ready += len(os.read(self._ready_read, 64))
+        if not self._announced and self._ready >= sum(child.needed for child in self.children):
+            self._announced = True
+            self.on_ready()
+
+    def _reap(self) -> None:
+        for child in self.children:
+            if not child.pid:
+                continue
+            pid, status = os.waitpid(child.pid, os.WNOHANG)
+            if pid == 0:
+                continue
+            child.pid = 0
+            lived = time.monotonic() - child.started
+            child.failed_starts = child.failed_starts + 1 if lived < FAST_S else 0
+            if self._stop:
+                continue
+            self.say(f"{child.name} ended with {os.waitstatus_to_exitcode(status)} after {lived:.1f} s")
+            if child.failed_starts >= FAST_LIMIT:
+                self.say(f"{child.name} failed to start {FAST_LIMIT} times in a row: stopping; the reason stands above")
+                self._stop, self._code = True, 1
+            child.due = time.monotonic() + BACKOFF_S[min(child.failed_starts, len(BACKOFF_S) - 1)]
+
+    def _restart_due(self) -> None:
+        now = time.monotonic()
+        for child in self.children:
+            if not self._stop and not child.pid and child.due <= now:
+                self._start(child)
+
+    def _end_all(self) -> None:
+        alive = [child for child in self.children if child.pid]
+        for child in alive:
+            _send(child.pid, signal.SIGTERM)
+        deadline = time.monotonic() + self.drain_s
+        while any(child.pid for child in alive) and time.monotonic() < deadline:
+            self._reap()
+            time.sleep(0.02)
+        for child in alive:
+            if child.pid:
+                self.say(f"{child.name} did not end within {self.drain_s:.0f} s: killed")
+                _send(child.pid, signal.SIGKILL)
+                os.waitpid(child.pid, 0)
+                child.pid = 0
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return  # it ended in between; the next wait collects it

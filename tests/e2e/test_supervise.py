@@ -1,0 +1,86 @@
+"""Real processes: a dead child comes back, a parent's death ends the children, a child that cannot start ends all."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+PROGRAM = """
+import os, select, sys, time, pathlib
+from handrail.app.supervise import Child, Supervisor
+out = pathlib.Path(sys.argv[1])
+def worker(life):
+    with out.open("a") as f: f.write(f"{os.getpid()}\\n")
+    life.ready()
+    select.select([life.parent], [], [])
+    return 0
+def broken(life):
+    return 3
+which = {"worker": worker, "broken": broken}[sys.argv[2]]
+boss = Supervisor([Child("one", which)], print, on_ready=lambda: print("READY", flush=True), drain_s=0.5)
+sys.exit(boss.run())
+"""
+
+
+def start(tmp_path: Path, which: str) -> tuple[subprocess.Popen[str], Path]:
+    out = tmp_path / "pids"
+    out.touch()
+    command = [sys.executable, "-c", textwrap.dedent(PROGRAM), str(out), which]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True), out
+
+
+def pids(out: Path, count: int) -> list[int]:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        found = [int(line) for line in out.read_text().split()]
+        if len(found) >= count:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"expected {count} starts, saw {out.read_text()!r}")
+
+
+def gone(pid: int) -> bool:
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.promise("OPS-1")
+def test_a_killed_child_is_started_again(tmp_path: Path) -> None:
+    boss, out = start(tmp_path, "worker")
+    with boss:
+        first = pids(out, 1)[0]
+        os.kill(first, signal.SIGKILL)
+        second = pids(out, 2)[1]
+        assert second != first
+        boss.terminate()
+        assert boss.wait(5) == 0
+        assert gone(second)
+
+
+@pytest.mark.promise("OPS-1")
+def test_a_killed_parent_leaves_no_child_behind(tmp_path: Path) -> None:
+    boss, out = start(tmp_path, "worker")
+    with boss:
+        child = pids(out, 1)[0]
+        boss.kill()
+        boss.wait(5)
+        assert gone(child)
+
+
+def test_a_child_that_cannot_start_ends_the_parent_with_an_error(tmp_path: Path) -> None:
+    boss, _ = start(tmp_path, "broken")
+    with boss:
+        assert boss.wait(15) == 1
+        assert boss.stdout is not None
+        assert "failed to start" in boss.stdout.read()

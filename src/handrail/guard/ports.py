@@ -93,10 +93,12 @@ class Threads(Protocol):
         conversation: str | None,
         customer: CustomerId | None,
         history: Sequence[bytes],
+        new_from: int,
     ) -> Thread:
         """`conversation`: the id the client gave, None = infer. `history`: canonical bytes of each message sent,
-        oldest first, new ones last (all after the last assistant message is new). A given id belongs to (use case,
-        key): the same words from another use case are another conversation. Raises JOURNAL_UNAVAILABLE."""
+        oldest first, new ones last. `new_from`: index of the first new message, that is one after the last assistant
+        message, 0 when there is none; storage cannot tell from bytes. A given id belongs to (use case, key): the same
+        words from another use case are another conversation. Raises JOURNAL_UNAVAILABLE."""
         ...
 
     async def close_turn(self, thread: Thread, *, history: Sequence[bytes]) -> None:

@@ -18,8 +18,8 @@ Commitment, version 1, all integers big-endian, no padding; `?` = present only i
             1+n   kind: length byte, then ASCII
             1+n   key id (reference of the subject's key, empty without payload): length byte, then ASCII
 
-So a commitment has 45 to 914 bytes, far below the 65,535 of an entry bundle. The leaf hash is that of RFC 6962,
-section 2.1: SHA-256(0x00 || commitment).
+So a commitment has 45 to 914 bytes, far below the 65,535 of an entry bundle. The leaf hash is
+`ledger.tree.leaf_hash` of these bytes.
 """
 
 import struct
@@ -66,7 +66,7 @@ class RecordedFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 class _Outgoing(RecordedFacts, frozen=True, kw_only=True, omit_defaults=True):
     """The same members in the same order; `facts` still a Struct, so that one pass encodes all."""
 
-    facts: msgspec.Struct | None = None  # type: ignore[assignment]  the encoding side of the same member
+    facts: msgspec.Struct | None = None  # type: ignore[assignment] # the encoding side of the same member
 
 
 _DECODER = msgspec.json.Decoder(RecordedFacts)
@@ -188,11 +188,6 @@ def decode(data: bytes) -> Commitment:
         id=EntryId(id_), kind=kind, at_ms=at_ms, facts=facts, payload=payload, payload_size=size, key=key,
         ruleset=ruleset, release=release,
     )  # fmt: skip
-
-
-def leaf_hash(commitment: bytes) -> bytes:
-    """RFC 6962, section 2.1; 32 bytes."""
-    return sha256(b"\x00" + commitment).digest()
 
 
 def _digest(data: bytes, at: int, present: int) -> tuple[bytes | None, int]:

@@ -1,0 +1,227 @@
+"""Word families and the rules over them, read from a TOML file of `detectors/data`.
+
+A family is a set of terms, per language, that stand for one idea ("ignore", "olvida", "vergiss"). One RE2 Set over all
+families is the gate: it costs about 2 us on a message and names the families that are there. Only when all families
+that a rule needs are there is the rule's own pattern tried. Terms and text meet in one form: `normalise`, then
+`unaccent`. Pure; RE2, so every step is linear in the length of the text.
+
+File: `[family.NAME]` with `LANGUAGE = [terms]` (a term ending in `*` takes the rest of the word) and `raw = [RE2]`;
+`[[rule]]` with reason, score (0..1), roles, needs (families), pattern (`{family.*}` all languages, `{family.en}` one,
+`{family.-en}` all but one, `{gap}` up to 40 characters of the same sentence), unless (families that take it back when
+they stand in the same sentence); `[[tally]]` with reason, score, roles, weights per family, at_least, must.
+"""
+
+import tomllib
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.resources import files
+
+import re2
+
+from handrail.detectors.normalise import normalise, unaccent
+from handrail.terms.finding import Role
+
+GATE_MEMORY = 48 << 20
+"""Bytes the automaton of one gate may grow to. It grows with what it meets; a few MB in practice."""
+GAP = r"[^.!?。！？।]{0,40}?"
+_PLACE = re2.compile(r"\{(\w+)\.([\w*-]+)\}")
+_END = re2.compile(r"[.!?。！？।…]+[\"'’”»)\]]*(?:\s|$)|\n\s*\n|[。！？।]")
+_REST = r"[^\s.,;:!?<>()\"]*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One pattern over families. `unless`: families that take the finding back when in the same sentence."""
+
+    reason: str
+    score: float
+    roles: frozenset[Role]
+    needs: frozenset[str]
+    pattern: str
+    unless: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Families that mean something only together. All of `must` and a sum of `weights` of `at_least`."""
+
+    reason: str
+    score: float
+    roles: frozenset[Role]
+    weights: dict[str, int]
+    at_least: int
+    must: frozenset[str]
+
+    def holds(self, present: frozenset[str]) -> bool:
+        return self.must <= present and sum(self.weights.get(name, 0) for name in present) >= self.at_least
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A rule's match in folded text, end exclusive."""
+
+    start: int
+    end: int
+    score: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Cues:
+    """The families and rules of one file. Build once (`load`); a few dozen ms."""
+
+    families: dict[str, dict[str, tuple[str, ...]]]
+    rules: tuple[Rule, ...]
+    tallies: tuple[Tally, ...]
+    settings: dict[str, object] = field(default_factory=dict)
+
+    def present(self, plain: str) -> frozenset[str]:
+        """The families in folded text. Linear; about 2 us for a message."""
+        names, gate = self._ascii_gate if plain.isascii() else self._gate
+        found = gate.Match(plain)
+        return frozenset([names[i] for i in found]) if found else _NONE
+
+    def hits(self, plain: str, present: frozenset[str], role: Role) -> list[Hit]:
+        """What the rules of `role` find, one hit per match."""
+        found: list[Hit] = []
+        for rule, pattern in self._compiled:
+            if role not in rule.roles or not rule.needs <= present:
+                continue
+            for match in pattern.finditer(plain):
+                start, end = match.span()
+                if end > start and not self._taken_back(rule, plain, start, end, present):
+                    found.append(Hit(start=start, end=end, score=rule.score, reason=rule.reason))
+        return found
+
+    def _taken_back(self, rule: Rule, plain: str, start: int, end: int, present: frozenset[str]) -> bool:
+        if not rule.unless & present:
+            return False
+        left, right = sentence(plain, start, end)
+        return not rule.unless.isdisjoint(self.present(plain[left:right]))
+
+    def terms(self, family: str, which: str = "*") -> str:
+        """The RE2 alternation of a family: `*`, one language, or `-language` for all the others."""
+        chosen: list[str] = []
+        for language, terms in self.families[family].items():
+            if which == "*" or which == language or (which.startswith("-") and language != which[1:]):
+                chosen.extend(terms)
+        if not chosen:
+            raise ValueError(f"family {family!r} has no terms for {which!r}")
+        return f"(?:{'|'.join(chosen)})"
+
+    @cached_property
+    def _compiled(self) -> tuple[tuple[Rule, "re2._Regexp"], ...]:
+        return tuple((rule, re2.compile(self._expand(rule.pattern), _options())) for rule in self.rules)
+
+    def _expand(self, pattern: str) -> str:
+        out, at = [], 0
+        for match in _PLACE.finditer(pattern):
+            out += [pattern[at : match.start()], self.terms(match.group(1), match.group(2))]
+            at = match.end()
+        return ("".join(out) + pattern[at:]).replace("{gap}", GAP)
+
+    @cached_property
+    def _gate(self) -> tuple[tuple[str, ...], "re2.Set"]:
+        return self._build(ascii_only=False)
+
+    @cached_property
+    def _ascii_gate(self) -> tuple[tuple[str, ...], "re2.Set"]:
+        return self._build(ascii_only=True)
+
+    def _build(self, *, ascii_only: bool) -> tuple[tuple[str, ...], "re2.Set"]:
+        gate = re2.Set.SearchSet(_options())
+        names = []
+        for name, languages in self.families.items():
+            terms = [t for ts in languages.values() for t in ts if not ascii_only or t.isascii()]
+            if terms:
+                gate.Add(f"(?:{'|'.join(t.removesuffix(_REST) for t in terms)})")
+                names.append(name)
+        gate.Compile()
+        return tuple(names), gate
+
+
+_NONE: frozenset[str] = frozenset()
+
+
+def _options() -> "re2.Options":
+    options = re2.Options()
+    options.max_mem = GATE_MEMORY
+    options.log_errors = False
+    return options
+
+
+def fold(text: str) -> str:
+    """The form in which terms and text meet."""
+    return unaccent(normalise(text).text)
+
+
+def _term(term: str) -> str:
+    """A term as RE2: word boundaries where its script has them, any white space for a space."""
+    stem = term.removesuffix("*")
+    open_end = stem != term
+    plain = fold(stem)
+    body = r"\s+".join(re2.escape(part) for part in plain.split())
+    start = r"\b" if plain[0].isascii() and plain[0].isalnum() else ""
+    if open_end:
+        return f"{start}{body}{_REST}"
+    return f"{start}{body}\\b" if plain[-1].isascii() and plain[-1].isalnum() else f"{start}{body}"
+
+
+def _raw(pattern: str) -> str:
+    """A raw pattern in the folded form: letters lose their accents, everything else stays."""
+    return f"(?i:{''.join(letter if letter.isascii() else unaccent(letter) for letter in pattern)})"
+
+
+def load(name: str) -> Cues:
+    """The file `detectors/data/NAME`. Raises ValueError that names the family or rule that is wrong."""
+    tree = tomllib.loads(files("handrail.detectors.data").joinpath(name).read_text(encoding="utf-8"))
+    families = {
+        family: {
+            language: tuple(_raw(t) if language == "raw" else _term(t) for t in terms)
+            for language, terms in languages.items()
+        }
+        for family, languages in tree["family"].items()
+    }
+    rules = tuple(
+        Rule(
+            reason=r["reason"],
+            score=r["score"],
+            roles=frozenset(Role(x) for x in r["roles"]),
+            needs=frozenset(r["needs"]),
+            pattern=r["pattern"],
+            unless=frozenset(r.get("unless", ())),
+        )
+        for r in tree.get("rule", ())
+    )
+    tallies = tuple(
+        Tally(
+            reason=t["reason"],
+            score=t["score"],
+            roles=frozenset(Role(x) for x in t["roles"]),
+            weights=t["weights"],
+            at_least=t["at_least"],
+            must=frozenset(t.get("must", ())),
+        )
+        for t in tree.get("tally", ())
+    )
+    for needed in [r.needs | r.unless for r in rules] + [frozenset(t.weights) | t.must for t in tallies]:
+        if unknown := needed - families.keys():
+            raise ValueError(f"{name}: a rule names families that are not there: {sorted(unknown)}")
+    return Cues(families, rules, tallies)
+
+
+def sentence(text: str, start: int, end: int) -> tuple[int, int]:
+    """The sentence or sentences around `text[start:end]`: up to the last stop, blank line or 400 characters before, to
+    the next after. White space at both ends is left out."""
+    low = max(0, start - 400)
+    left = low
+    for match in _END.finditer(text[low:start]):
+        left = low + match.end()
+    following = _END.search(text[max(end - 1, 0) : end + 400])
+    right = max(end - 1, 0) + following.end() if following else min(len(text), end + 400)
+    right = max(right, end)
+    while left < start and text[left].isspace():
+        left += 1
+    while right > end and text[right - 1].isspace():
+        right -= 1
+    return left, right

@@ -1,0 +1,96 @@
+"""Instructions that do not come from the company: in a customer's text, a tool result, an e-mail, a document.
+
+Two lines. Rules over word families in many languages (`data/injection.toml`) behind one gate, and a small linear model
+for English (`data/injection.model`, card: docs/models/injection.md) that reads only sentences the gate has marked.
+In a tool result or a document an instruction addressed to the assistant is an injection; a polite request to a person
+is not. Hidden forms (base64, rot13, leetspeak, spaced letters, tag characters) are opened once and judged by the rules.
+
+When it cannot tell it stays silent: rules that bind consequences to provenance (tool results are untrusted whatever
+this detector says) stand in the ruleset. Pure; linear in the text.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from handrail.detectors.base import Reach, Text
+from handrail.detectors.cues import Cues, Hit, load, sentence
+from handrail.detectors.hidden import opened
+from handrail.detectors.normalise import View, normalise, unaccent
+from handrail.terms.finding import Finding, Kind, Role
+
+NEIGHBOURS = 400
+"""Characters between two hits that are still one attack: the payload between "before you go on" and "after that"."""
+OPENERS = frozenset({"base64", "rot13", "leet", "spaced"})
+
+
+@dataclass(frozen=True)
+class Injection:
+    """The detector. Build once with `injection_detector()`."""
+
+    cues: Cues
+
+    @property
+    def name(self) -> str:
+        return "injection"
+
+    @cached_property
+    def kinds(self) -> frozenset[Kind]:
+        return frozenset({Kind.INJECTION})
+
+    @property
+    def reach(self) -> Reach:
+        return Reach.SENTENCE
+
+    def find(self, text: Text, language: str) -> list[Finding]:
+        """INJECTION findings over whole sentences; `reason` is the rule, `model`, or `hidden_` + how it was hidden."""
+        view = normalise(text.text)
+        plain = unaccent(view.text)
+        present = self.cues.present(plain)
+        hits = self._hits(plain, present, text.role) if present else []
+        if not text.text.isascii() or present & OPENERS:
+            hits += self._hidden(text, plain, present)
+        return _findings(hits, plain, view)
+
+    def _hits(self, plain: str, present: frozenset[str], role: Role) -> list[Hit]:
+        hits = self.cues.hits(plain, present, role)
+        if not hits:
+            hits += [
+                Hit(start=0, end=len(plain), score=tally.score, reason=tally.reason)
+                for tally in self.cues.tallies
+                if role in tally.roles and tally.holds(present)
+            ][:1]
+        return hits
+
+    def _hidden(self, text: Text, plain: str, present: frozenset[str]) -> list[Hit]:
+        """What was hidden and reads as an attack once opened. Opened once, never twice."""
+        found = []
+        for piece in opened(text.text, plain, present):
+            inner = unaccent(normalise(piece.text).text)
+            hits = self._hits(inner, self.cues.present(inner), text.role)
+            if hits:
+                best = max(hits, key=lambda hit: hit.score)
+                found.append(Hit(start=piece.start, end=piece.end, score=best.score, reason=f"hidden_{piece.how}"))
+        return found
+
+
+def _findings(hits: list[Hit], plain: str, view: View) -> list[Finding]:
+    """Hits as findings over sentences; hits near each other become one, with the strongest one's reason."""
+    spans = sorted((*sentence(plain, hit.start, hit.end), hit.score, hit.reason) for hit in hits)
+    merged: list[tuple[int, int, float, str]] = []
+    for start, end, score, reason in spans:
+        if merged and start - merged[-1][1] <= NEIGHBOURS:
+            last = merged[-1]
+            strong = (score, reason) if score > last[2] else (last[2], last[3])
+            merged[-1] = (last[0], max(last[1], end), *strong)
+        else:
+            merged.append((start, end, score, reason))
+    found = []
+    for start, end, score, reason in merged:
+        first, last_character = view.span(start, end)
+        found.append(Finding(Kind.INJECTION, first, last_character, score, reason))
+    return found
+
+
+def injection_detector() -> Injection:
+    """The detector with the shipped families and weights."""
+    return Injection(load("injection.toml"))

@@ -190,6 +190,20 @@ def decode(data: bytes) -> Commitment:
     )  # fmt: skip
 
 
+def agree(commitment: Commitment, facts: RecordedFacts) -> None:
+    """Raises ValueError when the members that both carry differ: a leaf must not say other than its facts."""
+    pairs = (
+        ("id", commitment.id, facts.id),
+        ("kind", commitment.kind, facts.kind),
+        ("time", commitment.at_ms, facts.at_ms),
+        ("ruleset", commitment.ruleset and commitment.ruleset.hex(), facts.ruleset),
+        ("release", commitment.release and commitment.release.hex(), facts.release),
+    )
+    for name, leaf, recorded in pairs:
+        if leaf != recorded:
+            raise ValueError(f"the {name} in the commitment is not the {name} in the facts")
+
+
 def _digest(data: bytes, at: int, present: int) -> tuple[bytes | None, int]:
     if not present:
         return None, at

@@ -49,6 +49,7 @@ class Code(StrEnum):
     LEGAL_HOLD = "erase.legal_hold"
     NOT_ALLOWED = "person.not_allowed"
     TOKEN_INVALID = "token.invalid"  # noqa: S105  a code, not a token
+    LOG_CONFLICT = "log.conflict"  # the log on disk and the database contradict each other
     HOME_INVALID = "home.invalid"
 
 

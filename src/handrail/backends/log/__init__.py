@@ -1,0 +1,1 @@
+"""The transparency log outside the database: its files, its sequencer, its readers."""

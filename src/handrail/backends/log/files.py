@@ -1,0 +1,150 @@
+"""The files of the log: each appears whole or not at all, and a full tile never changes.
+
+A file is written beside its place, flushed to the disk, renamed into place, and its folder flushed. The folder holds
+`checkpoint`, `tile/...` and the lock file `.lock`; only the first two are for serving.
+"""
+
+import contextlib
+import fcntl
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from handrail.ledger.tree import File
+from handrail.terms.errors import Code, HandrailError
+
+CHECKPOINT = "checkpoint"
+_PATH = re.compile(
+    r"checkpoint|tile/(?:entries|[1-5]?[0-9]|6[0-3])/(?:x[0-9]{3}/)*[0-9]{3}(?:\.p/(?:[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5]))?"
+)
+
+
+def is_log_path(path: str) -> bool:
+    """Whether the path may be served: `checkpoint`, a tile or a bundle as tlog-tiles spells them, nothing else."""
+    return _PATH.fullmatch(path) is not None
+
+
+class LogFolder:
+    """One folder, one log. Reading needs no lock; writing does (`lock`), so that two sequencers on one machine cannot
+    write one log even when they use two databases."""
+
+    def __init__(self, root: Path) -> None:
+        """`root` is made (mode 0700) on the first lock."""
+        self.root = root
+        self._lock: int | None = None
+
+    def read(self, path: str) -> bytes | None:
+        """Bytes of a file of the log; None when there is none, or the path is not one of the log."""
+        if not is_log_path(path):
+            return None
+        try:
+            return (self.root / path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def lock(self) -> None:
+        """Become the one writer of this folder. Raises HandrailError LOG_CONFLICT when another process is."""
+        if self._lock is not None:
+            return
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(handle)
+            raise HandrailError(
+                Code.LOG_CONFLICT, "another process writes this log; stop it, or give each its own data_dir"
+            ) from None
+        self._lock = handle
+
+    def unlock(self) -> None:
+        """Let another process write."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def write(self, files: Sequence[File]) -> None:
+        """Write tiles and bundles, durable on return. A file that is there with the same bytes is left alone; one that
+        is cut short or empty is written again; a full one with other bytes of full length is never touched: raises
+        HandrailError LOG_CONFLICT, because either the disk or the database was changed. OSError when the disk is full
+        or fails: what was written is whole and harmless, the rest is missing."""
+        self._must_lock()
+        folders: set[Path] = set()
+        for file in files:
+            target = self.root / file.path
+            there = self.read(file.path)
+            if there == file.data:
+                continue
+            if there is not None and not file.partial and len(there) >= len(file.data):
+                raise HandrailError(
+                    Code.LOG_CONFLICT,
+                    f"{file.path} of the log differs from the database; run `handrail verify`, then move that file "
+                    "aside if the database is the one to trust",
+                )
+            folders |= set(self._make_folder(target.parent))
+            self._replace(target, file.data)
+            folders.add(target.parent)
+        for folder in folders:
+            _flush_folder(folder)
+
+    def write_checkpoint(self, data: bytes) -> None:
+        """Replace the file `checkpoint`, durable on return."""
+        self._must_lock()
+        if self.read(CHECKPOINT) != data:
+            self._replace(self.root / CHECKPOINT, data)
+            _flush_folder(self.root)
+
+    def drop_partials(self, full: Sequence[File]) -> None:
+        """Remove the partial forms of tiles that are full and published; readers then take the full one. A failure is
+        harmless: the files only take space."""
+        for file in full:
+            if file.partial:
+                continue
+            folder = self.root / f"{file.path}.p"
+            with contextlib.suppress(OSError):
+                for part in list(folder.iterdir()):
+                    part.unlink()
+                folder.rmdir()
+
+    def paths(self) -> Iterator[str]:
+        """Every file of the log, as paths below the root, in no order."""
+        for folder, _, names in os.walk(self.root):
+            for name in names:
+                path = (Path(folder) / name).relative_to(self.root).as_posix()
+                if is_log_path(path):
+                    yield path
+
+    def _must_lock(self) -> None:
+        if self._lock is None:
+            raise HandrailError(Code.LOG_CONFLICT, "the log's folder is not locked for writing")
+
+    def _make_folder(self, folder: Path) -> Iterator[Path]:
+        """Make the folder and yield each parent that got a new name, to be flushed."""
+        missing = []
+        while not folder.is_dir():
+            missing.append(folder)
+            folder = folder.parent
+        for new in reversed(missing):
+            new.mkdir(mode=0o700, exist_ok=True)
+            yield new.parent
+
+    def _replace(self, target: Path, data: bytes) -> None:
+        beside = target.with_name(f".{target.name}.new")
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(handle, view) :]
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        os.replace(beside, target)
+
+
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,155 @@
+"""What an answer may rely on, read once: tool results and documents as sets that a claim is looked up in.
+
+JSON text is read as statements, one per leaf (`order status: delivered`), so that a key gives its value meaning.
+Reading is linear in the length of the context; the result is a value and can be kept for further answers.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+from handrail.detectors.grounding_carried import Held, hold
+from handrail.detectors.grounding_quantities import Quantity, quantities
+from handrail.detectors.grounding_words import Token, classes, fold, same, sentences, spoken_keys, stem, tokens
+
+_POSTINGS = 24
+"""Statements remembered per stem: enough to find the one an answer speaks of, and a bound on the work."""
+_KEEP = 32_768
+"""Characters of context up to which a reading is kept for the next answer."""
+_DEPTH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One sentence of the context. `stems`: of its content words; `conditions`: of words that limit it;
+    `kinds`: the kinds of quantity it states."""
+
+    stems: frozenset[str]
+    words: frozenset[str]
+    negated: bool
+    conditions: frozenset[str]
+    universal: frozenset[str]
+    quantities: tuple[Quantity, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedContext:
+    """A context ready for comparison; see `prepare`. `near`: stems and whatever can stand for them. `where`: for a
+    stem, the statements that hold it."""
+
+    words: frozenset[str]
+    stems: frozenset[str]
+    near: frozenset[str]
+    pairs: frozenset[tuple[str, str]]
+    triples: frozenset[tuple[str, str, str]]
+    statements: tuple[Statement, ...]
+    where: dict[str, tuple[int, ...]]
+    held: Held
+    length: int
+
+
+def prepare(context: tuple[str, ...], language: str = "en") -> PreparedContext:
+    """Read `context`. A short one is remembered (bounded), so a second answer on it costs only the comparison."""
+    return _kept(context, language) if sum(map(len, context)) <= _KEEP else _read(context, language)
+
+
+@lru_cache(maxsize=64)
+def _kept(context: tuple[str, ...], language: str) -> PreparedContext:
+    return _read(context, language)
+
+
+def _read(context: tuple[str, ...], language: str) -> PreparedContext:
+    text = "\n".join(as_statements(part) for part in context)
+    folded = fold(text)
+    words = tokens(folded)
+    stems = [stem(t.word) for t in words]
+    found = quantities(folded, words, language)
+    statements = _statements(text, words, stems, found, language)
+    where: dict[str, list[int]] = {}
+    for place, each in enumerate(statements):
+        for one in each.stems:
+            held = where.setdefault(one, [])
+            if len(held) < _POSTINGS:
+                held.append(place)
+    known = frozenset(stems)
+    meanings = same()
+    return PreparedContext(
+        words=frozenset(t.word for t in words),
+        stems=known,
+        near=known.union(*(meanings[s] for s in known if s in meanings)),
+        pairs=frozenset(pairwise(stems)),
+        triples=frozenset(zip(stems, stems[1:], stems[2:], strict=False)),
+        statements=tuple(statements),
+        where={key: tuple(held) for key, held in where.items()},
+        length=len(words),
+        held=hold(found, words),
+    )
+
+
+def _statements(
+    text: str, words: list[Token], stems: list[str], found: list[Quantity], language: str
+) -> list[Statement]:
+    known = classes(language)
+    read: list[Statement] = []
+    place = at = 0
+    for _, end in sentences(text):
+        begin = place
+        while place < len(words) and words[place].start < end:
+            place += 1
+        first = at
+        while at < len(found) and found[at].start < end:
+            at += 1
+        inside = [t.word for t in words[begin:place]]
+        held = frozenset(inside)
+        read.append(
+            Statement(
+                stems=frozenset(s for w, s in zip(inside, stems[begin:place], strict=True) if w not in known.stop),
+                words=held,
+                negated=not held.isdisjoint(known.negation),
+                conditions=held & known.condition,
+                universal=held & known.universal,
+                quantities=tuple(found[first:at]),
+            )
+        )
+    return read
+
+
+def as_statements(part: str) -> str:
+    """`part`, or, where it is JSON, one line per leaf: the words of its keys, then its value."""
+    head = part.lstrip()[:1]
+    if head not in ("{", "["):
+        return part
+    try:
+        value = json.loads(part)
+    except ValueError:
+        return part
+    except RecursionError:
+        return part
+    lines: list[str] = []
+    _leaves(value, (), lines, 0)
+    return "\n".join(lines)
+
+
+def _leaves(value: object, path: tuple[str, ...], lines: list[str], depth: int) -> None:
+    """Below `_DEPTH` the rest stands as it is written: nothing of the context is lost."""
+    if depth > _DEPTH:
+        lines.append(" ".join(path[-3:]) + ": " + json.dumps(value, ensure_ascii=False))
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            _leaves(inner, (*path, spoken_keys(str(key))), lines, depth + 1)
+    elif isinstance(value, list):
+        lines.append(f"{' '.join(path[-3:])}: {len(value)}")
+        for inner in value:
+            _leaves(inner, path, lines, depth + 1)
+    else:
+        said = (
+            "yes true"
+            if value is True
+            else "no not false"
+            if value is False
+            else "none not"
+            if value is None
+            else str(value)
+        )
+        lines.append(f"{' '.join(path[-3:])}: {said}")

@@ -1,0 +1,58 @@
+"""The small model that weighs the measures of a claim: one curve per measure, added up (a generalised additive model).
+
+Trained by `scripts/train/grounding.py`; card: `docs/models/grounding.md`. A curve is a list of steps, so every score
+can be read back to the comparisons that made it. No numpy, no pickle: the weights are JSON.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import exp
+from typing import Any
+
+from handrail.detectors.grounding_measures import NAMES
+from handrail.detectors.grounding_words import data
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """What one measure adds, in log-odds. `place`: of the measure in `NAMES`; a value below `edges[k]` gets
+    `values[k]`, one at or above the last edge gets the last value."""
+
+    place: int
+    edges: tuple[float, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The trained weights. `bias` in log-odds."""
+
+    bias: float
+    curves: tuple[Curve, ...]
+
+    def probability(self, measures: Sequence[float]) -> float:
+        """How probable it is that the context does not carry the claim, 0..1."""
+        total = self.bias
+        for curve in self.curves:
+            total += curve.values[bisect_right(curve.edges, measures[curve.place])]
+        return 1 / (1 + exp(-max(-30.0, min(30.0, total))))
+
+
+def model_of(rows: Any) -> Model:
+    """A model from its JSON form. Raises ValueError where a curve is not well-formed."""
+    curves = []
+    for name, curve in rows["curves"].items():
+        if name not in NAMES:
+            raise ValueError(f"grounding model: no measure is called {name!r}; train it again")
+        if len(curve["values"]) != len(curve["edges"]) + 1:
+            raise ValueError(f"grounding model: the curve {name!r} needs one value more than edges; train it again")
+        curves.append(Curve(NAMES.index(name), tuple(curve["edges"]), tuple(curve["values"])))
+    return Model(float(rows["bias"]), tuple(curves))
+
+
+@lru_cache(maxsize=1)
+def shipped() -> Model:
+    """The model in the package. Raises ValueError for weights that do not fit this version."""
+    return model_of(data("model.json"))

@@ -1,0 +1,158 @@
+"""Words for grounding: folding, tokens, sentences, and the closed word classes of each language.
+
+Folding keeps every offset (one character in, one out), so a token's place is its place in the text as given.
+Data: `data/grounding/words.json` and `meanings.json`, written for this project.
+"""
+
+import json
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any, Final, NamedTuple
+
+LANGUAGES: Final = ("en", "de", "fr", "es", "it", "nl", "pt", "pl")
+_TOKEN = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+")
+_BREAK = re.compile(r"(?<!\d)[.!?…]+[\"'”’)\]]*\s+|[!?…]+[\"'”’)\]]*\s*|(?<=\d\d\d)\.\s+|\n+|(?<=[a-z])\.(?=[A-Z])")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
+_ABBREVIATIONS = frozenset(
+    (
+        "mr",
+        "mrs",
+        "ms",
+        "dr",
+        "st",
+        "vs",
+        "no",
+        "nr",
+        "etc",
+        "bzw",
+        "ca",
+        "approx",
+        "inc",
+        "ltd",
+        "co",
+        "jr",
+        "sr",
+        "str",
+    )
+)
+_SUFFIX = re.compile(r"(?:ations?|ingly|ings?|edly|ness|ers?|ies|ied|est|ed|es|en|em|ly|[sey])$")
+
+
+def _folded(character: str) -> str:
+    """One character for one: lower case without its accent; letters that would become two keep their first."""
+    plain = unicodedata.normalize("NFKD", character.lower())[:1]
+    return plain if plain and not plain.isspace() else character
+
+
+_FOLD: Final = {code: _folded(chr(code)) for code in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00))} | {
+    ord("’"): "'", ord("‘"): "'", ord("ß"): "s", ord("ł"): "l", ord("Ł"): "l", ord("ø"): "o", ord("Ø"): "o",
+    0xA0: " ", 0x202F: " ", ord("‑"): "-", ord("–"): "-", ord("—"): "-",
+}  # fmt: skip
+
+
+def fold(text: str) -> str:
+    """`text` in lower case, without accents, with plain apostrophes, dashes and blanks; never of another length."""
+    folded = text.translate(_FOLD)
+    lower = folded.lower()
+    return lower if len(lower) == len(text) else "".join(c.lower() if len(c.lower()) == 1 else c for c in folded)
+
+
+def data(name: str) -> Any:
+    """One JSON file of `data/grounding`, as parsed."""
+    return json.loads((files("handrail.detectors") / "data" / "grounding" / name).read_text("utf-8"))
+
+
+@lru_cache(maxsize=32768)
+def stem(word: str) -> str:
+    """The part of a folded word that its inflections share: a common ending off, then at most six letters."""
+    if len(word) <= 3 or not word.isalpha():
+        return word
+    if len(word) > 5:
+        cut = _SUFFIX.sub("", word)
+        return cut[:6] if len(cut) >= 4 else word[:6]
+    return word[:-1] if word[-1] == "s" and word[-2] != "s" else word
+
+
+class Token(NamedTuple):
+    """A word or a number. `word` folded; `start`, `end` in the text as given."""
+
+    word: str
+    start: int
+    end: int
+
+
+def tokens(folded: str, offset: int = 0) -> list[Token]:
+    """The tokens of a folded text."""
+    return [Token(m.group(), m.start() + offset, m.end() + offset) for m in _TOKEN.finditer(folded)]
+
+
+def sentences(text: str) -> list[tuple[int, int]]:
+    """Where the sentences of `text` stand; blank ones left out. Linear."""
+    spans, begin = [], 0
+    for found in _BREAK.finditer(text):
+        if found.group()[0] == "." and _is_abbreviation(text, found.start()):
+            continue
+        spans.append((begin, found.end()))
+        begin = found.end()
+    spans.append((begin, len(text)))
+    return [(a, b) for a, b in spans if any(c.isalnum() for c in text[a:b])]
+
+
+def _is_abbreviation(text: str, dot: int) -> bool:
+    begin = max(text.rfind(" ", max(0, dot - 8), dot), text.rfind("(", max(0, dot - 8), dot)) + 1
+    word = text[begin:dot].lower()
+    return word in _ABBREVIATIONS or (len(word) == 1 and word.isalpha() and text[begin:dot].isupper())
+
+
+def spoken_keys(text: str) -> str:
+    """A key of JSON as words: `refundStatus` and `refund_status` become `refund Status` and `refund status`."""
+    return _CAMEL.sub(" ", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """The closed word classes of one language, folded."""
+
+    stop: frozenset[str]
+    negation: frozenset[str]
+    condition: frozenset[str]
+    universal: frozenset[str]
+    first: frozenset[str]
+    opinion: frozenset[str]
+    evaluative: frozenset[str]
+    question: frozenset[str]
+
+
+@lru_cache(maxsize=16)
+def classes(language: str) -> Classes:
+    """The word classes of `language`; English for a language that has none here."""
+    words = data("words.json")
+    rows = words.get(language) or words["en"]
+    return Classes(**{name: frozenset(fold(rows[name]).split()) for name in Classes.__slots__})
+
+
+@lru_cache(maxsize=1)
+def same() -> dict[str, frozenset[str]]:
+    """For a stem, the stems that can stand for it."""
+    meaning: dict[str, set[str]] = {}
+    for row in data("meanings.json")["same"]:
+        group = {stem(w) for w in fold(row).replace("_", " ").split()}
+        for each in group:
+            meaning.setdefault(each, set()).update(group)
+    return {key: frozenset(value) for key, value in meaning.items()}
+
+
+@lru_cache(maxsize=1)
+def opposite() -> dict[str, frozenset[str]]:
+    """For a folded word, the words that say the contrary."""
+    against: dict[str, set[str]] = {}
+    for left, right in data("meanings.json")["opposite"]:
+        ones, others = fold(left).split(), fold(right).split()
+        for one in ones:
+            against.setdefault(one, set()).update(others)
+        for other in others:
+            against.setdefault(other, set()).update(ones)
+    return {key: frozenset(value) for key, value in against.items()}

@@ -1,0 +1,1 @@
+"""Pattern data and word families, each with its source; no code."""

@@ -1,0 +1,93 @@
+"""Number words as people say them, lower case and without accents (`normalise.unaccent`).
+
+Source: the grammar of each language, written down for this project. `digits`: 0 to 9 with variants; `teens`: 10 to 19;
+`tens`: 20 to 90; `joiner`: the word between tens and unit ("veinte y uno"); `compounds`: one-word forms that the rules
+of `spoken` do not build; `times`: "double four". Belgian and Swiss septante, huitante, nonante are included.
+"""
+
+from typing import NamedTuple
+
+
+class Numbers(NamedTuple):
+    """Each string: words separated by blanks, variants of one number separated by a slash."""
+
+    digits: str
+    teens: str
+    tens: str
+    joiner: str = ""
+    times: str = ""
+    compounds: str = ""
+
+
+NUMBERS = {
+    "en": Numbers(
+        digits="zero/oh/o/nought/naught one two three four five six seven eight nine/niner",
+        teens="ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen",
+        tens="twenty thirty forty/fourty fifty sixty seventy eighty ninety",
+        times="double=2 triple=3 treble=3 quadruple=4",
+    ),
+    "de": Numbers(
+        digits="null eins/ein/eine zwei/zwo drei vier funf/fuenf sechs sieben acht neun",
+        teens="zehn elf zwolf/zwoelf dreizehn vierzehn funfzehn/fuenfzehn sechzehn siebzehn achtzehn neunzehn",
+        tens="zwanzig dreissig/dreißig vierzig funfzig/fuenfzig sechzig siebzig achtzig neunzig",
+        joiner="und",
+        times="doppel=2 doppelt=2 zweimal=2 dreimal=3 dreifach=3",
+    ),
+    "fr": Numbers(
+        digits="zero un/une deux trois quatre cinq six sept huit neuf",
+        teens="dix onze douze treize quatorze quinze seize dix-sept dix-huit dix-neuf",
+        tens="vingt trente quarante cinquante soixante septante huitante/octante nonante",
+        joiner="et",
+        times="double=2 triple=3 deux-fois=2",
+    ),
+    "es": Numbers(
+        digits="cero uno/un/una dos tres cuatro cinco seis siete ocho nueve",
+        teens="diez once doce trece catorce quince dieciseis diecisiete dieciocho diecinueve",
+        tens="veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa",
+        joiner="y",
+        times="doble=2 triple=3",
+        compounds="veintiuno=21 veintiun=21 veintidos=22 veintitres=23 veinticuatro=24 veinticinco=25 veintiseis=26 "
+        "veintisiete=27 veintiocho=28 veintinueve=29",
+    ),
+    "it": Numbers(
+        digits="zero uno/un/una due tre quattro cinque sei sette otto nove",
+        teens="dieci undici dodici tredici quattordici quindici sedici diciassette diciotto diciannove",
+        tens="venti trenta quaranta cinquanta sessanta settanta ottanta novanta",
+        times="doppio=2 triplo=3",
+    ),
+    "pt": Numbers(
+        digits="zero um/uma dois/duas tres quatro cinco seis/meia sete oito nove",
+        teens="dez onze doze treze quatorze/catorze quinze dezesseis/dezasseis dezessete/dezassete dezoito "
+        "dezenove/dezanove",
+        tens="vinte trinta quarenta cinquenta sessenta setenta oitenta noventa",
+        joiner="e",
+        times="duplo=2 dobro=2 triplo=3",
+    ),
+    "nl": Numbers(
+        digits="nul een twee drie vier vijf zes zeven acht negen",
+        teens="tien elf twaalf dertien veertien vijftien zestien zeventien achttien negentien",
+        tens="twintig dertig veertig vijftig zestig zeventig tachtig negentig",
+        joiner="en",
+        times="dubbel=2 dubbele=2 driemaal=3",
+    ),
+    "pl": Numbers(
+        digits="zero jeden/jedna/jedno dwa/dwie trzy cztery piec szesc siedem osiem dziewiec",
+        teens="dziesiec jedenascie dwanascie trzynascie czternascie pietnascie szesnascie siedemnascie osiemnascie "
+        "dziewietnascie",
+        tens="dwadziescia trzydziesci czterdziesci piecdziesiat szescdziesiat siedemdziesiat osiemdziesiat "
+        "dziewiecdziesiat",
+        times="podwojne=2 podwojna=2 potrojne=3",
+    ),
+}
+
+HUNDREDS = {
+    "es": "cien/ciento doscientos trescientos cuatrocientos quinientos seiscientos setecientos ochocientos novecientos",
+    "pt": "cem/cento duzentos trezentos quatrocentos quinhentos seiscentos setecentos oitocentos novecentos",
+    "pl": "sto dwiescie trzysta czterysta piecset szescset siedemset osiemset dziewiecset",
+}
+"""Hundreds of the languages whose speakers read telephone numbers in threes."""
+
+FILLERS = frozenset(
+    "uh um er erm ah eh ehm ahm euh hmm then and dann und puis et luego y poi e depois dan potem i".split()
+)
+"""Words people put between two digits they read out; one at a time, and only between number words."""

@@ -1,0 +1,37 @@
+"""Street words, units and postcode areas, lower case without accents.
+
+Source: street types as national posts write them (USPS Publication 28 appendix C1 for the short forms), written down
+for eight languages; the 124 postcode areas of the United Kingdom (Royal Mail); USPS state codes.
+"""
+
+_W = r"[^\W\d_]+(?:['\-.][^\W\d_]+)*\.?"
+_N = r"\d{1,5}[a-z]?(?:[/\-]\d{1,4}[a-z]?)?"
+_EN = (
+    "street|st|road|rd|avenue|ave|av|boulevard|blvd|lane|ln|drive|dr|court|ct|circle|cir|square|sq|terrace|parkway|pkwy|"
+    "highway|hwy|crescent|mews|alley|grove|ridges?|heights|nagar|colony|cross street|main road"
+)
+
+STREETS: tuple[tuple[str, str], ...] = (
+    ("street_en", rf"(?<![\w$€£.\-/])\d{{1,5}}[a-z]?,? (?:(?:n|s|e|w|ne|nw|se|sw|north|south|east|west)\.? )?(?:(?:{_W}|\d{{1,3}}(?:st|nd|rd|th)) ){{1,3}}?(?:{_EN})(?!\w)\.?"),
+    ("po_box", r"(?<!\w)p\.? ?o\.? ?box \d{1,6}(?!\w)"),
+    ("street_de", rf"(?<!\w)(?:(?:{_W} )?(?:[^\W\d_]{{2,}}-?(?:strasse|straße|str\.|weg|platz|allee|gasse|damm|ufer|chaussee)|(?:an der|am|im|zum|zur|unter den|auf der) [^\W\d_]{{3,}})|[^\W\d_]{{3,}}er (?:strasse|straße|str\.|platz|allee|weg|ring)) {_N}(?!\w)"),
+    ("street_fr", rf"(?<!\w)\d{{1,4}}(?: ?(?:bis|ter|quater))?,? (?:rue|avenue|av\.?|boulevard|bd|bld|place|chemin|impasse|allee|quai|route|cours|square|passage)(?: (?:de la|de l'|du|des|de|d'))?(?: ?{_W}){{1,3}}?(?=[,.;\n]|$| \d| (?:a|et|75)\b)"),
+    ("street_es", rf"(?<!\w)(?:calle|c/|avenida|avda\.?|plaza|paseo|carrer|camino|carretera|ronda|travesia)(?: ?{_W}){{1,4}}?,? (?:n[.º°o]* ?|numero )?{_N}(?!\w)(?:,? ?\d{{1,2}}[ºª°]?(?: ?[a-z])?(?!\w))?"),
+    ("street_it", rf"(?<!\w)(?:via|viale|piazza|piazzale|corso|largo|vicolo|strada|contrada)(?: {_W}){{1,4}}?,? (?:n[.°]* ?)?{_N}(?!\w)"),
+    ("street_pt", rf"(?<!\w)(?:rua|r\.|avenida|av\.|travessa|praca|largo|estrada|alameda|rodovia)(?: {_W}){{1,4}}?,? (?:n[.º°o]* ?|numero )?{_N}(?!\w)"),
+    ("street_nl", rf"(?<!\w)(?:{_W} )?[^\W\d_]{{2,}}(?:straat|laan|weg|plein|gracht|kade|dijk|singel|steeg|dreef|hof|plantsoen) {_N}(?!\w)"),
+    ("street_pl", rf"(?<!\w)(?:ul\.|ulica|ulicy|al\.|aleja|alei|aleje|os\.|osiedle|plac|pl\.)(?: ?{_W}){{1,3}}? {_N}(?:(?: ?m\.? ?|/)\d{{1,4}})?(?!\w)"),
+)  # fmt: skip
+
+UNITS = "apt|apartment|suite|ste|unit|flat|floor|room|appt|appartement|wohnung|whg|piso|puerta|interno|scala|apto|andar|bus|m"
+
+UK_AREAS = frozenset(
+    "AB AL B BA BB BD BF BH BL BN BR BS BT CA CB CF CH CM CO CR CT CV CW DA DD DE DG DH DL DN DT DY E EC EH EN EX FK FY G GL GU "
+    "GY HA HD HG HP HR HS HU HX IG IM IP IV JE KA KT KW KY L LA LD LE LL LN LS LU M ME MK ML N NE NG NN NP NR NW OL OX PA PE PH "
+    "PL PO PR RG RH RM S SA SE SG SK SL SM SN SO SP SR SS ST SW SY TA TD TF TN TQ TR TS TW UB W WA WC WD WF WN WR WS WV YO ZE".split()
+)
+
+US_STATES = (
+    "al|ak|az|ar|ca|co|ct|de|fl|ga|hi|id|il|in|ia|ks|ky|la|me|md|ma|mi|mn|ms|mo|mt|ne|nv|nh|nj|nm|ny|nc|nd|oh|ok|or|pa|ri|sc|"
+    "sd|tn|tx|ut|vt|va|wa|wv|wi|wy|dc"
+)

@@ -1,0 +1,200 @@
+"""One text as the detectors read it, with the way back to the characters that were sent.
+
+Folded: NFKC, characters without a glyph, letters of other scripts that stand in for Latin ones, digits of every script,
+dashes and quotes, URL percent escapes and HTML entities. Base64 is opened only by the injection detector
+(`base64_texts`), never for personal data. Plain text (ASCII, or letters that fold to themselves) costs one scan and
+is returned as it is. Raises nothing; what cannot be decoded stays as it was.
+"""
+
+import base64
+import binascii
+import html
+import re
+import sys
+import unicodedata
+from functools import lru_cache
+from typing import NamedTuple
+
+from handrail.detectors.data.homoglyphs import CYRILLIC, GREEK, OTHER, PUNCTUATION, ZERO_WIDTH
+
+
+class View(NamedTuple):
+    """`text`: what detectors read. `starts[i]`, `ends[i]`: the original characters behind `text[i]`; None = the same
+    offsets as the original."""
+
+    text: str
+    starts: tuple[int, ...] | None = None
+    ends: tuple[int, ...] | None = None
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """The original span of `text[start:end]`; `end > start`."""
+        if self.starts is None or self.ends is None:
+            return start, end
+        return self.starts[start], self.ends[end - 1]
+
+
+def _one_to_one() -> dict[int, str]:
+    """Every character whose folded form differs and is one character long, without the homoglyphs."""
+    table: dict[int, str] = {}
+    for code in range(0x80, 0x110000 if sys.maxunicode > 0xFFFF else 0x10000):
+        if 0x3400 <= code < 0xF900 or 0x20000 <= code < 0xE0000 or 0xE1000 <= code:
+            continue
+        letter = chr(code)
+        if letter.isdecimal():
+            table[code] = str(unicodedata.decimal(letter))
+            continue
+        folded = unicodedata.normalize("NFKC", letter)
+        if len(folded) == 1 and folded != letter:
+            table[code] = folded
+    for letter, plain in PUNCTUATION.items():
+        if len(plain) == 1:
+            table[ord(letter)] = plain
+    return table
+
+
+_PLAIN = re.compile(r"[\x00-\x5f\x61-\x7f\u00a1-\u00a7\u00a9-\u00ac\u00ae\u00b0\u00b1\u00b6\u00bb\u00bf-\u017e]*")
+"""Characters that fold to themselves in the languages we serve (the grave accent and the long s are not among them)."""
+_ENCODED = re.compile(r"%[0-9A-Fa-f]{2}|&(?:[A-Za-z][A-Za-z0-9]{1,30}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});")
+_PERCENTS = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+_ZERO_WIDTH = frozenset(ZERO_WIDTH)
+_SHAPES = {
+    ord(letter): plain for pair in (CYRILLIC, GREEK, OTHER) for letter, plain in zip(pair[0], pair[1], strict=True)
+}
+_FOREIGN = re.compile(f"[{''.join(chr(code) for code in _SHAPES)}]")
+_SCRIPT_WORD = re.compile(r"[^\W_]+")
+_LATIN = re.compile(r"[A-Za-z]")
+_OTHER_SCRIPT = re.compile(r"[\u0370-\u03ff\u0400-\u052f]")
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[int, str]:
+    return _one_to_one()
+
+
+@lru_cache(maxsize=8)
+def normalise(text: str) -> View:
+    """The view of `text`. Linear; about 1 us for plain text of a message's length."""
+    plain = _PLAIN.fullmatch(text) is not None
+    if plain and ("%" not in text and "&" not in text or _ENCODED.search(text) is None):
+        return View(text)
+    if _ENCODED.search(text) is not None:
+        return _shapes(_slow(text))
+    return _shapes(View(text) if plain else _fold(text))
+
+
+def _fold(text: str) -> View:
+    """Non-ASCII text without encodings: one translate when every character keeps its place."""
+    folded = text.translate(_table())
+    if unicodedata.is_normalized("NFKC", folded) and _ZERO_WIDTH.isdisjoint(folded) and len(folded) == len(text):
+        return View(folded)
+    return _slow(text)
+
+
+def _slow(text: str) -> View:
+    """Piece by piece: each escape or base character with its marks becomes its folded form, offsets kept."""
+    out: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    table = _table()
+    for start, end, piece in _pieces(text):
+        folded = unicodedata.normalize("NFKC", piece.translate(table)).translate(table)
+        for letter in folded:
+            if letter not in _ZERO_WIDTH:
+                out.append(letter)
+                starts.append(start)
+                ends.append(end)
+    return View("".join(out), tuple(starts), tuple(ends))
+
+
+def _pieces(text: str) -> list[tuple[int, int, str]]:
+    """(start, end, decoded text) in order, covering the whole text."""
+    pieces: list[tuple[int, int, str]] = []
+    at = 0
+    while at < len(text):
+        letter = text[at]
+        if letter in "%&":
+            escape = _PERCENTS.match(text, at) if letter == "%" else _ENCODED.match(text, at)
+            if escape is not None:
+                pieces.extend(_decoded(escape.group(), at))
+                at = escape.end()
+                continue
+        end = at + 1
+        while end < len(text) and text[end] > "\u02ff" and unicodedata.combining(text[end]):
+            end += 1
+        pieces.append((at, end, text[at:end]))
+        at = end
+    return pieces
+
+
+def _decoded(escape: str, at: int) -> list[tuple[int, int, str]]:
+    """An HTML entity, or a run of percent escapes: each decoded character with the escapes it came from."""
+    if escape.startswith("&"):
+        return [(at, at + len(escape), html.unescape(escape))]
+    octets = bytes.fromhex(escape.replace("%", ""))
+    try:
+        decoded = octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return [(at + i, at + i + 1, letter) for i, letter in enumerate(escape)]
+    pieces = []
+    for letter in decoded:
+        size = 3 * len(letter.encode("utf-8"))
+        pieces.append((at, at + size, letter))
+        at += size
+    return pieces
+
+
+def _shapes(view: View) -> View:
+    """Look-alike letters become Latin: in a word that mixes scripts, and in any word when the text is mostly Latin."""
+    text = view.text
+    if _FOREIGN.search(text) is None:
+        return view
+    latin, other = len(_LATIN.findall(text)), len(_OTHER_SCRIPT.findall(text))
+    letters = list(text)
+    for word in _SCRIPT_WORD.finditer(text):
+        piece = word.group()
+        if _FOREIGN.search(piece) is None:
+            continue
+        mixed = _LATIN.search(piece) is not None
+        lookalike = all(ord(letter) in _SHAPES for letter in piece if letter > "\u02ff")
+        if mixed or (lookalike and latin > other):
+            letters[word.start() : word.end()] = piece.translate(_SHAPES)
+    return view._replace(text="".join(letters))
+
+
+_ACCENTS = {
+    code: base
+    for code in range(0xC0, 0x180)
+    if len(parts := unicodedata.normalize("NFD", chr(code))) == 2 and (base := parts[0]).isascii()
+} | {ord(a): b for a, b in zip("łŁøØđĐı", "lLoOdDi", strict=True)}
+
+
+def unaccent(text: str) -> str:
+    """Lower case without accents, one character for each (people leave them out): `Téléfono` -> `telefono`."""
+    lower = text.lower() if len(text.lower()) == len(text) else "".join(_lower(letter) for letter in text)
+    return lower if lower.isascii() else lower.translate(_ACCENTS)
+
+
+def _lower(letter: str) -> str:
+    lower = letter.lower()
+    return lower if len(lower) == 1 else letter
+
+
+_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,4096}={0,2}(?![A-Za-z0-9+/_=-])")
+
+
+def base64_texts(text: str, limit: int = 8) -> list[tuple[int, int, str]]:
+    """Readable texts hidden as base64 in `text`: (start, end, decoded), at most `limit`; for the injection detector."""
+    found: list[tuple[int, int, str]] = []
+    for match in _BASE64.finditer(text):
+        body = match.group().rstrip("=").replace("-", "+").replace("_", "/")
+        if len(body) % 4 == 1 or body.islower() or body.isdigit():
+            continue
+        try:
+            decoded = base64.b64decode(body + "=" * (-len(body) % 4), validate=True).decode("utf-8")
+        except (binascii.Error, UnicodeDecodeError):
+            continue
+        if sum(letter.isprintable() or letter in "\r\n\t" for letter in decoded) == len(decoded):
+            found.append((match.start(), match.end(), decoded))
+            if len(found) == limit:
+                break
+    return found

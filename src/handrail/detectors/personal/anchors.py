@@ -1,0 +1,114 @@
+"""What a number is called: the nearest word that names it, in any of the languages, mistyped or not."""
+
+import re
+from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
+
+from handrail.detectors.data import anchors as data
+
+BEFORE, AFTER = 48, 30
+"""How far, in characters, a name may stand before or after its number."""
+
+
+class Label(StrEnum):
+    """What an anchor says the value beside it is."""
+
+    CARD = "card"
+    CVV = "cvv"
+    ACCOUNT = "account"
+    PHONE = "phone"
+    NUMBER = "number"  # "my number is": a telephone if it looks like one
+    SSN = "ssn"
+    NINO = "nino"
+    DOB = "dob"
+    PASSPORT = "passport"
+    PIN = "pin"
+    OTP = "otp"
+    PASSWORD = "password"  # noqa: S105  the name of a label, not a password
+    ZIP = "zip"
+    IP = "ip"
+    EMAIL = "email"
+    OTHER = "other"
+
+
+class Anchor(NamedTuple):
+    """`label` named by the characters `start` to `end`."""
+
+    start: int
+    end: int
+    label: Label
+
+
+_FAMILIES = {
+    Label.OTHER: data.OTHER, Label.NUMBER: data.NUMBER, Label.EMAIL: data.EMAIL, Label.IP: data.IP,
+    Label.ZIP: data.ZIP, Label.PHONE: data.PHONE, Label.ACCOUNT: data.ACCOUNT, Label.CARD: data.CARD,
+    Label.PASSPORT: data.PASSPORT, Label.DOB: data.DOB, Label.NINO: data.NINO, Label.SSN: data.SSN,
+    Label.OTP: data.OTP, Label.CVV: data.CVV, Label.PIN: data.PIN, Label.PASSWORD: data.PASSWORD,
+}  # fmt: skip
+"""Later families win where two name the same phrase."""
+_TYPO_FAMILIES = frozenset({Label.CARD, Label.ACCOUNT, Label.PHONE, Label.PASSWORD, Label.ZIP, Label.PASSPORT})
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_WORD = re.compile(r"[^\W_]+")
+
+
+class _Index(NamedTuple):
+    phrases: dict[str, list[tuple[tuple[str, ...], Label]]]
+    typos: dict[str, Label]
+
+
+@lru_cache(maxsize=1)
+def _index() -> _Index:
+    named: dict[tuple[str, ...], Label] = {}
+    for label, family in _FAMILIES.items():
+        for phrase in family.replace("\n", "").split("|"):
+            named[tuple(phrase.split())] = label
+    phrases: dict[str, list[tuple[tuple[str, ...], Label]]] = {}
+    for words, label in named.items():
+        phrases.setdefault(words[0], []).append((words, label))
+    for entries in phrases.values():
+        entries.sort(key=lambda entry: -len(entry[0]))
+    typos: dict[str, Label] = {}
+    for words, label in named.items():
+        if len(words) == 1 and label in _TYPO_FAMILIES and len(words[0]) >= 6:
+            for slip in _slips(words[0]):
+                typos.setdefault(slip, label)
+    typos.update({"crad": Label.CARD, "phne": Label.PHONE, "pasword": Label.PASSWORD, "ssnn": Label.SSN})
+    for word in [words[0] for words in named if len(words) == 1] + sorted(data.NOT_TYPOS):
+        typos.pop(word, None)
+    return _Index(phrases, typos)
+
+
+def _slips(word: str) -> set[str]:
+    """Every string one slip away that keeps the first letter: a letter lost, doubled, added, swapped or wrong."""
+    slips = {word[:i] + word[i + 1 :] for i in range(1, len(word))}
+    slips |= {word[:i] + word[i + 1] + word[i] + word[i + 2 :] for i in range(1, len(word) - 1)}
+    slips |= {word[:i] + letter + word[i:] for i in range(1, len(word) + 1) for letter in _LETTERS}
+    slips |= {word[:i] + letter + word[i + 1 :] for i in range(1, len(word)) for letter in _LETTERS}
+    return slips
+
+
+def find_anchors(low: str) -> list[Anchor]:
+    """The anchors of a text in lower case without accents, in order, longest phrase first."""
+    index = _index()
+    phrases, typos = index.phrases, index.typos
+    found: list[Anchor] = []
+    words = list(_WORD.finditer(low))
+    texts = [word.group() for word in words]
+    skip = 0
+    for at, text in enumerate(texts):
+        if at < skip:
+            continue
+        entries = phrases.get(text)
+        if entries is None:
+            label = typos.get(text)
+            if label is not None:
+                found.append(Anchor(words[at].start(), words[at].end(), label))
+            continue
+        for phrase, label in entries:
+            size = len(phrase)
+            if size == 1 or tuple(texts[at : at + size]) == phrase:
+                found.append(Anchor(words[at].start(), words[at + size - 1].end(), label))
+                skip = at + size
+                break
+    return found

@@ -1,0 +1,107 @@
+"""Bank accounts: IBAN by mod 97 and the length of its country, UK sort code with account, US routing with account,
+and an account number the text calls one.
+
+Source: ISO 13616-1 (IBAN, mod 97 of ISO 7064); the ABA check sum 3-7-1 (aba.com, routing numbers).
+"""
+
+import re
+
+from handrail.detectors.data.ibans import IBAN_LENGTHS
+from handrail.detectors.personal.anchors import Label
+from handrail.detectors.personal.page import Hit, Number, Page
+from handrail.terms.finding import Kind
+
+_IBAN_START = re.compile(r"(?<![A-Za-z0-9])([A-Za-z]{2})[ \-]?(\d[ \-]?\d)(?=[ \-.]?[A-Za-z0-9])")
+_SORT_CODE = re.compile(r"\d{2}([ \-]?)\d{2}\1\d{2}")
+_SORT_AND_ACCOUNT = re.compile(r"(?<![\w\-])(\d{2}([ \-])\d{2}\2\d{2})[\s,/;|]{1,3}(\d{8})(?![\w\-])")
+_ABA_WEIGHTS = (3, 7, 1, 3, 7, 1, 3, 7, 1)
+
+
+def find_ibans(page: Page) -> list[Hit]:
+    """IBAN; one that fails mod 97 only right behind the word IBAN."""
+    hits: list[Hit] = []
+    text = page.text
+    for match in _IBAN_START.finditer(text):
+        length = IBAN_LENGTHS.get(match.group(1).upper())
+        if length is None:
+            continue
+        found = _collect(text, match.start(), length)
+        if found is None:
+            continue
+        body, end = found
+        if _mod97(body) == 1:
+            hits.append(Hit(Kind.IBAN, match.start(), end, 0.99, "mod97"))
+        elif "iban" in page.low[max(0, match.start() - 16) : match.start()]:
+            hits.append(Hit(Kind.IBAN, match.start(), end, 0.7, "named"))
+    return hits
+
+
+def _collect(text: str, start: int, length: int) -> tuple[str, int] | None:
+    """`length` letters and digits from `start`, single separators allowed, nothing alphanumeric right behind."""
+    body: list[str] = []
+    at = start
+    gap = 0
+    while at < len(text) and len(body) < length:
+        letter = text[at]
+        if letter.isascii() and letter.isalnum():
+            body.append(letter)
+            gap = 0
+        elif letter in " -.\n\t" and gap < 2:
+            gap += 1
+        else:
+            return None
+        at += 1
+    if len(body) < length or (at < len(text) and text[at].isalnum()):
+        return None
+    joined = "".join(body)
+    return (joined, at) if sum(letter.isdigit() for letter in joined) * 2 >= length else None
+
+
+def _mod97(iban: str) -> int:
+    rearranged = iban[4:] + iban[:4]
+    try:
+        return int("".join(str(int(letter, 36)) for letter in rearranged)) % 97
+    except ValueError:
+        return 0
+
+
+def find_sort_codes(page: Page) -> list[Hit]:
+    """A UK sort code and an 8-digit account side by side."""
+    hits: list[Hit] = []
+    for match in _SORT_AND_ACCOUNT.finditer(page.text):
+        if page.label(match.start(), match.end()) is not Label.OTHER:
+            hits.append(Hit(Kind.ACCOUNT, match.start(), match.end(), 0.9, "sort_code"))
+    return hits
+
+
+def named_account(page: Page, number: Number, label: Label | None) -> Hit | None:
+    """A number the nearest words call an account, a sort code or a routing number."""
+    start, end = number.start, number.end
+    if label is not Label.ACCOUNT or not page.alone(start, end):
+        return None
+    digits = "".join(page.text[begin:stop] for begin, stop in number.groups)
+    direct = page.direct(start) is Label.ACCOUNT
+    if len(digits) == 9 and aba(digits):
+        return Hit(Kind.ACCOUNT, start, end, 0.95, "aba")
+    if _SORT_CODE.fullmatch(page.text, start, end) is not None and len(digits) == 6:
+        return Hit(Kind.ACCOUNT, start, end, 0.9, "sort_code") if direct or "-" in page.text[start:end] else None
+    if 6 <= len(digits) <= 26 and not _amount(page, start, end):
+        return Hit(Kind.ACCOUNT, start, end, 0.85, "named")
+    if 4 <= len(digits) < 6 and direct and not _amount(page, start, end):
+        year = len(digits) == 4 and digits[:2] in ("19", "20") and "in" in page.low[max(0, start - 4) : start].split()
+        return None if year else Hit(Kind.ACCOUNT, start, end, 0.7, "named_short")
+    return None
+
+
+def _amount(page: Page, start: int, end: int) -> bool:
+    text = page.text
+    return (start > 0 and text[start - 1] in "$€£¥") or re.match(
+        r"[ ]?(?:[$€£¥%]|eur|usd|gbp|zl|pln|brl|dollars?|euros?|pounds?)\b|[ ]?[$€£%]", page.low[end : end + 9]
+    ) is not None
+
+
+def aba(digits: str) -> bool:
+    """The check sum of a US routing number and its federal reserve range."""
+    total = sum(int(digit) * weight for digit, weight in zip(digits, _ABA_WEIGHTS, strict=True))
+    prefix = int(digits[:2])
+    return total % 10 == 0 and (1 <= prefix <= 12 or 21 <= prefix <= 32 or 61 <= prefix <= 72 or prefix == 80)

@@ -1,0 +1,131 @@
+"""Payment cards: numbers that pass Luhn with an issuer's prefix and length, and numbers the text calls a card.
+
+Never inside a longer run of digits, so IMEI, ICCID and tracking numbers stay alone; a card may be followed by its
+expiry and security code. Source: ISO/IEC 7812-1 annex B (Luhn).
+"""
+
+import re
+
+from handrail.detectors.data.issuers import ISSUERS, RARE
+from handrail.detectors.personal.anchors import Label
+from handrail.detectors.personal.page import Hit, Number, Page
+from handrail.terms.finding import Kind
+
+_INSIDE = re.compile(r"[ \-.\t]{1,3}|[ \t]?\r?\n[ \t]?")
+_EXPIRY = re.compile(r"(?:0?[1-9]|1[0-2])(?:[ /\-.]{0,3})(?:20)?[2-4]\d")
+_AFTER_CARD = re.compile(
+    r"[\s,;.]*(?:and|exp\w*|valid\w*|until|thru|date|gultig|bis|ablauf\w*|caduca|vence|scad\w*|validade|geldig|tot|wazna|do|"
+    r"\s|[:,;.\-])*(?:0?[1-9]|1[0-2])[ /\-.]{0,3}(?:20)?[2-4]\d[\s,;.\-]{1,3}(\d{3,4})(?![\w/.\-]*\d)"
+)
+_ENDING = re.compile(
+    r"(?:last|final|letzten?|dernier\w*|ultim\w*|laatste|ostatni\w*)\s+(?:4|four|vier|quatre|cuatro|quattro|quatro|cztery)"
+)
+_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+
+
+def luhn(digits: str) -> bool:
+    """Whether the check digit of ISO/IEC 7812-1 holds and the number is not one digit repeated."""
+    if len(set(digits)) == 1:
+        return False
+    total = sum(map(int, digits[-1::-2])) + sum(_DOUBLED[int(digit)] for digit in digits[-2::-2])
+    return total % 10 == 0
+
+
+def _issued(digits: str, rows: tuple[tuple[str, str, tuple[int, ...]], ...]) -> bool:
+    return any(first <= digits[: len(first)] <= last and len(digits) in lengths for first, last, lengths in rows)
+
+
+def _shaped(sizes: tuple[int, ...]) -> bool:
+    """Whether people group card numbers like this."""
+    if len(sizes) == 1 or sizes in ((4, 6, 5), (4, 6, 4), (6, 13), (8, 8), (6, 10), (4, 5, 6)):
+        return True
+    if sum(sizes) == 15 and sizes == (4, 4, 4, 3):
+        return True
+    return all(size == sizes[0] for size in sizes[:-1]) and sizes[-1] <= sizes[0] and sizes[0] in (1, 2, 4, 5)
+
+
+def find_cards(page: Page) -> list[Hit]:
+    """CARD by Luhn, with the CVV that follows an expiry date."""
+    hits: list[Hit] = []
+    for number in page.numbers:
+        if number.end - number.start < 12:
+            continue
+        hit = _card(page, number)
+        if hit is not None:
+            hits.append(hit)
+            code = _AFTER_CARD.match(page.low, hit.end)
+            if code is not None:
+                hits.append(Hit(Kind.CVV, code.start(1), code.end(1), 0.9, "after_card"))
+    return hits
+
+
+def _card(page: Page, number: Number) -> Hit | None:
+    groups = number.groups
+    text = page.text
+    count = len(groups)
+    sizes = tuple(end - start for start, end in groups)
+    for first in range(count):
+        if first and not _own(text, groups, first, sizes):
+            continue
+        total = 0
+        digits = ""
+        for last in range(first, count):
+            if last > first and _INSIDE.fullmatch(text, groups[last - 1][1], groups[last][0]) is None:
+                break
+            digits += text[groups[last][0] : groups[last][1]]
+            total = len(digits)
+            if total > 19:
+                break
+            if total < 12 or not _shaped(sizes[first : last + 1]) or not luhn(digits):
+                continue
+            start, end = groups[first][0], groups[last][1]
+            if not _free(page, number, first, last):
+                continue
+            if _issued(digits, ISSUERS):
+                if page.direct(start) is Label.OTHER and total != 16:
+                    continue
+                return Hit(Kind.CARD, start, end, 0.99, "luhn")
+            if _issued(digits, RARE) and page.label(start, end) is Label.CARD:
+                return Hit(Kind.CARD, start, end, 0.95, "luhn_named")
+    return None
+
+
+def _own(text: str, groups: tuple[tuple[int, int], ...], first: int, sizes: tuple[int, ...]) -> bool:
+    """Whether a card may begin at a later group: a long group of its own, or after a line break or a comma."""
+    before = text[groups[first - 1][1] : groups[first][0]]
+    return sizes[first] >= 13 or "," in before or ("\n" in before and sizes[first - 1] != sizes[first])
+
+
+def _free(page: Page, number: Number, first: int, last: int) -> bool:
+    """Whether the rest of the run is something else: nothing, a long group before, an expiry or code after."""
+    groups = number.groups
+    start, end = groups[first][0], groups[last][1]
+    text = page.text
+    if start and (text[start - 1].isalpha() or text[start - 1] in "_#"):
+        return False
+    if start > 1 and text[start - 1] in "-." and text[start - 2].isalnum() and first == 0:
+        return False
+    if last == len(groups) - 1:
+        return page.alone(start, end) or (end < len(text) and text[end] in ".-:@" and not text[end : end + 2].isalnum())
+    rest = sum(stop - begin for begin, stop in groups[last + 1 :])
+    between = text[end : groups[last + 1][0]]
+    if "," in between or "\n" in between or "/" in between:
+        return True
+    tail = text[groups[last + 1][0] : number.end]
+    return _EXPIRY.match(tail) is not None or rest in (3, 10, 11) or last == first
+
+
+def named_card(page: Page, number: Number) -> Hit | None:
+    """A number right behind "card number is" that does not pass Luhn, or only its first digits."""
+    start, end = number.start, number.end
+    digits = sum(stop - begin for begin, stop in number.groups)
+    if not page.alone(start, end):
+        return None
+    if 12 <= digits <= 19 and page.label(start, end) is Label.CARD:
+        return Hit(Kind.CARD, start, end, 0.7, "named")
+    if 4 <= digits < 12 and page.direct(start) is Label.CARD and "." not in page.text[start:end]:
+        before = page.low[max(0, start - 40) : start]
+        year = digits == 4 and page.text[start:end][:2] in ("19", "20")
+        if _ENDING.search(before) is None and not year and _EXPIRY.fullmatch(page.text[start:end]) is None:
+            return Hit(Kind.CARD, start, end, 0.5, "partial")
+    return None

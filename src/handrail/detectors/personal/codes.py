@@ -1,0 +1,116 @@
+"""What opens an account or pays: CVV, PIN, one-time codes, passwords. Only where named; none of these may ever rest.
+
+Source: PCI DSS 4.0.1 requirement 3.3.1 (CVV, PIN).
+"""
+
+import re
+
+from handrail.detectors.data.codes import LINKS, NOT_A_VALUE
+from handrail.detectors.personal.anchors import Label
+from handrail.detectors.personal.page import Hit, Number, Page
+from handrail.terms.finding import Kind
+
+_TOKEN = re.compile(r"\S+")
+_TRIM = "\"'`<>()[]{},;"
+_CODE = re.compile(r"(?<![A-Za-z0-9])(?=[A-Za-z0-9\-]*\d)[A-Za-z0-9]{2,6}-?[A-Za-z0-9]{2,6}(?![A-Za-z0-9])")
+_LENGTHS = {Label.CVV: (3, 4), Label.PIN: (4, 8), Label.OTP: (4, 10)}
+_KINDS = {Label.CVV: Kind.CVV, Label.PIN: Kind.PIN, Label.OTP: Kind.OTP}
+
+
+def named_code(page: Page, number: Number, label: Label | None) -> Hit | None:
+    """CVV, PIN or OTP: a number of its length that the nearest words name."""
+    if label not in _LENGTHS:
+        return None
+    start, end = number.start, number.end
+    digits = sum(stop - begin for begin, stop in number.groups)
+    low, high = _LENGTHS[label]
+    if not page.alone(start, end) or "," in page.text[start:end] or "/" in page.text[start:end]:
+        return None
+    if low <= digits <= high:
+        return Hit(_KINDS[label], start, end, 0.9, "named")
+    return None
+
+
+def find_letter_codes(page: Page) -> list[Hit]:
+    """OTP with letters (`G-482913`, `AB12CD`) right behind its name."""
+    return [
+        Hit(Kind.OTP, *match.span(), 0.8, "named")
+        for match in _CODE.finditer(page.text)
+        if not match.group().isdigit() and page.direct(match.start()) is Label.OTP
+    ]
+
+
+def find_passwords(page: Page) -> list[Hit]:
+    """PASSWORD: the value behind "password is", "password:", or a value with digits right behind the word."""
+    hits: list[Hit] = []
+    for anchor in page.anchors:
+        if anchor.label is Label.PASSWORD:
+            span = _value(page, anchor.end)
+            if span is not None:
+                hits.append(Hit(Kind.PASSWORD, *span, 0.85, "named"))
+    return hits
+
+
+def _value(page: Page, at: int) -> tuple[int, int] | None:
+    linked = False
+    for step, match in enumerate(_TOKEN.finditer(page.text, at, min(len(page.text), at + 80))):
+        start, end = match.span()
+        token = page.low[start:end]
+        if step == 0 and start == at:
+            sign = re.match(r"[:=]+|[^\w\s]", token)
+            if sign is None:
+                return None
+            if sign.group()[0] in ":=":
+                linked = True
+                start += sign.end()
+                if start == end:
+                    continue
+                return _taken(page, start, end, linked=True)
+            if sign.group() in ".?!":
+                return None
+            if token.strip(".,!?\"')") == "":
+                continue
+        bare = token.strip(_TRIM)
+        if bare in LINKS or bare in (":", "=", "->", "-"):
+            linked = True
+            continue
+        if bare in ("number", "code", "nummer") and step == 0:
+            continue
+        return _taken(page, start, end, linked=linked)
+    return None
+
+
+def _taken(page: Page, start: int, end: int, *, linked: bool) -> tuple[int, int] | None:
+    """The value token, with the digits that follow a word ("arun 487"), or None when it is plain prose."""
+    text = page.text
+    while start < end and text[start] in _TRIM:
+        start += 1
+    while end > start and text[end - 1] in _TRIM + (".?!" if end == len(text) or text[end : end + 1].isspace() else ""):
+        end -= 1
+    value = page.low[start:end]
+    if not value:
+        return None
+    digits = any(letter.isdigit() for letter in value)
+    signs = any(not letter.isalnum() and letter not in "'-." for letter in value)
+    more = re.compile(r"(?: [\w]*\d[\w]*){1,3}(?![\w%$€£])").match(page.low, end)
+    if digits:
+        if not value.isdigit() or len(value) >= 3 or more is not None:
+            return start, more.end() if more is not None and end - start < 12 else end
+        return None
+    if value in NOT_A_VALUE or value.split("'")[0] in NOT_A_VALUE:
+        return None
+    if more is not None and len(value) <= 24 and "-" not in value:
+        return start, more.end()
+    if not linked:
+        return None
+    if signs or len(value) >= 3:
+        rest = page.low[end : end + 14].strip()
+        last = (
+            not rest
+            or rest[0] in ".,;!?\n"
+            or rest.split()[0] in ("and", "und", "et", "y", "e", "en", "i", "thanks", "but", "my")
+        )
+        shouted = value != text[start:end] and not text[start:end].istitle()
+        if signs or last or shouted:
+            return start, end
+    return None

@@ -1,0 +1,146 @@
+"""How to reach somebody: telephone numbers, e-mail addresses, IP addresses.
+
+A telephone is a possible number (national or international form) unless the words beside it say it is something else;
+strict validity would reject numbers people really type (decisions.md, detectors).
+"""
+
+import re
+
+from handrail.detectors.data.phones import COUNTRY_CODES, SHAPES
+from handrail.detectors.personal.anchors import Label
+from handrail.detectors.personal.page import Hit, Number, Page
+from handrail.terms.finding import Kind
+
+_INTERNATIONAL = re.compile(r"(?:\+|\b00)[ ]?[1-9](?:[ \-./()]{0,3}\d){6,14}(?!\d)")
+_SHAPES = tuple((name, re.compile(pattern), strong) for name, pattern, strong in SHAPES)
+_EXTENSION = re.compile(r"[ ,]{0,2}(?:x|ext\.?|extension|durchwahl|poste|int\.?)[ ]?\d{1,5}\b")
+_EMAIL = re.compile(
+    r"(?<![\w.+\-%])[\w.+\-%]{1,64}(?:[ ]?@[ ]?)(?:[^\W_](?:[\w\-]{0,62}[^\W_])?\.){1,8}[^\W\d_]{2,24}(?![\w\-])"
+)
+_AT = (
+    r"(?:\s*[\[({<]\s*(?:at|@|ät|arobase|arroba)\s*[\])}>]\s*|\s+(?:at|ät|at the rate|klammeraffe|arobase|arobas|arroba|"
+    r"chiocciola|apenstaartje|malpa|@)\s+)"
+)
+_DOT = (
+    r"(?:\s*[\[({<]\s*(?:dot|punkt|point|punto|\.)\s*[\])}>]\s*|\s+(?:dot|punkt|point|punto|ponto|punt|kropka)\s+|\.)"
+)
+_TOP = r"(?:com|net|org|edu|gov|info|biz|io|ai|co|me|eu|uk|us|de|at|ch|fr|be|es|it|pt|br|nl|pl|in|au|ca|ie|mx|ar|jp|tv|app|dev|se|no|dk|fi|cz)"
+_PIECE = r"[a-z0-9][a-z0-9_\-+]{0,40}"
+_SPOKEN_EMAIL = re.compile(
+    rf"(?<![\w.]){_PIECE}(?:{_DOT}{_PIECE}){{0,3}}{_AT}{_PIECE}(?:{_DOT}{_PIECE}){{0,2}}{_DOT}{_TOP}(?![a-z0-9])"
+)
+_PROVIDERS = "gmail|googlemail|yahoo|ymail|hotmail|outlook|icloud|rediffmail|aol|protonmail|posteo|gmx|mailinator|orange|libero|wanadoo|laposte"
+_DOTLESS_EMAIL = re.compile(
+    rf"(?<![\w.@])[a-z][\w.]{{0,30}}(?: \d{{1,5}})? ?(?:{_PROVIDERS}) ?(?:com|in|net|de|fr|it|es|pl|nl|co ?uk|com ?br)(?![\w])"
+)
+_LAST_WORD_EMAIL = re.compile(
+    r"[\s:=]*(?:is|id|address|its|it is|to|ist|est|es|e|[\s:=])*([a-z][\w.]{1,40}(?: \d{1,5})? ?[\w]{0,30}(?:com|couk))(?!\w)"
+)
+_V4 = re.compile(r"(?<![\w.\-])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w\-]|\.\d)")
+_V6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:{1,2}){2,7}[0-9A-Fa-f]{0,4}(?![\w:])")
+_VERSION = re.compile(r"(?:version|firmware|build|release|v|ver|wersja|versie|versione|versao)[ .:]*$")
+
+
+def find_emails(page: Page) -> list[Hit]:
+    """EMAIL as written, with words for the signs, or with the signs lost."""
+    hits = [Hit(Kind.EMAIL, *match.span(), 0.99, "address") for match in _EMAIL.finditer(page.text)]
+    low = page.low
+    for match in _SPOKEN_EMAIL.finditer(low):
+        if "." not in match.group() or " at " not in match.group() or _named_email(page, match.start()):
+            hits.append(Hit(Kind.EMAIL, *match.span(), 0.9, "spoken"))
+        elif re.search(r"\sdot\s|[\[({]", match.group()) is not None:
+            hits.append(Hit(Kind.EMAIL, *match.span(), 0.9, "spoken"))
+    return hits
+
+
+def find_dotless_emails(page: Page) -> list[Hit]:
+    """EMAIL whose @ and dot were lost on the way (speech to text, strict forms): `annasmith 45 gmailcom`."""
+    low = page.low
+    hits = [Hit(Kind.EMAIL, *match.span(), 0.8, "dotless") for match in _DOTLESS_EMAIL.finditer(low)]
+    for anchor in page.anchors:
+        if anchor.label is Label.EMAIL:
+            match = _LAST_WORD_EMAIL.match(low, anchor.end)
+            if match is not None and not match.group(1).endswith((" com", "become", "welcom", "www.com")):
+                hits.append(Hit(Kind.EMAIL, *match.span(1), 0.7, "named"))
+    return hits
+
+
+def _named_email(page: Page, start: int) -> bool:
+    return page.named_before(start) is Label.EMAIL
+
+
+def find_ips(page: Page) -> list[Hit]:
+    """IPv4 with four octets and IPv6 as in RFC 4291; versions of software are left alone."""
+    hits: list[Hit] = []
+    for match in _V4.finditer(page.text):
+        if _VERSION.search(page.low, max(0, match.start() - 24), match.start()) is None:
+            hits.append(Hit(Kind.IP, *match.span(), 0.9, "ipv4"))
+    if page.text.count(":") < 2:
+        return hits
+    for match in _V6.finditer(page.text):
+        if _ipv6(match.group()):
+            hits.append(Hit(Kind.IP, *match.span(), 0.95, "ipv6"))
+    return hits
+
+
+def _ipv6(text: str) -> bool:
+    groups = [group for group in text.split(":") if group]
+    if "::" in text:
+        return text.count("::") == 1 and len(groups) <= 7 and len(groups) >= 2 and ":::" not in text
+    return len(groups) == 8
+
+
+def find_international(page: Page) -> list[Hit]:
+    """PHONE with + or 00 and an assigned country code."""
+    hits: list[Hit] = []
+    for match in _INTERNATIONAL.finditer(page.text):
+        start, end = match.span()
+        if start and (page.text[start - 1].isalnum() or page.text[start - 1] in "#_-"):
+            continue
+        digits = re.sub(r"\D", "", match.group())
+        plus = match.group().startswith("+")
+        digits = digits if plus else digits[2:]
+        if not any(digits[:size] in COUNTRY_CODES for size in (1, 2, 3)):
+            continue
+        if not plus and page.label(start, end) is Label.OTHER:
+            continue
+        tail = _EXTENSION.match(page.low, end)
+        hits.append(Hit(Kind.PHONE, start, tail.end() if tail else end, 0.98, "e164"))
+    return hits
+
+
+def phone(page: Page, number: Number, label: Label | None) -> Hit | None:
+    """A possible telephone number: named as one, or in a national form that nothing else claims."""
+    start, end = _widened(page, number)
+    if not page.alone(start, end):
+        return None
+    digits = sum(stop - begin for begin, stop in number.groups)
+    named = label in (Label.PHONE, Label.NUMBER)
+    if not 6 <= digits <= 15 or (label is not None and not named) or ("\n" in page.text[start:end]):
+        return None
+    if start and page.text[start - 1] in "$€£¥":
+        return None
+    text = page.text[start:end]
+    tail = _EXTENSION.match(page.low, end)
+    stop = tail.end() if tail else end
+    for name, pattern, strong in _SHAPES:
+        if (strong or named) and pattern.fullmatch(text) is not None and digits >= 8:
+            return Hit(Kind.PHONE, start, stop, 0.9 if named else 0.75, name)
+    if label is Label.PHONE and digits >= 7 and "," not in text and not _money(page, start, end):
+        return Hit(Kind.PHONE, start, stop, 0.85, "named")
+    if label is Label.NUMBER and digits >= 9 and "," not in text and not _money(page, start, end):
+        return Hit(Kind.PHONE, start, stop, 0.7, "named_weakly")
+    return None
+
+
+def _widened(page: Page, number: Number) -> tuple[int, int]:
+    """The number with the bracket that opens it."""
+    start = number.start
+    if start and page.text[start - 1] == "(" and ")" in page.text[number.start : number.end]:
+        start -= 1
+    return start, number.end
+
+
+def _money(page: Page, start: int, end: int) -> bool:
+    text = page.text
+    return (start > 0 and text[start - 1] in "$€£¥") or re.match(r"\s?[$€£%]", text[end : end + 2]) is not None

@@ -1,0 +1,98 @@
+"""PERSON where somebody is introduced: "my name is", "this is X speaking", greetings, titles. No list of names.
+
+Lower-case text is read too: the words behind an introduction are a name unless they are common words.
+"""
+
+import re
+
+from handrail.detectors.data.persons import CONNECTORS, GREETINGS, INTRODUCTIONS, LOOSE, NOT_NAMES, TITLES
+from handrail.detectors.personal.page import Hit, Page
+from handrail.terms.finding import Kind
+
+_NAME_WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*\.?")
+_NEXT = re.compile(r"[ ]{1,2}")
+_INTRODUCED = re.compile(rf"(?<!\w)(?:{INTRODUCTIONS})(?:\s*[:,\-=]\s*|\s+)(?=[^\W\d_])")
+_LOOSE = re.compile(rf"(?<!\w)(?:{LOOSE})\s+(?=[^\W\d_])")
+_TITLE = re.compile(rf"(?<!\w)(?:{TITLES})\.?\s+(?=[^\W\d_])")
+_GREETED = re.compile(rf"(?:^|[\n.!?]\s*)(?:{GREETINGS}),?\s+(?=[^\W\d_])")
+_LONGEST = 4
+
+
+def find_persons(page: Page) -> list[Hit]:
+    """PERSON behind an introduction; a loose one ("I'm", "hi") only with capital letters."""
+    hits: list[Hit] = []
+    for pattern, reason, strict in (
+        (_INTRODUCED, "introduced", False),
+        (_TITLE, "title", True),
+        (_GREETED, "greeting", True),
+        (_LOOSE, "introduced_loosely", True),
+    ):
+        for match in pattern.finditer(page.low):
+            end = _name(page, match.end(), strict=strict)
+            if end is not None and (reason != "introduced_loosely" or _full(page, match.end(), end)):
+                hits.append(Hit(Kind.PERSON, match.end(), end, 0.85 if not strict else 0.7, reason))
+    return hits
+
+
+def _full(page: Page, start: int, end: int) -> bool:
+    """A loose introduction needs two names, or one and a sign of a call ("from", "here", "calling")."""
+    if " " in page.text[start:end]:
+        return True
+    return (
+        re.match(
+            r"[ ,]+(?:from|here|calling|speaking|aus|hier|van|de|am apparat)\b|[.!,]?\s*$", page.low[end : end + 16]
+        )
+        is not None
+    )
+
+
+def _name(page: Page, start: int, *, strict: bool) -> int | None:
+    """The end of a name that begins at `start`: up to four words; common words end it."""
+    text, low = page.text, page.low
+    at = start
+    end: int | None = None
+    capital = text[start : start + 1].isupper()
+    if strict and not capital:
+        return None
+    for _ in range(_LONGEST):
+        match = _NAME_WORD.match(text, at)
+        if match is None:
+            break
+        word = low[match.start() : match.end()].rstrip(".")
+        stop = match.end() - (1 if match.group().endswith(".") and match.end() - match.start() > 2 else 0)
+        connector = word in CONNECTORS and end is not None
+        if not connector:
+            if word in NOT_NAMES and not (capital and match.group()[0].isupper() and end is not None):
+                break
+            if capital and not match.group()[0].isupper():
+                break
+            end = stop
+        if stop < match.end():
+            break
+        gap = _NEXT.match(text, match.end())
+        if gap is None:
+            break
+        at = gap.end()
+        if not capital and end is not None and _count(text, start, end) >= 2 and not connector:
+            break
+    return end
+
+
+def _count(text: str, start: int, end: int) -> int:
+    return len(text[start:end].split())
+
+
+def gate() -> str:
+    """One pattern that matches wherever `find_persons` may find something, accents or not."""
+    words = "|".join((INTRODUCTIONS, LOOSE, TITLES, GREETINGS))
+    return r"(?:^|[^\pL])(?:" + "".join(_FORMS.get(letter, letter) for letter in words.replace("(?<!", "(?:")) + ")"
+
+
+_FORMS = {
+    "e": "(?:e|è|é|ê|ë|ę)",
+    "u": "(?:u|ü|ú)",
+    "o": "(?:o|ó|ö|ò|ô)",
+    "a": "(?:a|á|ã|à|ä|ą)",
+    "c": "(?:c|ç|ć)",
+    "n": "(?:n|ñ|ń)",
+}

@@ -1,0 +1,176 @@
+"""Personal and secret data: which finders look at a text, in which order, and who wins where they overlap.
+
+One pass of a google-re2 `Set` over the folded text says which families can match at all; a text without candidates
+costs a few microseconds. Kinds anchored by context run before kinds of bare format; an earlier finder keeps its span.
+"""
+
+import re2
+
+from handrail.detectors.base import Reach, Text
+from handrail.detectors.normalise import View, normalise
+from handrail.detectors.personal import bank, cards, codes, contact, health, identity, persons, places, secrets
+from handrail.detectors.personal.page import Hit, Page
+from handrail.detectors.spoken import digits_view, gate_words
+from handrail.terms.finding import PERSONAL, Finding, Kind
+
+_ANY_DIGIT, _AT, _SPOKEN, _NAMES, _SECRET, _PASSWORD, _EMAIL_WORD, _HEALTH = range(8)
+
+
+def _accented(word: str) -> str:
+    """The word as a pattern in which each letter may carry its accent (people write both)."""
+    return "".join(_LETTER_FORMS.get(letter, letter) for letter in word)
+
+
+_LETTER_FORMS = {
+    "a": "[aàáâãäą]", "c": "[cçć]", "e": "[eèéêëę]", "i": "[iìíîï]", "n": "[nñń]", "o": "[oòóôõö]", "s": "[sś]",
+    "u": "[uùúûü]", "z": "[zżź]", "l": "[lł]",
+}  # fmt: skip
+
+
+def _gate() -> "re2.Set":
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
+    options.max_mem = 64 << 20
+    gate = re2.Set.SearchSet(options)
+    numbers = "|".join(_accented(word) for word in gate_words())
+    gate.Add(r"[0-9]")
+    gate.Add(r"@")
+    gate.Add(rf"(?:^|[^\pL])(?:{numbers})[\s,.\-]{{1,3}}(?:{numbers}|[0-9]|und|y|e|et|en)[\s,.\-]")
+    gate.Add(persons.gate())
+    gate.Add(secrets.GATE)
+    gate.Add(r"pass|pwd|passwd|psw|kennwort|mdp|contrase|clave|parola|senha|palavra|wachtwoord|has[lł]")
+    gate.Add(
+        r"(?:[^\pL](?:at|dot|[aä]t|arobas|arobase|arroba|klammeraffe|chiocciola|apenstaartje|ma[lł]pa|punkt|kropka)[^\pL])|"
+        r"[\[({](?:at|dot)|gmail|yahoo|hotmail|outlook|e-?mail|mail"
+    )
+    gate.Compile()
+    return gate
+
+
+def _health_gate() -> "re2.Set":
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
+    gate = re2.Set.SearchSet(options)
+    gate.Add(health.CONDITION)
+    gate.Compile()
+    return gate
+
+
+_GATE = _gate()
+_HEALTH_GATE = _health_gate()
+
+
+class PersonalDetector:
+    """Every personal kind but HEALTH. Works on a window: a finding depends on at most 48 characters before the value
+    and 30 after it. Answers for any text; when it raises, `run` reports it as failed and the ruleset decides."""
+
+    name = "personal"
+    kinds = PERSONAL - {Kind.HEALTH}
+    reach = Reach.WINDOW
+
+    def find(self, text: Text, language: str) -> list[Finding]:
+        """`language` is not used: people mix languages, so the words of all of them count."""
+        return find_personal(text.text)
+
+
+class HealthDetector:
+    """HEALTH, one finding per sentence."""
+
+    name = "health"
+    kinds = frozenset({Kind.HEALTH})
+    reach = Reach.SENTENCE
+
+    def find(self, text: Text, language: str) -> list[Finding]:
+        """`language` is not used, as in `PersonalDetector`."""
+        view = normalise(text.text)
+        page = Page(view)
+        if not _HEALTH_GATE.Match(page.low):
+            return []
+        return [_finding(view, hit) for hit in health.find_health(page)]
+
+
+def find_personal(text: str) -> list[Finding]:
+    """The personal findings of a text, settled, sorted by start."""
+    view = normalise(text)
+    gates = _GATE.Match(view.text)
+    if not gates:
+        return []
+    found: list[tuple[View, Hit]] = []
+    if _SPOKEN in gates:
+        written = digits_view(view)
+        if written is not None:
+            found += [(written, hit) for hit in _digits(Page(written))]
+    page = Page(view)
+    found += [(view, hit) for hit in _in_order(page, frozenset(gates))]
+    kept: list[Finding] = []
+    for source, hit in found:
+        finding = _finding(source, hit)
+        if all(finding.end <= other.start or other.end <= finding.start for other in kept):
+            kept.append(finding)
+    kept.sort(key=lambda finding: finding.start)
+    return kept
+
+
+def _finding(view: View, hit: Hit) -> Finding:
+    start, end = view.span(hit.start, hit.end)
+    return Finding(kind=hit.kind, start=start, end=end, score=hit.score, reason=hit.reason)
+
+
+def _in_order(page: Page, gates: frozenset[int]) -> list[Hit]:
+    """Hits of one page, the stronger first."""
+    hits: list[Hit] = []
+    if _SECRET in gates:
+        hits += secrets.find_secrets(page)
+    digits = _ANY_DIGIT in gates
+    if _AT in gates or _EMAIL_WORD in gates:
+        hits += contact.find_emails(page)
+    if _PASSWORD in gates:
+        hits += codes.find_passwords(page)
+    if digits:
+        hits += _digits(page)
+    elif ":" in page.text:
+        hits += contact.find_ips(page)
+    if _EMAIL_WORD in gates:
+        hits += contact.find_dotless_emails(page)
+    if _NAMES in gates:
+        hits += persons.find_persons(page)
+    return hits
+
+
+def _digits(page: Page) -> list[Hit]:
+    """Everything made of digits: first what proves itself, then what is named, then what only looks like it."""
+    hits = bank.find_ibans(page)
+    hits += cards.find_cards(page)
+    births, dates = identity.find_dates(page)
+    hits += births
+    hits += contact.find_ips(page)
+    hits += contact.find_international(page)
+    hits += bank.find_sort_codes(page)
+    hits += identity.find_ninos(page)
+    hits += identity.find_ssns(page)
+    hits += codes.find_letter_codes(page)
+    hits += identity.find_documents(page)
+    hits += identity.find_national_ids(page)
+    taken = [(hit.start, hit.end) for hit in hits] + dates
+    later: list[Hit] = []
+    for number in page.numbers:
+        if any(start < number.end and number.start < end for start, end in taken):
+            continue
+        label = page.label(number.start, number.end)
+        for hit in (
+            codes.named_code(page, number, label),
+            cards.named_card(page, number),
+            bank.named_account(page, number, label),
+            identity.named_identity(page, number, label),
+            places.named_postcode(page, number, label),
+        ):
+            if hit is not None:
+                hits.append(hit)
+                break
+        else:
+            found = contact.phone(page, number, label)
+            if found is not None:
+                later.append(found)
+    return hits + places.find_addresses(page) + later + places.find_postcodes(page)

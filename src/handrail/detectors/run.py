@@ -1,0 +1,113 @@
+"""Which detectors look at a text, in which order, within which time.
+
+When one cannot answer, nothing is invented: an exception or a passed deadline becomes a `Failure` in the report and the
+ruleset of the use case says whether that refuses (the default) or passes marked. The deadline is checked between
+detectors; each is bounded by input size: texts over 64 KiB are read in chunks that overlap.
+"""
+
+from collections.abc import Callable, Sequence
+
+from handrail.detectors.base import Detector, Failure, Report, Text
+from handrail.detectors.language import guess
+from handrail.terms.finding import PERSONAL, Finding, Kind
+
+CHUNK = 65_536
+"""Characters one detector reads at a time."""
+OVERLAP = 2_048
+"""Characters two chunks share; longer than any finding that is not text-wide."""
+
+
+class Runner:
+    """Runs `detectors` in the order given. `clock`: monotonic seconds."""
+
+    def __init__(self, detectors: Sequence[Detector], clock: Callable[[], float]) -> None:
+        self._detectors = tuple(detectors)
+        self._clock = clock
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """Every kind some detector here can find."""
+        return frozenset().union(*(detector.kinds for detector in self._detectors))
+
+    def screen(self, text: Text, kinds: frozenset[Kind], deadline: float | None = None) -> Report:
+        """Findings of the wanted kinds. `deadline`: in the clock's seconds; None = no limit."""
+        language = text.language or guess(text.text)
+        findings: list[Finding] = []
+        failures: list[Failure] = []
+        for detector in self._detectors:
+            if detector.kinds.isdisjoint(kinds):
+                continue
+            if deadline is not None and self._clock() >= deadline:
+                failures.append(Failure(detector=detector.name, why="late"))
+                continue
+            try:
+                found = _chunked(detector, text, language)
+            except Exception:  # noqa: BLE001  any failure of a detector must become a refusal or a mark, never a pass
+                failures.append(Failure(detector=detector.name, why="error"))
+                continue
+            findings += [finding for finding in found if finding.kind in kinds]
+        if deadline is not None and not failures and self._clock() >= deadline and self._detectors:
+            failures.append(Failure(detector=self._detectors[-1].name, why="late"))
+        return Report(language=language, findings=settle(findings), failures=tuple(failures))
+
+
+def settle(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Sorted by (start, end, kind). Of overlapping personal findings the surer, then the longer stays; others are kept,
+    once each."""
+    if not findings:
+        return ()
+    kept: list[Finding] = []
+    order = sorted(findings, key=lambda finding: (-finding.score, finding.start - finding.end, finding.start))
+    for finding in order:
+        if finding.kind in _TOKENS and any(
+            other.kind in _TOKENS and other.start < finding.end and finding.start < other.end for other in kept
+        ):
+            continue
+        if finding not in kept:
+            kept.append(finding)
+    return tuple(sorted(kept, key=lambda finding: (finding.start, finding.end, finding.kind)))
+
+
+_TOKENS = PERSONAL - {Kind.HEALTH}
+"""Kinds that name one value; a HEALTH sentence may hold any of them."""
+
+
+def _chunked(detector: Detector, text: Text, language: str) -> list[Finding]:
+    whole = text.text
+    if len(whole) <= CHUNK:
+        return detector.find(text, language)
+    found: list[Finding] = []
+    seen: set[tuple[Kind, int, int]] = set()
+    start = 0
+    while True:
+        stop = min(start + CHUNK, len(whole))
+        piece = Text(
+            text=whole[start:stop],
+            role=text.role,
+            language=text.language,
+            context=text.context,
+            links_allowed=text.links_allowed,
+            canaries=text.canaries,
+        )
+        for finding in detector.find(piece, language):
+            moved = _moved(finding, start, len(piece.text), len(whole))
+            key = (moved.kind, moved.start, moved.end)
+            if key not in seen:
+                seen.add(key)
+                found.append(moved)
+        if stop == len(whole):
+            return found
+        start = stop - OVERLAP
+
+
+def _moved(finding: Finding, offset: int, size: int, whole: int) -> Finding:
+    """The finding in the offsets of the whole text; a finding that spans its chunk spans the whole."""
+    if finding.start == 0 and finding.end == size:
+        return Finding(kind=finding.kind, start=0, end=whole, score=finding.score, reason=finding.reason)
+    return Finding(
+        kind=finding.kind,
+        start=finding.start + offset,
+        end=finding.end + offset,
+        score=finding.score,
+        reason=finding.reason,
+    )

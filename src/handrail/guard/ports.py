@@ -122,7 +122,7 @@ class References(Protocol):
 
 
 class Spent(msgspec.Struct, frozen=True):
-    """What one use case has used on one organisation-day, all processes together."""
+    """What one use case has used in one period, all processes together."""
 
     requests: int = 0
     tokens: int = 0
@@ -133,7 +133,8 @@ class Spending(Protocol):
     """The counts that several processes share. The guard counts in its own process and exchanges once a second, so a
     budget can be passed by at most what the other processes accept within one exchange."""
 
-    async def exchange(self, *, use_case: UseCaseId, day: str, added: Spent) -> Spent:
-        """Add what this process counted since the last call; returns the total of all processes. `day`: ISO date in
-        the organisation's time zone. Raises JOURNAL_UNAVAILABLE with nothing added."""
+    async def exchange(self, *, use_case: UseCaseId, period: str, added: Spent) -> Spent:
+        """Add what this process counted since the last call; returns the total of all processes. `period`: ISO date in
+        the organisation's time zone (`2026-11-21`) or UTC minute (`2026-11-21T11:55Z`). Raises JOURNAL_UNAVAILABLE with
+        nothing added."""
         ...

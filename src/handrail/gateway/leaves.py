@@ -1,0 +1,139 @@
+"""Finding every text in a request or an answer: the walk that all dialects share, and the known-safe list as data.
+
+A string is left unscreened only when its slot is listed here (or in a dialect's table) and its value looks like what
+belongs there: a word of the protocol or an identifier. A listed slot with any other value is screened like the rest.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from handrail.gateway.exact import Change, Path
+from handrail.guard.turn import Channel, Leaf
+from handrail.terms.errors import Code, HandrailError
+
+SAFE_SLOTS = frozenset(
+    {
+        "id", "type", "role", "model", "object", "status", "call_id", "tool_call_id", "tool_use_id", "service_tier",
+        "system_fingerprint", "finish_reason", "stop_reason", "detail", "format", "encoding_format", "effort",
+        "reasoning_effort", "verbosity", "media_type", "item_id", "truncation", "prompt_cache_retention", "ttl",
+        "background", "phase", "event", "obfuscation",
+    }
+)  # fmt: skip
+"""Field names whose value may be an identifier that is not screened."""
+
+OPAQUE_SLOTS = frozenset({"encrypted_content", "signature", "data", "b64_json", "embedding", "file_data", "thought_signature"})
+"""Bytes in a text's clothes, which no detector reads. They pass unchanged when they are base64, else are screened."""
+
+SAFE_NUMBERS = frozenset({"created", "created_at", "completed_at", "expires_at", "seed"})
+"""Field names of numbers that may be long (times, seeds)."""
+
+_IDENTIFIER = re.compile(r"(?!.{0,80}?(?:[0-9][_.:-]*){9})[A-Za-z][A-Za-z0-9_.:-]{0,79}")
+_BASE64 = re.compile(r"(?:data:[a-z0-9.+/-]{1,64};base64,)?[A-Za-z0-9+/_-]{16,}={0,2}")
+_LONG_NUMBER = 10_000_000
+
+
+def identifier(value: str) -> bool:
+    """Short, starts with a letter, no nine digits in a row (dashes and dots between them or not), no space: cannot
+    carry a card number or a sentence."""
+    return _IDENTIFIER.fullmatch(value) is not None
+
+
+def opaque(value: str) -> bool:
+    """Base64, with or without a data URL in front."""
+    return _BASE64.fullmatch(value) is not None
+
+
+def walk(value: Any, path: Path, channel: Channel, out: list[Leaf], *, inner: Path | None = None, tool: str = "") -> None:
+    """Append every text below `value` to `out`: strings, field names that are not plain words, and numbers of eight
+    digits or more. With `inner` the paths grow inside the JSON that stands at `path`."""
+    here: Path = path if inner is None else inner
+    kind = type(value)
+    if kind is str:
+        if value:
+            out.append(Leaf(channel, value, path, inner, tool))
+    elif kind is dict:
+        for name, child in value.items():
+            below = (*here, name)
+            if type(child) is str:
+                if not child or (name in SAFE_SLOTS and identifier(child)) or (name in OPAQUE_SLOTS and opaque(child)):
+                    continue
+                out.append(
+                    Leaf(channel, child, below, None, tool) if inner is None else Leaf(channel, child, path, below, tool)
+                )
+            elif name in SAFE_NUMBERS and type(child) is int:
+                continue
+            elif inner is None:
+                walk(child, below, channel, out, tool=tool)
+            else:
+                walk(child, path, channel, out, inner=below, tool=tool)
+            if not identifier(name):
+                out.append(Leaf(channel, name, path, inner, tool, key=True))
+    elif kind is list:
+        for place, child in enumerate(value):
+            if inner is None:
+                walk(child, (*path, place), channel, out, tool=tool)
+            else:
+                walk(child, path, channel, out, inner=(*inner, place), tool=tool)
+    elif (kind is int or kind is float) and abs(value) >= _LONG_NUMBER:
+        out.append(Leaf(channel, str(value), path, inner, tool, number=True))
+
+
+def arguments(text: str, path: Path, tool: str, out: list[Leaf]) -> None:
+    """The texts inside a tool call's arguments, decoded; the raw string when it is no JSON object or list."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        value = None
+    if isinstance(value, dict | list) and value:
+        walk(value, path, Channel.TOOL_ARGUMENTS, out, inner=(), tool=tool)
+    elif text and text != "{}":
+        out.append(Leaf(Channel.TOOL_ARGUMENTS, text, path, None, tool))
+
+
+def edits(changes: Mapping[Leaf, str], body: bytes) -> dict[Path, Change]:
+    """Changed texts as changes of `body`. Texts inside an arguments string are put back into that string."""
+    done: dict[Path, Change] = {}
+    inside: dict[Path, dict[Path, Change]] = {}
+    for leaf, new in changes.items():
+        if leaf.key:
+            continue
+        if leaf.inner is None:
+            done[leaf.path] = orjson.dumps(new)
+        else:
+            inside.setdefault(leaf.path, {})[leaf.inner] = orjson.dumps(new)
+    if inside:
+        read = orjson.loads(body)
+        for path, inner in inside.items():
+            done[path] = orjson.dumps(within(_at(read, path), inner))
+    return done
+
+
+def within(text: str, inner: Mapping[Path, Change]) -> str:
+    """An arguments string with the values at `inner` replaced."""
+    value = orjson.loads(text)
+    for path, new in inner.items():
+        if not path:
+            return (new if isinstance(new, bytes) else b"").decode()
+        node = value
+        for step in path[:-1]:
+            node = node[step]
+        node[path[-1]] = orjson.loads(new if isinstance(new, bytes) else b"null")
+    return orjson.dumps(value).decode()
+
+
+def refuse_unmaskable(leaves: Iterable[Leaf]) -> None:
+    """Raises HandrailError REQUEST_INVALID: a finding in the name of a field cannot be masked without breaking it."""
+    for leaf in leaves:
+        if leaf.key:
+            raise HandrailError(
+                Code.REQUEST_INVALID, "the name of a field holds data that must be masked; send it as a value instead"
+            )
+
+
+def _at(value: Any, path: Path) -> str:
+    for step in path:
+        value = value[step]
+    return str(value)

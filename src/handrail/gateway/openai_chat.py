@@ -1,0 +1,360 @@
+"""OpenAI Chat Completions: request, answer and the declared sentence in its form. The stream is `chat_stream`.
+
+Source: platform.openai.com/docs/api-reference/chat, as the official Python client 2.x sends and reads it.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import orjson
+
+from handrail.gateway import exact
+from handrail.gateway.exact import GONE, Change
+from handrail.gateway.fields import (
+    Bounds,
+    Sent,
+    call_text,
+    conversation_of,
+    count,
+    customer_of,
+    invalid,
+    list_of,
+    object_of,
+    rest,
+    text_of,
+)
+from handrail.gateway.leaves import SAFE_SLOTS, arguments, edits, identifier, walk
+from handrail.guard.turn import Answer, Channel, Ids, Leaf, Message, Path, Turn, Upstream, Usage, canonical
+from handrail.policy.ruleset import Dialect
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.finding import Role
+
+HANDLED: Final = frozenset({"messages", "model", "stream", "tools", "functions", "user", "safety_identifier"})
+"""Fields this file reads itself; every text in any other field is screened as channel `other`."""
+
+IDENTIFIERS: Final = frozenset(
+    {"reasoning_effort", "service_tier", "tool_choice", "function_call", "verbosity", "prompt_cache_retention"}
+)
+
+ROLES: Final = {
+    "system": (Role.SYSTEM, Channel.SYSTEM),
+    "developer": (Role.SYSTEM, Channel.SYSTEM),
+    "user": (Role.USER, Channel.USER),
+    "assistant": (Role.ASSISTANT, Channel.ASSISTANT),
+    "tool": (Role.TOOL, Channel.TOOL_RESULT),
+    "function": (Role.TOOL, Channel.TOOL_RESULT),
+}
+
+TEXT_PARTS: Final = {"text": "text", "refusal": "refusal"}
+"""Part type to the field that holds its text. Every other part type is unreadable."""
+
+SPOKEN: Final = {
+    "content": Channel.ASSISTANT,
+    "refusal": Channel.REFUSAL,
+    "reasoning": Channel.REASONING,
+    "reasoning_content": Channel.REASONING,
+}
+"""Text fields of what the model says, whole or as a delta."""
+
+CUSTOMER: Final[tuple[Path, ...]] = (("safety_identifier",), ("user",))
+
+OWN_TOOLS: Final = frozenset({"function", "custom"})
+"""Tool types that the client runs itself; every other type is hosted by the provider."""
+
+
+class ChatFace:
+    """`POST /v1/chat/completions`."""
+
+    route = "chat.completions"
+    path = "/chat/completions"
+    speaks = frozenset({Dialect.OPENAI, Dialect.AZURE})
+
+    def read(self, body: bytes, value: Any, sent: Sent, bounds: Bounds) -> Turn:
+        """Raises HandrailError REQUEST_INVALID with the field's place."""
+        value = object_of(value, "body")
+        messages: list[Message] = []
+        references: list[str] = []
+        new_from = 0
+        given = list_of(value.get("messages"), "messages")
+        if not given or len(given) > bounds.messages:
+            raise invalid("messages", f"1 to {bounds.messages} messages")
+        for place, item in enumerate(given):
+            messages.append(_message(item, place, references))
+            if messages[-1].role is Role.ASSISTANT:
+                new_from = place + 1
+        tools, schemas, hosted = _tools(value)
+        leaves = rest(value, HANDLED, IDENTIFIERS)
+        if "web_search_options" in value:
+            hosted = (*hosted, "web_search")
+        customer, customer_paths = customer_of(sent, value, CUSTOMER)
+        options = value.get("stream_options")
+        return Turn(
+            route=self.route,
+            body=body,
+            model=text_of(value.get("model"), "model"),
+            stream=value.get("stream") is True,
+            messages=(*messages, Message(Role.SYSTEM, tools), Message(Role.USER, tuple(leaves))),
+            new_from=new_from,
+            prompt="\n".join(leaf.text for m in messages if m.role is Role.SYSTEM for leaf in m.leaves),
+            hosted_tools=hosted,
+            references=tuple(references),
+            schemas=schemas,
+            conversation=conversation_of(sent, None, "", value.get("metadata")),
+            customer=customer,
+            customer_paths=customer_paths,
+            trace=sent.trace,
+            channel=sent.channel,
+            extra_headers=sent.extra_headers,
+            wants_usage=isinstance(options, dict) and options.get("include_usage") is True,
+        )
+
+    def upstream(self, turn: Turn, how: Upstream) -> bytes:
+        """The body for the provider."""
+        changes: dict[exact.Path, Change] = edits(how.changes, turn.body)
+        if how.model != turn.model:
+            changes["model",] = orjson.dumps(how.model)
+        if not how.forward_customer:
+            changes.update((path, GONE) for path in turn.customer_paths)
+        value: Any = None
+        if how.parameters or how.prompt is not None or (turn.stream and not turn.wants_usage):
+            value = orjson.loads(turn.body)
+            for name, setting in how.parameters.items():
+                if how.force_parameters or name not in value:
+                    changes[name,] = orjson.dumps(setting)
+            if turn.stream and not turn.wants_usage:
+                asked = value.get("stream_options")
+                options = {**asked, "include_usage": True} if isinstance(asked, dict) else {"include_usage": True}
+                changes["stream_options",] = orjson.dumps(options)
+        if how.prompt is None:
+            return exact.change(turn.body, changes)
+        return _with_prompt(turn.body, value, changes, how.prompt)
+
+    def answer(self, body: bytes) -> Answer:
+        """Raises HandrailError UPSTREAM_INVALID."""
+        try:
+            value = orjson.loads(body)
+            choices = value["choices"]
+            leaves: list[Leaf] = []
+            history: bytes | None = None
+            calls = 0
+            for place, choice in enumerate(choices):
+                said = _said(choice["message"], ("choices", place, "message"), leaves)
+                calls += len(choice["message"].get("tool_calls") or ())
+                if place == 0:
+                    history = canonical(Role.ASSISTANT, said)
+                for name, extra in choice.items():
+                    if name not in CHOICE_HANDLED:
+                        walk(extra, ("choices", place, name), Channel.ASSISTANT, leaves)
+            for name, extra in value.items():
+                if name not in ANSWER_HANDLED and not (name in SAFE_SLOTS and isinstance(extra, str) and identifier(extra)):
+                    walk(extra, (name,), Channel.ASSISTANT, leaves)
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+            raise HandrailError(Code.UPSTREAM_INVALID, "the provider's answer is no chat completion") from None
+        usage = value.get("usage")
+        return Answer(
+            body=body,
+            messages=(Message(Role.ASSISTANT, tuple(leaves), history),),
+            usage=Usage(count(usage, "prompt_tokens"), count(usage, "completion_tokens")),
+            tool_calls=calls,
+        )
+
+    def rewritten(self, answer: Answer, changes: Mapping[Leaf, str]) -> bytes:
+        """Texts in place; logprobs of a changed choice are dropped."""
+        done = edits(changes, answer.body)
+        for leaf in changes:
+            if leaf.path[:1] == ("choices",) and len(leaf.path) > 2:
+                done["choices", leaf.path[1], "logprobs"] = b"null"
+        return exact.change(answer.body, done)
+
+    def sentence(self, turn: Turn, text: str, ids: Ids, *, now_s: int) -> bytes:
+        """One choice with finish_reason `content_filter`."""
+        return orjson.dumps(
+            {
+                "id": f"chatcmpl-{ids.interaction}",
+                "object": "chat.completion",
+                "created": now_s,
+                "model": turn.model,
+                "choices": [
+                    {
+                        "index": 0,
+                        "message": {"role": "assistant", "content": text, "refusal": None},
+                        "logprobs": None,
+                        "finish_reason": "content_filter",
+                    }
+                ],
+                "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
+            }
+        )
+
+    def sentence_stream(self, turn: Turn, text: str, ids: Ids, *, now_s: int) -> bytes:
+        """Role, sentence, end, `[DONE]`."""
+        head = {
+            "id": f"chatcmpl-{ids.interaction}",
+            "object": "chat.completion.chunk",
+            "created": now_s,
+            "model": turn.model,
+        }
+        first = {"index": 0, "delta": {"role": "assistant", "content": text}, "logprobs": None, "finish_reason": None}
+        end = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": "content_filter"}
+        events = [orjson.dumps({**head, "choices": [choice]}) for choice in (first, end)]
+        return b"".join(b"data: " + event + b"\n\n" for event in events) + b"data: [DONE]\n\n"
+
+    def said(self, texts: Iterable[str]) -> tuple[bytes, ...]:
+        return (canonical(Role.ASSISTANT, texts),)
+
+
+ANSWER_HANDLED: Final = frozenset({"choices", "usage", "created"})
+CHOICE_HANDLED: Final = frozenset({"index", "message", "finish_reason", "logprobs"})
+_MESSAGE_HANDLED: Final = frozenset({"role", "content", "tool_calls", "function_call", "tool_call_id", "name", "audio"})
+_SAID_HANDLED: Final = frozenset({"role", "tool_calls", "function_call", "audio", *SPOKEN})
+
+
+def _message(item: Any, place: int, references: list[str]) -> Message:
+    where = f"messages[{place}]"
+    if not isinstance(item, dict):
+        raise invalid(where, "an object")
+    named = ROLES.get(item.get("role", ""))
+    if named is None:
+        raise invalid(f"{where}.role", "one of " + ", ".join(ROLES))
+    role, channel = named
+    at: Path = ("messages", place)
+    leaves: list[Leaf] = []
+    unreadable: list[str] = []
+    said: list[str] = []
+    content = item.get("content")
+    if type(content) is str:
+        if content:
+            leaves.append(Leaf(channel, content, (*at, "content")))
+            said.append(content)
+    elif type(content) is list:
+        _parts(content, (*at, "content"), channel, leaves, unreadable, said, references)
+    elif content is not None:
+        raise invalid(f"{where}.content", "a string, a list of parts or null")
+    for name, extra in item.items():
+        if name in _MESSAGE_HANDLED or extra is None:
+            continue
+        walk(extra, (*at, name), SPOKEN.get(name, channel), leaves)
+    for name in ("name", "tool_call_id"):
+        extra = item.get(name)
+        if extra is not None and not (isinstance(extra, str) and identifier(extra)):
+            walk(extra, (*at, name), channel, leaves)
+    _calls(item, at, leaves, said)
+    audio = item.get("audio")
+    if audio is not None:
+        unreadable.append("audio")
+        references.append(f"audio:{audio.get('id', '') if isinstance(audio, dict) else ''}")
+    history = None if role is Role.SYSTEM else canonical(role, said)
+    return Message(role, tuple(leaves), history, tuple(unreadable))
+
+
+def _parts(
+    parts: list[Any],
+    at: Path,
+    channel: Channel,
+    leaves: list[Leaf],
+    unreadable: list[str],
+    said: list[str],
+    references: list[str],
+) -> None:
+    """Content parts: texts are screened; any other type is unreadable, and the texts in it are screened as well."""
+    for place, part in enumerate(parts):
+        if not isinstance(part, dict):
+            raise invalid(".".join(map(str, (*at, place))), "an object with a type")
+        kind = part.get("type")
+        field = TEXT_PARTS.get(kind) if isinstance(kind, str) else None
+        text = part.get(field) if field else None
+        if field and isinstance(text, str):
+            said.append(text)
+        else:
+            unreadable.append(kind if isinstance(kind, str) and identifier(kind) else "unknown")
+            held = part.get("file")
+            if isinstance(held, dict) and "file_id" in held:
+                references.append(f"file:{held['file_id']}")
+        walk(part, (*at, place), Channel.REFUSAL if field == "refusal" else channel, leaves)
+
+
+def _calls(item: dict[str, Any], at: Path, leaves: list[Leaf], said: list[str]) -> None:
+    """Tool calls of an assistant message, the old `function_call` among them."""
+    calls = item.get("tool_calls")
+    found: list[tuple[Path, Any]] = []
+    if isinstance(calls, list):
+        found = [((*at, "tool_calls", place), call) for place, call in enumerate(calls)]
+    elif calls is not None:
+        raise invalid(".".join(map(str, (*at, "tool_calls"))), "a list")
+    for path, call in found:
+        for name, extra in object_of(call, ".".join(map(str, path))).items():
+            if name in ("function", "custom"):
+                _call(extra, (*path, name), leaves, said)
+            elif not (isinstance(extra, str) and name in SAFE_SLOTS and identifier(extra)):
+                walk(extra, (*path, name), Channel.TOOL_ARGUMENTS, leaves)
+    if item.get("function_call") is not None:
+        _call(item["function_call"], (*at, "function_call"), leaves, said)
+
+
+def _call(call: Any, at: Path, leaves: list[Leaf], said: list[str]) -> None:
+    call = object_of(call, ".".join(map(str, at)))
+    tool = str(call.get("name") or "")
+    for name, extra in call.items():
+        if name in ("arguments", "input") and isinstance(extra, str):
+            arguments(extra, (*at, name), tool, leaves)
+            said.append(call_text(tool, extra))
+        elif not (name == "name" and isinstance(extra, str) and identifier(extra)):
+            walk(extra, (*at, name), Channel.TOOL_ARGUMENTS, leaves, tool=tool)
+
+
+def _said(message: dict[str, Any], at: Path, leaves: list[Leaf]) -> list[str]:
+    """Texts of an answer's message; returns what stands for it in the history."""
+    said: list[str] = []
+    for name, channel in SPOKEN.items():
+        text = message.get(name)
+        if text:
+            walk(text, (*at, name), channel, leaves)
+            if name == "content" and type(text) is str:
+                said.append(text)
+    _calls(message, at, leaves, said)
+    for name, extra in message.items():
+        if name not in _SAID_HANDLED and extra:
+            walk(extra, (*at, name), Channel.ASSISTANT, leaves)
+    audio = message.get("audio")
+    if isinstance(audio, dict) and audio.get("transcript"):
+        walk(audio["transcript"], (*at, "audio", "transcript"), Channel.ASSISTANT, leaves)
+    return said
+
+
+def _tools(body: Mapping[str, Any]) -> tuple[tuple[Leaf, ...], dict[str, object], tuple[str, ...]]:
+    """Texts of tool definitions, argument schemas by name, and the types of hosted tools."""
+    leaves: list[Leaf] = []
+    schemas: dict[str, object] = {}
+    hosted: list[str] = []
+    for field in ("tools", "functions"):
+        tools = body.get(field)
+        if tools is None:
+            continue
+        for place, tool in enumerate(list_of(tools, field)):
+            tool = object_of(tool, f"{field}[{place}]")
+            kind = tool.get("type", "function")
+            if kind not in OWN_TOOLS:
+                hosted.append(str(kind))
+            inner = tool if field == "functions" else tool.get(str(kind))
+            if isinstance(inner, dict):
+                schemas[str(inner.get("name"))] = inner.get("parameters")
+        walk(tools, (field,), Channel.TOOL_DEFINITION, leaves)
+    return tuple(leaves), schemas, tuple(hosted)
+
+
+def _with_prompt(body: bytes, value: Any, changes: dict[exact.Path, Change], prompt: str) -> bytes:
+    """Our prompt first, the client's system and developer messages gone."""
+    kept: dict[exact.Path, Change] = {}
+    for path, new in changes.items():
+        if not (path[0] == "messages" and _is_prompt(value["messages"][path[1]])):
+            kept[path] = new
+    for place, message in enumerate(value["messages"]):
+        if _is_prompt(message):
+            kept["messages", place] = GONE
+    changed = exact.change(body, kept)
+    ours = orjson.dumps({"role": "system", "content": prompt})
+    return exact.prepend(changed, ("messages",), ours)
+
+
+def _is_prompt(message: Any) -> bool:
+    return bool(message.get("role") in ("system", "developer"))

@@ -1,0 +1,78 @@
+"""Who calls, for which use case, under which ruleset and release: looked up once per key and epoch."""
+
+import msgspec
+
+from handrail.in_force.snapshot import Snapshot
+from handrail.people.key import ApiKey
+from handrail.policy.evaluate import Rules
+from handrail.policy.ruleset import Dialect, Provider, UseCase
+from handrail.releases.release import LiveRelease, Target
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import Digest
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """One model that may answer, with where it is."""
+
+    target: Target
+    provider: Provider
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Immutable for one epoch. `under`: what a remembered reading is valid under. `choices`: the release's route."""
+
+    key: ApiKey
+    use_case: UseCase
+    rules: Rules
+    live: LiveRelease
+    ruleset: Digest
+    time_zone: str
+    prices: dict[str, tuple[int, int]]
+    choices: tuple[Choice, ...]
+    under: bytes
+
+
+def caller_of(key: ApiKey, snapshot: Snapshot, rules: Rules) -> Caller:
+    """Raises HandrailError USE_CASE_UNREGISTERED when the key's use case is not in force."""
+    name = rules.use_case.id
+    live = snapshot.live.get(name)
+    if live is None:
+        raise HandrailError(Code.USE_CASE_UNREGISTERED, f"use case {name} has no live release; run: handrail publish")
+    choices = tuple(
+        Choice(target, snapshot.ruleset.providers[target.provider])
+        for target in live.release.route
+        if target.provider in snapshot.ruleset.providers
+    )
+    return Caller(
+        key=key,
+        use_case=rules.use_case,
+        rules=rules,
+        live=live,
+        ruleset=snapshot.ruleset_digest,
+        time_zone=snapshot.ruleset.time_zone,
+        prices={model: (price.input_minor, price.output_minor) for model, price in snapshot.ruleset.prices.items()},
+        choices=choices,
+        under=f"{snapshot.ruleset_digest}{live.digest}{name}".encode(),
+    )
+
+
+def choices_for(caller: Caller, model: str, speaks: frozenset[Dialect]) -> tuple[Choice, ...]:
+    """The models to try, in order. The alias lets the release decide; a real model passes only when the route lists it.
+
+    Raises HandrailError MODEL_NOT_ALLOWED."""
+    release = caller.live.release
+    fitting = [choice for choice in caller.choices if choice.provider.dialect in speaks]
+    if model != release.alias:
+        fitting = [choice for choice in fitting if choice.target.model == model]
+    if fitting:
+        return tuple(fitting)
+    if model == release.alias or any(choice.target.model == model for choice in caller.choices):
+        raise HandrailError(
+            Code.MODEL_NOT_ALLOWED,
+            f"no provider on the route of use case {caller.use_case.id} speaks this API; "
+            "call the API of its provider, or add a provider that speaks this one",
+        )
+    raise HandrailError(
+        Code.MODEL_NOT_ALLOWED,
+        f"this model is not on the route of use case {caller.use_case.id}; send its alias: {release.alias}",
+    )

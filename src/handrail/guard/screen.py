@@ -1,0 +1,242 @@
+"""What the detectors say of a request or an answer, message by message, in the form that a decision is made from.
+
+The texts of one message and channel are read together, fields with their names in front ("cvv: 123"), so that nothing
+hides between two parts and a bare number keeps the words that give it its meaning. Results for messages that come again
+are remembered by a keyed hash under what they depend on; new messages are always read.
+
+When a detector cannot answer, its failure stands in `Screened.failures` and `policy.evaluate` decides; an exception of
+the runner itself counts as the failure of every detector. Nothing here lets a text pass.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from handrail.detectors.base import Failure, Report, Text
+from handrail.guard.turn import ROLE_OF, Channel, Leaf, Message
+from handrail.policy.evaluate import Found, Side, Unreadable
+from handrail.terms.finding import PERSONAL, Finding, Kind, Role
+
+
+class Screener(Protocol):
+    """`detectors.run.Runner`, or any other reader of texts."""
+
+    def screen(self, text: Text, kinds: frozenset[Kind], deadline: float | None = None) -> Report:
+        """Findings of the wanted kinds. `deadline`: monotonic seconds. Never raises by intent; a raise counts as the
+        failure of every detector."""
+        ...
+
+
+TRIGGERS = frozenset({Kind.COMPLAINT, Kind.LEGAL, Kind.VULNERABILITY, Kind.HUMAN, Kind.LEAVE})
+UNSAFE = frozenset({Kind.UNGROUNDED, Kind.LINK, Kind.MARKUP, Kind.PROMPT_LEAK})
+
+WANTED: dict[tuple[Side, Role], frozenset[Kind]] = {
+    (Side.INPUT, Role.USER): PERSONAL | TRIGGERS | {Kind.INJECTION},
+    (Side.INPUT, Role.TOOL): PERSONAL | {Kind.INJECTION},
+    (Side.INPUT, Role.DOCUMENT): PERSONAL | {Kind.INJECTION},
+    (Side.INPUT, Role.ASSISTANT): PERSONAL | {Kind.INJECTION},
+    (Side.INPUT, Role.SYSTEM): PERSONAL,  # instructions are its business
+    **{(Side.OUTPUT, role): PERSONAL | UNSAFE for role in Role},
+}
+"""Which kinds are looked for, by side and by who wrote the text."""
+
+
+class Spot(msgspec.Struct, frozen=True):
+    """Where a finding stands: characters `start` to `end` of one leaf of one message."""
+
+    message: int
+    leaf: Leaf
+    start: int
+    end: int
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """One finding of a message, with every leaf it touches."""
+
+    finding: Finding
+    role: Role
+    spots: tuple[tuple[int, int, int], ...]  # leaf index, start, end
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What the detectors said of one message; holds no text. This is what the memo keeps."""
+
+    hits: tuple[Hit, ...]
+    language: str
+    failures: tuple[str, ...] = ()
+
+
+class Screened(msgspec.Struct, frozen=True):
+    """All messages of one side. `found[i]` stands at `spots[i]` with `findings[i]`. `failed`: messages that were not
+    fully read."""
+
+    found: tuple[Found, ...]
+    findings: tuple[Finding, ...]
+    spots: tuple[tuple[Spot, ...], ...]
+    failures: tuple[str, ...]
+    unreadable: tuple[Unreadable, ...]
+    language: str
+    failed: frozenset[int]
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reading depends on besides the text. `deadline`: monotonic seconds, for all messages together. `context`:
+    what an answer may rely on. `under`: the digests that a remembered reading is valid under."""
+
+    side: Side
+    screener: Screener
+    deadline: float | None = None
+    language: str | None = None
+    links_allowed: tuple[str, ...] = ()
+    canaries: tuple[str, ...] = ()
+    context: tuple[str, ...] = ()
+    under: bytes = b""
+
+
+class Memo:
+    """Readings by keyed hash, at most `size` twice over: a full half is set aside, and the older half forgotten."""
+
+    __slots__ = ("_key", "_new", "_old", "_size")
+
+    def __init__(self, key: bytes, size: int = 8_192) -> None:
+        self._key = key
+        self._size = size
+        self._new: dict[bytes, Seen] = {}
+        self._old: dict[bytes, Seen] = {}
+
+    def name(self, message: Message, under: bytes) -> bytes:
+        """16 bytes: keyed hash of the message's texts and of `under`, the digests that a reading depends on."""
+        hasher = hashlib.blake2b(under, key=self._key, digest_size=16)
+        for leaf in message.leaves:
+            text = leaf.text.encode()
+            hasher.update(b"%b\0%d\0%d\0" % (leaf.channel.encode(), leaf.key, len(text)))
+            hasher.update(text)
+        return hasher.digest()
+
+    def get(self, name: bytes) -> Seen | None:
+        seen = self._new.get(name)
+        if seen is None:
+            seen = self._old.get(name)
+            if seen is not None:
+                self.put(name, seen)
+        return seen
+
+    def put(self, name: bytes, seen: Seen) -> None:
+        if len(self._new) >= self._size:
+            self._old = self._new
+            self._new = {}
+        self._new[name] = seen
+
+
+def screen(messages: Sequence[Message], new: Sequence[bool], setting: Setting, memo: Memo | None = None) -> Screened:
+    """Read every message. `new[i]`: message i is here for the first time, so it is read even when the memo knows it."""
+    side = setting.side
+    found: list[Found] = []
+    findings: list[Finding] = []
+    spots: list[tuple[Spot, ...]] = []
+    failures: dict[str, None] = {}
+    unreadable: list[Unreadable] = []
+    failed: list[int] = []
+    language = ""
+    for place, message in enumerate(messages):
+        fresh = new[place]
+        for part in message.unreadable:
+            unreadable.append(Unreadable(part, side, fresh))
+        if not message.leaves:
+            continue
+        seen = _known(message, fresh, setting, memo)
+        if seen.failures:
+            failures.update(dict.fromkeys(seen.failures))
+            failed.append(place)
+        if message.role is Role.USER or side is Side.OUTPUT:
+            language = seen.language or language
+        for hit in seen.hits:
+            found.append(Found(hit.finding.kind, side, hit.role, hit.finding.score, fresh, place))
+            findings.append(hit.finding)
+            spots.append(tuple(Spot(place, message.leaves[leaf], start, end) for leaf, start, end in hit.spots))
+    return Screened(
+        tuple(found), tuple(findings), tuple(spots), tuple(failures), tuple(unreadable), language, frozenset(failed)
+    )
+
+
+def _known(message: Message, fresh: bool, setting: Setting, memo: Memo | None) -> Seen:
+    if memo is None:
+        return read(message, setting)
+    name = memo.name(message, setting.under)
+    seen = None if fresh else memo.get(name)
+    if seen is None:
+        seen = read(message, setting)
+        if not seen.failures:
+            memo.put(name, seen)
+    return seen
+
+
+def read(message: Message, setting: Setting) -> Seen:
+    """Read one message now."""
+    leaves = message.leaves
+    if len(leaves) == 1 and leaves[0].inner is None:
+        role = ROLE_OF[leaves[0].channel]
+        report = _report(leaves[0].text, role, setting)
+        if not report.findings and not report.failures:
+            return Seen((), report.language)
+        return Seen(
+            tuple([Hit(f, role, ((0, f.start, f.end),)) for f in report.findings]),
+            report.language,
+            tuple([f"{failure.detector}:{failure.why}" for failure in report.failures]),
+        )
+    hits: list[Hit] = []
+    failures: list[str] = []
+    language = ""
+    for channel in dict.fromkeys([leaf.channel for leaf in leaves]):
+        text, places = _together(leaves, channel)
+        report = _report(text, ROLE_OF[channel], setting)
+        language = language or report.language
+        failures += [f"{failure.detector}:{failure.why}" for failure in report.failures]
+        for finding in report.findings:
+            touched = tuple(
+                (leaf, max(finding.start, start) - start, min(finding.end, end) - start)
+                for leaf, start, end in places
+                if finding.start < end and finding.end > start
+            )
+            if touched:
+                hits.append(Hit(finding, ROLE_OF[channel], touched))
+    return Seen(tuple(hits), language, tuple(dict.fromkeys(failures)))
+
+
+def _together(leaves: Sequence[Leaf], channel: Channel) -> tuple[str, list[tuple[int, int, int]]]:
+    """One text of all leaves of a channel, and where each leaf stands in it: index, start, end."""
+    parts: list[str] = []
+    places: list[tuple[int, int, int]] = []
+    at = 0
+    for index, leaf in enumerate(leaves):
+        if leaf.channel is not channel:
+            continue
+        label = _label(leaf)
+        start = at + len(label)
+        end = start + len(leaf.text)
+        places.append((index, start, end))
+        parts.append(f"{label}{leaf.text}\n")
+        at = end + 1
+    return "".join(parts)[:-1], places
+
+
+def _label(leaf: Leaf) -> str:
+    """The field's name before its value, where the value stands in a field that somebody named."""
+    if leaf.key:
+        return ""
+    if leaf.inner is not None:
+        names = [step for step in leaf.inner if isinstance(step, str)]
+        return f"{names[-1]}: " if names else ""
+    if leaf.channel is Channel.OTHER and isinstance(leaf.path[-1], str):
+        return f"{leaf.path[-1]}: "
+    return ""
+
+
+def _report(text: str, role: Role, setting: Setting) -> Report:
+    given = Text(text, role, setting.language, setting.context, setting.links_allowed, setting.canaries)
+    try:
+        return setting.screener.screen(given, WANTED[setting.side, role], setting.deadline)
+    except Exception:  # noqa: BLE001  whatever broke, the text counts as not screened and the ruleset decides
+        return Report("", (), (Failure("runner", "error"),))

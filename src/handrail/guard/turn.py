@@ -1,0 +1,203 @@
+"""One interaction as the guard sees it, whatever the client's dialect: texts with their places, nothing else.
+
+A dialect (a `Face`, implemented in `gateway`) reads bytes into a `Turn` and an `Answer` and puts changed texts back at
+their places. The guard decides on texts and never looks at a dialect's bytes.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+import orjson
+
+from handrail.policy.ruleset import Dialect
+from handrail.terms.finding import Role
+from handrail.terms.ids import ConversationId, CustomerId, Digest, InteractionId
+
+Path = tuple[str | int, ...]
+
+
+class Channel(StrEnum):
+    """Where in a request or an answer a text stands. The guard matrix has a row for each channel of each dialect."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+    REASONING = "reasoning"
+    REFUSAL = "refusal"
+    TOOL_ARGUMENTS = "tool_arguments"
+    TOOL_RESULT = "tool_result"
+    TOOL_DEFINITION = "tool_definition"
+    DOCUMENT = "document"
+    OTHER = "other"  # any string outside the known-safe list
+
+
+ROLE_OF = {
+    Channel.SYSTEM: Role.SYSTEM,
+    Channel.USER: Role.USER,
+    Channel.ASSISTANT: Role.ASSISTANT,
+    Channel.REASONING: Role.ASSISTANT,
+    Channel.REFUSAL: Role.ASSISTANT,
+    Channel.TOOL_ARGUMENTS: Role.ASSISTANT,
+    Channel.TOOL_RESULT: Role.TOOL,
+    Channel.TOOL_DEFINITION: Role.SYSTEM,
+    Channel.DOCUMENT: Role.DOCUMENT,
+    Channel.OTHER: Role.USER,
+}
+
+
+class Leaf(msgspec.Struct, frozen=True, gc=False):
+    """One text. `path`: its place in the body. `inner`: its place inside the JSON that the string at `path` holds
+    (tool-call arguments). `tool`: name of the tool whose arguments it belongs to. `number`: the JSON value was a
+    number. `key`: the text is the name of a field, which can be found but not masked in place."""
+
+    channel: Channel
+    text: str
+    path: Path
+    inner: Path | None = None
+    tool: str = ""
+    number: bool = False
+    key: bool = False
+
+    @property
+    def role(self) -> Role:
+        return ROLE_OF[self.channel]
+
+
+class Message(msgspec.Struct, frozen=True):
+    """`history`: canonical bytes for recognising it when it comes again, or None for what belongs to no conversation
+    (system prompts, tool definitions, other fields). `unreadable`: types of its parts that no detector can read."""
+
+    role: Role
+    leaves: tuple[Leaf, ...]
+    history: bytes | None = None
+    unreadable: tuple[str, ...] = ()
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """A request. `messages` in the order sent, pseudo-messages (prompt, tools, other fields) among them. `new_from`:
+    index in `messages` of the first new one. `hosted_tools`: types of provider-hosted tools asked for. `references`:
+    provider objects it leans on, `kind:id`. `schemas`: tool name to the JSON Schema of its arguments. `extra_headers`:
+    lower-case headers the dialect lets pass upstream. `wants_usage`: the client itself asked for usage in the stream.
+    """
+
+    route: str
+    body: bytes
+    model: str
+    stream: bool
+    messages: tuple[Message, ...]
+    new_from: int
+    prompt: str = ""
+    hosted_tools: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    schemas: Mapping[str, object] = {}
+    conversation: str | None = None
+    customer: CustomerId | None = None
+    customer_paths: tuple[Path, ...] = ()
+    trace: str = ""
+    channel: str = ""
+    extra_headers: tuple[tuple[str, str], ...] = ()
+    wants_usage: bool = True
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Tokens as the provider counts them; 0 when it did not say."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the model said. `history`: canonical bytes of the messages that the client will send back. `reference`: the
+    provider's id of the answer, when a later request may lean on it."""
+
+    body: bytes
+    messages: tuple[Message, ...]
+    usage: Usage = Usage()
+    tool_calls: int = 0
+    reference: str = ""
+
+
+class Ids(msgspec.Struct, frozen=True):
+    """What a reply says about itself."""
+
+    interaction: InteractionId
+    conversation: ConversationId | None
+    release: Digest | None = None
+
+
+class Upstream(msgspec.Struct, frozen=True, kw_only=True):
+    """How a request goes on: the real model, what the release sets, and which texts were changed."""
+
+    model: str
+    changes: Mapping[Leaf, str]
+    dropped: Sequence[int] = ()
+    prompt: str | None = None  # replaces the client's system and developer texts
+    parameters: Mapping[str, object] = {}
+    force_parameters: bool = False
+    forward_customer: bool = False
+    usage_in_stream: bool = True
+
+
+class Piece(msgspec.Struct, gc=False):
+    """One event of a stream, read. `text` is what it adds to channel `lane`, None when it adds nothing. `raw`: the
+    event's own bytes, its blank line included. `whole`: further texts in the event that must be screened at once.
+    `ends`: lanes that are complete with this event. `arguments`: the lane carries tool-call arguments of `tool`."""
+
+    raw: bytes
+    lane: str = ""
+    channel: Channel = Channel.ASSISTANT
+    text: str | None = None
+    tool: str = ""
+    ends: tuple[str, ...] = ()
+    last: bool = False
+
+
+class Face(Protocol):
+    """One dialect on one route."""
+
+    @property
+    def route(self) -> str:
+        """The name in the ledger, such as `chat.completions`."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """Below a provider's base URL, such as `/chat/completions`."""
+        ...
+
+    @property
+    def speaks(self) -> frozenset[Dialect]:
+        """Provider dialects that understand this body."""
+        ...
+
+    def upstream(self, turn: Turn, how: Upstream) -> bytes:
+        """The body for the provider: what no decision touched keeps its bytes."""
+        ...
+
+    def answer(self, body: bytes) -> Answer:
+        """Raises HandrailError UPSTREAM_INVALID for a body this dialect does not know."""
+        ...
+
+    def rewritten(self, answer: Answer, changes: Mapping[Leaf, str]) -> bytes:
+        """The answer with texts put in place; logprobs of changed texts are dropped."""
+        ...
+
+    def sentence(self, turn: Turn, text: str, ids: Ids, *, now_s: int) -> bytes:
+        """A whole answer that says `text` and ends with the dialect's filter reason."""
+        ...
+
+    def sentence_stream(self, turn: Turn, text: str, ids: Ids, *, now_s: int) -> bytes:
+        """The same as a complete event stream, terminator included."""
+        ...
+
+    def said(self, texts: Iterable[str]) -> tuple[bytes, ...]:
+        """Canonical bytes of an assistant message of these texts, as `Answer.history` and `Message.history` hold it."""
+        ...
+
+
+def canonical(role: Role, texts: Iterable[str]) -> bytes:
+    """What recognises a message when the client sends it back: its role and its texts joined, whichever parts they
+    came in."""
+    return orjson.dumps([role.value, "".join(texts)])

@@ -37,7 +37,7 @@ DIRECTIONS = {
     "evaluative": RISING, "second": FREE, "question": RISING, "numbers_missing": RISING, "dates_missing": RISING,
     "amounts_missing": RISING, "names_missing": RISING, "negation": RISING, "opposite": RISING, "universal": RISING,
     "dropped_condition": RISING, "added_condition": RISING, "late_uncovered": RISING, "numbers_carried": FREE,
-    "mixed": RISING, "new_edge": FREE, "swapped": RISING, "near_only": RISING,
+    "replaced": RISING, "exchanged": RISING, "rivals": RISING, "fully": FALLING, "flaws": RISING, "flawed_copy": RISING, "mixed": RISING, "new_edge": FREE, "swapped": RISING, "near_only": RISING,
 }  # fmt: skip
 """The measures that train and the way each may push. Left out: lengths of answer and context, which tell the packs
 apart rather than right from wrong."""
@@ -233,6 +233,16 @@ def cross(answers: list[Answer], mine: list[Answer]) -> None:
         model = model_of(fit([a for a in answers if a.source != source] + mine))
         held = [a for a in answers if a.source == source]
         print(told(f"without {source}", held, [score(model, a) for a in held]), flush=True)
+    scores = [0.0] * len(mine)
+    for fold in range(5):
+        inside = [sha256(a.context.encode()).digest()[1] % 5 != fold for a in mine]
+        model = model_of(fit(answers + [a for a, i in zip(mine, inside, strict=True) if i]))
+        scores = [s if i else score(model, a) for s, a, i in zip(scores, mine, inside, strict=True)]
+    print(told("own, 5-fold, grouped by context", mine, scores))
+    for threshold in (0.4, 0.5, 0.6, 0.7):
+        flagged = [a.wrong for s, a in zip(scores, mine, strict=True) if s >= threshold]
+        share = sum(flagged) / sum(a.wrong for a in mine)
+        print(f"  at {threshold}: precision {sum(flagged) / len(flagged):.3f}, recall {share:.3f}")
     model = model_of(fit(answers))
     print(told("packs only, on own answers", mine, [score(model, a) for a in mine]), flush=True)
 

@@ -12,14 +12,14 @@ they stand in the same sentence); `[[tally]]` with reason, score, roles, weights
 """
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
 
 import re2
 
 from handrail.detectors.normalise import normalise, unaccent
-from handrail.terms.finding import Role
+from handrail.terms.finding import Kind, Role
 
 GATE_MEMORY = 48 << 20
 """Bytes the automaton of one gate may grow to. It grows with what it meets; a few MB in practice."""
@@ -39,6 +39,7 @@ class Rule:
     needs: frozenset[str]
     pattern: str
     unless: frozenset[str] = frozenset()
+    kind: Kind = Kind.INJECTION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,7 @@ class Tally:
     weights: dict[str, int]
     at_least: int
     must: frozenset[str]
+    kind: Kind = Kind.INJECTION
 
     def holds(self, present: frozenset[str]) -> bool:
         return self.must <= present and sum(self.weights.get(name, 0) for name in present) >= self.at_least
@@ -64,6 +66,7 @@ class Hit:
     end: int
     score: float
     reason: str
+    kind: Kind = Kind.INJECTION
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,6 @@ class Cues:
     families: dict[str, dict[str, tuple[str, ...]]]
     rules: tuple[Rule, ...]
     tallies: tuple[Tally, ...]
-    settings: dict[str, object] = field(default_factory=dict)
 
     def present(self, plain: str) -> frozenset[str]:
         """The families in folded text. Linear; about 2 us for a message."""
@@ -90,7 +92,7 @@ class Cues:
             for match in pattern.finditer(plain):
                 start, end = match.span()
                 if end > start and not self._taken_back(rule, plain, start, end, present):
-                    found.append(Hit(start=start, end=end, score=rule.score, reason=rule.reason))
+                    found.append(Hit(start=start, end=end, score=rule.score, reason=rule.reason, kind=rule.kind))
         return found
 
     def _taken_back(self, rule: Rule, plain: str, start: int, end: int, present: frozenset[str]) -> bool:
@@ -190,6 +192,7 @@ def load(name: str) -> Cues:
             needs=frozenset(r["needs"]),
             pattern=r["pattern"],
             unless=frozenset(r.get("unless", ())),
+            kind=Kind(r.get("kind", Kind.INJECTION)),
         )
         for r in tree.get("rule", ())
     )
@@ -201,6 +204,7 @@ def load(name: str) -> Cues:
             weights=t["weights"],
             at_least=t["at_least"],
             must=frozenset(t.get("must", ())),
+            kind=Kind(t.get("kind", Kind.INJECTION)),
         )
         for t in tree.get("tally", ())
     )

@@ -9,6 +9,7 @@ When it cannot tell it stays silent: rules that bind consequences to provenance 
 this detector says) stand in the ruleset. Pure; linear in the text.
 """
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -71,6 +72,25 @@ class Injection:
                 best = max(hits, key=lambda hit: hit.score)
                 found.append(Hit(start=piece.start, end=piece.end, score=best.score, reason=f"hidden_{piece.how}"))
         return found
+
+
+_BREAK = re.compile(r"(?<=[.!?…])[\"'’”)\]]*\s+|\n\s*\n|\n\s*(?=[-*•#>|]|\d+[.)]\s)|[。！？।]|\r?\n(?=\s*[^a-z\s])|\|")
+_LONGEST = 600
+
+
+def sentences(plain: str) -> list[tuple[int, int]]:
+    """Sentences and lines of a tool result or document (case kept: a line that goes on in lower case is the same
+    sentence), for the model; pieces over 600 characters are cut."""
+    spans = []
+    at = 0
+    for match in [*_BREAK.finditer(plain), None]:
+        end = match.start() if match else len(plain)
+        for start in range(at, end, _LONGEST):
+            stop = min(end, start + _LONGEST)
+            if plain[start:stop].strip():
+                spans.append((start, stop))
+        at = match.end() if match else end
+    return spans
 
 
 def _findings(hits: list[Hit], plain: str, view: View) -> list[Finding]:

@@ -9,7 +9,7 @@ Lifecycle of an entry: *journaled* (durable, acknowledged), *sequenced* (has its
 """
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from handrail.ledger.entry import Entry
 
@@ -34,9 +34,11 @@ class Transaction(Protocol):
 class Journal(Protocol):
     """The one way to change anything."""
 
-    async def run(self, command: Callable[[Transaction], T]) -> T:
-        """Run on the writer; returns when the batch is durable. Raises what the command raises (only its savepoint is
-        undone), or HandrailError JOURNAL_UNAVAILABLE when the batch could not commit."""
+    async def run(self, command: Callable[[Any], T]) -> T:
+        """Run on the writer; returns when the batch is durable. The command's own Protocol (a Transaction with the
+        stores of its area, such as `people.store.PeopleTransaction`) says what it needs of the concrete one. Raises
+        what the command raises (only its savepoint is undone), or HandrailError JOURNAL_UNAVAILABLE when the batch
+        could not commit."""
         ...
 
     async def record(self, entry: Entry) -> None:

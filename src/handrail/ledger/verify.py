@@ -20,7 +20,7 @@ from typing import Protocol
 
 import msgspec
 
-from handrail.ledger.commitment import RecordedFacts, agree, decode, read_facts
+from handrail.ledger.commitment import RecordedFacts, agree, covers, decode, payload_of, read_facts
 from handrail.ledger.note import BadNote, Checkpoint, Trust, Trusted, check_checkpoint
 from handrail.ledger.tree import (
     HASH,
@@ -248,29 +248,38 @@ class _Check:
 
     def _record(self, entry: bytes, record: Record, counts: _Counts) -> None:
         try:
-            commitment = decode(entry)
-        except ValueError as error:
-            raise BadLog(str(error), index=record.index) from None
-        if sha256(record.facts).digest() != commitment.facts:
-            raise BadLog("its facts were changed", index=record.index, id_=commitment.id)
-        try:
             facts = read_facts(record.facts)
-            agree(commitment, facts)
+            good = covers(entry, record.facts, facts)
         except ValueError as error:
-            raise BadLog(str(error), index=record.index, id_=commitment.id) from None
+            raise self._bad_facts(entry, record, str(error)) from None
+        if not good:
+            raise self._bad_facts(entry, record, "")
         counts.facts += 1
         if self.project is not None:
             self._columns(record, facts)
-        if commitment.payload is None:
+        committed = payload_of(entry)
+        if committed is None:
             if record.payload is not None:
-                raise BadLog("it has a payload that was never committed to", index=record.index, id_=commitment.id)
+                raise BadLog("it has a payload that was never committed to", index=record.index, id_=facts.id)
         elif record.payload is None:
             counts.absent += 1
+        elif (sha256(record.payload).digest(), len(record.payload)) != committed:
+            raise BadLog("its payload was changed", index=record.index, id_=facts.id)
         else:
-            size = len(record.payload)
-            if size != commitment.payload_size or sha256(record.payload).digest() != commitment.payload:
-                raise BadLog("its payload was changed", index=record.index, id_=commitment.id)
             counts.payloads += 1
+
+    def _bad_facts(self, entry: bytes, record: Record, why: str) -> BadLog:
+        """Why facts and leaf do not belong together, in words."""
+        try:
+            commitment = decode(entry)
+            if sha256(record.facts).digest() != commitment.facts:
+                why = "its facts were changed"
+            elif not why:
+                agree(commitment, read_facts(record.facts))
+                why = "its facts do not belong to the entry"
+        except ValueError as error:
+            why = str(error)
+        return BadLog(why, index=record.index, id_=_id_of(entry))
 
     def _columns(self, record: Record, facts: RecordedFacts) -> None:
         assert self.project is not None

@@ -1,0 +1,1 @@
+"""In-memory implementations of our ports, and material to fill them with."""

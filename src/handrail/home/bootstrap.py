@@ -1,0 +1,87 @@
+"""What a process must know before it can open the database: read at start, never published; pure."""
+
+from typing import Any
+
+import msgspec
+
+from handrail.home.check_home import check_home
+from handrail.home.fields import HomeFile
+from handrail.home.fit import Fitted, fit
+from handrail.home.mistake import Mistake
+from handrail.home.problem import HomeInvalid
+from handrail.home.text import HOME_FILE, HomeText
+from handrail.home.tree import parse
+
+FIELDS = frozenset({"database", "data_dir", "listen", "public_url", "behind_proxy", "tls", "keys", "log"})
+
+
+class Bootstrap(msgspec.Struct, frozen=True, kw_only=True):
+    """Paths as they stand in the home; `app` resolves them against the home (`data_dir`) or the data folder (keys).
+
+    `database`: `sqlite` or a postgresql address without a password; empty when `database_env` names the variable that
+    holds it. `log_origin` None: the process that makes the log chooses once and keeps it.
+    """
+
+    database: str
+    database_env: str | None
+    data_dir: str
+    host: str
+    port: int
+    public_url: str | None
+    behind_proxy: bool
+    tls_cert_file: str | None
+    tls_key_file: str | None
+    kek_file: str | None
+    kek_env: str | None
+    log_key_file: str | None
+    log_key_env: str | None
+    log_origin: str | None
+
+
+def bootstrap(text: HomeText) -> Bootstrap:
+    """From `handrail.yaml`. Mistakes elsewhere do not matter here, so that a server starts with the last good
+    publication. Raises HomeInvalid when one of these fields cannot be read."""
+    source = text.texts.get(HOME_FILE)
+    if source is None:
+        raise HomeInvalid(list(text.mistakes), f"there is no {HOME_FILE}")
+    root, wrong = parse(HOME_FILE, source)
+    fitted = fit(HOME_FILE, root, HomeFile)
+    if root is None or not isinstance(fitted.value, dict):
+        raise HomeInvalid([*wrong, *fitted.mistakes], f"{HOME_FILE} cannot be read")
+    meant = check_home(fitted, names=text.names, time_zones=text.time_zones)
+    ours = [item for item in [*fitted.mistakes, *meant] if _about(fitted, item)]
+    if ours:
+        raise HomeInvalid(ours, f"{HOME_FILE} cannot be used to start")
+    return from_value(fitted.value)
+
+
+def from_value(value: dict[str, Any]) -> Bootstrap:
+    """From the checked fields of `handrail.yaml`."""
+    database = value.get("database", "sqlite")
+    env = database.get("env") if isinstance(database, dict) else None
+    host, _, port = str(value.get("listen", "127.0.0.1:8080")).rpartition(":")
+    keys, tls = value.get("keys", {}), value.get("tls", {})
+    return Bootstrap(
+        database="" if env else str(database),
+        database_env=env,
+        data_dir=value.get("data_dir", ".handrail"),
+        host=host.strip("[]"),
+        port=int(port),
+        public_url=value.get("public_url"),
+        behind_proxy=value.get("behind_proxy", False),
+        tls_cert_file=tls.get("cert_file"),
+        tls_key_file=tls.get("key_file"),
+        kek_file=keys.get("kek_file"),
+        kek_env=keys.get("kek_env"),
+        log_key_file=keys.get("log_key_file"),
+        log_key_env=keys.get("log_key_env"),
+        log_origin=value.get("log", {}).get("origin"),
+    )
+
+
+def _about(fitted: Fitted, item: Mistake) -> bool:
+    """Whether a mistake stands in one of the fields that are read at start."""
+    for path, place in [*fitted.places.items(), *fitted.keys.items()]:
+        if path and path[0] in FIELDS and (place.line, place.column) == (item.line, item.column):
+            return True
+    return False

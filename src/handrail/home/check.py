@@ -1,0 +1,89 @@
+"""Every mistake of a home, each with its place; pure.
+
+All of them, not the first: a file with a mistake of form is still held against the rules of meaning as far as it could
+be read. An empty list is the only way a home counts as good; `home.compile` refuses anything else.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from handrail.home.check_home import check_home
+from handrail.home.check_use_case import check_defaults, check_ids, check_prompts, check_use_case
+from handrail.home.fields import HomeFile, UseCaseFile
+from handrail.home.fit import Fitted, fit
+from handrail.home.mistake import Mistake, Place, did_you_mean, mistake
+from handrail.home.text import HOME_FILE, PROMPTS, USE_CASES, HomeText
+from handrail.home.tree import parse
+
+AT_THE_TOP = frozenset({HOME_FILE})
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """`home` and `cases` hold what could be read; they are whole only when `mistakes` is empty."""
+
+    home: Fitted
+    cases: tuple[Fitted, ...]
+    prompts: dict[str, str]
+    mistakes: tuple[Mistake, ...]
+
+
+def check(text: HomeText) -> list[Mistake]:
+    """Sorted by file, line and column."""
+    return list(look(text).mistakes)
+
+
+def look(text: HomeText) -> Checked:
+    """The home read against its declarations, and all that is wrong with it."""
+    mistakes = [*text.mistakes, *_files(text)]
+    home = _fitted(text, HOME_FILE, HomeFile, mistakes)
+    cases = tuple(_fitted(text, name, UseCaseFile, mistakes) for name in text.use_cases)
+    prompts = text.prompts
+    if home.value:
+        mistakes += check_home(home, names=text.names, time_zones=text.time_zones)
+        mistakes += check_defaults(home)
+    for case in cases:
+        if case.value:
+            mistakes += check_use_case(case, home=home.value, prompts=prompts)
+    mistakes += check_ids(cases)
+    mistakes += check_prompts(prompts)
+    return Checked(home, cases, prompts, tuple(sorted(set(mistakes))))
+
+
+def _fitted(text: HomeText, name: str, declared: type, mistakes: list[Mistake]) -> Fitted:
+    if name not in text.texts:
+        return Fitted(name, {}, {}, {}, [])
+    root, wrong = parse(name, text.texts[name])
+    mistakes += wrong
+    if root is None and wrong:
+        return Fitted(name, {}, {}, {}, [])
+    fitted = fit(name, root, declared)
+    mistakes += fitted.mistakes
+    return fitted if isinstance(fitted.value, dict) else Fitted(name, {}, {}, {}, [])
+
+
+def _files(text: HomeText) -> Iterator[Mistake]:
+    unread = {item.file for item in text.mistakes}
+    if HOME_FILE not in text.texts and HOME_FILE not in unread:
+        tops = [name for name in text.names if "/" not in name]
+        yield mistake(
+            Place(HOME_FILE),
+            "file.missing",
+            "there is no handrail.yaml in this folder",
+            expected="a home made by handrail init",
+            hint=did_you_mean(HOME_FILE, tops),
+        )
+    if not text.use_cases and not any(name.startswith(f"{USE_CASES}/") for name in unread):
+        yield mistake(Place(USE_CASES), "use_case.none", "there is no use case", expected="a file use-cases/NAME.yaml")
+    for name in sorted(text.names - text.texts.keys() - unread):
+        folder, _, file = name.rpartition("/")
+        if folder == USE_CASES:
+            yield mistake(
+                Place(name), "file.ignored", "this file is not read", hint=f'rename it to "{_stem(file)}.yaml"'
+            )
+        elif folder == PROMPTS:
+            yield mistake(Place(name), "file.ignored", "this file is not read", hint=f'rename it to "{_stem(file)}.md"')
+
+
+def _stem(file: str) -> str:
+    return file.rpartition(".")[0] or file

@@ -1,0 +1,31 @@
+"""A home folder as a value: names and texts, no folder behind it."""
+
+import msgspec
+
+from handrail.home.mistake import Mistake
+
+HOME_FILE = "handrail.yaml"
+USE_CASES = "use-cases"
+PROMPTS = "prompts"
+
+
+class HomeText(msgspec.Struct, frozen=True, kw_only=True):
+    """`texts`: relative name (with `/`) to text: `handrail.yaml`, `use-cases/*.yaml`, `prompts/*.md`. `names`: these
+    and every other file in those folders and at the top. `time_zones`: what this machine knows; empty = unknown.
+    `mistakes`: files that could not be read as text."""
+
+    texts: dict[str, str]
+    names: frozenset[str]
+    time_zones: frozenset[str] = frozenset()
+    mistakes: tuple[Mistake, ...] = ()
+
+    @property
+    def use_cases(self) -> list[str]:
+        """Names of the files of use cases, sorted."""
+        return sorted(name for name in self.texts if name.startswith(f"{USE_CASES}/"))
+
+    @property
+    def prompts(self) -> dict[str, str]:
+        """Name below `prompts/` to text."""
+        start = f"{PROMPTS}/"
+        return {name.removeprefix(start): text for name, text in self.texts.items() if name.startswith(start)}

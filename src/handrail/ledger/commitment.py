@@ -222,8 +222,8 @@ def covers(commitment: bytes, facts: bytes, recorded: RecordedFacts) -> bool:
     end = at + len(names)
     if commitment[at:end] != names or end >= len(commitment):
         return False
-    key = commitment[end]
-    return end + 1 + key == len(commitment) and (payload > 0 or key == 0)
+    key = commitment[end + 1 :]
+    return len(key) == commitment[end] and (payload > 0 or not key) and key.isascii()
 
 
 def payload_of(commitment: bytes) -> tuple[bytes, int] | None:

@@ -178,6 +178,7 @@ class Tiles:
         self._read = read
         self.size = size
         self._cache: dict[tuple[int, int], bytes] = {}
+        self._ranges: dict[tuple[int, int], bytes] = {}
 
     def tile(self, level: int, n: int) -> bytes:
         """Tile n of the level as this size has it: full, or the partial one, or the full one cut to the width."""
@@ -216,6 +217,12 @@ class Tiles:
     def range_root(self, start: int, end: int) -> bytes:
         """MTH(D[start:end]) for a range that RFC 6962's splits produce (start a multiple of the size rounded up to a
         power of two)."""
+        known = self._ranges.get((start, end))
+        if known is None:
+            known = self._ranges[start, end] = self._range_root(start, end)
+        return known
+
+    def _range_root(self, start: int, end: int) -> bytes:
         count = end - start
         if count & (count - 1) == 0:
             height = count.bit_length() - 1

@@ -31,10 +31,10 @@ FOO_NOTE = (
 # c2sp.org/tlog-cosignature: the checkpoint with a log signature and a witness cosignature of 1679315147.
 SOFA = (
     "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n"
-    "\u2014 example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeM"
-    "cTOAYQ8=\n"
-    "\u2014 witness.example.com/w1 jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZqhf5nNo0x"
-    "Ue+mbIUBkBIfZ+qnA==\n"
+    "\u2014 example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+z"
+    "yWE+xeMcTOAYQ8=\n"
+    "\u2014 witness.example.com/w1 jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZqhf5n"
+    "No0xUe+mbIUBkBIfZ+qnA==\n"
 ).encode()
 
 CHECKPOINT = Checkpoint("log.example/cx", 1_000, bytes(range(32)))
@@ -247,7 +247,8 @@ def test_a_malformed_verifier_key_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "o\n1\n", "o\n01\nAA==\n", "o\n-1\nAA==\n", "o\n1\nAA==\n", "o\n\u0661\n" + "A" * 43 + "=\n",
-     "\n1\n" + "A" * 43 + "=\n", "o\n1\n" + "A" * 43 + "=", "o\n9223372036854775808\n" + "A" * 43 + "=\n", "o\n1\n" + "A" * 42 + "B=\n"],
+     "\n1\n" + "A" * 43 + "=\n", "o\n1\n" + "A" * 43 + "=", "o\n9223372036854775808\n" + "A" * 43 + "=\n",
+     "o\n1\n" + "A" * 42 + "B=\n"],
 )  # fmt: skip
 def test_a_malformed_checkpoint_is_refused(text: str) -> None:
     with pytest.raises(BadNote):

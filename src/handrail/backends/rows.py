@@ -1,0 +1,67 @@
+"""What the writer stores, engine by engine: values ready to insert, sealed already where they carry a payload."""
+
+from typing import NamedTuple
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from handrail.ledger.commitment import commit, facts_bytes
+from handrail.ledger.entry import Entry, InteractionFacts
+from handrail.ledger.read import PROJECTED, Projection, project
+from handrail.ledger.seal import NONCE_SIZE, Sealer
+from handrail.terms.ids import Ids
+
+
+class EntryRow(NamedTuple):
+    """One entry with its ciphertext. `subject`: whose key sealed it, or empty."""
+
+    id: str
+    kind: str
+    at_ms: int
+    commitment: bytes
+    facts: bytes
+    subject: str
+    sealed: bytes | None
+    projection: Projection | None
+
+
+class SubjectRow(NamedTuple):
+    """A new subject. `key`: 32 bytes, wrapped by the writer under the intermediate key that is current in the
+    transaction."""
+
+    id: str
+    key: bytes
+    person: bool
+    at_ms: int
+
+
+class ConversationRow(NamedTuple):
+    """A conversation as of its latest turn; replaces the one before."""
+
+    id: str
+    use_case: str
+    key_id: str
+    subject: str
+    given: bytes | None
+    tail: bytes | None
+    seen: bytes
+    turns: int
+    release: str | None
+    at_ms: int
+
+
+def entry_row(entry: Entry, key: bytes | None, *, sealer: Sealer, ids: Ids) -> EntryRow:
+    """Encode, and seal the payload if there is one. `key`: the subject's, needed with a payload. Raises
+    ValueError when a payload has no subject."""
+    randomness = ids.token(16 + NONCE_SIZE)
+    facts = facts_bytes(entry, randomness[:16])
+    sealed = None
+    subject: str = entry.subject or ""
+    if entry.payload is not None:
+        if key is None or not subject:
+            raise ValueError(f"entry {entry.id}: a payload needs the subject whose key seals it")
+        sealed = sealer.seal(entry.payload, AESGCM(key), entry=entry.id, key=subject, nonce=randomness[16:])
+    commitment = commit(entry, facts, sealed, subject if sealed is not None else "").encode()
+    projection = None
+    if entry.kind in PROJECTED and isinstance(entry.facts, InteractionFacts):
+        projection = project(entry.at_ms, entry.release, entry.facts)
+    return EntryRow(entry.id, entry.kind.value, entry.at_ms, commitment, facts, subject, sealed, projection)

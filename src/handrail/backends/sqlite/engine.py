@@ -1,0 +1,261 @@
+"""The writer's side of SQLite: one connection, batches as multi-row statements.
+
+Several rows go in by one statement (at most `CHUNK`): each step of a statement gives up the interpreter lock and takes
+it back, which costs more than the insert when the event loop is busy.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import Any
+
+import apsw
+
+from handrail.backends.keyring import Keyring
+from handrail.backends.rows import ConversationRow, EntryRow, SubjectRow, entry_row
+from handrail.backends.sqlite.database import first, lost_on_error
+from handrail.backends.writer import StorageError
+from handrail.ledger.entry import Entry
+from handrail.ledger.seal import Sealer
+from handrail.ledger.store import Transaction
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import Ids
+
+CHUNK = 32
+LOSING = (
+    apsw.FullError, apsw.IOError, apsw.BusyError, apsw.LockedError, apsw.CorruptError, apsw.NotADBError,
+    apsw.CantOpenError, apsw.ReadOnlyError, apsw.NoMemError, apsw.InterruptError, apsw.ProtocolError,
+)  # fmt: skip
+"""Errors that say the file or the disk failed, not the command: the whole batch is lost."""
+MAX_LIVE = 8_192
+
+_COLUMNS = {"entry": 6, "payload": 3, "interaction": 10, "subject": 5, "conversation": 10}
+_TAIL = {
+    "conversation": " ON CONFLICT (id) DO UPDATE SET given = coalesce(excluded.given, given), tail = excluded.tail, "
+    "seen = excluded.seen, turns = max(turns, excluded.turns), release = coalesce(release, excluded.release)"
+}
+_SQL = {
+    (table, count): f"INSERT INTO {table} VALUES "  # noqa: S608  table names are ours
+    + ",".join([f"({','.join('?' * columns)})"] * count)
+    + _TAIL.get(table, "")
+    for table, columns in _COLUMNS.items()
+    for count in range(1, CHUNK + 1)
+}
+_BEGIN = (
+    "SELECT epoch, intermediate, CAST(unixepoch('subsec') * 1000 AS INTEGER), "
+    "(SELECT coalesce(max(seq), 0) FROM entry) FROM control"
+)
+
+
+class SqliteTransaction:
+    """`ledger.store.Transaction`, with raw access for the repositories of this folder: `db.execute(sql, values)`
+    returns a cursor (apsw), runs inside the command's savepoint, and must not begin, commit or roll back."""
+
+    def __init__(self, engine: "SqliteEngine", db: apsw.Connection) -> None:
+        self._engine = engine
+        self.db = db
+        self.now_ms = 0
+        self.epoch = 0
+        self.intermediate = ""
+
+    def append(self, entry: Entry) -> None:
+        self._engine.append(entry)
+
+    def add_subject(self, row: SubjectRow) -> None:
+        """A new subject, its key wrapped by the current intermediate key."""
+        self._engine.subjects([row])
+
+    def customer(self, customer: bytes, subject: SubjectRow) -> str:
+        """The subject of this customer (keyed hash); `subject` when it has none yet."""
+        found = first(self.db, "SELECT subject FROM customer WHERE hash = ?", (customer,))
+        if found is not None:
+            return str(found[0])
+        self.add_subject(subject)
+        self.db.execute("INSERT INTO customer VALUES (?, ?)", (customer, subject.id))
+        return subject.id
+
+    def party(self, conversation: str, subject: str) -> bool:
+        """Note that the conversation also names this subject. False: known already."""
+        self.db.execute("INSERT OR IGNORE INTO party VALUES (?, ?, ?)", (conversation, subject, self.now_ms))
+        return bool(self.db.changes())
+
+    def bump_epoch(self) -> int:
+        """Tell every process to read what is in force again and to drop cached keys; the new epoch."""
+        found = first(self.db, "UPDATE control SET epoch = epoch + 1 RETURNING epoch")
+        assert found is not None
+        self._engine.forget()
+        self.epoch = int(found[0])
+        return self.epoch
+
+
+class SqliteEngine:
+    """`backends.writer.Engine`."""
+
+    def __init__(self, db: apsw.Connection, keys: Keyring, ids: Ids) -> None:
+        self._db = db
+        self._keys = keys
+        self._ids = ids
+        self._sealer = Sealer()
+        self._tx = SqliteTransaction(self, db)
+        self._live: set[str] = set()  # subjects known not to be erased, as of `self._epoch`
+        self._epoch = -1
+        self._seq = 0
+
+    def begin(self) -> Transaction:
+        with lost_on_error():
+            self._db.execute("BEGIN IMMEDIATE")
+            found = first(self._db, _BEGIN)
+        assert found is not None
+        epoch, self._tx.intermediate, self._tx.now_ms, self._seq = found
+        self._tx.epoch = epoch
+        if epoch != self._epoch or len(self._live) > MAX_LIVE:
+            if self._epoch >= 0 and epoch != self._epoch:
+                self._keys.forget()
+            self._live.clear()
+            self._epoch = epoch
+        return self._tx
+
+    def forget(self) -> None:
+        """The epoch grew in this transaction."""
+        self._live.clear()
+        self._keys.forget()
+
+    def subjects(self, rows: list[SubjectRow]) -> None:
+        by = self._tx.intermediate
+        wrap = self._keys.wrap
+        with lost_on_error():
+            self._insert("subject", [(row.id, wrap(row.id, row.key, by), by, row.person, row.at_ms) for row in rows])
+        self._live.update(row.id for row in rows)
+
+    def conversations(self, rows: list[ConversationRow]) -> None:
+        latest = {row.id: row for row in rows} if len(rows) > 1 else None
+        with lost_on_error():
+            self._insert("conversation", rows if latest is None else list(latest.values()))
+
+    def entries(self, rows: list[EntryRow]) -> list[HandrailError | None]:
+        with lost_on_error():
+            errors: list[HandrailError | None] = [self._erased(row.subject) for row in rows]
+            good = rows if not any(errors) else [row for row, error in zip(rows, errors, strict=True) if error is None]
+            start = self._seq
+            try:
+                self._append(good)
+            except apsw.ConstraintError as error:
+                _require_taken(error)
+                # only an id that is taken can conflict, and it does so in the first table: find out which
+                self._db.execute("DELETE FROM entry WHERE seq > ?", (start,))
+                self._seq = start
+                errors = [error or self._one(row) for row, error in zip(rows, errors, strict=True)]
+        return errors
+
+    def command(self, command: Callable[[Transaction], Any]) -> Any:
+        db = self._db
+        seq = self._seq
+        with lost_on_error():
+            db.execute("SAVEPOINT command")
+        try:
+            result = command(self._tx)
+        except Exception as error:
+            if isinstance(error, LOSING) or not db.in_transaction:
+                raise StorageError(type(error).__name__) from None
+            self._live.clear()
+            self._seq = seq
+            with lost_on_error():
+                db.execute("ROLLBACK TO command")
+                db.execute("RELEASE command")
+            raise
+        with lost_on_error():
+            db.execute("RELEASE command")
+        return result
+
+    def append(self, entry: Entry) -> None:
+        """For a command's transaction."""
+        subject: str = entry.subject or ""
+        key = None
+        if subject:
+            if (error := self._erased(subject)) is not None:
+                raise error
+            if entry.payload is not None:
+                key = self._key(subject)
+        try:
+            self._append([entry_row(entry, key, sealer=self._sealer, ids=self._ids)])
+        except apsw.ConstraintError as error:
+            _require_taken(error)
+            raise taken(entry.id) from None
+
+    def commit(self) -> None:
+        with lost_on_error():
+            self._db.execute("COMMIT")
+
+    def rollback(self) -> None:
+        self._live.clear()
+        if self._db.in_transaction:
+            try:
+                self._db.execute("ROLLBACK")
+            except apsw.Error:  # the transaction is gone already; the next BEGIN says whether the file answers
+                return
+
+    def probe(self) -> None:
+        with lost_on_error():
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("UPDATE control SET probed = CAST(unixepoch('subsec') * 1000 AS INTEGER)")
+            self._db.execute("COMMIT")
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _append(self, rows: Sequence[EntryRow]) -> None:
+        entries, payloads, interactions = [], [], []
+        seq = self._seq
+        for row in rows:
+            seq += 1
+            entries.append((seq, row.id, row.kind, row.at_ms, row.commitment, row.facts))
+            if row.sealed is not None or (row.projection is not None and row.subject):
+                payloads.append((seq, row.subject, row.sealed))
+            if row.projection is not None:
+                interactions.append((seq, *row.projection))
+        self._insert("entry", entries)
+        self._insert("payload", payloads)
+        self._insert("interaction", interactions)
+        self._seq = seq
+
+    def _one(self, row: EntryRow) -> HandrailError | None:
+        try:
+            self._append([row])
+        except apsw.ConstraintError as error:
+            _require_taken(error)
+            return taken(row.id)
+        return None
+
+    def _insert(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
+        execute = self._db.execute
+        for at in range(0, len(rows), CHUNK):
+            part = rows[at : at + CHUNK]
+            execute(_SQL[table, len(part)], tuple(chain.from_iterable(part)))
+
+    def _erased(self, subject: str) -> HandrailError | None:
+        if not subject or subject in self._live:
+            return None
+        found = first(self._db, "SELECT wrapped IS NOT NULL FROM subject WHERE id = ?", (subject,))
+        if found is None or not found[0]:
+            return HandrailError(Code.NOT_FOUND, f"subject {subject} was erased, or never existed")
+        self._live.add(subject)
+        return None
+
+    def _key(self, subject: str) -> bytes:
+        key = self._keys.cached(subject)
+        if key is None:
+            found = first(self._db, "SELECT wrapped, wrapped_by FROM subject WHERE id = ?", (subject,))
+            assert found is not None  # `_erased` has just seen it
+            key = self._keys.unwrap(subject, found[0], found[1])
+            self._keys.remember(subject, key)
+        return key
+
+
+def taken(entry: str) -> HandrailError:
+    """An entry id was used twice."""
+    return HandrailError(Code.ALREADY, f"entry {entry} is recorded already")
+
+
+def _require_taken(error: apsw.ConstraintError) -> None:
+    """Raises the error again unless it says that an id is not unique."""
+    if getattr(error, "extendedresult", 0) != apsw.SQLITE_CONSTRAINT_UNIQUE:
+        raise error

@@ -1,0 +1,295 @@
+"""The one writer thread of a process: takes what is queued, commits it as one batch, answers every waiter.
+
+There is no timer: a batch is whatever has gathered while the last one was committed. A batch is one transaction; each
+command in it has a savepoint, so a lost race fails that command alone; plain rows need none. Waiters are answered on
+their event loop by one call for each batch.
+
+When it cannot answer: a batch that cannot commit (disk full, locked, connection lost) is rolled back whole and every
+waiter gets JOURNAL_UNAVAILABLE; nothing is half done. `failed` then stays true, and nothing may be queued unwatched,
+until a commit succeeds again; the thread probes for that by itself.
+"""
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from handrail.backends.rows import ConversationRow, EntryRow, SubjectRow
+from handrail.ledger.store import Transaction
+from handrail.terms.errors import Code, HandrailError
+
+log = logging.getLogger("handrail.journal")
+
+CAPACITY = 8_192
+MAX_BATCH = 512
+PROBE_SECONDS = 0.25
+
+
+class StorageError(Exception):
+    """The engine could not do it: the transaction is lost. Carries a reason without content."""
+
+
+class Engine(Protocol):
+    """One connection that only the writer thread uses. Each method raises StorageError when the transaction is lost."""
+
+    def begin(self) -> Transaction:
+        """Start the transaction; reads the database's clock, epoch and intermediate key once."""
+        ...
+
+    def subjects(self, rows: list[SubjectRow]) -> None: ...
+
+    def conversations(self, rows: list[ConversationRow]) -> None: ...
+
+    def entries(self, rows: list[EntryRow]) -> list[HandrailError | None]:
+        """Insert; for each row None, or why that row alone was refused (subject erased, id taken)."""
+        ...
+
+    def command(self, command: Callable[[Transaction], Any]) -> Any:
+        """Run in a savepoint. Whatever the command raises undoes only that savepoint and is raised on."""
+        ...
+
+    def commit(self) -> None: ...
+
+    def rollback(self) -> None:
+        """Never raises."""
+        ...
+
+    def probe(self) -> None:
+        """Commit something small. Raises StorageError."""
+        ...
+
+    def close(self) -> None: ...
+
+
+Op = tuple[Any, asyncio.Future[Any] | None]
+"""A row or a command, and who waits for it."""
+Answer = tuple[asyncio.Future[Any], Any, BaseException | None]
+
+
+class _Stop:
+    pass
+
+
+class Writer:
+    """Owns the engine from construction to `close`. `on_lost`: called on the writer thread when a batch was lost, so
+    that caches forget what never became durable."""
+
+    def __init__(
+        self,
+        engine: Callable[[], Engine],
+        *,
+        on_lost: Callable[[], None],
+        capacity: int = CAPACITY,
+        max_batch: int = MAX_BATCH,
+    ) -> None:
+        """`engine` is called on the new thread. Raises what it raises."""
+        self._make = engine
+        self._on_lost = on_lost
+        self._capacity = capacity
+        self._max_batch = max_batch
+        self._queue: queue.SimpleQueue[Op] = queue.SimpleQueue()
+        self._put = self._queue.put
+        self._size = self._queue.qsize
+        self._closed = False
+        self._started: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+        self._taken = 0
+        self.failed = False
+        self.done = 0  # operations settled, durable or lost, in the order they were queued
+        self.lost = 0  # batches
+        self.refused = 0
+        self.batches = 0
+        self._thread = threading.Thread(target=self._run, name="handrail-writer", daemon=True)
+        self._thread.start()
+        if (error := self._started.get()) is not None:
+            raise error
+
+    @property
+    def waiting(self) -> int:
+        """How many operations wait for the next batch."""
+        return self._size()
+
+    def put(self, item: Any) -> int:
+        """Queue without a waiter; its ticket: it is settled once `done` has reached it. Raises HandrailError
+        JOURNAL_UNAVAILABLE."""
+        if self.failed:
+            raise unavailable("the last commit failed")
+        if self._closed or self._size() >= self._capacity:
+            raise unavailable("its queue is full" if not self._closed else "it is closed")
+        self._put((item, None))
+        self._taken += 1
+        return self._taken
+
+    def submit(self, item: Any) -> asyncio.Future[Any]:
+        """Queue with a waiter on the running event loop. Raises HandrailError JOURNAL_UNAVAILABLE."""
+        if self._closed or self._size() >= self._capacity:
+            raise unavailable("its queue is full" if not self._closed else "it is closed")
+        future = asyncio.get_running_loop().create_future()
+        self._put((item, future))
+        self._taken += 1
+        return future
+
+    def close(self) -> None:
+        """Commit what is queued, then stop. Blocks; may be called twice."""
+        if not self._closed:
+            self._closed = True
+            self._put((_Stop(), None))
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            engine = self._make()
+        except BaseException as error:  # noqa: BLE001  whoever constructs the writer raises it
+            self._started.put(error)
+            return
+        self._started.put(None)
+        try:
+            while self._batch(engine):
+                pass
+        finally:
+            engine.close()
+
+    def _batch(self, engine: Engine) -> bool:
+        """One turn of the thread. False: stop."""
+        try:
+            first = self._queue.get(timeout=PROBE_SECONDS if self.failed else None)
+        except queue.Empty:
+            self._probe(engine)
+            return True
+        ops = [first]
+        get = self._queue.get_nowait
+        for _ in range(min(self._size(), self._max_batch - 1)):
+            ops.append(get())
+        stop = any(type(item) is _Stop for item, _ in ops)
+        if stop:
+            ops = [op for op in ops if type(op[0]) is not _Stop]
+        if ops:
+            self._commit(engine, ops)
+        return not stop
+
+    def _commit(self, engine: Engine, ops: list[Op]) -> None:
+        answers: list[Answer] = []
+        try:
+            engine.begin()
+            self._apply(engine, ops, answers)
+            engine.commit()
+        except Exception as error:  # noqa: BLE001  the thread must outlive anything: the batch is lost, whole
+            engine.rollback()
+            self._lost(error)
+            lost = unavailable("the batch could not be committed")
+            answers = [(future, None, lost) for _, future in ops if future is not None]
+        else:
+            self.failed = False
+            self.batches += 1
+        self.done += len(ops)
+        settle(answers)
+
+    def _apply(self, engine: Engine, ops: list[Op], answers: list[Answer]) -> None:
+        """Rows gather until a command comes, which must see them."""
+        subjects: list[SubjectRow] = []
+        conversations: list[ConversationRow] = []
+        entries: list[EntryRow] = []
+        waiting: list[asyncio.Future[Any] | None] = []
+
+        def flush() -> None:
+            if subjects:
+                engine.subjects(subjects)
+                subjects.clear()
+            if conversations:
+                engine.conversations(conversations)
+                conversations.clear()
+            if entries:
+                for future, error in zip(waiting, engine.entries(entries), strict=True):
+                    if future is not None:
+                        answers.append((future, None, error))
+                    elif error is not None:
+                        self._refuse(error)
+                entries.clear()
+                waiting.clear()
+
+        for item, future in ops:
+            kind = type(item)
+            if kind is EntryRow:
+                entries.append(item)
+                waiting.append(future)
+            elif kind is ConversationRow:
+                conversations.append(item)
+            elif kind is SubjectRow:
+                subjects.append(item)
+            else:
+                flush()
+                answer = self._command(engine, item, future)
+                if answer is not None:
+                    answers.append(answer)
+        flush()
+
+    def _command(
+        self, engine: Engine, command: Callable[[Transaction], Any], future: asyncio.Future[Any] | None
+    ) -> Answer | None:
+        try:
+            result = engine.command(command)
+        except StorageError:
+            raise
+        except Exception as error:  # noqa: BLE001  handed to whoever waits for the command
+            if future is None:
+                self._refuse(error)
+                return None
+            return future, None, error
+        return None if future is None else (future, result, None)
+
+    def _refuse(self, error: BaseException) -> None:
+        """An operation nobody waits for was refused: it is counted and said, never dropped silently."""
+        self.refused += 1
+        log.error("journal.refused", extra={"code": getattr(error, "code", type(error).__name__)})
+
+    def _lost(self, error: Exception) -> None:
+        if not self.failed:
+            reason = str(error) if isinstance(error, StorageError) else type(error).__name__
+            log.error("journal.unavailable", extra={"reason": reason})
+        self.failed = True
+        self.lost += 1
+        self._on_lost()
+
+    def _probe(self, engine: Engine) -> None:
+        try:
+            engine.probe()
+        except StorageError:
+            engine.rollback()
+            return
+        self.failed = False
+        log.warning("journal.available")
+
+
+def unavailable(why: str) -> HandrailError:
+    """What every waiter gets when the journal cannot take something."""
+    return HandrailError(Code.JOURNAL_UNAVAILABLE, f"the journal cannot record this now: {why}", retry_after_s=1.0)
+
+
+def settle(answers: list[Answer]) -> None:
+    """Answer every waiter with one call for each event loop."""
+    if not answers:
+        return
+    loop = answers[0][0].get_loop()
+    if all(future.get_loop() is loop for future, _, _ in answers):
+        groups: Iterable[tuple[asyncio.AbstractEventLoop, list[Answer]]] = [(loop, answers)]
+    else:
+        by_loop: dict[asyncio.AbstractEventLoop, list[Answer]] = {}
+        for answer in answers:
+            by_loop.setdefault(answer[0].get_loop(), []).append(answer)
+        groups = by_loop.items()
+    for each, its in groups:
+        try:
+            each.call_soon_threadsafe(_settle, its)
+        except RuntimeError:
+            log.warning("journal.nobody_waits")  # the loop was closed; what it asked for is durable
+
+
+def _settle(answers: list[Answer]) -> None:
+    for future, result, error in answers:
+        if future.cancelled():
+            continue
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)

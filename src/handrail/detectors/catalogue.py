@@ -1,7 +1,7 @@
 """The built-in detectors, in the order they run, and what each kind means (`handrail scan --kinds`)."""
 
 from handrail.detectors.base import Detector
-from handrail.detectors.pii import HealthDetector, PersonalDetector
+from handrail.detectors.pii import AddressDetector, HealthDetector, PersonalDetector, ReplyDetector
 from handrail.terms.finding import Kind
 
 MEANING: dict[Kind, str] = {
@@ -42,4 +42,4 @@ MEANING: dict[Kind, str] = {
 
 def built_in() -> tuple[Detector, ...]:
     """Every built-in detector; personal data first, so that masking never waits for the rest."""
-    return (PersonalDetector(), HealthDetector())
+    return (PersonalDetector(), ReplyDetector(), AddressDetector(), HealthDetector())

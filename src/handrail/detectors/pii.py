@@ -4,14 +4,16 @@ One pass of a google-re2 `Set` over the folded text says which families can matc
 costs a few microseconds. Kinds anchored by context run before kinds of bare format; an earlier finder keeps its span.
 """
 
+import re
+
 import re2
 
 from handrail.detectors.base import Reach, Text
 from handrail.detectors.normalise import View, normalise
-from handrail.detectors.personal import bank, cards, codes, contact, health, identity, persons, places, secrets
-from handrail.detectors.personal.page import Hit, Page
+from handrail.detectors.personal import bank, cards, codes, contact, health, identity, persons, places, replies, secrets
+from handrail.detectors.personal.page import Hit, Number, Page
 from handrail.detectors.spoken import digits_view, gate_words
-from handrail.terms.finding import PERSONAL, Finding, Kind
+from handrail.terms.finding import PERSONAL, Finding, Kind, Role
 
 _ANY_DIGIT, _AT, _SPOKEN, _NAMES, _SECRET, _PASSWORD, _EMAIL_WORD, _HEALTH = range(8)
 
@@ -58,6 +60,7 @@ def _health_gate() -> "re2.Set":
     return gate
 
 
+_DIGIT = re.compile(r"\d")
 _GATE = _gate()
 _HEALTH_GATE = _health_gate()
 
@@ -67,12 +70,42 @@ class PersonalDetector:
     and 30 after it. Answers for any text; when it raises, `run` reports it as failed and the ruleset decides."""
 
     name = "personal"
-    kinds = PERSONAL - {Kind.HEALTH}
+    kinds = PERSONAL - {Kind.HEALTH, Kind.ADDRESS}
     reach = Reach.WINDOW
 
     def find(self, text: Text, language: str) -> list[Finding]:
         """`language` is not used: people mix languages, so the words of all of them count."""
         return find_personal(text.text)
+
+
+class ReplyDetector:
+    """A user's message that is nothing but a number, or a name and a number."""
+
+    name = "reply"
+    kinds = frozenset({Kind.CARD, Kind.PHONE, Kind.ACCOUNT})
+    reach = Reach.WHOLE
+
+    def find(self, text: Text, language: str) -> list[Finding]:
+        """`language` is not used, as in `PersonalDetector`."""
+        if text.role is not Role.USER or len(text.text) > 80 or _DIGIT.search(text.text) is None:
+            return []
+        view = normalise(text.text)
+        return [_finding(view, hit) for hit in replies.find_replies(Page(view))]
+
+
+class AddressDetector:
+    """ADDRESS: the street may stand before its number, so a whole sentence is needed."""
+
+    name = "address"
+    kinds = frozenset({Kind.ADDRESS})
+    reach = Reach.SENTENCE
+
+    def find(self, text: Text, language: str) -> list[Finding]:
+        """`language` is not used, as in `PersonalDetector`."""
+        if _DIGIT.search(text.text) is None:
+            return []
+        view = normalise(text.text)
+        return [_finding(view, hit) for hit in places.find_addresses(Page(view))]
 
 
 class HealthDetector:
@@ -155,22 +188,54 @@ def _digits(page: Page) -> list[Hit]:
     hits += identity.find_national_ids(page)
     taken = [(hit.start, hit.end) for hit in hits] + dates
     later: list[Hit] = []
-    for number in page.numbers:
+    for number in page.lines:
         if any(start < number.end and number.start < end for start, end in taken):
             continue
-        label = page.label(number.start, number.end)
-        for hit in (
-            codes.named_code(page, number, label),
-            cards.named_card(page, number),
-            bank.named_account(page, number, label),
-            identity.named_identity(page, number, label),
-            places.named_postcode(page, number, label),
-        ):
-            if hit is not None:
-                hits.append(hit)
-                break
-        else:
-            found = contact.phone(page, number, label)
-            if found is not None:
-                later.append(found)
-    return hits + places.find_addresses(page) + later + places.find_postcodes(page)
+        if _named(page, number, hits) or _phone(page, number, later):
+            continue
+        for part in _parts(number):
+            if not _named(page, part, hits):
+                _phone(page, part, later)
+    return hits + later + places.find_postcodes(page)
+
+
+def _named(page: Page, number: Number, hits: list[Hit]) -> bool:
+    """The first kind whose name the number carries."""
+    label = page.label(number.start, number.end)
+    for hit in (
+        codes.named_code(page, number, label),
+        cards.named_card(page, number),
+        bank.named_account(page, number, label),
+        identity.named_identity(page, number, label),
+        places.named_postcode(page, number, label),
+    ):
+        if hit is not None:
+            hits.append(hit)
+            return True
+    return False
+
+
+def _phone(page: Page, number: Number, hits: list[Hit]) -> bool:
+    hit = contact.phone(page, number, page.label(number.start, number.end))
+    if hit is not None:
+        hits.append(hit)
+    return hit is not None
+
+
+def _parts(number: Number) -> list[Number]:
+    """A run of several values, cut beside each group too long to be part of one: "11238 3476227153"."""
+    groups = number.groups
+    if len(groups) == 1 or all(end - start < 8 for start, end in groups):
+        return []
+    parts: list[Number] = []
+    short: list[tuple[int, int]] = []
+    for group in (*groups, (0, 9)):
+        if group[1] - group[0] < 8:
+            short.append(group)
+            continue
+        if short:
+            parts.append(Number(short[0][0], short[-1][1], tuple(short)))
+            short = []
+        if group != (0, 9):
+            parts.append(Number(group[0], group[1], (group,)))
+    return parts

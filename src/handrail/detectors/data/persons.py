@@ -2,7 +2,7 @@
 
 INTRODUCTIONS = (
     r"my (?:full |first |last |own )?name is|my name(?:'s| s)|(?:the )?name(?: on (?:the |my )?(?:account|card|order|booking))? is|my names|the name is|name ?:|full name ?:|first name ?:|last name ?:|surname ?:|"
-    r"customer name ?:|passenger name ?:|cardholder ?:|i am called|they call me|you are speaking (?:to|with)|speaking (?:to|with)|"
+    r"customer name ?:|passenger name ?:|cardholder ?:|i am called|they call me|"
     r"mein name ist|mein name lautet|mein voller name ist|ich heisse|ich heiße|name ist|mein vorname ist|mein nachname ist|am apparat ist|"
     r"je m'appelle|je mappelle|je m appelle|mon nom est|mon nom c'est|mon prenom est|nom ?:|prenom ?:|"
     r"me llamo|mi nombre es|mi nombre completo es|nombre ?:|apellidos? ?:|mi chiamo|il mio nome e|il mio nome e'|nome e cognome ?:|nome ?:|cognome ?:|"
@@ -11,7 +11,7 @@ INTRODUCTIONS = (
 )
 
 LOOSE = (
-    r"i am|i'm|im|this is|it's|its|it is|hier ist|hier spricht|ich bin|je suis|c'est|ici|soy|le habla|habla|sono|parla|sou(?: o| a)?|aqui e(?: o| a)?|fala(?: o| a)?|"
+    r"you are speaking (?:to|with)|speaking (?:to|with)|i am|i'm|im|this is|it's|its|it is|hier ist|hier spricht|ich bin|je suis|c'est|ici|soy|le habla|habla|sono|parla|sou(?: o| a)?|aqui e(?: o| a)?|fala(?: o| a)?|"
     r"ik ben|met|u spreekt met|hier is|jestem|z tej strony|mowi|regards,?|best,?|cheers,?|sincerely,?|thanks,?|best regards,?|kind regards,?|yours sincerely,?|"
     r"mit freundlichen grussen,?|viele grusse,?|liebe grusse,?|beste grusse,?|cordialement,?|saludos,?|un saludo,?|cordiali saluti,?|saluti,?|atenciosamente,?|cumprimentos,?|"
     r"met vriendelijke groet,?|groeten,?|pozdrawiam,?|z powazaniem,?"

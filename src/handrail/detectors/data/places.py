@@ -14,13 +14,13 @@ _EN = (
 STREETS: tuple[tuple[str, str], ...] = (
     ("street_en", rf"(?<![\w$€£.\-/])\d{{1,5}}[a-z]?,? (?:(?:n|s|e|w|ne|nw|se|sw|north|south|east|west)\.? )?(?:(?:{_W}|\d{{1,3}}(?:st|nd|rd|th)) ){{1,3}}?(?:{_EN})(?!\w)\.?"),
     ("po_box", r"(?<!\w)p\.? ?o\.? ?box \d{1,6}(?!\w)"),
-    ("street_de", rf"(?<!\w)(?:(?:{_W} )?(?:[^\W\d_]{{2,}}-?(?:strasse|straße|str\.|weg|platz|allee|gasse|damm|ufer|chaussee)|(?:an der|am|im|zum|zur|unter den|auf der) [^\W\d_]{{3,}})|[^\W\d_]{{3,}}er (?:strasse|straße|str\.|platz|allee|weg|ring)) {_N}(?!\w)"),
+    ("street_de", rf"(?<!\w)(?:(?:{_W} )?(?:[^\W\d_]{{2,}}-?(?:strasse|straße|str\.|weg|platz|allee|gasse|damm|ufer|chaussee)|(?:an der|unter den|auf der) [^\W\d_]{{4,}})|[^\W\d_]{{3,}}er (?:strasse|straße|str\.|platz|allee|weg|ring)) {_N}(?!\w)"),
     ("street_fr", rf"(?<!\w)\d{{1,4}}(?: ?(?:bis|ter|quater))?,? (?:rue|avenue|av\.?|boulevard|bd|bld|place|chemin|impasse|allee|quai|route|cours|square|passage)(?: (?:de la|de l'|du|des|de|d'))?(?: ?{_W}){{1,3}}?(?=[,.;\n]|$| \d| (?:a|et|75)\b)"),
     ("street_es", rf"(?<!\w)(?:calle|c/|avenida|avda\.?|plaza|paseo|carrer|camino|carretera|ronda|travesia)(?: ?{_W}){{1,4}}?,? (?:n[.º°o]* ?|numero )?{_N}(?!\w)(?:,? ?\d{{1,2}}[ºª°]?(?: ?[a-z])?(?!\w))?"),
     ("street_it", rf"(?<!\w)(?:via|viale|piazza|piazzale|corso|largo|vicolo|strada|contrada)(?: {_W}){{1,4}}?,? (?:n[.°]* ?)?{_N}(?!\w)"),
     ("street_pt", rf"(?<!\w)(?:rua|r\.|avenida|av\.|travessa|praca|largo|estrada|alameda|rodovia)(?: {_W}){{1,4}}?,? (?:n[.º°o]* ?|numero )?{_N}(?!\w)"),
     ("street_nl", rf"(?<!\w)(?:{_W} )?[^\W\d_]{{2,}}(?:straat|laan|weg|plein|gracht|kade|dijk|singel|steeg|dreef|hof|plantsoen) {_N}(?!\w)"),
-    ("street_pl", rf"(?<!\w)(?:ul\.|ulica|ulicy|al\.|aleja|alei|aleje|os\.|osiedle|plac|pl\.)(?: ?{_W}){{1,3}}? {_N}(?:(?: ?m\.? ?|/)\d{{1,4}})?(?!\w)"),
+    ("street_pl", rf"(?<!\w)(?:ul\.|ulica|ulicy|al\.|aleja|alei|aleje|os\.|osiedle|plac |pl\.)(?: ?{_W}){{1,3}}? {_N}(?:(?: ?m\.? ?|/)\d{{1,4}})?(?!\w)"),
 )  # fmt: skip
 
 UNITS = "apt|apartment|suite|ste|unit|flat|floor|room|appt|appartement|wohnung|whg|piso|puerta|interno|scala|apto|andar|bus|m"

@@ -36,6 +36,7 @@ _DOTLESS_EMAIL = re.compile(
 _LAST_WORD_EMAIL = re.compile(
     r"[\s:=]*(?:is|id|address|its|it is|to|ist|est|es|e|[\s:=])*([a-z][\w.]{1,40}(?: \d{1,5})? ?[\w]{0,30}(?:com|couk))(?!\w)"
 )
+_BARE = re.compile(r"(?:1[ \-]?)?[2-9]\d{2}[ ]?\d{3}[ ]?\d{4}|[6-9]\d{9}")
 _V4 = re.compile(r"(?<![\w.\-])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w\-]|\.\d)")
 _V6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:{1,2}){2,7}[0-9A-Fa-f]{0,4}(?![\w:])")
 _VERSION = re.compile(r"(?:version|firmware|build|release|v|ver|wersja|versie|versione|versao)[ .:]*$")
@@ -128,6 +129,8 @@ def phone(page: Page, number: Number, label: Label | None) -> Hit | None:
             return Hit(Kind.PHONE, start, stop, 0.9 if named else 0.75, name)
     if label is Label.PHONE and digits >= 7 and "," not in text and not _money(page, start, end):
         return Hit(Kind.PHONE, start, stop, 0.85, "named")
+    if label is None and _BARE.fullmatch(text) is not None and not _money(page, start, end):
+        return Hit(Kind.PHONE, start, stop, 0.55, "bare")
     if label is Label.NUMBER and digits >= 9 and "," not in text and not _money(page, start, end):
         return Hit(Kind.PHONE, start, stop, 0.7, "named_weakly")
     return None

@@ -11,7 +11,10 @@ from handrail.terms.finding import Kind
 
 _NAME_WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*\.?")
 _NEXT = re.compile(r"[ ]{1,2}")
-_INTRODUCED = re.compile(rf"(?<!\w)(?:{INTRODUCTIONS})(?:\s*[:,\-=]\s*|\s+)(?=[^\W\d_])")
+_INTRODUCED = re.compile(
+    r"(?<!city )(?<!company )(?<!user )(?<!street )(?<!file )(?<!product )(?<!brand )(?<!domain )(?<!business )(?<!town )"
+    rf"(?<!\w)(?:{INTRODUCTIONS})(?:\s*[:,\-=]\s*|\s+)(?=[^\W\d_])"
+)
 _LOOSE = re.compile(rf"(?<!\w)(?:{LOOSE})\s+(?=[^\W\d_])")
 _TITLE = re.compile(rf"(?<!\w)(?:{TITLES})\.?\s+(?=[^\W\d_])")
 _GREETED = re.compile(rf"(?:^|[\n.!?]\s*)(?:{GREETINGS}),?\s+(?=[^\W\d_])")
@@ -29,7 +32,7 @@ def find_persons(page: Page) -> list[Hit]:
     ):
         for match in pattern.finditer(page.low):
             end = _name(page, match.end(), strict=strict)
-            if end is not None and (reason != "introduced_loosely" or _full(page, match.end(), end)):
+            if end is not None and _sound(page, match.end(), reason) and (reason != "introduced_loosely" or _full(page, match.end(), end)):
                 hits.append(Hit(Kind.PERSON, match.end(), end, 0.85 if not strict else 0.7, reason))
     return hits
 
@@ -46,6 +49,12 @@ def _full(page: Page, start: int, end: int) -> bool:
     )
 
 
+def _sound(page: Page, start: int, reason: str) -> bool:
+    """Whether the word before a title or a dialect's article is no title: "dr" is a word in some dialects."""
+    title = page.text[:start].split()[-1] if page.text[:start].split() else ""
+    return reason != "title" or title[0].isupper() or title.endswith(".")
+
+
 def _name(page: Page, start: int, *, strict: bool) -> int | None:
     """The end of a name that begins at `start`: up to four words; common words end it."""
     text, low = page.text, page.low
@@ -59,10 +68,11 @@ def _name(page: Page, start: int, *, strict: bool) -> int | None:
         if match is None:
             break
         word = low[match.start() : match.end()].rstrip(".")
+        first = re.split(r"['’\-]", word)[0]
         stop = match.end() - (1 if match.group().endswith(".") and match.end() - match.start() > 2 else 0)
         connector = word in CONNECTORS and end is not None
         if not connector:
-            if word in NOT_NAMES and not (capital and match.group()[0].isupper() and end is not None):
+            if (word in NOT_NAMES or (first in NOT_NAMES and first != word)) and not (capital and match.group()[0].isupper() and end is not None):
                 break
             if capital and not match.group()[0].isupper():
                 break

@@ -1,0 +1,173 @@
+"""Measures the personal-data detectors on the packs and the generator: per label, per language, and CPU time.
+
+    .venv/bin/python bench/detectors.py            needs HANDRAIL_PACKS (default ../shared/data) and ../shared/bench/guards
+
+Prints facts only. Matching: a gold span counts as found when a finding covers at least half of it; `kind` asks for the
+right kind, `any` for any personal kind (what masking needs).
+"""
+
+import collections
+import importlib.util
+import json
+import os
+import pathlib
+import sys
+import time
+
+from handrail.detectors.base import Text
+from handrail.detectors.catalogue import built_in
+from handrail.detectors.pii import AddressDetector, HealthDetector, PersonalDetector, ReplyDetector, find_personal
+from handrail.detectors.run import Runner
+from handrail.terms.finding import PERSONAL, Role
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PACKS = pathlib.Path(os.environ.get("HANDRAIL_PACKS", ROOT.parent / "shared" / "data"))
+GUARDS = ROOT.parent / "shared" / "bench" / "guards"
+
+GENERATOR_LABELS = {
+    "CARD": "CREDIT_CARD", "IBAN": "IBAN", "EMAIL": "EMAIL", "PHONE": "PHONE", "SSN": "US_SSN", "NINO": "UK_NINO",
+    "IP": "IP", "DOB": "DOB",
+}  # fmt: skip
+CHAT_LABELS = {
+    "CARD_NUMBER": "CARD", "ACCOUNT_NUMBER": "ACCOUNT", "PASSWORD": "PASSWORD", "PHONE": "PHONE", "SSN": "SSN",
+    "EMAIL": "EMAIL", "ADDRESS": "ADDRESS", "ZIP": "POSTCODE", "PERSON": "PERSON",
+}  # fmt: skip
+PACK_LABELS = {
+    "CREDIT_CARD": "CARD", "PHONE_NUMBER": "PHONE", "EMAIL_ADDRESS": "EMAIL", "IBAN_CODE": "IBAN", "IP_ADDRESS": "IP",
+    "PERSON": "PERSON", "STREET_ADDRESS": "ADDRESS", "ZIP_CODE": "POSTCODE",
+}  # fmt: skip
+
+
+def module(name):
+    spec = importlib.util.spec_from_file_location(name, GUARDS / f"{name}.py")
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+def rows(path):
+    with open(path, encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def runner():
+    return Runner((PersonalDetector(), ReplyDetector(), AddressDetector(), HealthDetector(), *extra()), lambda: 0.0)
+
+
+def extra():
+    return tuple(one for one in built_in() if one.kinds & PERSONAL and one.name not in ("personal", "reply", "address", "health"))
+
+
+RUNNER = None
+
+
+def found(text, role=Role.USER):
+    global RUNNER
+    RUNNER = RUNNER or runner()
+    return RUNNER.screen(Text(text=text, role=role, language="en"), PERSONAL).findings
+
+
+def generated(seed, count):
+    generator, scorer = module("piigen"), module("pii_score")
+    messages = list(generator.make(seed, count))
+    find_personal(messages[0]["text"])
+    started = time.process_time()
+    found_in = [find_personal(message["text"]) for message in messages]
+    spent = time.process_time() - started
+    labels = list(GENERATOR_LABELS.values())
+    predicted = [
+        [(f.start, f.end, GENERATOR_LABELS[f.kind]) for f in findings if f.kind in GENERATOR_LABELS]
+        for findings in found_in
+    ]
+    scorer.show(f"generator seed {seed}", scorer.score(messages, predicted, labels), labels)
+    by_language = collections.defaultdict(list)
+    for message, findings in zip(messages, predicted, strict=True):
+        by_language[message["lang"]].append((message, findings))
+    for language, pairs in sorted(by_language.items()):
+        result = scorer.score([m for m, _ in pairs], [p for _, p in pairs], labels)
+        right, lost, wrong = (sum(result[key].values()) for key in ("tp", "fn", "fp"))
+        print(f"   {language}: F1 {2 * right / max(2 * right + lost + wrong, 1):.3f} ({right + lost} spans)")
+    print(f"   {count / spent:,.0f} messages/s of CPU")
+    return messages, found_in
+
+
+def pack(name, labels):
+    texts = rows(PACKS / "pii" / name)
+    tally = collections.defaultdict(collections.Counter)
+    misses = collections.defaultdict(list)
+    alarms = collections.defaultdict(list)
+    for row in texts:
+        findings = found(row["text"])
+        for span in row["spans"]:
+            kind = labels.get(span["label"])
+            if kind is None:
+                continue
+            half = (span["end"] - span["start"]) / 2
+            near = [f for f in findings if min(f.end, span["end"]) - max(f.start, span["start"]) >= half]
+            tally[kind]["gold"] += 1
+            tally[kind]["any"] += bool(near)
+            tally[kind]["kind"] += any(f.kind == kind for f in near)
+            if not near:
+                misses[kind].append((row["text"], span["text"]))
+        for f in findings:
+            touching = [s for s in row["spans"] if s["start"] < f.end and f.start < s["end"]]
+            tally[f.kind]["found"] += 1
+            tally[f.kind]["right_any"] += bool(touching)
+            tally[f.kind]["right_kind"] += any(labels.get(s["label"]) == f.kind for s in touching)
+            if not touching:
+                alarms[f.kind].append((row["text"], row["text"][f.start : f.end], f.reason))
+    print(f"## {name}: recall kind/any, precision kind/any")
+    for kind in sorted(tally):
+        t = tally[kind]
+        print(
+            f"   {kind:9s} R {t['kind'] / max(t['gold'], 1):.3f} / {t['any'] / max(t['gold'], 1):.3f} ({t['gold']})  "
+            f"P {t['right_kind'] / max(t['found'], 1):.3f} / {t['right_any'] / max(t['found'], 1):.3f} ({t['found']})"
+        )
+    return misses, alarms
+
+
+def utterances():
+    print("## false alarms on utterances (no personal data expected)")
+    for path in sorted((PACKS / "intents").glob("*.jsonl")) + [PACKS / "multilingual" / "xsid.jsonl"]:
+        counts, total, shown = collections.Counter(), 0, []
+        for row in rows(path):
+            text = row.get("text") or row.get("utterance") or ""
+            total += 1
+            for f in found(text):
+                counts[f.kind.value] += 1
+                shown.append((f.kind.value, text[f.start : f.end], f.reason, text[:100]))
+        print(f"   {path.stem}: {total} texts, {dict(counts)}")
+        if "--show" in sys.argv:
+            for item in shown[:: max(1, len(shown) // 25)][:25]:
+                print("      ", item)
+
+
+def main():
+    for seed in (20261, 7):
+        messages, found_in = generated(seed, 4000)
+    if "--show" in sys.argv:
+        for message, findings in zip(messages, found_in, strict=True):
+            for span in message["spans"]:
+                if not any(
+                    GENERATOR_LABELS.get(f.kind) == span["label"]
+                    and (min(f.end, span["end"]) - max(f.start, span["start"])) * 2 >= span["end"] - span["start"]
+                    for f in findings
+                ):
+                    print("      lost", span["label"], span["form"], repr(message["text"][span["start"] : span["end"]]), "|", repr(message["text"][:140]), [(f.kind.value, message["text"][f.start:f.end]) for f in findings])
+            for f in findings:
+                if f.kind in GENERATOR_LABELS and not any(s["start"] < f.end and f.start < s["end"] for s in message["spans"]):
+                    print("      alarm", f.kind.value, f.reason, repr(message["text"][f.start : f.end]), "|", message["text"][:140])
+    for name, labels in (("generated.jsonl", PACK_LABELS), ("chat.jsonl", CHAT_LABELS)):
+        misses, alarms = pack(name, labels)
+        if "--show" in sys.argv:
+            for kind in misses:
+                for item in misses[kind][:: max(1, len(misses[kind]) // 15)][:15]:
+                    print("      miss", kind, item)
+            for kind in alarms:
+                for item in alarms[kind][:: max(1, len(alarms[kind]) // 10)][:10]:
+                    print("      alarm", kind.value, item)
+    utterances()
+
+
+if __name__ == "__main__":
+    main()

@@ -27,6 +27,7 @@ from handrail.ledger.tree import (
     WIDTH,
     BadProof,
     Edge,
+    File,
     Read,
     Tiles,
     bundle_path,
@@ -328,30 +329,29 @@ class _Check:
         that contradicts its tile or its record is."""
         edge, wrong = Edge(), None
         for n in range(-(-self.size // WIDTH)):
-            width = min(WIDTH, self.size - n * WIDTH)
+            start, width = n * WIDTH, min(WIDTH, self.size - n * WIDTH)
             entries = self._entries(n, width)
-            bad = self._first_bad_record(n * WIDTH, entries[:width])
+            bad = self._first_bad_record(start, entries[:width])
             if bad is not None:
                 return bad
             if len(entries) != width:
                 at = min(len(entries), width)
-                return self._bad_entry(n * WIDTH + at, entries, at, "the entry is missing, or one too many is there")
+                return self._bad_entry(start + at, entries, at, "the entry is missing, or one too many is there")
             edge, files = grow(edge, entries)
-            for file in files:
-                if wrong is None and file.path.startswith("tile/") and (not file.partial or edge.size == self.size):
-                    there = self.read(file.path)
-                    if there != file.data:
-                        wrong = (file.path, n * WIDTH, file.data, there)
+            full = [file for file in files if not file.partial and not file.path.startswith("tile/entries/")]
+            last = [] if edge.size < self.size else _partial_tiles(edge)
+            wrong = wrong or next(((start, one) for one in full + last if self.read(one.path) != one.data), None)
         if wrong is None:
             return self._narrow("entries and tiles agree with each other, but not with the signed root")
-        wrong_path, start, expected, there = wrong
+        start, file = wrong
         if edge.root() == self.root:
-            return BadLog(f"{what}; the entries are right", path=wrong_path, start=start, end=self.size)
-        if wrong_path.startswith("tile/0/") and there is not None:
-            at = _first_difference(expected, there)
+            return BadLog(f"{what}; the entries are right", path=file.path, start=start, end=self.size)
+        there = self.read(file.path)
+        if file.path.startswith("tile/0/") and there is not None:
+            at = _first_difference(file.data, there)
             entries = self._entries(start // WIDTH, min(WIDTH, self.size - start))
             return self._bad_entry(start + at, entries, at, "the entry or its hash in the tile was changed")
-        return self._narrow(what, path or wrong_path)
+        return self._narrow(what, path or file.path)
 
     def _narrow(self, what: str, path: str = "") -> BadLog:
         """No single entry can be named: the range that the known checkpoints leave."""
@@ -376,6 +376,16 @@ class _Check:
         except BadLog as bad:
             return bad
         return None
+
+
+def _partial_tiles(edge: Edge) -> list[File]:
+    """The partial tiles of the right edge."""
+    tiles = []
+    for level, hashes in enumerate(edge.levels):
+        n = (edge.size >> 8 * level) // WIDTH
+        if hashes:
+            tiles.append(File(tile_path(level, n, len(hashes) // HASH), hashes))
+    return tiles
 
 
 def _id_of(entry: bytes) -> str:

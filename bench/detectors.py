@@ -55,7 +55,9 @@ def runner():
 
 
 def extra():
-    return tuple(one for one in built_in() if one.kinds & PERSONAL and one.name not in ("personal", "reply", "address", "health"))
+    return tuple(
+        one for one in built_in() if one.kinds & PERSONAL and one.name not in ("personal", "reply", "address", "health")
+    )
 
 
 RUNNER = None
@@ -153,10 +155,27 @@ def main():
                     and (min(f.end, span["end"]) - max(f.start, span["start"])) * 2 >= span["end"] - span["start"]
                     for f in findings
                 ):
-                    print("      lost", span["label"], span["form"], repr(message["text"][span["start"] : span["end"]]), "|", repr(message["text"][:140]), [(f.kind.value, message["text"][f.start:f.end]) for f in findings])
+                    print(
+                        "      lost",
+                        span["label"],
+                        span["form"],
+                        repr(message["text"][span["start"] : span["end"]]),
+                        "|",
+                        repr(message["text"][:140]),
+                        [(f.kind.value, message["text"][f.start : f.end]) for f in findings],
+                    )
             for f in findings:
-                if f.kind in GENERATOR_LABELS and not any(s["start"] < f.end and f.start < s["end"] for s in message["spans"]):
-                    print("      alarm", f.kind.value, f.reason, repr(message["text"][f.start : f.end]), "|", message["text"][:140])
+                if f.kind in GENERATOR_LABELS and not any(
+                    s["start"] < f.end and f.start < s["end"] for s in message["spans"]
+                ):
+                    print(
+                        "      alarm",
+                        f.kind.value,
+                        f.reason,
+                        repr(message["text"][f.start : f.end]),
+                        "|",
+                        message["text"][:140],
+                    )
     for name, labels in (("generated.jsonl", PACK_LABELS), ("chat.jsonl", CHAT_LABELS)):
         misses, alarms = pack(name, labels)
         if "--show" in sys.argv:

@@ -9,6 +9,7 @@ import re
 import re2
 
 from handrail.detectors.base import Reach, Text
+from handrail.detectors.data.numbers import FILLERS
 from handrail.detectors.normalise import View, normalise
 from handrail.detectors.personal import bank, cards, codes, contact, health, identity, persons, places, replies, secrets
 from handrail.detectors.personal.page import Hit, Number, Page
@@ -29,23 +30,29 @@ _LETTER_FORMS = {
 }  # fmt: skip
 
 
+_NUMBER_WORDS = "|".join(_accented(word) for word in gate_words())
+SPOKEN_PAIR = rf"(?:^|[^\pL])(?:{_NUMBER_WORDS})[\s,.\-]{{1,3}}(?:(?:{_NUMBER_WORDS})(?:[^\pL]|$)|[0-9])"
+SPOKEN_FILLER = rf"(?:^|[^\pL])(?:{_NUMBER_WORDS})[\s,.\-]{{1,3}}(?:{'|'.join(sorted(FILLERS))})[^\pL]"
+PASSWORD_WORDS = r"pass|pwd|passwd|\bpw\b|\bpsw|kennwort|mdp|contrase|clave|parola|senha|palavra|wachtwoord|has[lł]"
+EMAIL_WORDS = (
+    r"(?:[^\pL](?:at|dot|[aä]t|arobas|arobase|arroba|klammeraffe|chiocciola|apenstaartje|ma[lł]pa|punkt|kropka)[^\pL])|"
+    r"[\[({](?:at|dot)|gmail|yahoo|hotmail|outlook|e-?mail|mail|correo|courriel|poczta|posta"
+)
+
+
 def _gate() -> "re2.Set":
     options = re2.Options()
     options.case_sensitive = False
     options.log_errors = False
     options.max_mem = 64 << 20
     gate = re2.Set.SearchSet(options)
-    numbers = "|".join(_accented(word) for word in gate_words())
     gate.Add(r"[0-9]")
     gate.Add(r"@")
-    gate.Add(rf"(?:^|[^\pL])(?:{numbers})[\s,.\-]{{1,3}}(?:{numbers}|[0-9]|und|y|e|et|en)[\s,.\-]")
+    gate.Add(f"{SPOKEN_PAIR}|{SPOKEN_FILLER}")
     gate.Add(persons.gate())
     gate.Add(secrets.GATE)
-    gate.Add(r"pass|pwd|passwd|psw|kennwort|mdp|contrase|clave|parola|senha|palavra|wachtwoord|has[lł]")
-    gate.Add(
-        r"(?:[^\pL](?:at|dot|[aä]t|arobas|arobase|arroba|klammeraffe|chiocciola|apenstaartje|ma[lł]pa|punkt|kropka)[^\pL])|"
-        r"[\[({](?:at|dot)|gmail|yahoo|hotmail|outlook|e-?mail|mail"
-    )
+    gate.Add(PASSWORD_WORDS)
+    gate.Add(EMAIL_WORDS)
     gate.Compile()
     return gate
 

@@ -112,3 +112,9 @@ def find_anchors(low: str) -> list[Anchor]:
                 skip = at + size
                 break
     return found
+
+
+@lru_cache(maxsize=1)
+def anchor_words() -> frozenset[str]:
+    """Every word of every phrase."""
+    return frozenset(word for entries in _index().phrases.values() for words, _ in entries for word in words)

@@ -24,6 +24,19 @@ _LONGEST = 4
 def find_persons(page: Page) -> list[Hit]:
     """PERSON behind an introduction; a loose one ("I'm", "hi") only with capital letters."""
     hits: list[Hit] = []
+    for start, end, reason in _introductions(page):
+        if end is not None and (reason != "introduced_loosely" or _full(page, start, end)):
+            hits.append(Hit(Kind.PERSON, start, end, 0.85 if reason == "introduced" else 0.7, reason))
+    return hits
+
+
+def introduced(page: Page) -> list[tuple[int, int | None]]:
+    """Where a name may begin behind an introduction, and its end so far, in order; for streams."""
+    return sorted(((start, end) for start, end, _ in _introductions(page)), key=lambda span: span[0])
+
+
+def _introductions(page: Page) -> list[tuple[int, int | None, str]]:
+    found: list[tuple[int, int | None, str]] = []
     for pattern, reason, strict in (
         (_INTRODUCED, "introduced", False),
         (_TITLE, "title", True),
@@ -31,10 +44,9 @@ def find_persons(page: Page) -> list[Hit]:
         (_LOOSE, "introduced_loosely", True),
     ):
         for match in pattern.finditer(page.low):
-            end = _name(page, match.end(), strict=strict)
-            if end is not None and _sound(page, match.end(), reason) and (reason != "introduced_loosely" or _full(page, match.end(), end)):
-                hits.append(Hit(Kind.PERSON, match.end(), end, 0.85 if not strict else 0.7, reason))
-    return hits
+            if _sound(page, match.end(), reason):
+                found.append((match.end(), _name(page, match.end(), strict=strict), reason))
+    return found
 
 
 def _full(page: Page, start: int, end: int) -> bool:
@@ -72,7 +84,9 @@ def _name(page: Page, start: int, *, strict: bool) -> int | None:
         stop = match.end() - (1 if match.group().endswith(".") and match.end() - match.start() > 2 else 0)
         connector = word in CONNECTORS and end is not None
         if not connector:
-            if (word in NOT_NAMES or (first in NOT_NAMES and first != word)) and not (capital and match.group()[0].isupper() and end is not None):
+            if (word in NOT_NAMES or (first in NOT_NAMES and first != word)) and not (
+                capital and match.group()[0].isupper() and end is not None
+            ):
                 break
             if capital and not match.group()[0].isupper():
                 break
@@ -93,9 +107,14 @@ def _count(text: str, start: int, end: int) -> int:
 
 
 def gate() -> str:
-    """One pattern that matches wherever `find_persons` may find something, accents or not."""
-    words = "|".join((INTRODUCTIONS, LOOSE, TITLES, GREETINGS))
-    return r"(?:^|[^\pL])(?:" + "".join(_FORMS.get(letter, letter) for letter in words.replace("(?<!", "(?:")) + ")"
+    """One RE2 pattern that matches wherever `find_persons` may find something, accents or not."""
+    open_ended = "(?:" + _accents(INTRODUCTIONS) + ")[ \\t:,=\\-]*\\s*\\pL"
+    strict = "(?:" + _accents("|".join((LOOSE, TITLES, GREETINGS))) + ")\\.?,?\\s+(?-i:\\p{Lu})"
+    return r"(?:^|[^\pL])(?:" + open_ended + "|" + strict + ")"
+
+
+def _accents(words: str) -> str:
+    return "".join(_FORMS.get(letter, letter) for letter in words.replace("\\.", "."))
 
 
 _FORMS = {
@@ -105,4 +124,5 @@ _FORMS = {
     "a": "(?:a|á|ã|à|ä|ą)",
     "c": "(?:c|ç|ć)",
     "n": "(?:n|ñ|ń)",
+    "'": "['’]",
 }

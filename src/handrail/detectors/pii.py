@@ -9,14 +9,19 @@ import re
 import re2
 
 from handrail.detectors.base import Reach, Text
+from handrail.detectors.data.dates import MONTHS
 from handrail.detectors.data.numbers import FILLERS
 from handrail.detectors.normalise import View, normalise
 from handrail.detectors.personal import bank, cards, codes, contact, health, identity, persons, places, replies, secrets
+from handrail.detectors.personal.anchors import Label
 from handrail.detectors.personal.page import Hit, Number, Page
 from handrail.detectors.spoken import digits_view, gate_words
 from handrail.terms.finding import PERSONAL, Finding, Kind, Role
 
-_ANY_DIGIT, _AT, _SPOKEN, _NAMES, _SECRET, _PASSWORD, _EMAIL_WORD, _HEALTH = range(8)
+(
+    _ANY_DIGIT, _AT, _SPOKEN, _NAMES, _SECRET, _PASSWORD, _EMAIL_WORD,
+    _COUNTRY, _DATE, _DOTTED, _PLUS, _THREES, _SORTED, _UK, _LONG,
+) = range(15)  # fmt: skip
 
 
 def _accented(word: str) -> str:
@@ -53,6 +58,14 @@ def _gate() -> "re2.Set":
     gate.Add(secrets.GATE)
     gate.Add(PASSWORD_WORDS)
     gate.Add(EMAIL_WORDS)
+    gate.Add(r"[a-z]{2}[ \-]?[0-9][ \-]?[0-9]")
+    gate.Add(rf"[0-9][./\-]\s?[0-9]{{1,2}}[./\-]|{MONTHS.replace('a', '[aä]').replace('e', '[eéè]').replace('z', '[zźż]')}")
+    gate.Add(r"[0-9]\.[0-9]{1,3}\.[0-9]|[0-9a-f]:[0-9a-f:]*:")
+    gate.Add(r"\+[ ]?[1-9]|00[ ]?[1-9]")
+    gate.Add(r"[0-9]{3}[\- .][0-9]{2}[\- .][0-9]{4}")
+    gate.Add(r"[0-9]{2}[ \-][0-9]{2}[ \-][0-9]{2}[\s,/;|]{1,3}[0-9]{8}")
+    gate.Add(r"[a-z][0-9][0-9a-z]? ?[0-9][a-z]{2}")
+    gate.Add(r"(?:[0-9][ \-./\t\r\n]{0,3}){11}[0-9]")
     gate.Compile()
     return gate
 
@@ -67,6 +80,7 @@ def _health_gate() -> "re2.Set":
     return gate
 
 
+_EVERY = frozenset(range(_LONG + 1))
 _DIGIT = re.compile(r"\d")
 _GATE = _gate()
 _HEALTH_GATE = _health_gate()
@@ -141,7 +155,7 @@ def find_personal(text: str) -> list[Finding]:
     if _SPOKEN in gates:
         written = digits_view(view)
         if written is not None:
-            found += [(written, hit) for hit in _digits(Page(written))]
+            found += [(written, hit) for hit in _digits(Page(written), _EVERY)]
     page = Page(view)
     found += [(view, hit) for hit in _in_order(page, frozenset(gates))]
     kept: list[Finding] = []
@@ -169,8 +183,8 @@ def _in_order(page: Page, gates: frozenset[int]) -> list[Hit]:
     if _PASSWORD in gates:
         hits += codes.find_passwords(page)
     if digits:
-        hits += _digits(page)
-    elif ":" in page.text:
+        hits += _digits(page, gates)
+    elif _DOTTED in gates:
         hits += contact.find_ips(page)
     if _EMAIL_WORD in gates:
         hits += contact.find_dotless_emails(page)
@@ -179,20 +193,35 @@ def _in_order(page: Page, gates: frozenset[int]) -> list[Hit]:
     return hits
 
 
-def _digits(page: Page) -> list[Hit]:
+def _digits(page: Page, gates: frozenset[int]) -> list[Hit]:
     """Everything made of digits: first what proves itself, then what is named, then what only looks like it."""
-    hits = bank.find_ibans(page)
-    hits += cards.find_cards(page)
-    births, dates = identity.find_dates(page)
-    hits += births
-    hits += contact.find_ips(page)
-    hits += contact.find_international(page)
-    hits += bank.find_sort_codes(page)
-    hits += identity.find_ninos(page)
-    hits += identity.find_ssns(page)
-    hits += codes.find_letter_codes(page)
-    hits += identity.find_documents(page)
-    hits += identity.find_national_ids(page)
+    hits: list[Hit] = []
+    dates: list[tuple[int, int]] = []
+    country = _COUNTRY in gates
+    if country:
+        hits += bank.find_ibans(page)
+    if _LONG in gates:
+        hits += cards.find_cards(page)
+    if _DATE in gates:
+        births, dates = identity.find_dates(page)
+        hits += births
+    if _DOTTED in gates:
+        hits += contact.find_ips(page)
+    if _PLUS in gates:
+        hits += contact.find_international(page)
+    if _SORTED in gates:
+        hits += bank.find_sort_codes(page)
+    if country:
+        hits += identity.find_ninos(page)
+    if _THREES in gates:
+        hits += identity.find_ssns(page)
+    labels = {anchor.label for anchor in page.anchors}
+    if Label.OTP in labels:
+        hits += codes.find_letter_codes(page)
+    if Label.PASSPORT in labels:
+        hits += identity.find_documents(page)
+    if Label.SSN in labels:
+        hits += identity.find_national_ids(page)
     taken = [(hit.start, hit.end) for hit in hits] + dates
     later: list[Hit] = []
     for number in page.lines:
@@ -203,7 +232,7 @@ def _digits(page: Page) -> list[Hit]:
         for part in _parts(number):
             if not _named(page, part, hits):
                 _phone(page, part, later)
-    return hits + later + places.find_postcodes(page)
+    return hits + later + (places.find_postcodes(page) if _UK in gates else [])
 
 
 def _named(page: Page, number: Number, hits: list[Hit]) -> bool:

@@ -53,8 +53,11 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 class _Index(NamedTuple):
-    phrases: dict[str, list[tuple[tuple[str, ...], Label]]]
+    """`phrases`: by first word, the longest first. `known`: every word worth a look."""
+
+    phrases: dict[str, list[tuple[str, Label]]]
     typos: dict[str, Label]
+    known: frozenset[str]
 
 
 @lru_cache(maxsize=1)
@@ -63,9 +66,9 @@ def _index() -> _Index:
     for label, family in _FAMILIES.items():
         for phrase in family.replace("\n", "").split("|"):
             named[tuple(phrase.split())] = label
-    phrases: dict[str, list[tuple[tuple[str, ...], Label]]] = {}
+    phrases: dict[str, list[tuple[str, Label]]] = {}
     for words, label in named.items():
-        phrases.setdefault(words[0], []).append((words, label))
+        phrases.setdefault(words[0], []).append((" ".join(words), label))
     for entries in phrases.values():
         entries.sort(key=lambda entry: -len(entry[0]))
     typos: dict[str, Label] = {}
@@ -76,7 +79,7 @@ def _index() -> _Index:
     typos.update({"crad": Label.CARD, "phne": Label.PHONE, "pasword": Label.PASSWORD, "ssnn": Label.SSN})
     for word in [words[0] for words in named if len(words) == 1] + sorted(data.NOT_TYPOS):
         typos.pop(word, None)
-    return _Index(phrases, typos)
+    return _Index(phrases, typos, frozenset(phrases) | frozenset(typos))
 
 
 def _slips(word: str) -> set[str]:
@@ -88,33 +91,38 @@ def _slips(word: str) -> set[str]:
     return slips
 
 
+_SEPARATORS = str.maketrans(dict.fromkeys("-./'\t\n", " "))
+
+
 def find_anchors(low: str) -> list[Anchor]:
     """The anchors of a text in lower case without accents, in order, longest phrase first."""
     index = _index()
-    phrases, typos = index.phrases, index.typos
+    phrases, typos, known = index.phrases, index.typos, index.known
     found: list[Anchor] = []
-    words = list(_WORD.finditer(low))
-    texts = [word.group() for word in words]
+    spaced = ""
     skip = 0
-    for at, text in enumerate(texts):
-        if at < skip:
+    for match in _WORD.finditer(low):
+        word = match.group()
+        if word not in known or match.start() < skip:
             continue
-        entries = phrases.get(text)
-        if entries is None:
-            label = typos.get(text)
-            if label is not None:
-                found.append(Anchor(words[at].start(), words[at].end(), label))
-            continue
-        for phrase, label in entries:
-            size = len(phrase)
-            if size == 1 or tuple(texts[at : at + size]) == phrase:
-                found.append(Anchor(words[at].start(), words[at + size - 1].end(), label))
-                skip = at + size
+        start = match.start()
+        for phrase, label in phrases.get(word, ()):
+            if phrase == word:
+                found.append(Anchor(start, match.end(), label))
                 break
+            spaced = spaced or low.translate(_SEPARATORS)
+            end = start + len(phrase)
+            if spaced.startswith(phrase, start) and not spaced[end : end + 1].isalnum():
+                found.append(Anchor(start, end, label))
+                skip = end
+                break
+        else:
+            if word in typos:
+                found.append(Anchor(start, match.end(), typos[word]))
     return found
 
 
 @lru_cache(maxsize=1)
 def anchor_words() -> frozenset[str]:
     """Every word of every phrase."""
-    return frozenset(word for entries in _index().phrases.values() for words, _ in entries for word in words)
+    return frozenset(word for entries in _index().phrases.values() for phrase, _ in entries for word in phrase.split())

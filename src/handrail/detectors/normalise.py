@@ -66,6 +66,13 @@ _LATIN = re.compile(r"[A-Za-z]")
 _OTHER_SCRIPT = re.compile(r"[\u0370-\u03ff\u0400-\u052f]")
 
 
+_QUOTED = re.compile(
+    _PLAIN.pattern[:-2] + r"\u2010-\u201f\u2022\u2026\u20ac\u2600-\u27bf\U0001f300-\U0001faff\u00b4\u2212\u00ab]*"
+)
+"""Plain text with typographic signs and emoji: each sign is folded where it stands."""
+_SIGNS = tuple((sign, plain) for sign, plain in PUNCTUATION.items() if len(plain) == 1 and sign > "\u00a0")
+
+
 @lru_cache(maxsize=1)
 def _table() -> dict[int, str]:
     return _one_to_one()
@@ -79,7 +86,14 @@ def normalise(text: str) -> View:
         return View(text)
     if _ENCODED.search(text) is not None:
         return _shapes(_slow(text))
-    return _shapes(View(text) if plain else _fold(text))
+    if plain:
+        return View(text)
+    if _QUOTED.fullmatch(text) is not None:
+        for sign, mark in _SIGNS:
+            if sign in text:
+                text = text.replace(sign, mark)
+        return View(text)
+    return _shapes(_fold(text))
 
 
 def _fold(text: str) -> View:
@@ -170,7 +184,9 @@ _ACCENTS = {
 
 def unaccent(text: str) -> str:
     """Lower case without accents, one character for each (people leave them out): `Téléfono` -> `telefono`."""
-    lower = text.lower() if len(text.lower()) == len(text) else "".join(_lower(letter) for letter in text)
+    lower = text.lower()
+    if len(lower) != len(text):
+        lower = "".join(_lower(letter) for letter in text)
     return lower if lower.isascii() else lower.translate(_ACCENTS)
 
 

@@ -59,7 +59,9 @@ def _gate() -> "re2.Set":
     gate.Add(PASSWORD_WORDS)
     gate.Add(EMAIL_WORDS)
     gate.Add(r"[a-z]{2}[ \-]?[0-9][ \-]?[0-9]")
-    gate.Add(rf"[0-9][./\-]\s?[0-9]{{1,2}}[./\-]|{MONTHS.replace('a', '[aä]').replace('e', '[eéè]').replace('z', '[zźż]')}")
+    gate.Add(
+        rf"[0-9][./\-]\s?[0-9]{{1,2}}[./\-]|{MONTHS.replace('a', '[aä]').replace('e', '[eéè]').replace('z', '[zźż]')}"
+    )
     gate.Add(r"[0-9]\.[0-9]{1,3}\.[0-9]|[0-9a-f]:[0-9a-f:]*:")
     gate.Add(r"\+[ ]?[1-9]|00[ ]?[1-9]")
     gate.Add(r"[0-9]{3}[\- .][0-9]{2}[\- .][0-9]{4}")
@@ -227,35 +229,35 @@ def _digits(page: Page, gates: frozenset[int]) -> list[Hit]:
     for number in page.lines:
         if any(start < number.end and number.start < end for start, end in taken):
             continue
-        if _named(page, number, hits) or _phone(page, number, later):
+        if _one(page, number, hits, later):
             continue
         for part in _parts(number):
-            if not _named(page, part, hits):
-                _phone(page, part, later)
+            _one(page, part, hits, later)
     return hits + later + (places.find_postcodes(page) if _UK in gates else [])
 
 
-def _named(page: Page, number: Number, hits: list[Hit]) -> bool:
-    """The first kind whose name the number carries."""
+def _one(page: Page, number: Number, hits: list[Hit], later: list[Hit]) -> bool:
+    """What one number is, by what the words call it; a telephone goes to `later`, behind the named kinds."""
     label = page.label(number.start, number.end)
-    for hit in (
-        codes.named_code(page, number, label),
-        cards.named_card(page, number),
-        bank.named_account(page, number, label),
-        identity.named_identity(page, number, label),
-        places.named_postcode(page, number, label),
-    ):
-        if hit is not None:
-            hits.append(hit)
-            return True
-    return False
-
-
-def _phone(page: Page, number: Number, hits: list[Hit]) -> bool:
-    hit = contact.phone(page, number, page.label(number.start, number.end))
-    if hit is not None:
-        hits.append(hit)
-    return hit is not None
+    found: Hit | None = None
+    if label is None or label is Label.PHONE or label is Label.NUMBER:
+        found = contact.phone(page, number, label)
+        if found is not None:
+            later.append(found)
+        return found is not None
+    if label in codes.LENGTHS:
+        found = codes.named_code(page, number, label)
+    elif label is Label.CARD:
+        found = cards.named_card(page, number)
+    elif label is Label.ACCOUNT:
+        found = bank.named_account(page, number)
+    elif label is Label.SSN or label is Label.DOB:
+        found = identity.named_identity(page, number, label)
+    elif label is Label.ZIP:
+        found = places.named_postcode(page, number)
+    if found is not None:
+        hits.append(found)
+    return found is not None
 
 
 def _parts(number: Number) -> list[Number]:

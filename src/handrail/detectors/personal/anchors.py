@@ -91,6 +91,7 @@ def _slips(word: str) -> set[str]:
     return slips
 
 
+_JOINTS = frozenset("-./'\t\n")
 _SEPARATORS = str.maketrans(dict.fromkeys("-./'\t\n", " "))
 
 
@@ -110,9 +111,13 @@ def find_anchors(low: str) -> list[Anchor]:
             if phrase == word:
                 found.append(Anchor(start, match.end(), label))
                 break
-            spaced = spaced or low.translate(_SEPARATORS)
+            gap = low[match.end() : match.end() + 1]
+            if gap != " ":
+                if gap not in _JOINTS:
+                    continue
+                spaced = spaced or low.translate(_SEPARATORS)
             end = start + len(phrase)
-            if spaced.startswith(phrase, start) and not spaced[end : end + 1].isalnum():
+            if (low if gap == " " else spaced).startswith(phrase, start) and not low[end : end + 1].isalnum():
                 found.append(Anchor(start, end, label))
                 skip = end
                 break

@@ -74,10 +74,10 @@ def find_sort_codes(page: Page) -> list[Hit]:
     return hits
 
 
-def named_account(page: Page, number: Number, label: Label | None) -> Hit | None:
+def named_account(page: Page, number: Number) -> Hit | None:
     """A number the nearest words call an account, a sort code or a routing number."""
     start, end = number.start, number.end
-    if label is not Label.ACCOUNT or not page.alone(start, end):
+    if not page.alone(start, end):
         return None
     digits = "".join(page.text[begin:stop] for begin, stop in number.groups)
     direct = page.direct(start) is Label.ACCOUNT

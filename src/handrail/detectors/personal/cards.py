@@ -121,7 +121,7 @@ def named_card(page: Page, number: Number) -> Hit | None:
     digits = sum(stop - begin for begin, stop in number.groups)
     if not page.alone(start, end):
         return None
-    if 12 <= digits <= 19 and page.label(start, end) is Label.CARD:
+    if 12 <= digits <= 19:
         return Hit(Kind.CARD, start, end, 0.7, "named")
     if 4 <= digits < 12 and page.direct(start) is Label.CARD and "." not in page.text[start:end]:
         before = page.low[max(0, start - 40) : start]

@@ -13,17 +13,15 @@ from handrail.terms.finding import Kind
 _TOKEN = re.compile(r"\S+")
 _TRIM = "\"'`<>()[]{},;"
 _CODE = re.compile(r"(?<![A-Za-z0-9])(?=[A-Za-z0-9\-]*\d)[A-Za-z0-9]{2,6}-?[A-Za-z0-9]{2,6}(?![A-Za-z0-9])")
-_LENGTHS = {Label.CVV: (3, 4), Label.PIN: (4, 8), Label.OTP: (4, 10)}
+LENGTHS = {Label.CVV: (3, 4), Label.PIN: (4, 8), Label.OTP: (4, 10)}
 _KINDS = {Label.CVV: Kind.CVV, Label.PIN: Kind.PIN, Label.OTP: Kind.OTP}
 
 
-def named_code(page: Page, number: Number, label: Label | None) -> Hit | None:
+def named_code(page: Page, number: Number, label: Label) -> Hit | None:
     """CVV, PIN or OTP: a number of its length that the nearest words name."""
-    if label not in _LENGTHS:
-        return None
     start, end = number.start, number.end
     digits = sum(stop - begin for begin, stop in number.groups)
-    low, high = _LENGTHS[label]
+    low, high = LENGTHS[label]
     if not page.alone(start, end) or "," in page.text[start:end] or "/" in page.text[start:end]:
         return None
     if low <= digits <= high:

@@ -117,7 +117,7 @@ def phone(page: Page, number: Number, label: Label | None) -> Hit | None:
         return None
     digits = sum(stop - begin for begin, stop in number.groups)
     named = label in (Label.PHONE, Label.NUMBER)
-    if not 6 <= digits <= 15 or (label is not None and not named) or ("\n" in page.text[start:end]):
+    if not 6 <= digits <= 15 or ("\n" in page.text[start:end]):
         return None
     if start and page.text[start - 1] in "$€£¥":
         return None

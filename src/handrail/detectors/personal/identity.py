@@ -67,7 +67,7 @@ def find_dates(page: Page) -> tuple[list[Hit], list[tuple[int, int]]]:
     return hits, others
 
 
-def named_identity(page: Page, number: Number, label: Label | None) -> Hit | None:
+def named_identity(page: Page, number: Number, label: Label) -> Hit | None:
     """SSN and its last digits, DOB without separators, where named."""
     start, end = number.start, number.end
     if not page.alone(start, end):

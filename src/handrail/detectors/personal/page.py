@@ -1,7 +1,6 @@
 """One text laid out for the finders: folded, in lower case without accents, its numbers and the words that name them."""
 
 import re
-from functools import cached_property
 from typing import NamedTuple
 
 from handrail.detectors.normalise import View, unaccent
@@ -28,29 +27,53 @@ class Number(NamedTuple):
 
 
 _NUMBER = re.compile(r"\d+(?:(?:[ \t\-./_()]|\r?\n){1,3}\d+)*")
+_LEAST = 3  # digits of the shortest value, a card's code
 _GROUP = re.compile(r"\d+")
 _BREAK = re.compile(r"[.!?;](?:\s|$)|[!?;\n]")
+_SHORT_FORM = 5  # letters of a name that a full stop may follow ("tel. 0170")
+_LAST_DIGIT = re.compile(r"\d(?!.*\d)", re.DOTALL)
 _LIST_GAP = 6
 """Characters between two numbers of one name: "call 020 7946 0001 or 020 7946 0002"."""
 
-_LINK_WORDS = (
+_LINKS = (
     "is it its s are was no nr num number nummer numero numer the new old current and to for ist war lautet die der das "
     "meine est c le la les mon ma es el mi con e il lo mia o a meu minha do da mijn van het jest moj moja sort code full "
     "i think starts with my of last four 4 digits letzten vier ziffern on id bank in de di d mich me mi ok yes sure"
 )
-LINK = re.compile(
-    r"(?:\.(?=[ \d]))?[ \t:=\-#,'\"(?]*(?::\s*\n)?[ \t]*(?:(?:"
-    + "|".join(_LINK_WORDS.split())
-    + r")(?![^\W_])\.?[ \t:=\-#,'\"(?]*(?::\s*\n\s*)?)*"
-)
+_LINK_WORDS = frozenset(_LINKS.split())
 """What may stand between a name and its value without changing what the value is."""
 
 AFTER_WORDS = (
     "is it its it's this that that's was are my our the his her their new old current for as ist das mein meine unser unsere die der est c'est "
     "c mon ma le la notre es mi nuestro el mio mia il e o a meu minha mijn het de dat to jest moj moja s thats also number"
 )
-AFTER_LINK = re.compile(r"(?:[ \t,:\-(]*(?:" + "|".join(AFTER_WORDS.split()) + r")(?![^\W_]))*[ \t,:\-(]*")
+_AFTER_WORDS = frozenset(AFTER_WORDS.replace("'", " ").split())
 """What may stand between a value and its name behind it: "0170 1234567 ist meine Nummer"."""
+_SHORT = frozenset("no nr num tel ph mob acct ref".split())
+_WORDS = re.compile(r"[^\W_]+")
+_BEFORE_STOP = re.compile(r"[^\w \t:=\-#.,'\"(?]|_")
+_AFTER_STOP = re.compile(r"[^\w \t,:\-(']|_")
+
+
+def _links_before(gap: str) -> bool:
+    """Whether only linking words stand in the gap between a name and its value."""
+    if gap == " ":
+        return True
+    if _BEFORE_STOP.search(gap) is not None and _BEFORE_STOP.search(gap.replace(":\n", ":")) is not None:
+        return False
+    words = _WORDS.findall(gap)
+    if not _LINK_WORDS.issuperset(words):
+        return False
+    dot = gap.find(".", 1)
+    return dot < 0 or all(piece.split()[-1:] and piece.split()[-1] in _SHORT for piece in gap.split(".")[:-1] if piece)
+
+
+def _links_after(gap: str) -> bool:
+    return _AFTER_STOP.search(gap) is None and _AFTER_WORDS.issuperset(_WORDS.findall(gap))
+
+
+def _groups(text: str, start: int, end: int) -> tuple[tuple[int, int], ...]:
+    return tuple([group.span() for group in _GROUP.finditer(text, start, end)])
 
 
 class Page:
@@ -60,24 +83,37 @@ class Page:
     def __init__(self, view: View) -> None:
         self.view = view
         self.text = view.text
+        self.low = unaccent(view.text)
+        self._anchors: list[Anchor] | None = None
+        self._numbers: list[Number] | None = None
         self._direct: dict[int, Label | None] = {}
 
-    @cached_property
-    def low(self) -> str:
-        return unaccent(self.text)
-
-    @cached_property
+    @property
     def anchors(self) -> list[Anchor]:
-        return find_anchors(self.low)
+        if self._anchors is None:
+            self._anchors = find_anchors(self.low)
+        return self._anchors
 
-    @cached_property
+    @property
+    def numbers(self) -> list[Number]:
+        if self._numbers is None:
+            text = self.text
+            self._numbers = []
+            for match in _NUMBER.finditer(text):
+                start, end = match.span()
+                if end - start < _LEAST:
+                    continue
+                groups = ((start, end),) if text[start:end].isdigit() else _groups(text, start, end)
+                self._numbers.append(Number(start, end, groups))
+        return self._numbers
+
+    @property
     def lines(self) -> list[Number]:
         """The numbers, cut where a line ends: only a card may go on in the next line."""
+        if "\n" not in self.text:
+            return self.numbers
         parts: list[Number] = []
         for number in self.numbers:
-            if "\n" not in self.text[number.start : number.end]:
-                parts.append(number)
-                continue
             groups: list[tuple[int, int]] = []
             for group in number.groups:
                 if groups and "\n" in self.text[groups[-1][1] : group[0]]:
@@ -86,15 +122,6 @@ class Page:
                 groups.append(group)
             parts.append(Number(groups[0][0], groups[-1][1], tuple(groups)))
         return parts
-
-    @cached_property
-    def numbers(self) -> list[Number]:
-        return [
-            Number(
-                match.start(), match.end(), tuple(group.span() for group in _GROUP.finditer(self.text, *match.span()))
-            )
-            for match in _NUMBER.finditer(self.text)
-        ]
 
     def direct(self, start: int) -> Label | None:
         """The anchor right before `start` with only linking words between ("is", "number", ":")."""
@@ -113,47 +140,46 @@ class Page:
 
     def _joined(self, anchor: Anchor, start: int) -> bool:
         """Only linking words between; a full stop only behind a short form ("tel. 0170")."""
-        if self.low[anchor.end : anchor.end + 1] == "." and anchor.end - anchor.start > 5:
+        if self.low[anchor.end : anchor.end + 1] == "." and anchor.end - anchor.start > _SHORT_FORM:
             return False
-        return LINK.fullmatch(self.low, anchor.end, start) is not None
+        return _links_before(self.low[anchor.end : start])
 
     def label(self, start: int, end: int) -> Label | None:
         """What the words beside the characters `start` to `end` call them: words right before, else words right after
         ("is my mobile"), else the nearest before in the same sentence with no other number between."""
-        best: Anchor | None = None
-        nearest: Anchor | None = None
-        after: Anchor | None = None
-        for anchor in self.anchors:
-            if anchor.end <= start:
-                if start - anchor.end <= BEFORE:
-                    best = self._nearer(best, anchor)
-                    nearest = anchor
-            elif anchor.start >= end:
-                after = anchor
-                break
-        if nearest is not None and best is not None and self._joined(nearest, start):
-            return best.label
-        if (
-            after is not None
-            and after.start - end <= AFTER
-            and AFTER_LINK.fullmatch(self.low, end, after.start) is not None
-        ):
-            return after.label
-        if best is None or _BREAK.search(self.text, best.end, start) is not None:
+        anchors = self.anchors
+        if not anchors:
             return None
-        last = max((match.end() for match in _GROUP.finditer(self.text, best.end, start)), default=None)
-        return best.label if last is None or start - last <= _LIST_GAP else None
+        count = 0
+        for anchor in anchors:
+            if anchor.end > start:
+                break
+            count += 1
+        best: Label | None = None
+        gap = ""
+        if count:
+            near = anchors[count - 1]
+            if start - near.end <= BEFORE:
+                best = near.label
+                if best is Label.NUMBER and count > 1:
+                    best = self._owner(anchors[count - 2], near)
+                gap = self.low[near.end : start]
+                if (gap[:1] != "." or near.end - near.start <= _SHORT_FORM) and _links_before(gap):
+                    return best
+        if count < len(anchors):
+            after = anchors[count]
+            if 0 <= after.start - end <= AFTER and _links_after(self.low[end : after.start]):
+                return after.label
+        if best is None or _BREAK.search(gap) is not None:
+            return None
+        last = _LAST_DIGIT.search(gap)
+        return best if last is None or len(gap) - last.end() <= _LIST_GAP else None
 
-    def _nearer(self, best: Anchor | None, anchor: Anchor) -> Anchor:
-        """The later anchor, unless it only says "number" right behind one that says whose."""
-        if (
-            best is not None
-            and anchor.label is Label.NUMBER
-            and anchor.start - best.end <= 6
-            and _BREAK.search(self.text, best.end, anchor.start) is None
-        ):
-            return best
-        return anchor
+    def _owner(self, before: Anchor, near: Anchor) -> Label:
+        """ "Number" right behind a word that says whose number takes that word's label."""
+        if near.start - before.end <= 6 and _BREAK.search(self.text, before.end, near.start) is None:
+            return before.label
+        return near.label
 
     def named_before(self, start: int, reach: int = BEFORE) -> Label | None:
         """The nearest anchor before `start`, whatever lies between."""

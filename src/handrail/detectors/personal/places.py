@@ -56,10 +56,8 @@ def find_postcodes(page: Page) -> list[Hit]:
     ]
 
 
-def named_postcode(page: Page, number: Number, label: Label | None) -> Hit | None:
+def named_postcode(page: Page, number: Number) -> Hit | None:
     """POSTCODE where the words say so."""
-    if label is not Label.ZIP:
-        return None
     match = _NAMED.match(page.low, number.start)
     if match is None:
         return None

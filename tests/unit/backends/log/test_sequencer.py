@@ -341,7 +341,8 @@ def test_partial_files_go_when_the_full_one_is_published(folder: LogFolder) -> N
 @pytest.mark.parametrize(
     "path",
     ["", "../checkpoint", "checkpoint/..", ".lock", "tile/0/../../.lock", "tile/64/000", "tile/0/000.p/256",
-     "tile/0/000.p/0", "tile/0/1", "tile/00/000", "tile/entries/000.p/1/", "/checkpoint", "checkpoint\n", "tile/0/000.p/.255.new"],
+     "tile/0/000.p/0", "tile/0/1", "tile/00/000", "tile/entries/000.p/1/", "/checkpoint", "checkpoint\n",
+     "tile/0/000.p/.255.new"],
 )  # fmt: skip
 def test_nothing_but_the_logs_own_files_can_be_read(folder: LogFolder, path: str) -> None:
     assert not is_log_path(path)

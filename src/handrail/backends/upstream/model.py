@@ -114,7 +114,8 @@ class UpstreamModel:
             answer: Answer | None = None
             try:
                 answer = await line.transport.exchange(request, fresh=fresh)
-                refuse_redirect(answer.status, f"provider {line.provider.id}")
+                if 300 <= answer.status < 400:
+                    refuse_redirect(answer.status, f"provider {line.provider.id}")
             except ExchangeFailed as failure:
                 if failure.again is Again.STALE:
                     line.breaker.abandoned(admission)

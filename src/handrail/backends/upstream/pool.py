@@ -10,7 +10,7 @@ import ssl
 from handrail.backends.egress import Egress
 from handrail.backends.upstream.answer import Again, ExchangeFailed, late
 from handrail.backends.upstream.connection import Connection, HttpAnswer
-from handrail.backends.upstream.request import Addressing, head_bytes
+from handrail.backends.upstream.request import Addressing
 from handrail.guard.ports import ModelRequest
 from handrail.terms.errors import Code, HandrailError
 
@@ -54,7 +54,7 @@ class HttpPool:
     async def exchange(self, request: ModelRequest, *, fresh: bool) -> HttpAnswer:
         """Returns at the response head. `fresh`: do not use a kept connection. Raises ExchangeFailed; a request that
         cannot be written, or an address that may not be called, raises HandrailError as it is."""
-        head = head_bytes(self._addressing, request)
+        head = self._addressing.head(request)
         connection = None if fresh else self._kept()
         if connection is None:
             connection = await self._connect()

@@ -13,6 +13,7 @@ from handrail.policy.ruleset import Dialect, Provider
 from handrail.terms.errors import Code, HandrailError
 
 ANTHROPIC_VERSION = "2023-06-01"
+MAX_STARTS = 256
 METHODS = frozenset({"GET", "POST", "DELETE"})
 NOT_THE_CLIENTS = frozenset(
     {
@@ -37,7 +38,7 @@ class Addressing:
     """What one provider's requests have in common, worked out once. `secret` is asked at every request, so a rotated
     one is used at once; it is not called for a provider that names no secret."""
 
-    __slots__ = ("_base_path", "_fixed", "_key", "_query", "_secret", "origin", "provider")
+    __slots__ = ("_base_path", "_fixed", "_key", "_query", "_secret", "_starts", "origin", "provider")
 
     def __init__(self, provider: Provider, secret: Secret) -> None:
         self.provider = provider
@@ -47,6 +48,7 @@ class Addressing:
         self._query = f"api-version={provider.api_version}" if azure else ""
         self._key: str | None = None
         self._fixed: tuple[tuple[str, str], ...] = ()
+        self._starts: dict[tuple[object, ...], bytes] = {}  # by shape: what is the same each time is built once
 
     def target(self, path: str) -> str:
         """Path and query for the request line. Raises REQUEST_INVALID for anything that could leave the base path."""
@@ -70,6 +72,7 @@ class Addressing:
                 )
             self._fixed = (("host", self.origin.authority), *self._authorisation(key))
             self._key = key
+            self._starts.clear()
         return self._fixed
 
     def _authorisation(self, key: str) -> tuple[tuple[str, str], ...]:
@@ -99,13 +102,21 @@ class Addressing:
             out.append(("anthropic-version", self.provider.api_version or ANTHROPIC_VERSION))
         return out
 
+    def head(self, request: ModelRequest) -> bytes:
+        """Request line and headers, framing included, ready to send before the body. Raises REQUEST_INVALID."""
+        self.fixed()  # a changed secret empties what is kept
+        shape = (request.method, request.path, request.stream, request.headers, bool(request.body))
+        start = self._starts.get(shape)
+        if start is None:
+            start = self._start(request)
+            if len(self._starts) >= MAX_STARTS:
+                self._starts.clear()
+            self._starts[shape] = start
+        return start + b"content-length: %d\r\n\r\n" % len(request.body)
 
-def head_bytes(addressing: Addressing, request: ModelRequest) -> bytes:
-    """Request line and headers, framing included, ready to send before the body."""
-    if request.method not in METHODS:
-        raise refused("the method for the provider must be GET, POST or DELETE")
-    lines = [f"{request.method} {addressing.target(request.path)} HTTP/1.1"]
-    lines += [f"{name}: {value}" for name, value in addressing.headers(request)]
-    if request.body or request.method == "POST":
-        lines.append(f"content-length: {len(request.body)}")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+    def _start(self, request: ModelRequest) -> bytes:
+        if request.method not in METHODS:
+            raise refused("the method for the provider must be GET, POST or DELETE")
+        lines = [f"{request.method} {self.target(request.path)} HTTP/1.1"]
+        lines += [f"{name}: {value}" for name, value in self.headers(request)]
+        return ("\r\n".join(lines) + "\r\n").encode("latin-1")

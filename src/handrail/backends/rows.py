@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from handrail.ledger.commitment import commit, facts_bytes
+from handrail.ledger.commitment import SALT_SIZE, commit, facts_bytes
 from handrail.ledger.entry import Entry, InteractionFacts
 from handrail.ledger.read import PROJECTED, Projection, project
 from handrail.ledger.seal import NONCE_SIZE, Sealer
@@ -50,16 +50,17 @@ class ConversationRow(NamedTuple):
 
 
 def entry_row(entry: Entry, key: bytes | None, *, sealer: Sealer, ids: Ids) -> EntryRow:
-    """Encode, and seal the payload if there is one. `key`: the subject's, needed with a payload. Raises
-    ValueError when a payload has no subject."""
-    randomness = ids.token(16 + NONCE_SIZE)
-    facts = facts_bytes(entry, randomness[:16])
+    """Encode, and seal the payload if there is one. `key`: the subject's, needed with a payload. Raises ValueError when
+    a payload has no subject. Runs on the writer thread: on the event loop each release of the interpreter lock inside
+    the compressor would hand it to the writer and back, which doubled the cost."""
+    randomness = ids.token(SALT_SIZE + NONCE_SIZE)
+    facts = facts_bytes(entry, randomness[:SALT_SIZE])
     sealed = None
     subject: str = entry.subject or ""
     if entry.payload is not None:
         if key is None or not subject:
             raise ValueError(f"entry {entry.id}: a payload needs the subject whose key seals it")
-        sealed = sealer.seal(entry.payload, AESGCM(key), entry=entry.id, key=subject, nonce=randomness[16:])
+        sealed = sealer.seal(entry.payload, AESGCM(key), entry=entry.id, key=subject, nonce=randomness[SALT_SIZE:])
     commitment = commit(entry, facts, sealed, subject if sealed is not None else "").encode()
     projection = None
     if entry.kind in PROJECTED and isinstance(entry.facts, InteractionFacts):

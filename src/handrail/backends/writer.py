@@ -16,7 +16,8 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from handrail.backends.rows import ConversationRow, EntryRow, SubjectRow
+from handrail.backends.rows import ConversationRow, SubjectRow
+from handrail.ledger.entry import Entry
 from handrail.ledger.store import Transaction
 from handrail.terms.errors import Code, HandrailError
 
@@ -42,8 +43,8 @@ class Engine(Protocol):
 
     def conversations(self, rows: list[ConversationRow]) -> None: ...
 
-    def entries(self, rows: list[EntryRow]) -> list[HandrailError | None]:
-        """Insert; for each row None, or why that row alone was refused (subject erased, id taken)."""
+    def entries(self, entries: list[Entry]) -> list[Exception | None]:
+        """Seal and insert; for each None, or why that one alone was refused (subject erased, id taken, no subject)."""
         ...
 
     def command(self, command: Callable[[Transaction], Any]) -> Any:
@@ -64,7 +65,7 @@ class Engine(Protocol):
 
 
 Op = tuple[Any, asyncio.Future[Any] | None]
-"""A row or a command, and who waits for it."""
+"""An entry, a row or a command, and who waits for it."""
 Answer = tuple[asyncio.Future[Any], Any, BaseException | None]
 
 
@@ -189,7 +190,7 @@ class Writer:
         """Rows gather until a command comes, which must see them."""
         subjects: list[SubjectRow] = []
         conversations: list[ConversationRow] = []
-        entries: list[EntryRow] = []
+        entries: list[Entry] = []
         waiting: list[asyncio.Future[Any] | None] = []
 
         def flush() -> None:
@@ -210,7 +211,7 @@ class Writer:
 
         for item, future in ops:
             kind = type(item)
-            if kind is EntryRow:
+            if kind is Entry:
                 entries.append(item)
                 waiting.append(future)
             elif kind is ConversationRow:

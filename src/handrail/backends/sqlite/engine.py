@@ -13,6 +13,7 @@ import apsw
 from handrail.backends.keyring import Keyring
 from handrail.backends.rows import ConversationRow, EntryRow, SubjectRow, entry_row
 from handrail.backends.sqlite.database import first, lost_on_error
+from handrail.backends.sqlite.register import RegisterOf
 from handrail.backends.writer import StorageError
 from handrail.ledger.entry import Entry
 from handrail.ledger.seal import Sealer
@@ -46,7 +47,7 @@ _BEGIN = (
 )
 
 
-class SqliteTransaction:
+class SqliteTransaction(RegisterOf):
     """`ledger.store.Transaction`, with raw access for the repositories of this folder: `db.execute(sql, values)`
     returns a cursor (apsw), runs inside the command's savepoint, and must not begin, commit or roll back."""
 
@@ -131,19 +132,26 @@ class SqliteEngine:
         with lost_on_error():
             self._insert("conversation", rows if latest is None else list(latest.values()))
 
-    def entries(self, rows: list[EntryRow]) -> list[HandrailError | None]:
+    def entries(self, entries: list[Entry]) -> list[Exception | None]:
+        errors: list[Exception | None] = []
+        rows: list[EntryRow] = []
         with lost_on_error():
-            errors: list[HandrailError | None] = [self._erased(row.subject) for row in rows]
-            good = rows if not any(errors) else [row for row, error in zip(rows, errors, strict=True) if error is None]
+            for entry in entries:
+                try:
+                    rows.append(self._row(entry))
+                    errors.append(None)
+                except (HandrailError, ValueError) as error:
+                    errors.append(error)
             start = self._seq
             try:
-                self._append(good)
+                self._append(rows)
             except apsw.ConstraintError as error:
                 _require_taken(error)
                 # only an id that is taken can conflict, and it does so in the first table: find out which
                 self._db.execute("DELETE FROM entry WHERE seq > ?", (start,))
                 self._seq = start
-                errors = [error or self._one(row) for row, error in zip(rows, errors, strict=True)]
+                each = iter(rows)
+                errors = [error or self._one(next(each)) for error in errors]
         return errors
 
     def command(self, command: Callable[[Transaction], Any]) -> Any:
@@ -168,15 +176,8 @@ class SqliteEngine:
 
     def append(self, entry: Entry) -> None:
         """For a command's transaction."""
-        subject: str = entry.subject or ""
-        key = None
-        if subject:
-            if (error := self._erased(subject)) is not None:
-                raise error
-            if entry.payload is not None:
-                key = self._key(subject)
         try:
-            self._append([entry_row(entry, key, sealer=self._sealer, ids=self._ids)])
+            self._append([self._row(entry)])
         except apsw.ConstraintError as error:
             _require_taken(error)
             raise taken(entry.id) from None
@@ -231,22 +232,28 @@ class SqliteEngine:
             part = rows[at : at + CHUNK]
             execute(_SQL[table, len(part)], tuple(chain.from_iterable(part)))
 
-    def _erased(self, subject: str) -> HandrailError | None:
-        if not subject or subject in self._live:
-            return None
+    def _row(self, entry: Entry) -> EntryRow:
+        """Raises HandrailError NOT_FOUND when the subject was erased."""
+        subject = entry.subject
+        key = None
+        if subject is not None:
+            if subject not in self._live:
+                self._require_live(subject)
+            if entry.payload is not None:
+                key = self._keys.cached(subject) or self._key(subject)
+        return entry_row(entry, key, sealer=self._sealer, ids=self._ids)
+
+    def _require_live(self, subject: str) -> None:
         found = first(self._db, "SELECT wrapped IS NOT NULL FROM subject WHERE id = ?", (subject,))
         if found is None or not found[0]:
-            return HandrailError(Code.NOT_FOUND, f"subject {subject} was erased, or never existed")
+            raise HandrailError(Code.NOT_FOUND, f"subject {subject} was erased, or never existed")
         self._live.add(subject)
-        return None
 
     def _key(self, subject: str) -> bytes:
-        key = self._keys.cached(subject)
-        if key is None:
-            found = first(self._db, "SELECT wrapped, wrapped_by FROM subject WHERE id = ?", (subject,))
-            assert found is not None  # `_erased` has just seen it
-            key = self._keys.unwrap(subject, found[0], found[1])
-            self._keys.remember(subject, key)
+        found = first(self._db, "SELECT wrapped, wrapped_by FROM subject WHERE id = ?", (subject,))
+        assert found is not None  # `_require_live` has just seen it
+        key = self._keys.unwrap(subject, found[0], found[1])
+        self._keys.remember(subject, key)
         return key
 
 

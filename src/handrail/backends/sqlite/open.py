@@ -1,6 +1,5 @@
 """Everything of one SQLite home for one process, opened together and closed together."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -9,8 +8,10 @@ from handrail.backends.journal import BatchedJournal
 from handrail.backends.keyring import KeyFolder, Keyring
 from handrail.backends.sqlite.database import connect, migrate, prepare
 from handrail.backends.sqlite.engine import SqliteEngine
+from handrail.backends.sqlite.epoch import SqliteEpoch
 from handrail.backends.sqlite.lookups import SqliteLookups
-from handrail.backends.sqlite.read import SqliteReader
+from handrail.backends.sqlite.read import ReadThread, SqliteReader
+from handrail.backends.sqlite.sequence import SqliteSequencing
 from handrail.backends.threads import StoredThreads
 from handrail.backends.writer import CAPACITY, Writer
 from handrail.ledger.seal import KeyWrapper
@@ -19,8 +20,8 @@ from handrail.terms.ids import Ids
 
 
 class SqliteStore:
-    """`journal`, `threads`, `reader`: the ports. `db`: a read-only connection of the event loop's thread, for further
-    repositories."""
+    """`journal`, `threads`, `reader`, `sequencing`, `epoch`: the ports. `db`: a read-only connection of the event
+    loop's thread, for further repositories."""
 
     def __init__(
         self,
@@ -42,13 +43,15 @@ class SqliteStore:
         migrate(first, self.keys, clock)
         self.writer = Writer(lambda: SqliteEngine(first, self.keys, ids), on_lost=self.keys.forget, capacity=capacity)
         self.db: apsw.Connection = connect(self.path, read_only=True)
-        self.journal = BatchedJournal(self.writer, self.keys, ids)
+        self.journal = BatchedJournal(self.writer)
         self.threads = StoredThreads(self.journal, self.keys, SqliteLookups(self.db), ids, clock)
-        self._reading: Callable[[], apsw.Connection] = lambda: connect(self.path, read_only=True)
+        self._reading = ReadThread(self.path)
         self.reader = SqliteReader(self._reading, self.keys)
+        self.sequencing = SqliteSequencing(self.journal, self._reading, ids.new("sq"))
+        self.epoch = SqliteEpoch(self.db)
 
     async def close(self) -> None:
         """Commit what is queued, then close."""
         await self.journal.close()
-        await self.reader.close()
+        await self._reading.close()
         self.db.close()

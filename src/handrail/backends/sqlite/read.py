@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 import apsw
 
 from handrail.backends.keyring import Keyring
 from handrail.backends.search import Lookup, conditions, page, shown
-from handrail.backends.sqlite.database import first, rows, unavailable_on_error
+from handrail.backends.sqlite.database import connect, first, rows, unavailable_on_error
 from handrail.ledger.read import Page, Query, Shown
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import CustomerId, EntryId, InteractionId, SubjectId
@@ -27,14 +28,42 @@ _SHOWN = (
 )
 
 
+class ReadThread:
+    """A thread with its own read-only connection, opened at the first use."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="handrail-reader")
+        self._db: apsw.Connection | None = None
+
+    async def run(self, work: Callable[[apsw.Connection], T]) -> T:
+        """Raises HandrailError JOURNAL_UNAVAILABLE when SQLite fails."""
+
+        def on_thread() -> T:
+            if self._db is None:
+                self._db = connect(self._path, read_only=True)
+            with unavailable_on_error():
+                return work(self._db)
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, on_thread)
+
+    async def close(self) -> None:
+        """Waits for what runs."""
+
+        def close() -> None:
+            if self._db is not None:
+                self._db.close()
+
+        await asyncio.get_running_loop().run_in_executor(self._thread, close)
+        self._thread.shutdown()
+
+
 class SqliteReader:
     """`ledger.read.Reader`."""
 
-    def __init__(self, connect: Callable[[], apsw.Connection], keys: Keyring) -> None:
+    def __init__(self, reading: "ReadThread", keys: Keyring) -> None:
         self._keys = keys
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="handrail-reader")
-        self._connect = connect
-        self._opened: apsw.Connection | None = None
+        self._on_thread = reading.run
 
     async def find(self, query: Query) -> Page:
         where = conditions(query)
@@ -65,16 +94,6 @@ class SqliteReader:
     async def subject_of(self, customer: CustomerId) -> SubjectId | None:
         found = await self._on_thread(lambda db: self._customer(db, customer))
         return None if found is None else SubjectId(found)
-
-    async def close(self) -> None:
-        """Waits for the search that runs."""
-
-        def close() -> None:
-            if self._opened is not None:
-                self._opened.close()
-
-        await asyncio.get_running_loop().run_in_executor(self._thread, close)
-        self._thread.shutdown()
 
     def _customer(self, db: apsw.Connection, customer: CustomerId) -> str | None:
         found = first(db, "SELECT subject FROM customer WHERE hash = ?", (self._keys.lookup.customer(customer),))
@@ -122,12 +141,3 @@ class SqliteReader:
         if row is None:
             raise HandrailError(Code.NOT_FOUND, f"nothing is recorded under {name}")
         return shown(row, self._keys)
-
-    async def _on_thread(self, work: Callable[[apsw.Connection], T]) -> T:
-        def run() -> T:
-            if self._opened is None:
-                self._opened = self._connect()
-            with unavailable_on_error():
-                return work(self._opened)
-
-        return await asyncio.get_running_loop().run_in_executor(self._thread, run)

@@ -1,0 +1,165 @@
+"""What the journal costs on this machine: CPU per record, records per CPU-second, by size of batch.
+
+    .venv/bin/python bench/journal.py [sqlite|postgres]
+
+A record is the full entry of an interaction: facts (970 bytes of JSON) and a payload of conversation in JSON (1,030
+bytes: 2 KB in all; or 2,000 bytes), encoded, compressed, sealed, hashed and inserted with its index columns. CPU time is of the whole process, the
+writer thread included (time.process_time); the server of PostgreSQL is another process and is not in it. One process,
+one subject for each conversation, 4 interactions in a conversation.
+"""
+
+import asyncio
+import itertools
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from random import Random
+
+from handrail.backends.sqlite.open import SqliteStore
+from handrail.backends.system import SystemClock, SystemIds
+from handrail.ledger.entry import Entry, EntryKind, FoundFact, InteractionFacts
+from handrail.ledger.seal import LocalKek
+from handrail.terms.actor import Actor, ActorKind
+from handrail.terms.decision import Outcome, Reason, Verdict
+from handrail.terms.finding import Kind
+from handrail.terms.ids import Digest, UseCaseId
+
+IDS, CLOCK = SystemIds(), SystemClock()
+WORDS = (
+    "order parcel refund address delivery late yesterday invoice please could you check the status of my account is "
+    "still waiting since monday thank kind regards we are sorry to hear that your package has been delayed courier "
+    "tracking number shows it will arrive tomorrow before noon if not call us again and an agent can help with return "
+    "label voucher card charged twice amount bank statement customer since hello good morning what when where why how "
+    "change cancel subscription upgrade plan monthly price contract end date confirm e-mail phone name street city"
+).split()
+RANDOM = Random(20261121)
+
+
+def payload(wanted: int) -> bytes:
+    """So many bytes of made-up conversation."""
+    turns, size = [], 0
+    while size < wanted:
+        text = " ".join(RANDOM.choice(WORDS) for _ in range(RANDOM.randint(8, 60)))
+        turns.append({"role": ("user", "assistant")[len(turns) % 2], "text": f"{text} {RANDOM.randint(1, 10**6)}."})
+        size = len(json.dumps(turns))
+    return json.dumps({"messages": turns}).encode()[:wanted]
+
+
+def entry(thread, use_case: UseCaseId, body: bytes, release: Digest) -> Entry:
+    """The full entry of one interaction."""
+    interaction = IDS.new("in")
+    return Entry(
+        id=IDS.new("en"),
+        kind=EntryKind.INTERACTION_CLOSED,
+        at_ms=CLOCK.now_ms(),
+        actor=Actor(ActorKind.KEY, "k2345"),
+        use_case=use_case,
+        conversation=thread.conversation,
+        interaction=interaction,
+        subject=thread.subject.id,
+        ruleset=release,
+        release=release,
+        payload=body,
+        facts=InteractionFacts(
+            interaction=interaction,
+            conversation=thread.conversation,
+            use_case=use_case,
+            key="k2345",
+            route="chat.completions",
+            language="en",
+            verdict=Verdict.CHANGE,
+            outcome=Outcome.ANSWERED,
+            reasons=(Reason("finding.CARD", "use-cases/orders.yaml:12", "input"),),
+            findings=(FoundFact(Kind.CARD, "input", 0.99, "luhn", "mask"),),
+            status=200,
+            messages_new=1,
+            messages_total=5,
+            input_tokens=412,
+            output_tokens=87,
+            latency_ms=900,
+        ),
+    )
+
+
+async def run(store, clients: int, total: int, size: int) -> tuple[float, float, float]:
+    """CPU seconds per record, records per wall second, records per commit; `clients` wait for one record each."""
+    release = Digest("ab" * 32)
+    bodies = [payload(size) for _ in range(256)]
+    threads = []
+    for _ in range(max(1, total // 4)):
+        threads.append(
+            await store.threads.open(
+                use_case=UseCaseId("orders"), key_id="k2345", conversation=None, customer=None, history=[b"x"],
+                new_from=0,
+            )
+        )  # fmt: skip
+        if len(threads) % 1000 == 0:
+            await store.journal.run(lambda tx: None)
+    await store.journal.run(lambda tx: None)
+    entries = [entry(threads[at // 4], UseCaseId("orders"), bodies[at % len(bodies)], release) for at in range(total)]
+    todo = iter(entries)
+
+    async def client() -> None:
+        for each in todo:
+            await store.journal.record(each)
+
+    batches = store.writer.batches
+    wall, cpu = time.perf_counter(), time.process_time()
+    await asyncio.gather(*(client() for _ in range(clients)))
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    return cpu / total, total / wall, total / (store.writer.batches - batches)
+
+
+async def threads_cost(store, total: int) -> tuple[float, float]:
+    """CPU seconds of open + close_turn of an unlinked request and of a continued conversation."""
+
+    async def one(known, history, new_from):
+        thread = await store.threads.open(
+            use_case=UseCaseId("orders"), key_id="k2345", conversation=known, customer=None, history=history,
+            new_from=new_from,
+        )  # fmt: skip
+        await store.threads.close_turn(thread, history=[*history, b'{"role":"assistant","content":"answer"}'])
+        return thread
+
+    await store.journal.run(lambda tx: None)
+    names = itertools.count()
+    cpu = time.process_time()
+    opened = []
+    for _ in range(total):
+        opened.append(await one(None, [b'{"role":"user","content":"question %d"}' % next(names)], 0))
+        if len(opened) % 64 == 0:
+            await store.journal.run(lambda tx: None)
+    await store.journal.run(lambda tx: None)
+    unlinked = (time.process_time() - cpu) / total
+    cpu = time.process_time()
+    for at in range(total):
+        history = [b'{"role":"user","content":"question %d"}' % at, b'{"role":"assistant","content":"answer"}', b"next"]
+        assert (await one(None, history, 2)).conversation == opened[at].conversation
+        if at % 64 == 0:
+            await store.journal.run(lambda tx: None)
+    await store.journal.run(lambda tx: None)
+    return unlinked, (time.process_time() - cpu) / total
+
+
+async def main(engine: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = SqliteStore(Path(folder) / "data", LocalKek(bytes(32), nonce=IDS.token), ids=IDS, clock=CLOCK)
+        print(f"{engine}: 970 bytes of facts, and a payload")
+        for clients, total in ((1, 1_000), (8, 8_000), (16, 16_000), (64, 20_000), (512, 40_000)):
+            for size in (1_030, 2_000):
+                cpu, rate, batch = await run(store, clients, total, size)
+                print(
+                    f"  {clients:4} waiting, payload {size} B: {cpu * 1e6:6.1f} us CPU each, {1 / cpu:7,.0f} records per "
+                    f"CPU-second, {rate:7,.0f}/s wall, {batch:.1f} in a commit"
+                )
+        unlinked, continued = await threads_cost(store, 4_000)
+        print(
+            f"  open + close_turn: unlinked {unlinked * 1e6:.1f} us, continued by its history {continued * 1e6:.1f} us"
+        )
+        await store.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "sqlite"))

@@ -3,6 +3,7 @@
 import msgspec
 
 from handrail.people.key import ApiKey
+from handrail.policy.evaluate import Rules
 from handrail.policy.ruleset import Ruleset
 from handrail.releases.release import LiveRelease
 from handrail.terms.ids import Digest, UseCaseId
@@ -17,6 +18,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     ruleset: Ruleset
     live: dict[UseCaseId, LiveRelease]
     keys: dict[bytes, ApiKey]
+    rules: dict[UseCaseId, Rules] = {}  # `policy.evaluate.rules_of(ruleset)`, made once per epoch
 
 
 class InForce:

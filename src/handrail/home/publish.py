@@ -1,0 +1,167 @@
+"""Put a home in force: ruleset and releases, their entries and the new epoch in one transaction.
+
+A crash before the commit leaves the old one in force; a home with a mistake never gets here (`home.compile` refuses
+it). What did not change makes no new entry, so publishing the same home twice is one publication. Until rollouts exist
+a changed release goes live at once, with its own entry.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from handrail.home.compile import Compiled
+from handrail.in_force.store import RulesetStore
+from handrail.ledger.entry import Entry, EntryKind
+from handrail.people.acting import acting
+from handrail.people.authorise import Act
+from handrail.people.store import PeopleTransaction
+from handrail.policy.ruleset import digest
+from handrail.releases.release import Release
+from handrail.releases.store import ReleaseStore
+from handrail.terms.actor import Actor
+from handrail.terms.ids import Digest, EntryId, Ids, UseCaseId
+
+
+class PublishTransaction(PeopleTransaction, Protocol):
+    @property
+    def rulesets(self) -> RulesetStore: ...
+
+    @property
+    def releases(self) -> ReleaseStore: ...
+
+
+class RulesetFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`author`: the person or actor whose publish first contained this digest. `epoch`: in force from here on."""
+
+    ruleset: Digest
+    before: Digest | None = None
+    use_cases: tuple[str, ...] = ()
+    author: str = ""
+    epoch: int = 0
+
+
+class ReleaseFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`release` None: the use case has left the home, nothing is live for it."""
+
+    release: Digest | None = None
+    before: Digest | None = None
+    author: str = ""
+
+
+class Published(msgspec.Struct, frozen=True, kw_only=True):
+    """What changed. `epoch` None: nothing did. `new_releases`: digests seen for the first time. `went_live`: use case
+    to digest; None: retired."""
+
+    epoch: int | None
+    ruleset: Digest
+    ruleset_changed: bool
+    new_releases: tuple[Digest, ...] = ()
+    went_live: dict[UseCaseId, Digest | None] = {}
+
+    @property
+    def changed(self) -> bool:
+        return self.ruleset_changed or bool(self.went_live)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publish:
+    """`expected`: the ruleset the caller saw in force, so that two people cannot overwrite each other unseen; leave it
+    out to publish over whatever is there."""
+
+    ids: Ids
+    compiled: Compiled
+    token: str | None = None
+    expected: Digest | None = None
+
+    def __call__(self, tx: PublishTransaction) -> Published:
+        """Raises HandrailError NOT_ALLOWED, TOKEN_INVALID or LOST_RACE."""
+        by = acting(tx, self.token, Act.PUBLISH)
+        before = tx.rulesets.current()
+        live = tx.releases.live()
+        name = digest(self.compiled.ruleset)
+        wanted = {use_case: digest(release) for use_case, release in self.compiled.releases.items()}
+        at_ms = tx.now_ms
+        if self.expected is not None:
+            tx.rulesets.set_current(self.expected, expected=self.expected, at_ms=at_ms)
+        moves: dict[UseCaseId, Digest | None] = {
+            use_case: each for use_case, each in wanted.items() if live.get(use_case) != each
+        }
+        moves |= dict.fromkeys(sorted(live.keys() - wanted.keys()))
+        if name == before and not moves:
+            return Published(epoch=None, ruleset=name, ruleset_changed=False)
+        epoch = tx.bump_epoch()
+        new = self._keep(tx, wanted, by, at_ms, name)
+        for use_case, each in moves.items():
+            tx.releases.set_live(use_case, each, expected=live.get(use_case), at_ms=at_ms)
+            self._live(tx, use_case, each, live.get(use_case), by, name)
+        if name != before:
+            self._ruleset(tx, name, before, by, epoch)
+        return Published(
+            epoch=epoch,
+            ruleset=name,
+            ruleset_changed=name != before,
+            new_releases=new,
+            went_live=moves,
+        )
+
+    def _keep(
+        self, tx: PublishTransaction, wanted: dict[UseCaseId, Digest], by: Actor, at_ms: int, ruleset: Digest
+    ) -> tuple[Digest, ...]:
+        new = []
+        for use_case, each in wanted.items():
+            release: Release = self.compiled.releases[use_case]
+            if tx.releases.put(each, release, by=by, at_ms=at_ms):
+                new.append(each)
+                facts = ReleaseFacts(release=each, author=by.id)
+                tx.append(self._entry(EntryKind.RELEASE_PUBLISHED, tx, by, each, facts, ruleset, use_case, each))
+        return tuple(new)
+
+    def _live(
+        self,
+        tx: PublishTransaction,
+        use_case: UseCaseId,
+        each: Digest | None,
+        before: Digest | None,
+        by: Actor,
+        ruleset: Digest,
+    ) -> None:
+        author = tx.releases.author(each).id if each is not None else ""
+        facts = ReleaseFacts(release=each, before=before, author=author)
+        tx.append(self._entry(EntryKind.RELEASE_LIVE, tx, by, use_case, facts, ruleset, use_case, each))
+
+    def _ruleset(self, tx: PublishTransaction, name: Digest, before: Digest | None, by: Actor, epoch: int) -> None:
+        ruleset = self.compiled.ruleset
+        tx.rulesets.put(name, ruleset, by=by, at_ms=tx.now_ms)
+        tx.rulesets.set_current(name, expected=before, at_ms=tx.now_ms)
+        facts = RulesetFacts(
+            ruleset=name,
+            before=before,
+            use_cases=tuple(ruleset.use_cases),
+            author=tx.rulesets.author(name).id,
+            epoch=epoch,
+        )
+        tx.append(self._entry(EntryKind.RULESET_PUBLISHED, tx, by, name, facts, name, None, None))
+
+    def _entry(
+        self,
+        kind: EntryKind,
+        tx: PublishTransaction,
+        by: Actor,
+        about: str,
+        facts: msgspec.Struct,
+        ruleset: Digest,
+        use_case: UseCaseId | None,
+        release: Digest | None,
+    ) -> Entry:
+        return Entry(
+            id=EntryId(self.ids.new("en")),
+            kind=kind,
+            at_ms=tx.now_ms,
+            actor=by,
+            facts=facts,
+            about=about,
+            use_case=use_case,
+            ruleset=ruleset,
+            release=release,
+        )

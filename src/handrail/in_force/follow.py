@@ -1,0 +1,71 @@
+"""See a new epoch within a second and swap the snapshot whole.
+
+When the database does not answer, the snapshot that is there stays in force and `fresh_at` stops moving: whoever acts
+on it can see how old the last look is (`is_fresh`) and refuse actions once it is too old. A snapshot that cannot be
+read never replaces one that could.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from handrail.in_force.snapshot import InForce
+from handrail.in_force.store import InForceStore
+from handrail.terms.clock import Clock
+from handrail.terms.errors import HandrailError
+
+log = logging.getLogger("handrail.in_force")
+
+EVERY_S = 0.25
+"""Between two looks at the epoch: a quarter of the second that is promised (storage.md, part 5)."""
+STALE_S = 1.0
+"""Without a look for this long, actions are refused (storage.md, part 5: fails closed for actions)."""
+
+
+async def look(in_force: InForce, store: InForceStore, clock: Clock) -> bool:
+    """One look; True when something new is in force. Raises HandrailError when the database does not answer."""
+    seen_at = clock.monotonic()
+    epoch = await store.read_epoch()
+    changed = in_force.current is None or in_force.current.epoch != epoch
+    if changed:
+        loaded = await store.load()
+        changed = loaded is not None
+        if loaded is not None:
+            in_force.current = loaded
+    in_force.fresh_at = seen_at
+    return changed
+
+
+async def follow(
+    in_force: InForce,
+    store: InForceStore,
+    clock: Clock,
+    *,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    every_s: float = EVERY_S,
+    on_change: Callable[[], None] | None = None,
+) -> None:
+    """Look again and again until cancelled. `on_change`: called after each swap, on the same loop."""
+    answered = True
+    while True:
+        try:
+            if await look(in_force, store, clock) and on_change is not None:
+                on_change()
+        except HandrailError as error:
+            if answered:
+                log.warning("in_force.unanswered", extra={"code": error.code.value})
+            answered = False
+        except Exception as error:  # noqa: BLE001  one bad row must not end the loop: what is in force stays
+            if answered:
+                log.error("in_force.unreadable", extra={"reason": type(error).__name__})
+            answered = False
+        else:
+            if not answered:
+                log.warning("in_force.answered")
+            answered = True
+        await sleep(every_s)
+
+
+def is_fresh(in_force: InForce, clock: Clock, *, within_s: float = STALE_S) -> bool:
+    """Whether the last successful look is recent enough to act on. False when nothing was ever read."""
+    return in_force.current is not None and clock.monotonic() - in_force.fresh_at <= within_s

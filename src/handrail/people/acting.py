@@ -1,0 +1,33 @@
+"""Who gives a command, found and allowed inside the command's own transaction."""
+
+from handrail.people.authorise import Act, require
+from handrail.people.person import Person
+from handrail.people.store import PeopleTransaction
+from handrail.people.token import TokenKind, require_good
+from handrail.terms.actor import Actor
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import KeyId, PersonId
+
+
+def acting(tx: PeopleTransaction, token: str | None, act: Act, *, author: PersonId | None = None) -> Actor:
+    """`token`: the text of a personal token, None for the operator of the machine. Raises HandrailError TOKEN_INVALID
+    or NOT_ALLOWED. Read in the transaction, so a role taken away a moment ago counts."""
+    person = person_of(tx, token) if token is not None else None
+    return require(act, person, people_exist=bool(tx.persons.all()), author=author)
+
+
+def person_of(tx: PeopleTransaction, token: str) -> Person:
+    """Raises HandrailError TOKEN_INVALID, or NOT_ALLOWED for a disabled person."""
+    stored = tx.tokens.get(KeyId(token_id(token)))
+    good = require_good(stored, token, TokenKind.PERSONAL, now_ms=tx.now_ms)
+    assert good.person is not None
+    person = tx.persons.get(good.person)
+    if not person.active:
+        raise HandrailError(Code.NOT_ALLOWED, "this person was disabled; ask an admin")
+    return person
+
+
+def token_id(text: str) -> str:
+    """The public part; empty for anything that is no token."""
+    parts = text.split("_", 2)
+    return parts[1] if len(parts) == 3 and parts[0] in ("hp", "ho") else ""

@@ -1,0 +1,243 @@
+"""Commands on persons and their tokens. Each is called with a transaction: the change, its entry and the new epoch
+commit together or not at all."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from handrail.ledger.entry import EntryKind
+from handrail.people.acting import acting, person_of, token_id
+from handrail.people.authorise import Act, require_change
+from handrail.people.facts import entry, person_facts, token_facts
+from handrail.people.person import Person, mail_of
+from handrail.people.role import Role, require_compatible
+from handrail.people.store import PeopleTransaction
+from handrail.people.token import (
+    DAY_MS,
+    ONE_TIME_MS,
+    PERSONAL_DAYS,
+    RANDOM_BYTES,
+    Token,
+    TokenKind,
+    new_token,
+    require_good,
+)
+from handrail.terms.actor import Actor, ActorKind
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import Ids, KeyId, PersonId
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """`text`: a token or a one-time code, shown once and never stored."""
+
+    person: Person | None
+    token: Token
+    text: str
+
+    def __repr__(self) -> str:
+        return f"Shown({self.token.id})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenFirst:
+    """A one-time code that makes the first admin. Only while there is no person; an earlier code ends."""
+
+    ids: Ids
+
+    def __call__(self, tx: PeopleTransaction) -> Shown:
+        """Raises HandrailError ALREADY."""
+        _require_nobody(tx)
+        by = Actor(ActorKind.SYSTEM, "operator")
+        for token in tx.tokens.all():
+            if token.kind is TokenKind.ONE_TIME and token.used_at is None and token.revoked_at is None:
+                _revoke(tx, self.ids, token, by)
+        return _issue(tx, self.ids, TokenKind.ONE_TIME, None, by)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redeem:
+    """Use a one-time code up and get a personal token. `mail` and `name`: for the first admin only."""
+
+    ids: Ids
+    code: str
+    mail: str = ""
+    name: str = ""
+
+    def __call__(self, tx: PeopleTransaction) -> Shown:
+        """Raises HandrailError TOKEN_INVALID, ALREADY or REQUEST_INVALID."""
+        stored = tx.tokens.get(KeyId(token_id(self.code)))
+        token = require_good(stored, self.code, TokenKind.ONE_TIME, now_ms=tx.now_ms)
+        if token.person is None:
+            _require_nobody(tx)
+            first = Actor(ActorKind.SYSTEM, "operator")
+            person = _add(tx, self.ids, self.mail, self.name, frozenset({Role.ADMIN}), first)
+        else:
+            person = tx.persons.get(token.person)
+        if not person.active:
+            raise HandrailError(Code.TOKEN_INVALID, "this person was disabled; ask an admin")
+        tx.tokens.swap(token, msgspec.structs.replace(token, used_at=tx.now_ms))
+        return _issue(tx, self.ids, TokenKind.PERSONAL, person, Actor(ActorKind.PERSON, person.id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddPerson:
+    """A person and a one-time code for her: the admin never sees her token."""
+
+    ids: Ids
+    mail: str
+    name: str
+    roles: frozenset[Role]
+    token: str | None
+
+    def __call__(self, tx: PeopleTransaction) -> Shown:
+        """Raises HandrailError NOT_ALLOWED, TOKEN_INVALID, ALREADY or REQUEST_INVALID."""
+        if not tx.persons.all():
+            raise HandrailError(
+                Code.NOT_ALLOWED, "the first person is an admin with a one-time code: handrail person first"
+            )
+        by = acting(tx, self.token, Act.MANAGE_PEOPLE)
+        person = _add(tx, self.ids, self.mail, self.name, self.roles, by)
+        return _issue(tx, self.ids, TokenKind.ONE_TIME, person, by)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InviteAgain:
+    """A new one-time code for a person who lost her token; her earlier tokens and codes end."""
+
+    ids: Ids
+    person_id: PersonId
+    token: str | None
+
+    def __call__(self, tx: PeopleTransaction) -> Shown:
+        """Raises HandrailError NOT_FOUND, NOT_ALLOWED or TOKEN_INVALID."""
+        by = acting(tx, self.token, Act.MANAGE_PEOPLE)
+        person = tx.persons.get(self.person_id)
+        if not person.active:
+            raise HandrailError(Code.NOT_ALLOWED, "this person was disabled")
+        _end_all(tx, self.ids, person, by)
+        return _issue(tx, self.ids, TokenKind.ONE_TIME, person, by)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePerson:
+    """New roles, or disabled (which ends every token). One active admin always remains."""
+
+    ids: Ids
+    person_id: PersonId
+    roles: frozenset[Role] | None = None
+    disable: bool = False
+    token: str | None = None
+
+    def __call__(self, tx: PeopleTransaction) -> Person:
+        """Raises HandrailError NOT_FOUND, NOT_ALLOWED or TOKEN_INVALID."""
+        by = acting(tx, self.token, Act.MANAGE_PEOPLE)
+        old = tx.persons.get(self.person_id)
+        roles = old.roles if self.roles is None else self.roles
+        require_compatible(roles)
+        actor = tx.persons.get(PersonId(by.id)) if by.kind is ActorKind.PERSON else None
+        require_change(actor, old, gained=roles - old.roles)
+        disabled_at = tx.now_ms if self.disable and old.active else old.disabled_at
+        new = msgspec.structs.replace(old, roles=roles, disabled_at=disabled_at)
+        if new == old:
+            return old
+        tx.persons.swap(old, new)
+        _require_admin(tx)
+        if self.disable:
+            _end_all(tx, self.ids, new, by)
+        facts = person_facts(new, old)
+        tx.append(entry(EntryKind.PERSON_CHANGED, ids=self.ids, at_ms=tx.now_ms, by=by, about=new.id, facts=facts))
+        tx.bump_epoch()
+        return new
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewToken:
+    """A new personal token for the holder of a good one. The old one stays until it ends or is revoked."""
+
+    ids: Ids
+    token: str
+
+    def __call__(self, tx: PeopleTransaction) -> Shown:
+        """Raises HandrailError TOKEN_INVALID or NOT_ALLOWED."""
+        person = person_of(tx, self.token)
+        return _issue(tx, self.ids, TokenKind.PERSONAL, person, Actor(ActorKind.PERSON, person.id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeToken:
+    """One's own, or anybody's for an admin. Revoking twice changes nothing."""
+
+    ids: Ids
+    token_id: KeyId
+    token: str
+
+    def __call__(self, tx: PeopleTransaction) -> Token:
+        """Raises HandrailError NOT_FOUND, NOT_ALLOWED or TOKEN_INVALID."""
+        person = person_of(tx, self.token)
+        old = tx.tokens.get(self.token_id)
+        if old is None:
+            raise HandrailError(Code.NOT_FOUND, "there is no token with this id")
+        by = Actor(ActorKind.PERSON, person.id)
+        if old.person != person.id:
+            by = acting(tx, self.token, Act.MANAGE_PEOPLE)
+        if old.revoked_at is not None:
+            return old
+        return _revoke(tx, self.ids, old, by)
+
+
+def _require_nobody(tx: PeopleTransaction) -> None:
+    if tx.persons.all():
+        raise HandrailError(Code.ALREADY, "there is an admin already; she adds persons: handrail person add")
+
+
+def _require_admin(tx: PeopleTransaction) -> None:
+    if not any(person.active and Role.ADMIN in person.roles for person in tx.persons.all()):
+        raise HandrailError(Code.NOT_ALLOWED, "one active admin must remain; make another person admin first")
+
+
+def _add(tx: PeopleTransaction, ids: Ids, mail: str, name: str, roles: frozenset[Role], by: Actor) -> Person:
+    if not name.strip() or len(name) > 200:
+        raise HandrailError(Code.REQUEST_INVALID, "a person needs a name of at most 200 characters")
+    if not roles:
+        raise HandrailError(Code.REQUEST_INVALID, f"a person needs a role: {', '.join(role.value for role in Role)}")
+    require_compatible(roles)
+    person = Person(
+        id=PersonId(ids.new("pe")), mail=mail_of(mail), name=name.strip(), roles=roles, created_at=tx.now_ms
+    )
+    tx.persons.add(person)
+    facts = person_facts(person)
+    tx.append(entry(EntryKind.PERSON_ADDED, ids=ids, at_ms=tx.now_ms, by=by, about=person.id, facts=facts))
+    tx.bump_epoch()
+    return person
+
+
+def _issue(tx: PeopleTransaction, ids: Ids, kind: TokenKind, person: Person | None, by: Actor) -> Shown:
+    span = PERSONAL_DAYS * DAY_MS if kind is TokenKind.PERSONAL else ONE_TIME_MS
+    token, text = new_token(
+        kind,
+        person.id if person else None,
+        ids.token(RANDOM_BYTES),
+        now_ms=tx.now_ms,
+        expires_at=tx.now_ms + span,
+    )
+    tx.tokens.add(token)
+    facts = token_facts(token)
+    tx.append(entry(EntryKind.TOKEN_CREATED, ids=ids, at_ms=tx.now_ms, by=by, about=token.id, facts=facts))
+    tx.bump_epoch()
+    return Shown(person, token, text)
+
+
+def _revoke(tx: PeopleTransaction, ids: Ids, old: Token, by: Actor) -> Token:
+    new = msgspec.structs.replace(old, revoked_at=tx.now_ms)
+    tx.tokens.swap(old, new)
+    facts = token_facts(new)
+    tx.append(entry(EntryKind.TOKEN_REVOKED, ids=ids, at_ms=tx.now_ms, by=by, about=new.id, facts=facts))
+    tx.bump_epoch()
+    return new
+
+
+def _end_all(tx: PeopleTransaction, ids: Ids, person: Person, by: Actor) -> None:
+    for token in tx.tokens.all():
+        if token.person == person.id and token.revoked_at is None and token.used_at is None:
+            _revoke(tx, ids, token, by)

@@ -1,7 +1,8 @@
 """Figures of the injection detector on the data packs: per channel, source, language and attack family.
 
-Run: .venv/bin/python bench/injection.py [--wrong N]  (packs: HANDRAIL_PACKS, default ../shared/data). With --wrong N the
-first N wrong rows of each group are printed, cut to 200 characters.
+Run: .venv/bin/python bench/injection.py [--wrong N]  (packs: HANDRAIL_PACKS, default ../shared/data).
+With --wrong N the first N wrong rows of each group are printed, cut to 200 characters. The linear models have seen part
+of these rows; `scripts/train/detectors.py` prints the figures of the whole detector on rows no training saw.
 """
 
 import argparse

@@ -66,11 +66,11 @@ def folds(data: list[Row], count: int) -> dict[str, int]:
 
 
 def complaint() -> None:
-    """Narratives against everyday messages. Held out: whole carriers of the CFPB rows, and CLINC150's validation split."""
+    """Narratives against everyday messages. Held out: whole carriers of the CFPB rows, CLINC150's validation split."""
     data = [Row(fold(str(r["text"])), 1, f"cfpb {r['source']}") for r in rows("complaints/cfpb.jsonl")]
     for label, text in own("complaints.txt"):
         data.append(Row(fold(text), label, f"own {crc32(text.encode()) % 5}", 3.0))
-    clinc = [r for r in rows("intents/clinc150.jsonl")]
+    clinc = list(rows("intents/clinc150.jsonl"))
     data += [
         Row(fold(t), 0, f"clinc {crc32(t.encode()) % 5}")
         for t in some((str(r["text"]) for r in clinc if r["split"] in ("train", "oos_train")), 3, 1)
@@ -180,7 +180,7 @@ def jailbreak() -> None:
         ps = [p for r, p in scored if r.group.startswith(prefix)]
         print(f"    {prefix:12} flagged {sum(p >= 0.9 for p in ps)} of {len(ps)} at 0.9")
     weights, bias = train(data)
-    write(DATA / "jailbreak.model", weights, bias, 0.9)
+    write(DATA / "jailbreak.model", weights, bias, 0.8)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Logistic regression over hashed features by plain SGD with a fixed order: the same rows give the same file, anywhere."""
+"""Logistic regression over hashed features by plain SGD in a fixed order: the same rows give the same file."""
 
 import json
 import math

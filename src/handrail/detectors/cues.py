@@ -136,7 +136,7 @@ class Cues:
         for name, languages in self.families.items():
             terms = [t for ts in languages.values() for t in ts if not ascii_only or t.isascii()]
             if terms:
-                gate.Add(f"(?:{'|'.join(t.removesuffix(_REST) for t in terms)})")
+                gate.Add(f"(?:{'|'.join(_opening(t) for t in terms)})")
                 names.append(name)
         gate.Compile()
         return tuple(names), gate
@@ -167,6 +167,20 @@ def _term(term: str) -> str:
     if open_end:
         return f"{start}{body}{_REST}"
     return f"{start}{body}\\b" if plain[-1].isascii() and plain[-1].isalnum() else f"{start}{body}"
+
+
+def _opening(term: str) -> str:
+    """What of a term the gate looks for: up to the first gap, because gaps in a set of patterns make its automaton
+    large. So the gate may name a family that is not quite there; the rule's own pattern decides."""
+    term = term.removesuffix(_REST)
+    depth = 0
+    for i, sign in enumerate(term):
+        if sign in "()" and term[i - 1] != "\\":
+            depth += 1 if sign == "(" else -1
+        at_gap = term.startswith(("[^.!?]{", r"[^\n]{", r"[^.!?\s]{", r"[^>]{", r"[^<>]{"), i)
+        if at_gap and depth == 1 and term.startswith("(?i:") and i > len("(?i:") + 6:
+            return term[:i] + ")"
+    return term
 
 
 def _raw(pattern: str) -> str:

@@ -11,6 +11,7 @@ ROT13 = str.maketrans(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", "NOPQRSTUVWXYZABCDEFGHIJKLMnopqrstuvwxyzabcdefghijklm"
 )
 _SPACED = re.compile(r"(?:\b[A-Za-z][ .\-_*])(?:[A-Za-z][ .\-_*]{1,3}){6,}[A-Za-z]\b")
+_LEET_WORD = re.compile(r"[a-z]+[013457@$!|+]+[a-z013457@$!|+]*[a-z]|(?<!\w)[013457@$!|+][a-z]+[013457@$!|+a-z]*[a-z]")
 _BREAK = re.compile(r"[ .\-_*]{2,}")
 _JOINTS = re.compile(r"[ .\-_*]")
 _TAGS = re.compile("(?<!\U0001f3f4)[\U000e0020-\U000e007e]{4,}")
@@ -32,8 +33,10 @@ def opened(original: str, plain: str, present: frozenset[str]) -> Iterator[Piece
             yield Piece(min(start, len(plain)), min(end, len(plain)), text, "base64")
     if "rot13" in present:
         yield Piece(0, len(plain), plain.translate(ROT13), "rot13")
-    if "leet" in present and any(sign in plain for sign in "013457@$!|+"):
-        yield Piece(0, len(plain), plain.translate(LEET), "leet")
+    if "leet" in present:
+        plainer = _LEET_WORD.sub(lambda word: word.group().translate(LEET), plain)
+        if plainer != plain:
+            yield Piece(0, len(plain), plainer, "leet")
     if "spaced" in present:
         for match in _SPACED.finditer(plain):
             words = [_JOINTS.sub("", word) for word in _BREAK.split(match.group())]

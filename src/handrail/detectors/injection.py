@@ -16,11 +16,22 @@ from functools import cached_property
 from handrail.detectors.base import Reach, Text
 from handrail.detectors.cues import Cues, Hit, load, sentence
 from handrail.detectors.hidden import opened
+from handrail.detectors.linear import Linear, load_linear
 from handrail.detectors.normalise import View, normalise, unaccent
 from handrail.terms.finding import Finding, Kind, Role
 
 NEIGHBOURS = 400
 """Characters between two hits that are still one attack: the payload between "before you go on" and "after that"."""
+SHORTEST = 30
+"""Characters of a user's message below which the model is not asked."""
+LONGEST = 6_000
+"""Characters of a user's message that the model reads; the rules read all."""
+USER_CUES = frozenset(
+    {"persona", "unbound", "machine", "obey", "power", "instruction", "system_prompt", "secret", "cipher", "split"}
+    | {"override", "answer", "prior", "answer_verb", "decode"}
+)
+STEER_CUES = frozenset({"answer_verb", "answer", "act", "machine", "instruction", "override", "third_person", "asked"})
+STEERED = frozenset({Role.TOOL, Role.DOCUMENT})
 OPENERS = frozenset({"base64", "rot13", "leet", "spaced"})
 
 
@@ -29,6 +40,8 @@ class Injection:
     """The detector. Build once with `injection_detector()`."""
 
     cues: Cues
+    steer: Linear
+    jailbreak: Linear
 
     @property
     def name(self) -> str:
@@ -45,9 +58,11 @@ class Injection:
     def find(self, text: Text, language: str) -> list[Finding]:
         """INJECTION findings over whole sentences; `reason` is the rule, `model`, or `hidden_` + how it was hidden."""
         view = normalise(text.text)
-        plain = unaccent(view.text)
+        plain = unaccent(view.text).replace("_", " ")
         present = self.cues.present(plain)
         hits = self._hits(plain, present, text.role) if present else []
+        if not hits and language == "en":
+            hits = self._modelled(view.text, plain, present, text.role)
         if not text.text.isascii() or present & OPENERS:
             hits += self._hidden(text, plain, present)
         return _findings(hits, plain, view)
@@ -61,6 +76,26 @@ class Injection:
                 if role in tally.roles and tally.holds(present)
             ][:1]
         return hits
+
+    def _modelled(self, cased: str, plain: str, present: frozenset[str], role: Role) -> list[Hit]:
+        """What the linear models find where the rules found nothing: the whole message of a user, single sentences of
+        a tool result or document. Only behind the gate."""
+        if role is Role.USER:
+            if len(plain) < SHORTEST or len(present & USER_CUES) < 2:
+                return []
+            sure = self.jailbreak.probability(plain[:LONGEST])
+            if sure < self.jailbreak.header.threshold:
+                return []
+            return [Hit(start=0, end=len(plain), score=round(sure, 3), reason="model")]
+        if role not in STEERED or not present & STEER_CUES:
+            return []
+        found = []
+        for start, end in sentences(cased):
+            if self.cues.present(plain[start:end]) & STEER_CUES:
+                sure = self.steer.probability(plain[start:end])
+                if sure >= self.steer.header.threshold:
+                    found.append(Hit(start=start, end=end, score=round(sure, 3), reason="model"))
+        return found
 
     def _hidden(self, text: Text, plain: str, present: frozenset[str]) -> list[Hit]:
         """What was hidden and reads as an attack once opened. Opened once, never twice."""
@@ -113,4 +148,4 @@ def _findings(hits: list[Hit], plain: str, view: View) -> list[Finding]:
 
 def injection_detector() -> Injection:
     """The detector with the shipped families and weights."""
-    return Injection(load("injection.toml"))
+    return Injection(load("injection.toml"), load_linear("steer.model"), load_linear("jailbreak.model"))

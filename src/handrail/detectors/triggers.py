@@ -16,7 +16,6 @@ from handrail.detectors.linear import Linear, load_linear
 from handrail.detectors.normalise import normalise, unaccent
 from handrail.terms.finding import Finding, Kind, Role
 
-
 STORY = frozenset({"neglect", "wrong", "dealings", "remedy", "legal", "debt", "illness"})
 """The model reads a text only when the gate saw one of these families."""
 

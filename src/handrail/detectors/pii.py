@@ -5,6 +5,8 @@ costs a few microseconds. Kinds anchored by context run before kinds of bare for
 """
 
 import re
+from collections.abc import Iterable
+from enum import IntEnum
 
 import re2
 
@@ -15,77 +17,89 @@ from handrail.detectors.normalise import View, normalise
 from handrail.detectors.personal import bank, cards, codes, contact, health, identity, persons, places, replies, secrets
 from handrail.detectors.personal.anchors import Label
 from handrail.detectors.personal.page import Hit, Number, Page
-from handrail.detectors.spoken import digits_view, gate_words
+from handrail.detectors.spoken import digits_view, gate_pattern
 from handrail.terms.finding import PERSONAL, Finding, Kind, Role
 
-(
-    _ANY_DIGIT, _AT, _SPOKEN, _NAMES, _SECRET, _PASSWORD, _EMAIL_WORD,
-    _COUNTRY, _DATE, _DOTTED, _PLUS, _THREES, _SORTED, _UK, _LONG,
-) = range(15)  # fmt: skip
+
+class Gate(IntEnum):
+    """What a text has that some finder may look at; the positions of the patterns in the one `Set`."""
+
+    DIGIT = 0
+    AT = 1
+    SPOKEN = 2
+    NAMES = 3
+    SECRET = 4
+    PASSWORD = 5
+    EMAIL_WORD = 6
+    COUNTRY = 7
+    DATE = 8
+    DOTTED = 9
+    PLUS = 10
+    THREES = 11
+    SORTED = 12
+    UK = 13
+    LONG = 14
+    FOLDED = 15  # characters that folding changes; for streams
+    RUN = 16  # a long word that may be a credential; for streams
 
 
-def _accented(word: str) -> str:
-    """The word as a pattern in which each letter may carry its accent (people write both)."""
-    return "".join(_LETTER_FORMS.get(letter, letter) for letter in word)
-
-
-_LETTER_FORMS = {
-    "a": "[aàáâãäą]", "c": "[cçć]", "e": "[eèéêëę]", "i": "[iìíîï]", "n": "[nñń]", "o": "[oòóôõö]", "s": "[sś]",
-    "u": "[uùúûü]", "z": "[zżź]", "l": "[lł]",
+_ACCENTS = {
+    "a": "[aáä]", "c": "[cç]", "e": "[eéè]", "n": "[nń]", "o": "[oó]", "u": "[uû]", "z": "[zźż]",
 }  # fmt: skip
 
 
-_NUMBER_WORDS = "|".join(_accented(word) for word in gate_words())
-SPOKEN_PAIR = rf"(?:^|[^\pL])(?:{_NUMBER_WORDS})[\s,.\-]{{1,3}}(?:(?:{_NUMBER_WORDS})(?:[^\pL]|$)|[0-9])"
-SPOKEN_FILLER = rf"(?:^|[^\pL])(?:{_NUMBER_WORDS})[\s,.\-]{{1,3}}(?:{'|'.join(sorted(FILLERS))})[^\pL]"
-PASSWORD_WORDS = r"pass|pwd|passwd|\bpw\b|\bpsw|kennwort|mdp|contrase|clave|parola|senha|palavra|wachtwoord|has[lł]"
-EMAIL_WORDS = (
-    r"(?:[^\pL](?:at|dot|[aä]t|arobas|arobase|arroba|klammeraffe|chiocciola|apenstaartje|ma[lł]pa|punkt|kropka)[^\pL])|"
-    r"[\[({](?:at|dot)|gmail|yahoo|hotmail|outlook|e-?mail|mail|correo|courriel|poczta|posta"
-)
+def _accented(words: str) -> str:
+    """The words as a pattern in which letters may carry their accents (people write both)."""
+    return "".join(_ACCENTS.get(letter, letter) for letter in words)
 
 
-def _gate() -> "re2.Set":
+_NUMBERS = rf"(?:{gate_pattern()})"
+_PATTERNS = {
+    Gate.DIGIT: r"[0-9]",
+    Gate.AT: r"@",
+    Gate.SPOKEN: rf"(?:^|[^\pL]){_NUMBERS}[\s,.\-]{{1,3}}(?:(?:{_NUMBERS}|{'|'.join(sorted(FILLERS))})(?:[^\pL]|$)|[0-9])",
+    Gate.NAMES: persons.gate(),
+    Gate.SECRET: secrets.GATE,
+    Gate.PASSWORD: r"pass|pwd|passwd|\bpw\b|\bpsw|kennwort|mdp|contrase|clave|parola|senha|palavra|wachtwoord|has[lł]",
+    Gate.EMAIL_WORD: (
+        r"(?:[^\pL](?:at|dot|[aä]t|arobas|arobase|arroba|klammeraffe|chiocciola|apenstaartje|ma[lł]pa|punkt|kropka)[^\pL])|"
+        r"[\[({](?:at|dot)|gmail|yahoo|hotmail|outlook|e-?mail|mail|correo|courriel|poczta|posta"
+    ),
+    Gate.COUNTRY: r"[a-z]{2}[ \-]?[0-9][ \-]?[0-9]",
+    Gate.DATE: rf"[0-9][./\-]\s?[0-9]{{1,2}}[./\-]|{_accented(MONTHS)}",
+    Gate.DOTTED: r"[0-9]\.[0-9]{1,3}\.[0-9]|[0-9a-f]:[0-9a-f:]*:",
+    Gate.PLUS: r"\+[ ]?[1-9]|00[ ]?[1-9]",
+    Gate.THREES: r"[0-9]{3}[\- .][0-9]{2}[\- .][0-9]{4}",
+    Gate.SORTED: r"[0-9]{2}[ \-][0-9]{2}[ \-][0-9]{2}[\s,/;|]{1,3}[0-9]{8}",
+    Gate.UK: r"[a-z][0-9][0-9a-z]? ?[0-9][a-z]{2}",
+    Gate.LONG: r"(?:[0-9][ \-./\t\r\n]{0,3}){11}[0-9]",
+    Gate.FOLDED: (
+        r"%[0-9a-f]{2}|&[#a-z]|-----|[\[({<](?:at|dot|punkt)|"
+        r"[^\x00-\x7f\x{a0}-\x{17e}\x{2010}-\x{201f}\x{2026}\x{20ac}]|"
+        r"[\x{aa}\x{b2}\x{b3}\x{b9}\x{ba}\x{bc}-\x{be}\x{ad}]"
+    ),
+    Gate.RUN: r"bearer|\S{20}",
+}
+_STREAM_ONLY = frozenset({Gate.FOLDED, Gate.RUN})
+_MEMORY = 24 << 20  # octets the automaton may use; it grows as texts need it
+
+
+def _set(patterns: Iterable[str]) -> "re2.Set":
     options = re2.Options()
     options.case_sensitive = False
     options.log_errors = False
-    options.max_mem = 64 << 20
-    gate = re2.Set.SearchSet(options)
-    gate.Add(r"[0-9]")
-    gate.Add(r"@")
-    gate.Add(f"{SPOKEN_PAIR}|{SPOKEN_FILLER}")
-    gate.Add(persons.gate())
-    gate.Add(secrets.GATE)
-    gate.Add(PASSWORD_WORDS)
-    gate.Add(EMAIL_WORDS)
-    gate.Add(r"[a-z]{2}[ \-]?[0-9][ \-]?[0-9]")
-    gate.Add(
-        rf"[0-9][./\-]\s?[0-9]{{1,2}}[./\-]|{MONTHS.replace('a', '[aä]').replace('e', '[eéè]').replace('z', '[zźż]')}"
-    )
-    gate.Add(r"[0-9]\.[0-9]{1,3}\.[0-9]|[0-9a-f]:[0-9a-f:]*:")
-    gate.Add(r"\+[ ]?[1-9]|00[ ]?[1-9]")
-    gate.Add(r"[0-9]{3}[\- .][0-9]{2}[\- .][0-9]{4}")
-    gate.Add(r"[0-9]{2}[ \-][0-9]{2}[ \-][0-9]{2}[\s,/;|]{1,3}[0-9]{8}")
-    gate.Add(r"[a-z][0-9][0-9a-z]? ?[0-9][a-z]{2}")
-    gate.Add(r"(?:[0-9][ \-./\t\r\n]{0,3}){11}[0-9]")
-    gate.Compile()
-    return gate
+    options.max_mem = _MEMORY
+    compiled = re2.Set.SearchSet(options)
+    for pattern in patterns:
+        compiled.Add(pattern)
+    compiled.Compile()
+    return compiled
 
 
-def _health_gate() -> "re2.Set":
-    options = re2.Options()
-    options.case_sensitive = False
-    options.log_errors = False
-    gate = re2.Set.SearchSet(options)
-    gate.Add(health.CONDITION)
-    gate.Compile()
-    return gate
-
-
-_EVERY = frozenset(range(_LONG + 1))
+GATE = _set(_PATTERNS.values())
+_HEALTH_GATE = _set([health.CONDITION])
+_EVERY = frozenset(Gate)
 _DIGIT = re.compile(r"\d")
-_GATE = _gate()
-_HEALTH_GATE = _health_gate()
 
 
 class PersonalDetector:
@@ -150,16 +164,16 @@ class HealthDetector:
 def find_personal(text: str) -> list[Finding]:
     """The personal findings of a text, settled, sorted by start."""
     view = normalise(text)
-    gates = _GATE.Match(view.text)
-    if not gates:
+    gates = frozenset(GATE.Match(view.text) or ())
+    if gates <= _STREAM_ONLY:
         return []
     found: list[tuple[View, Hit]] = []
-    if _SPOKEN in gates:
+    if Gate.SPOKEN in gates:
         written = digits_view(view)
         if written is not None:
             found += [(written, hit) for hit in _digits(Page(written), _EVERY)]
     page = Page(view)
-    found += [(view, hit) for hit in _in_order(page, frozenset(gates))]
+    found += [(view, hit) for hit in _in_order(page, gates)]
     kept: list[Finding] = []
     for source, hit in found:
         finding = _finding(source, hit)
@@ -177,20 +191,20 @@ def _finding(view: View, hit: Hit) -> Finding:
 def _in_order(page: Page, gates: frozenset[int]) -> list[Hit]:
     """Hits of one page, the stronger first."""
     hits: list[Hit] = []
-    if _SECRET in gates:
+    if Gate.SECRET in gates:
         hits += secrets.find_secrets(page)
-    digits = _ANY_DIGIT in gates
-    if _AT in gates or _EMAIL_WORD in gates:
+    digits = Gate.DIGIT in gates
+    if Gate.AT in gates or Gate.EMAIL_WORD in gates:
         hits += contact.find_emails(page)
-    if _PASSWORD in gates:
+    if Gate.PASSWORD in gates:
         hits += codes.find_passwords(page)
     if digits:
         hits += _digits(page, gates)
-    elif _DOTTED in gates:
+    elif Gate.DOTTED in gates:
         hits += contact.find_ips(page)
-    if _EMAIL_WORD in gates:
+    if Gate.EMAIL_WORD in gates:
         hits += contact.find_dotless_emails(page)
-    if _NAMES in gates:
+    if Gate.NAMES in gates:
         hits += persons.find_persons(page)
     return hits
 
@@ -199,23 +213,23 @@ def _digits(page: Page, gates: frozenset[int]) -> list[Hit]:
     """Everything made of digits: first what proves itself, then what is named, then what only looks like it."""
     hits: list[Hit] = []
     dates: list[tuple[int, int]] = []
-    country = _COUNTRY in gates
+    country = Gate.COUNTRY in gates
     if country:
         hits += bank.find_ibans(page)
-    if _LONG in gates:
+    if Gate.LONG in gates:
         hits += cards.find_cards(page)
-    if _DATE in gates:
+    if Gate.DATE in gates:
         births, dates = identity.find_dates(page)
         hits += births
-    if _DOTTED in gates:
+    if Gate.DOTTED in gates:
         hits += contact.find_ips(page)
-    if _PLUS in gates:
+    if Gate.PLUS in gates:
         hits += contact.find_international(page)
-    if _SORTED in gates:
+    if Gate.SORTED in gates:
         hits += bank.find_sort_codes(page)
     if country:
         hits += identity.find_ninos(page)
-    if _THREES in gates:
+    if Gate.THREES in gates:
         hits += identity.find_ssns(page)
     labels = {anchor.label for anchor in page.anchors}
     if Label.OTP in labels:
@@ -233,7 +247,7 @@ def _digits(page: Page, gates: frozenset[int]) -> list[Hit]:
             continue
         for part in _parts(number):
             _one(page, part, hits, later)
-    return hits + later + (places.find_postcodes(page) if _UK in gates else [])
+    return hits + later + (places.find_postcodes(page) if Gate.UK in gates else [])
 
 
 def _one(page: Page, number: Number, hits: list[Hit], later: list[Hit]) -> bool:

@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from handrail.detectors.data.numbers import FILLERS, HUNDREDS, NUMBERS, Numbers
+from handrail.detectors.data.numbers import COMPOUND_STEMS, FILLERS, HUNDREDS, NUMBERS, Numbers
 from handrail.detectors.normalise import View, unaccent
 
 LEAST_DIGITS = 3
@@ -101,10 +101,31 @@ def _grammars() -> dict[str, _Grammar]:
     return {code: _grammar(code, numbers) for code, numbers in NUMBERS.items()}
 
 
-def gate_words() -> tuple[str, ...]:
-    """Every word that may open a number, for the one-pass gate."""
-    words = {word for grammar in _grammars().values() for word in grammar.first | set(grammar.times)}
-    return tuple(sorted(words))
+def gate_words() -> frozenset[str]:
+    """Every word that may open a number, lower case without accents."""
+    return frozenset(word for grammar in _grammars().values() for word in grammar.first | set(grammar.times))
+
+
+def gate_pattern() -> str:
+    """An RE2 pattern of the words that may open a number, with accents or not; the long compounds by their stems."""
+    words: set[str] = set()
+    for code, numbers in NUMBERS.items():
+        simple = f"{numbers.digits} {numbers.teens} {numbers.tens} {HUNDREDS.get(code, '')}".replace("/", " ").split()
+        simple += [entry.partition("=")[0] for entry in f"{numbers.times} {numbers.compounds}".split()]
+        accents = _ACCENTS.get(code, {})
+        words |= {"".join(accents.get(letter, letter) for letter in word.split("-")[0]) for word in simple}
+    return "|".join([*sorted(words), *COMPOUND_STEMS])
+
+
+_ACCENTS = {
+    "de": {"u": "[uü]", "o": "[oö]"},
+    "fr": {"e": "[eé]"},
+    "es": {"e": "[eé]", "o": "[oó]"},
+    "pt": {"e": "[eê]"},
+    "nl": {"e": "[eé]"},
+    "pl": {"c": "[cć]", "e": "[eę]", "s": "[sś]", "a": "[aą]", "o": "[oó]"},
+}
+"""The accents that number words carry when they are spelled in full."""
 
 
 def runs(view: View) -> list[Run]:

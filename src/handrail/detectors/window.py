@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
-import re2
 
 from handrail.detectors.base import HOLD_BACK
 from handrail.detectors.data.dates import MONTHS
@@ -21,7 +20,7 @@ from handrail.detectors.normalise import View, normalise, unaccent
 from handrail.detectors.personal import persons
 from handrail.detectors.personal.anchors import Label, anchor_words, find_anchors
 from handrail.detectors.personal.page import AFTER_WORDS, Page
-from handrail.detectors.pii import EMAIL_WORDS, PASSWORD_WORDS, SPOKEN_FILLER, SPOKEN_PAIR, find_personal
+from handrail.detectors.pii import GATE, Gate, find_personal
 from handrail.detectors.spoken import digits_view, gate_words
 from handrail.terms.finding import Finding, Kind
 
@@ -57,26 +56,9 @@ _TOKEN = re.compile(r"\S+")
 _LONG = 20  # characters of a token that may be a credential
 
 
-def _gate() -> "re2.Set":
-    options = re2.Options()
-    options.case_sensitive = False
-    options.log_errors = False
-    options.max_mem = 64 << 20
-    gate = re2.Set.SearchSet(options)
-    gate.Add(
-        r"[0-9@]|%[0-9a-f]{2}|&[#a-z]|-----|[\[({<](?:at|dot|punkt)|"
-        r"[^\x00-\x7f\x{a0}-\x{17e}\x{2010}-\x{201f}\x{2026}\x{20ac}]|[\x{aa}\x{b2}\x{b3}\x{b9}\x{ba}\x{bc}-\x{be}\x{ad}]"
-    )
-    gate.Add(f"{SPOKEN_PAIR}|{SPOKEN_FILLER}")
-    gate.Add(persons.gate())
-    gate.Add(PASSWORD_WORDS)
-    gate.Add(EMAIL_WORDS)
-    gate.Add(r"bearer|\S{20}")
-    gate.Compile()
-    return gate
-
-
-_GATE = _gate()
+_WATCHED = frozenset(
+    {Gate.DIGIT, Gate.AT, Gate.SPOKEN, Gate.NAMES, Gate.PASSWORD, Gate.EMAIL_WORD, Gate.FOLDED, Gate.RUN}
+)
 
 
 class Window:
@@ -111,7 +93,7 @@ class Window:
         if self._blocked is not None:
             return Cleared(text="", blocked=self._blocked)
         held = self._held + text
-        if not final and self._swallow is None and not _GATE.Match(self._left[-_NEAR:] + held):
+        if not final and self._swallow is None and _WATCHED.isdisjoint(GATE.Match(self._left[-_NEAR:] + held) or ()):
             if len(held) < HOLD_BACK:
                 cut = _last_words(held)
                 if cut <= 0:

@@ -91,3 +91,10 @@ FILLERS = frozenset(
     "uh um er erm ah eh ehm ahm euh hmm then and dann und puis et luego y poi e depois dan potem i".split()
 )
 """Words people put between two digits they read out; one at a time, and only between number words."""
+
+COMPOUND_STEMS = (
+    r"(?:ein|zwei|drei|vier|f(?:ue|[uü])nf|sechs|sieben|acht|neun)und\pL{4,10}",
+    r"(?:een|twee|drie|vier|vijf|zes|zeven|acht|negen)[eë]n\pL{5,10}",
+    r"(?:vent|trent|quarant|cinquant|sessant|settant|ottant|novant)\pL{2,10}",
+)
+"""One-word numbers of German, Dutch and Italian as RE2 patterns; the gate only asks whether one may be there."""

@@ -48,7 +48,11 @@ _FAMILIES = {
 }  # fmt: skip
 """Later families win where two name the same phrase."""
 _TYPO_FAMILIES = frozenset({Label.CARD, Label.ACCOUNT, Label.PHONE, Label.PASSWORD, Label.ZIP, Label.PASSPORT})
-_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+_NEIGHBOURS = {
+    letter: row[max(0, at - 1) : at] + row[at + 1 : at + 2] for row in _ROWS for at, letter in enumerate(row)
+}
+"""Keys beside a key on the same row."""
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -83,11 +87,14 @@ def _index() -> _Index:
 
 
 def _slips(word: str) -> set[str]:
-    """Every string one slip away that keeps the first letter: a letter lost, doubled, added, swapped or wrong."""
+    """The slips of a finger that keep the first letter: a letter lost, doubled, swapped, or its neighbour hit."""
     slips = {word[:i] + word[i + 1 :] for i in range(1, len(word))}
     slips |= {word[:i] + word[i + 1] + word[i] + word[i + 2 :] for i in range(1, len(word) - 1)}
-    slips |= {word[:i] + letter + word[i:] for i in range(1, len(word) + 1) for letter in _LETTERS}
-    slips |= {word[:i] + letter + word[i + 1 :] for i in range(1, len(word)) for letter in _LETTERS}
+    slips |= {word[:i] + word[i] + word[i:] for i in range(1, len(word))}
+    for i in range(1, len(word)):
+        for near in _NEIGHBOURS.get(word[i], ""):
+            slips.add(word[:i] + near + word[i + 1 :])
+            slips.add(word[: i + 1] + near + word[i + 1 :])
     return slips
 
 

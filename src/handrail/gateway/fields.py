@@ -14,6 +14,7 @@ from handrail.terms.ids import CustomerId
 MAX_ID = 256
 """Characters of a conversation or customer id that a client may choose."""
 
+
 class Sent(msgspec.Struct, frozen=True):
     """What the headers of a request say; empty or None where they say nothing."""
 
@@ -69,7 +70,9 @@ def chosen_id(value: Any, field: str) -> str | None:
     return value
 
 
-def customer_of(sent: Sent, body: Mapping[str, Any], fields: Iterable[Path]) -> tuple[CustomerId | None, tuple[Path, ...]]:
+def customer_of(
+    sent: Sent, body: Mapping[str, Any], fields: Iterable[Path]
+) -> tuple[CustomerId | None, tuple[Path, ...]]:
     """The customer, from the header or the first of `fields` that is there, and every such field (all are stripped)."""
     found: list[str | None] = [chosen_id(sent.customer, "x-handrail-customer")]
     paths: list[Path] = []

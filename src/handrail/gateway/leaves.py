@@ -24,7 +24,9 @@ SAFE_SLOTS = frozenset(
 )  # fmt: skip
 """Field names whose value may be an identifier that is not screened."""
 
-OPAQUE_SLOTS = frozenset({"encrypted_content", "signature", "data", "b64_json", "embedding", "file_data", "thought_signature"})
+OPAQUE_SLOTS = frozenset(
+    {"encrypted_content", "signature", "data", "b64_json", "embedding", "file_data", "thought_signature"}
+)
 """Bytes in a text's clothes, which no detector reads. They pass unchanged when they are base64, else are screened."""
 
 SAFE_NUMBERS = frozenset({"created", "created_at", "completed_at", "expires_at", "seed"})
@@ -46,7 +48,9 @@ def opaque(value: str) -> bool:
     return _BASE64.fullmatch(value) is not None
 
 
-def walk(value: Any, path: Path, channel: Channel, out: list[Leaf], *, inner: Path | None = None, tool: str = "") -> None:
+def walk(
+    value: Any, path: Path, channel: Channel, out: list[Leaf], *, inner: Path | None = None, tool: str = ""
+) -> None:
     """Append every text below `value` to `out`: strings, field names that are not plain words, and numbers of eight
     digits or more. With `inner` the paths grow inside the JSON that stands at `path`."""
     here: Path = path if inner is None else inner
@@ -61,7 +65,9 @@ def walk(value: Any, path: Path, channel: Channel, out: list[Leaf], *, inner: Pa
                 if not child or (name in SAFE_SLOTS and identifier(child)) or (name in OPAQUE_SLOTS and opaque(child)):
                     continue
                 out.append(
-                    Leaf(channel, child, below, None, tool) if inner is None else Leaf(channel, child, path, below, tool)
+                    Leaf(channel, child, below, None, tool)
+                    if inner is None
+                    else Leaf(channel, child, path, below, tool)
                 )
             elif name in SAFE_NUMBERS and type(child) is int:
                 continue

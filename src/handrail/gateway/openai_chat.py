@@ -9,6 +9,8 @@ from typing import Any, Final
 import orjson
 
 from handrail.gateway import exact
+from handrail.gateway.chat_stream import SPOKEN, ChatCodec
+from handrail.gateway.errors import Form
 from handrail.gateway.exact import GONE, Change
 from handrail.gateway.fields import (
     Bounds,
@@ -24,7 +26,7 @@ from handrail.gateway.fields import (
     text_of,
 )
 from handrail.gateway.leaves import SAFE_SLOTS, arguments, edits, identifier, walk
-from handrail.guard.turn import Answer, Channel, Ids, Leaf, Message, Path, Turn, Upstream, Usage, canonical
+from handrail.guard.turn import Answer, Channel, ReplyIds, Leaf, Message, Path, Turn, Upstream, Usage, canonical
 from handrail.policy.ruleset import Dialect
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Role
@@ -48,14 +50,6 @@ ROLES: Final = {
 TEXT_PARTS: Final = {"text": "text", "refusal": "refusal"}
 """Part type to the field that holds its text. Every other part type is unreadable."""
 
-SPOKEN: Final = {
-    "content": Channel.ASSISTANT,
-    "refusal": Channel.REFUSAL,
-    "reasoning": Channel.REASONING,
-    "reasoning_content": Channel.REASONING,
-}
-"""Text fields of what the model says, whole or as a delta."""
-
 CUSTOMER: Final[tuple[Path, ...]] = (("safety_identifier",), ("user",))
 
 OWN_TOOLS: Final = frozenset({"function", "custom"})
@@ -68,6 +62,8 @@ class ChatFace:
     route = "chat.completions"
     path = "/chat/completions"
     speaks = frozenset({Dialect.OPENAI, Dialect.AZURE})
+    form = Form.OPENAI
+    passed_headers = frozenset({b"openai-beta", b"idempotency-key"})
 
     def read(self, body: bytes, value: Any, sent: Sent, bounds: Bounds) -> Turn:
         """Raises HandrailError REQUEST_INVALID with the field's place."""
@@ -146,7 +142,9 @@ class ChatFace:
                     if name not in CHOICE_HANDLED:
                         walk(extra, ("choices", place, name), Channel.ASSISTANT, leaves)
             for name, extra in value.items():
-                if name not in ANSWER_HANDLED and not (name in SAFE_SLOTS and isinstance(extra, str) and identifier(extra)):
+                if name not in ANSWER_HANDLED and not (
+                    name in SAFE_SLOTS and isinstance(extra, str) and identifier(extra)
+                ):
                     walk(extra, (name,), Channel.ASSISTANT, leaves)
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
             raise HandrailError(Code.UPSTREAM_INVALID, "the provider's answer is no chat completion") from None
@@ -166,7 +164,7 @@ class ChatFace:
                 done["choices", leaf.path[1], "logprobs"] = b"null"
         return exact.change(answer.body, done)
 
-    def sentence(self, turn: Turn, text: str, ids: Ids, *, now_s: int) -> bytes:
+    def sentence(self, turn: Turn, text: str, ids: ReplyIds, *, now_s: int) -> bytes:
         """One choice with finish_reason `content_filter`."""
         return orjson.dumps(
             {
@@ -186,7 +184,7 @@ class ChatFace:
             }
         )
 
-    def sentence_stream(self, turn: Turn, text: str, ids: Ids, *, now_s: int) -> bytes:
+    def sentence_stream(self, turn: Turn, text: str, ids: ReplyIds, *, now_s: int) -> bytes:
         """Role, sentence, end, `[DONE]`."""
         head = {
             "id": f"chatcmpl-{ids.interaction}",
@@ -198,6 +196,9 @@ class ChatFace:
         end = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": "content_filter"}
         events = [orjson.dumps({**head, "choices": [choice]}) for choice in (first, end)]
         return b"".join(b"data: " + event + b"\n\n" for event in events) + b"data: [DONE]\n\n"
+
+    def codec(self, turn: Turn) -> ChatCodec:
+        return ChatCodec(turn)
 
     def said(self, texts: Iterable[str]) -> tuple[bytes, ...]:
         return (canonical(Role.ASSISTANT, texts),)

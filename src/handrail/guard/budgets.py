@@ -32,14 +32,17 @@ class _Period:
         self.requests = self.tokens = self.cost = 0
 
     def take(self) -> Spent:
+        """What to give; until the answer comes it counts as given, so that no moment counts it as nothing."""
         own = Spent(self.requests, self.tokens, self.cost)
         self.requests = self.tokens = self.cost = 0
+        self.total = _sum(self.total, own, 1)
         return own
 
     def give_back(self, own: Spent) -> None:
         self.requests += own.requests
         self.tokens += own.tokens
         self.cost += own.cost_micro_minor
+        self.total = _sum(self.total, own, -1)
 
 
 class Budgets:
@@ -102,6 +105,12 @@ class Budgets:
             name = datetime.fromtimestamp(now // 60_000 * 60, UTC).strftime("%Y-%m-%dT%H:%MZ")
             minute = self._minutes[use_case] = _Period(name, (now // 60_000 + 1) * 60_000)
         return minute
+
+
+def _sum(a: Spent, b: Spent, sign: int) -> Spent:
+    return Spent(
+        a.requests + sign * b.requests, a.tokens + sign * b.tokens, a.cost_micro_minor + sign * b.cost_micro_minor
+    )
 
 
 def _spent(code: Code, what: str, period: _Period, now: int) -> HandrailError:

@@ -70,7 +70,13 @@ def declared(schema: object, inner: tuple[str | int, ...]) -> frozenset[str]:
         if not isinstance(node, Mapping):
             return frozenset()
         properties = node.get("properties")
-        node = node.get("items") if isinstance(step, int) else properties.get(step) if isinstance(properties, Mapping) else None
+        node = (
+            node.get("items")
+            if isinstance(step, int)
+            else properties.get(step)
+            if isinstance(properties, Mapping)
+            else None
+        )
     if not isinstance(node, Mapping):
         return frozenset()
     named = node.get("x-handrail-data", ())

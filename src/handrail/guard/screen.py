@@ -44,10 +44,10 @@ WANTED: dict[tuple[Side, Role], frozenset[Kind]] = {
 
 
 class Spot(msgspec.Struct, frozen=True):
-    """Where a finding stands: characters `start` to `end` of one leaf of one message."""
+    """Where a finding stands: characters `start` to `end` of one leaf (its index) of one message (its index)."""
 
     message: int
-    leaf: Leaf
+    leaf: int
     start: int
     end: int
 
@@ -155,7 +155,7 @@ def screen(messages: Sequence[Message], new: Sequence[bool], setting: Setting, m
         for hit in seen.hits:
             found.append(Found(hit.finding.kind, side, hit.role, hit.finding.score, fresh, place))
             findings.append(hit.finding)
-            spots.append(tuple(Spot(place, message.leaves[leaf], start, end) for leaf, start, end in hit.spots))
+            spots.append(tuple(Spot(place, leaf, start, end) for leaf, start, end in hit.spots))
     return Screened(
         tuple(found), tuple(findings), tuple(spots), tuple(failures), tuple(unreadable), language, frozenset(failed)
     )

@@ -6,12 +6,13 @@ their places. The guard decides on texts and never looks at a dialect's bytes.
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 import orjson
 
 from handrail.policy.ruleset import Dialect
+from handrail.terms.errors import HandrailError
 from handrail.terms.finding import Role
 from handrail.terms.ids import ConversationId, CustomerId, Digest, InteractionId
 
@@ -119,7 +120,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     reference: str = ""
 
 
-class Ids(msgspec.Struct, frozen=True):
+class ReplyIds(msgspec.Struct, frozen=True):
     """What a reply says about itself."""
 
     interaction: InteractionId
@@ -141,17 +142,92 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Piece(msgspec.Struct, gc=False):
-    """One event of a stream, read. `text` is what it adds to channel `lane`, None when it adds nothing. `raw`: the
-    event's own bytes, its blank line included. `whole`: further texts in the event that must be screened at once.
-    `ends`: lanes that are complete with this event. `arguments`: the lane carries tool-call arguments of `tool`."""
+    """One event of a stream, read; at most one lane grows in it. `raw`: the event's own bytes, its blank line included.
+
+    `lane`: a text that grows over many events, such as the content of choice 0; `text` is what it gained, None when
+    nothing. `alone`: the event carries nothing but this text, so it need not be sent when the text waits. `ends`: lanes
+    that are complete before this event. `extra`: further texts of the event, screened at once. `repeats`: the event
+    says again what lanes said (`Codec.settled` puts the cleared text there). `drop`: the client did not ask for it.
+    `last`: the terminator, or the event that carries the end of the answer: it waits until the entry is durable."""
 
     raw: bytes
     lane: str = ""
     channel: Channel = Channel.ASSISTANT
     text: str | None = None
-    tool: str = ""
+    alone: bool = False
     ends: tuple[str, ...] = ()
+    extra: tuple[Leaf, ...] = ()
+    repeats: bool = False
+    drop: bool = False
     last: bool = False
+    value: Any = None
+
+
+class Codec(Protocol):
+    """Reads and writes one event stream of one dialect. Sans-I/O; not shared between streams."""
+
+    @property
+    def usage(self) -> Usage: ...
+
+    @property
+    def reference(self) -> str:
+        """The provider's id of the answer, once it is known."""
+        ...
+
+    @property
+    def tools(self) -> Mapping[str, str]:
+        """Lanes of tool-call arguments with the name of the tool."""
+        ...
+
+    @property
+    def complete(self) -> bool:
+        """Whether the model said that it ended, so that a missing terminator is no failure."""
+        ...
+
+    def feed(self, chunk: bytes) -> list[Piece]:
+        """Whole events. Raises HandrailError UPSTREAM_INVALID for an event that is too large or not of the dialect, and
+        UPSTREAM_ERROR for an error event of the provider."""
+        ...
+
+    def text(self, piece: Piece, new: str) -> bytes:
+        """The event with another text in its lane, its logprobs dropped."""
+        ...
+
+    def more(self, lane: str, text: str) -> bytes:
+        """A further event of a lane that has been seen."""
+        ...
+
+    def changed(self, piece: Piece, changes: Mapping[Leaf, str]) -> bytes:
+        """The event with texts of `extra` replaced."""
+        ...
+
+    def settled(self, piece: Piece, sent: Mapping[str, str]) -> bytes:
+        """An event that repeats lanes, with what was really sent."""
+        ...
+
+    def argument_leaves(self, lane: str, text: str) -> tuple[Leaf, ...]:
+        """The texts inside complete arguments."""
+        ...
+
+    def with_arguments(self, text: str, changes: Mapping[Leaf, str]) -> str:
+        """Arguments with some of their texts replaced."""
+        ...
+
+    def terminator(self) -> bytes:
+        """What ends a complete stream whose provider sent no terminator."""
+        ...
+
+    def blocked(self, sentence: str, code: str, ids: ReplyIds) -> bytes:
+        """Ends the stream well-formed: the sentence, the filter reason, the detail, the terminator."""
+        ...
+
+    def failed(self, error: HandrailError, ids: ReplyIds) -> bytes:
+        """Ends the stream with the dialect's error event."""
+        ...
+
+    def said(self, sent: Mapping[str, str]) -> tuple[bytes, ...]:
+        """Canonical bytes of the messages that the client will send back, from what every lane sent."""
+        ...
 
 
 class Face(Protocol):
@@ -184,12 +260,16 @@ class Face(Protocol):
         """The answer with texts put in place; logprobs of changed texts are dropped."""
         ...
 
-    def sentence(self, turn: Turn, text: str, ids: Ids, *, now_s: int) -> bytes:
+    def sentence(self, turn: Turn, text: str, ids: ReplyIds, *, now_s: int) -> bytes:
         """A whole answer that says `text` and ends with the dialect's filter reason."""
         ...
 
-    def sentence_stream(self, turn: Turn, text: str, ids: Ids, *, now_s: int) -> bytes:
+    def sentence_stream(self, turn: Turn, text: str, ids: ReplyIds, *, now_s: int) -> bytes:
         """The same as a complete event stream, terminator included."""
+        ...
+
+    def codec(self, turn: Turn) -> Codec:
+        """A reader and writer for one stream."""
         ...
 
     def said(self, texts: Iterable[str]) -> tuple[bytes, ...]:

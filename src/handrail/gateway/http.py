@@ -1,0 +1,146 @@
+"""HTTP as the gateway's handlers see it: a request read within bounds, a response, and a table of routes."""
+
+import zlib
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import msgspec
+
+from handrail.gateway.fields import Sent
+from handrail.people.key import Scope
+from handrail.terms.errors import Code, HandrailError
+
+Scope_ = Mapping[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+JSON = (b"content-type", b"application/json")
+EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
+
+
+class ClientGone(Exception):  # noqa: N818  an event, not a mistake
+    """The client left before its request was read."""
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One request, read whole. `source`: the peer's address. `tail`: what follows a route's prefix."""
+
+    method: str
+    path: str
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+    source: str
+    query: bytes = b""
+    tail: str = ""
+
+    def header(self, name: bytes) -> str | None:
+        """The first value of a lower-case name, None when absent."""
+        for key, value in self.headers:
+            if key == name:
+                return value.decode("latin-1")
+        return None
+
+
+class Response(msgspec.Struct, frozen=True):
+    """One response, whole."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = (JSON,)
+
+
+class Handler(Protocol):
+    """Raises HandrailError for what `gateway.errors` turns into the client's form."""
+
+    async def __call__(self, request: Request) -> Response: ...
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the table. `path` ending in `/` is a prefix. `scope`: what a key must hold, None for none at all.
+    `unguarded`: why no detector reads what passes here; a row must have either a `face` or this reason."""
+
+    method: str
+    path: str
+    handler: Handler | None = None
+    face: Any = None
+    scope: Scope | None = None
+    unguarded: str = ""
+
+
+async def read_body(receive: Receive, headers: list[tuple[bytes, bytes]], limit: int) -> bytes:
+    """The body, decompressed. Raises REQUEST_TOO_LARGE as soon as the limit is passed, REQUEST_INVALID for a broken or
+    unknown encoding, ClientGone."""
+    encoding = b""
+    for name, value in headers:
+        if name == b"content-length":
+            if value.isdigit() and int(value) > limit:
+                raise _too_large(limit)
+        elif name == b"content-encoding":
+            encoding = value.strip().lower()
+    message = await receive()
+    if message["type"] != "http.request":
+        raise ClientGone
+    body: bytes = message.get("body", b"")
+    if message.get("more_body"):
+        parts = [body]
+        size = len(body)
+        while message.get("more_body"):
+            message = await receive()
+            if message["type"] != "http.request":
+                raise ClientGone
+            size += len(message.get("body", b""))
+            if size > limit:
+                raise _too_large(limit)
+            parts.append(message.get("body", b""))
+        body = b"".join(parts)
+    if len(body) > limit:
+        raise _too_large(limit)
+    return _decompressed(body, encoding, limit) if encoding else body
+
+
+def _decompressed(body: bytes, encoding: bytes, limit: int) -> bytes:
+    if encoding == b"identity":
+        return body
+    if encoding != b"gzip":
+        raise HandrailError(Code.REQUEST_INVALID, "content-encoding: only gzip and identity are read")
+    stream = zlib.decompressobj(wbits=31)
+    try:
+        plain = stream.decompress(body, limit + 1)
+    except zlib.error:
+        raise HandrailError(Code.REQUEST_INVALID, "the body is not valid gzip") from None
+    if len(plain) > limit:
+        raise _too_large(limit)
+    if not stream.eof or stream.unused_data:
+        raise HandrailError(Code.REQUEST_INVALID, "the body is not one whole gzip stream")
+    return plain
+
+
+def _too_large(limit: int) -> HandrailError:
+    return HandrailError(Code.REQUEST_TOO_LARGE, f"the body is larger than {limit} bytes; send less history")
+
+
+def sent_of(headers: list[tuple[bytes, bytes]], passed: frozenset[bytes]) -> Sent:
+    """What the headers say: conversation, customer, channel, trace; and those of `passed` that go upstream."""
+    conversation = customer = None
+    channel = trace = ""
+    extra: list[tuple[str, str]] = []
+    for name, value in headers:
+        if name == b"traceparent" or (name == b"x-request-id" and not trace):
+            trace = value[:128].decode("latin-1")
+        elif name == b"x-handrail-conversation":
+            conversation = value.decode("utf-8", "replace")
+        elif name == b"x-handrail-customer":
+            customer = value.decode("utf-8", "replace")
+        elif name == b"x-handrail-channel":
+            channel = value[:32].decode("latin-1")
+        elif name in passed:
+            extra.append((name.decode(), value.decode("latin-1")))
+    return Sent(conversation, customer, channel, trace, tuple(extra))
+
+
+def header_value(text: str) -> bytes:
+    """Safe in a header: anything but printable ASCII is percent-encoded."""
+    if text.isascii() and text.isprintable():
+        return text.encode()
+    return quote(text, safe=" -_.~:/=;,").encode()

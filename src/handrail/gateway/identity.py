@@ -1,0 +1,115 @@
+"""From an API key to a caller: which use case, which scopes.
+
+An unknown key costs one look-up of its hash and is refused; so is a key whose use case is not in force. Both are
+counted per minute and source, and `Refusals.drain` gives the counts to the job that writes `call.unregistered`
+entries. When nothing was published yet, everything is refused.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from handrail.guard.caller import Caller, caller_of
+from handrail.in_force.snapshot import InForce, Snapshot
+from handrail.people.key import ApiKey, Scope, hash_key, usable
+from handrail.policy.evaluate import Rules, rules_of
+from handrail.terms.clock import Clock
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import UseCaseId
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+MAX_SOURCES = 1_024
+"""Distinct (minute, source, code) counts kept between two drains; more are counted under the source `others`."""
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """`minute`: Unix minutes. `source`: the caller's address. `key`: the id of a key that is known, or empty."""
+
+    minute: int
+    source: str
+    code: str
+    key: str
+    count: int
+
+
+class Refusals:
+    """Counts calls that were refused before an interaction existed. Bounded; never drops a count."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[int, str, str, str], int] = {}
+
+    def count(self, now_ms: int, source: str, code: Code, key: str = "") -> None:
+        name = (now_ms // 60_000, source, code.value, key)
+        if name not in self._counts and len(self._counts) >= MAX_SOURCES:
+            name = (now_ms // 60_000, "others", code.value, "")
+        self._counts[name] = self._counts.get(name, 0) + 1
+
+    def drain(self, before_minute: int) -> list[Refusal]:
+        """The counts of all minutes before this one, which are forgotten here."""
+        done = [name for name in self._counts if name[0] < before_minute]
+        return [Refusal(*name, self._counts.pop(name)) for name in sorted(done)]
+
+
+class Identity:
+    """Looks keys up in the snapshot in force; what it derives from a key lives as long as that snapshot."""
+
+    def __init__(self, in_force: InForce, clock: Clock) -> None:
+        self._in_force = in_force
+        self._clock = clock
+        self._snapshot: Snapshot | None = None
+        self._rules: dict[UseCaseId, Rules] = {}
+        self._callers: dict[bytes, Caller] = {}
+
+    def caller(self, headers: Headers, scope: Scope) -> Caller:
+        """Raises HandrailError KEY_*, USE_CASE_UNREGISTERED or NOT_PUBLISHED."""
+        hashed, key = self.key(headers, scope)
+        caller = self._callers.get(hashed)
+        if caller is None:
+            caller = self._callers[hashed] = self._new_caller(key)
+        return caller
+
+    def key(self, headers: Headers, scope: Scope) -> tuple[bytes, ApiKey]:
+        """The key alone, for routes that serve no use case. Raises HandrailError KEY_* or NOT_PUBLISHED."""
+        snapshot = self._current()
+        given = key_of(headers)
+        if given is None:
+            raise HandrailError(
+                Code.KEY_MISSING, "send your API key as `Authorization: Bearer hr_...` or in the header x-api-key"
+            )
+        hashed = hash_key(given)
+        key = snapshot.keys.get(hashed)
+        if key is None:
+            raise HandrailError(Code.KEY_UNKNOWN, "this API key is not known here; ask for one: handrail key create")
+        usable(key, now_ms=self._clock.now_ms(), scope=scope)
+        return hashed, key
+
+    def _current(self) -> Snapshot:
+        snapshot = self._in_force.current
+        if snapshot is None:
+            raise HandrailError(Code.NOT_PUBLISHED, "nothing is published yet; run: handrail publish", retry_after_s=1)
+        if snapshot is not self._snapshot:
+            self._rules = rules_of(snapshot.ruleset)
+            self._callers = {}
+            self._snapshot = snapshot
+        return snapshot
+
+    def _new_caller(self, key: ApiKey) -> Caller:
+        rules = self._rules.get(key.use_case) if key.use_case is not None else None
+        if rules is None or self._snapshot is None:
+            raise HandrailError(
+                Code.USE_CASE_UNREGISTERED,
+                "the use case of this API key is not registered; add it to the home and run: handrail publish",
+            )
+        return caller_of(key, self._snapshot, rules)
+
+
+def key_of(headers: Headers) -> str | None:
+    """The key in `Authorization: Bearer` or `x-api-key`; both with different values is no key."""
+    found: set[str] = set()
+    for name, value in headers:
+        if name == b"authorization" and value[:7].lower() == b"bearer ":
+            found.add(value[7:].strip().decode("latin-1"))
+        elif name == b"x-api-key":
+            found.add(value.strip().decode("latin-1"))
+    return found.pop() if len(found) == 1 else None

@@ -1,0 +1,273 @@
+"""The gateway as a bare ASGI application: a table of routes, and nothing between a route and the guard.
+
+Each row of the table names the dialect (`face`) whose texts the guard reads, or says why nothing is read there. A
+request that no row fits gets 404 in the dialect of its path.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from handrail.gateway import errors, exact
+from handrail.gateway.errors import Form
+from handrail.gateway.fields import Bounds
+from handrail.gateway.http import (
+    EVENTS,
+    JSON,
+    ClientGone,
+    Receive,
+    Request,
+    Response,
+    Route,
+    Send,
+    header_value,
+    read_body,
+    sent_of,
+)
+from handrail.gateway.identity import Identity, Refusals
+from handrail.gateway.metrics import Metrics
+from handrail.guard.chat import Call, Chat, Net, RefusedError, Reply
+from handrail.guard.route import ProviderRefusedError
+from handrail.guard.stream import Opening, StreamChat
+from handrail.guard.turn import ReplyIds
+from handrail.people.key import Scope
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import InteractionId
+
+_LOG = logging.getLogger("handrail.gateway")
+_NO_RETRY = (b"x-should-retry", b"false")
+
+
+class Gateway:
+    """`app` for uvicorn. `routes`: the table; `events.routes` and the like are appended by the one who builds it."""
+
+    def __init__(
+        self,
+        net: Net,
+        identity: Identity,
+        refusals: Refusals,
+        metrics: Metrics,
+        routes: Sequence[Route],
+        bounds: Bounds | None = None,
+    ) -> None:
+        self.net = net
+        self.identity = identity
+        self.refusals = refusals
+        self.metrics = metrics
+        self.routes = tuple(routes)
+        self.bounds = bounds or Bounds()
+        self.draining = False
+        self.running = 0
+        self._chat = Chat(net)
+        self._streams = StreamChat(self._chat)
+        self._exact = {(route.method, route.path): route for route in routes if not route.path.endswith("/")}
+        self._prefixes = [route for route in routes if route.path.endswith("/")]
+        self._paths = {route.path for route in routes}
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        self.running += 1
+        try:
+            route = self._exact.get((scope["method"], scope["path"]))
+            if route is not None and route.face is not None:
+                await self._face(route, scope, receive, send)
+            else:
+                await self._plain(route, scope, receive, send)
+        except ClientGone:
+            return
+        finally:
+            self.running -= 1
+
+    async def _face(self, route: Route, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """A route whose texts the guard reads."""
+        net, face = self.net, route.face
+        started = net.clock.monotonic()
+        interaction = InteractionId(net.ids.new("in"))
+        headers = scope["headers"]
+        try:
+            if self.draining:
+                raise HandrailError(Code.DRAINING, "this server is stopping; send the request again", retry_after_s=1)
+            caller = self.identity.caller(headers, route.scope or Scope.CHAT)
+            body = await read_body(receive, headers, self.bounds.body)
+            value = exact.read(body, max_depth=self.bounds.depth)
+            turn = face.read(body, value, sent_of(headers, face.passed_headers), self.bounds)
+        except HandrailError as error:
+            self._count_refusal(scope, error)
+            ids = ReplyIds(interaction, None)
+            await self._send_error(send, face.form, face.route, error, ids, started)
+            return
+        call = Call(caller, face, turn, interaction, started)
+        task = asyncio.current_task()
+        watch = _Watch(receive, task)
+        try:
+            if turn.stream:
+                await self._stream(call, send)
+            else:
+                await self._whole(call, send)
+        except RefusedError as refused:
+            await self._send_error(send, face.form, face.route, refused.error, refused.ids, started)
+        except asyncio.CancelledError:
+            if not watch.left:
+                raise
+            if task is not None:
+                task.uncancel()
+            self.metrics.requests.add((face.route, "cancelled", ""))
+        finally:
+            watch.stop()
+
+    async def _whole(self, call: Call, send: Send) -> None:
+        reply = await self._chat.answer(call)
+        await _send_whole(send, 200, [JSON, *self._reply_headers(call, reply)], reply.body)
+        self._count(call, reply.outcome.value)
+
+    async def _stream(self, call: Call, send: Send) -> None:
+        async def opened(opening: Opening) -> None:
+            headers = [EVENTS, (b"cache-control", b"no-cache"), *self._reply_headers(call, opening)]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+        async def sink(data: bytes, last: bool) -> None:
+            await send({"type": "http.response.body", "body": data, "more_body": not last})
+
+        outcome = await self._streams.answer(call, opened, sink)
+        self._count(call, outcome.value)
+
+    def _reply_headers(self, call: Call, reply: Reply | Opening) -> list[tuple[bytes, bytes]]:
+        ids = reply.ids
+        headers = [
+            (b"x-handrail-interaction", ids.interaction.encode()),
+            (b"x-handrail-conversation", header_value(ids.conversation or "")),
+        ]
+        if reply.outcome is not None:
+            headers.append((b"x-handrail-outcome", reply.outcome.value.encode()))
+        if call.turn.trace:
+            headers.append((b"x-handrail-trace", header_value(call.turn.trace)))
+        if reply.disclosure is not None:
+            headers.append((b"x-handrail-disclosure", _disclosure(call, reply.disclosure)))
+        return headers
+
+    async def _send_error(
+        self, send: Send, form: Form, route: str, error: HandrailError, ids: ReplyIds, started: float
+    ) -> None:
+        shape = errors.shape(error.code)
+        status = error.status if isinstance(error, ProviderRefusedError) else shape.status
+        headers = [
+            JSON,
+            (b"x-handrail-interaction", ids.interaction.encode()),
+            (b"x-handrail-outcome", b"failed" if error.code.value.startswith("upstream.") else b"refused"),
+            (b"x-handrail-code", error.code.value.encode()),
+        ]
+        if ids.conversation:
+            headers.append((b"x-handrail-conversation", header_value(ids.conversation)))
+        if error.retry_after_s is not None:
+            headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after_s))))
+        if not shape.retry or status < 500 and status not in (409, 429):
+            headers.append(_NO_RETRY)
+        body = errors.body(form, error, ids.interaction, status=status)
+        self.metrics.requests.add((route, "refused", error.code.value))
+        self.metrics.seconds.observe((route,), self.net.clock.monotonic() - started)
+        await _send_whole(send, status, headers, body)
+
+    def _count(self, call: Call, outcome: str) -> None:
+        self.metrics.requests.add((call.turn.route, outcome, ""))
+        self.metrics.seconds.observe((call.turn.route,), self.net.clock.monotonic() - call.started)
+
+    def _count_refusal(self, scope: dict[str, Any], error: HandrailError) -> None:
+        client = scope.get("client")
+        self.refusals.count(self.net.clock.now_ms(), client[0] if client else "", error.code)
+
+    async def _plain(self, route: Route | None, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """A route that no face serves, found by its path or prefix."""
+        path: str = scope["path"]
+        form = Form.ANTHROPIC if path.startswith("/v1/messages") else Form.OPENAI
+        started = self.net.clock.monotonic()
+        tail = ""
+        try:
+            if route is None:
+                route, tail = self._by_prefix(scope["method"], path)
+            if route.scope is not None:
+                self.identity.key(scope["headers"], route.scope)
+            body = b""
+            if scope["method"] not in ("GET", "HEAD"):
+                body = await read_body(receive, scope["headers"], self.bounds.body)
+            client = scope.get("client")
+            request = Request(
+                scope["method"],
+                path,
+                scope["headers"],
+                body,
+                client[0] if client else "",
+                scope.get("query_string", b""),
+                tail,
+            )
+            assert route.handler is not None  # a row has a face or a handler
+            response = await route.handler(request)
+        except HandrailError as error:
+            self._count_refusal(scope, error)
+            ids = ReplyIds(InteractionId(self.net.ids.new("in")), None)
+            await self._send_error(send, form, "other", error, ids, started)
+            return
+        await _send_whole(send, response.status, list(response.headers), response.body)
+
+    def _by_prefix(self, method: str, path: str) -> tuple[Route, str]:
+        for route in self._prefixes:
+            if path.startswith(route.path) and route.method == method:
+                return route, path[len(route.path) :]
+        if path in self._paths:
+            raise HandrailError(Code.METHOD_NOT_ALLOWED, f"{path} does not take {method[:16]}")
+        raise HandrailError(Code.ROUTE_UNKNOWN, "there is no such path here; see the list of routes in the reference")
+
+
+class _Watch:
+    """Cancels the request's task when the client leaves. One task per request, none per event."""
+
+    __slots__ = ("_done", "_task", "_watching", "left")
+
+    def __init__(self, receive: Receive, task: "asyncio.Task[Any] | None") -> None:
+        self.left = False
+        self._task = task
+        self._done = False
+        self._watching = asyncio.ensure_future(receive())
+        self._watching.add_done_callback(self._seen)
+
+    def _seen(self, watching: "asyncio.Future[dict[str, Any]]") -> None:
+        if self._done or watching.cancelled() or self._task is None:
+            return
+        self.left = True
+        self._task.cancel()
+
+    def stop(self) -> None:
+        self._done = True
+        self._watching.cancel()
+
+
+async def _send_whole(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+def _disclosure(call: Call, language: str) -> bytes:
+    """`version; language; wording` percent-encoded, so that any script fits a header."""
+    disclosure = call.caller.use_case.disclosure
+    wording = disclosure.wording.get(language) or disclosure.wording.get("*", "")
+    return header_value(f"version={disclosure.version}; language={language or 'und'}; wording={wording}")
+
+
+def json_response(value: object, status: int = 200) -> Response:
+    """A JSON body."""
+    return Response(status, orjson.dumps(value))

@@ -1,0 +1,450 @@
+"""One interaction, start to finish: the numbered steps, in order.
+
+1. `open`: count the request against its budget, find the conversation.
+2. `check`: screen what goes to the model and decide.
+3. A block or a hand-over answers with its sentence; a refusal is an error in the client's dialect.
+4. `announce`: the opened entry is queued (not awaited), so that a crash leaves a trace.
+5. `ask`: mask every message the same way every turn, then the model, falling back only before the first token.
+6. `weigh`: screen the answer and decide.
+7. `finish`: the full entry is durable (strict) or taken by the bounded queue (relaxed) before the last byte leaves.
+8. The answer goes back, tokens restored for the audience that may see them.
+
+Streams share 1 to 5 and 7; the rest of them is `guard.stream`. Fails closed: a detector that cannot answer leads to
+what the use case declares (by default a refusal), a journal that cannot commit to a refusal, whatever the model said.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+import msgspec
+
+from handrail.detectors.mask import restore
+from handrail.guard.budgets import Budgets
+from handrail.guard.caller import Caller, Choice, choices_for
+from handrail.guard.masking import Vault, conversation_key, declared
+from handrail.guard.ports import Model, References, Thread, Threads
+from handrail.guard.record import Draft, Weighed
+from handrail.guard.route import Asked, ask
+from handrail.guard.screen import Memo, Screened, Screener, Setting, screen
+from handrail.guard.turn import Answer, Channel, Face, Leaf, Message, ReplyIds, Turn, Upstream, Usage
+from handrail.ledger.store import Journal
+from handrail.policy.evaluate import Decision, DecisionInput, Found, Side, decide
+from handrail.policy.ruleset import Durability, Mode, PromptMode
+from handrail.terms.clock import Clock
+from handrail.terms.decision import Outcome, Reason
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.finding import Finding, Kind, Role
+from handrail.terms.ids import Digest, EntryId, Ids, InteractionId
+
+REFERENCE_KIND = "prompt:"
+"""A client's prompt is remembered among the references by its keyed hash."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Net:
+    """What an interaction needs from the world."""
+
+    model: Model
+    threads: Threads
+    journal: Journal
+    references: References
+    screener: Screener
+    budgets: Budgets
+    memo: Memo
+    clock: Clock
+    ids: Ids
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One request of a known caller."""
+
+    caller: Caller
+    face: Face
+    turn: Turn
+    interaction: InteractionId
+    started: float  # monotonic seconds
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes back. `disclosure`: language and version when this is the conversation's first interaction."""
+
+    body: bytes
+    outcome: Outcome
+    ids: ReplyIds
+    stream: bool = False
+    disclosure: str | None = None
+
+
+class RefusedError(Exception):
+    """An interaction that ended in an error; its entry is written. `error`: what the client is told."""
+
+    def __init__(self, error: HandrailError, ids: ReplyIds) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.ids = ids
+
+
+class Chat:
+    """Answers calls. Holds no state of its own besides the prompts it knows to be recorded."""
+
+    def __init__(self, net: Net) -> None:
+        self.net = net
+        self._prompts: set[str] = set()
+
+    async def answer(self, call: Call) -> Reply:
+        """One whole answer. Raises RefusedError; CancelledError when the client left, which is recorded."""
+        draft = await self.open(call)
+        try:
+            decision = await self.check(call, draft)
+            if decision.outcome is not Outcome.ANSWERED:
+                return await self.speak(call, draft, decision)
+            self.announce(draft)
+            asked = await self.ask(call, draft)
+            answer = call.face.answer(asked.body or b"")
+            decision = self.weigh(draft, answer)
+            if decision.outcome is not Outcome.ANSWERED:
+                return await self.speak(call, draft, decision)
+            body, history = self.released(call, draft, answer)
+            draft.outcome, draft.status = Outcome.ANSWERED, 200
+            await self.finish(draft, history)
+            return self.reply(draft, body)
+        except HandrailError as error:
+            raise await self.refused(draft, error) from error
+        except asyncio.CancelledError:
+            self.cancelled(draft)
+            raise
+
+    async def open(self, call: Call) -> Draft:
+        """Step 1. Raises RefusedError with no interaction written when the budget is used up or storage is away."""
+        net, caller, turn = self.net, call.caller, call.turn
+        noted: tuple[Reason, ...] = ()
+        try:
+            try:
+                net.budgets.admit(caller.use_case, caller.time_zone)
+            except HandrailError as error:
+                if caller.use_case.mode is not Mode.OBSERVE:
+                    raise
+                noted = (Reason(error.code.value),)
+            history = [message.history for message in turn.messages if message.history is not None]
+            new_from = sum(1 for message in turn.messages[: turn.new_from] if message.history is not None)
+            thread = await net.threads.open(
+                use_case=caller.use_case.id,
+                key_id=caller.key.id,
+                conversation=turn.conversation,
+                customer=turn.customer,
+                history=history,
+                new_from=new_from,
+            )
+        except HandrailError as error:
+            raise RefusedError(error, ReplyIds(call.interaction, None)) from error
+        vault = Vault(lambda: conversation_key(thread.subject.key, thread.conversation))
+        draft = Draft(call.interaction, caller, turn, thread, vault, call.started, net.clock.now_ms())
+        draft.noted = noted
+        draft.what_is_new = tuple(
+            [_is_new(place, message, turn, thread, net.threads) for place, message in enumerate(turn.messages)]
+        )
+        return draft
+
+    async def check(self, call: Call, draft: Draft) -> Decision:
+        """Step 2. Raises HandrailError for what is refused whatever the text says, and for a refusal of the rules."""
+        caller, turn = call.caller, call.turn
+        choices_for(caller, turn.model, call.face.speaks)
+        if turn.hosted_tools or turn.references:
+            await self._provider_objects(call, draft)
+        use_case = caller.use_case
+        setting = Setting(
+            side=Side.INPUT,
+            screener=self.net.screener,
+            deadline=self.net.clock.monotonic() + use_case.detector_deadline_ms / 1000,
+            links_allowed=use_case.links_allowed,
+            under=caller.under,
+        )
+        screened = screen(turn.messages, draft.what_is_new, setting, self.net.memo)
+        if turn.prompt and caller.live.release.prompt_mode is PromptMode.CLIENT:
+            screened = await self._prompt_seen(draft, screened)
+        draft.input = _decided(caller, screened, screened.language)
+        return _raised(draft.input.decision)
+
+    def announce(self, draft: Draft) -> None:
+        """Step 4. Raises HandrailError JOURNAL_UNAVAILABLE: then the model is not called."""
+        net = self.net
+        net.journal.queue(draft.opened(EntryId(net.ids.new("ent")), draft.started_ms))
+
+    async def ask(self, call: Call, draft: Draft) -> Asked:
+        """Step 5. Raises HandrailError: what the last target of the route failed with."""
+        changes = masked(draft)
+        release = call.caller.live.release
+
+        def body_for(choice: Choice) -> bytes:
+            draft.provider, draft.model = choice.provider.id, choice.target.model
+            how = Upstream(
+                model=choice.target.model,
+                changes=changes,
+                prompt=release.prompt if release.prompt_mode is PromptMode.MANAGED else None,
+                parameters=release.parameters,
+                force_parameters=release.force_parameters,
+                forward_customer=call.caller.use_case.forward_customer,
+            )
+            return call.face.upstream(call.turn, how)
+
+        before = self.net.clock.monotonic()
+        choices = choices_for(call.caller, call.turn.model, call.face.speaks)
+        asked = await ask(self.net.model, choices, call.turn, call.face.path, body_for)
+        draft.attempts = asked.response.attempts
+        draft.upstream_ms = int((self.net.clock.monotonic() - before) * 1000)
+        return asked
+
+    def weigh(self, draft: Draft, answer: Answer) -> Decision:
+        """Step 6 for a whole answer. Raises HandrailError for a refusal of the rules."""
+        self.count(draft, answer.usage, answer.tool_calls)
+        draft.answer = answer.messages
+        screened = screen(answer.messages, (True,) * len(answer.messages), self.answer_setting(draft))
+        language = draft.input.screened.language if draft.input else ""
+        draft.output = _decided(draft.caller, screened, language or screened.language)
+        return _raised(draft.output.decision)
+
+    def answer_setting(self, draft: Draft) -> Setting:
+        """How an answer is read: with the tool results and documents it may rely on, as the model saw them."""
+        use_case = draft.caller.use_case
+        return Setting(
+            side=Side.OUTPUT,
+            screener=self.net.screener,
+            deadline=self.net.clock.monotonic() + use_case.detector_deadline_ms / 1000,
+            links_allowed=use_case.links_allowed,
+            canaries=draft.caller.live.release.canaries,
+            context=_context(draft),
+        )
+
+    def count(self, draft: Draft, usage: Usage, tool_calls: int) -> None:
+        """Tokens and cost of the answer, against the budget too. Without a count of the provider the budget is charged
+        a quarter of the characters sent."""
+        draft.usage = usage
+        draft.call_tools = tool_calls
+        prices = draft.caller.prices.get(f"{draft.provider}/{draft.model}", (0, 0))
+        draft.cost = usage.input_tokens * prices[0] + usage.output_tokens * prices[1]
+        tokens = usage.input_tokens + usage.output_tokens or len(draft.turn.body) // 4
+        self.net.budgets.spend(draft.caller.use_case.id, tokens=tokens, cost_micro_minor=draft.cost)
+
+    def released(self, call: Call, draft: Draft, answer: Answer) -> tuple[bytes, tuple[bytes, ...]]:
+        """Step 8: the answer as the client may see it, and what stands for it in the history."""
+        changes = changed(draft, answer.messages)
+        if not changes:
+            return answer.body, tuple([message.history for message in answer.messages if message.history is not None])
+        body = call.face.rewritten(answer, changes)
+        again = call.face.answer(body)
+        return body, tuple([message.history for message in again.messages if message.history is not None])
+
+    async def speak(self, call: Call, draft: Draft, decision: Decision) -> Reply:
+        """Step 3: the declared sentence, in the dialect's own filter form."""
+        draft.outcome, draft.status = decision.outcome, 200
+        await self.finish(draft, call.face.said((decision.sentence,)))
+        ids, now_s = self.ids(draft), draft.started_ms // 1000
+        say = call.face.sentence_stream if call.turn.stream else call.face.sentence
+        return self.reply(draft, say(call.turn, decision.sentence, ids, now_s=now_s))
+
+    async def finish(self, draft: Draft, history: tuple[bytes, ...]) -> None:
+        """Step 7. Raises HandrailError JOURNAL_UNAVAILABLE: then nothing of the answer leaves."""
+        net, use_case = self.net, draft.caller.use_case
+        sent = [message.history for message in draft.turn.messages if message.history is not None]
+        await net.threads.close_turn(draft.thread, history=[*sent, *history])
+        now_ms = net.clock.now_ms()
+        if draft.thread.first and use_case.disclosure.required:
+            net.journal.queue(draft.disclosed(EntryId(net.ids.new("ent")), now_ms))
+        entry = draft.closed(EntryId(net.ids.new("ent")), now_ms, net.clock.monotonic())
+        if use_case.durability is Durability.STRICT:
+            await net.journal.record(entry)
+        else:
+            net.journal.queue(entry)
+
+    async def refused(self, draft: Draft, error: HandrailError) -> RefusedError:
+        """Write the refusal down; when even that fails, the client hears that the journal is away."""
+        failed = error.code.value.startswith("upstream.")
+        draft.outcome = Outcome.FAILED if failed else Outcome.REFUSED
+        draft.error = error.code.value
+        net = self.net
+        entry = draft.closed(EntryId(net.ids.new("ent")), net.clock.now_ms(), net.clock.monotonic())
+        try:
+            await net.journal.record(entry)
+        except HandrailError as journal_error:
+            error = journal_error
+        return RefusedError(error, self.ids(draft))
+
+    def cancelled(self, draft: Draft) -> None:
+        """The client left. Queued: nobody waits for it."""
+        draft.outcome = Outcome.CANCELLED
+        net = self.net
+        try:
+            net.journal.queue(draft.closed(EntryId(net.ids.new("ent")), net.clock.now_ms(), net.clock.monotonic()))
+        except HandrailError:
+            return  # the journal is away and so is the client: the opened entry becomes `interrupted`
+
+    def reply(self, draft: Draft, body: bytes) -> Reply:
+        return Reply(
+            body=body,
+            outcome=draft.outcome or Outcome.ANSWERED,
+            ids=self.ids(draft),
+            stream=draft.turn.stream,
+            disclosure=self.disclosure(draft),
+        )
+
+    def disclosure(self, draft: Draft) -> str | None:
+        """The language to disclose in, on the first interaction of a conversation."""
+        if draft.thread.first and draft.caller.use_case.disclosure.required:
+            return draft.input.screened.language if draft.input else ""
+        return None
+
+    def ids(self, draft: Draft) -> ReplyIds:
+        return ReplyIds(draft.id, draft.thread.conversation, draft.caller.live.digest)
+
+    async def _provider_objects(self, call: Call, draft: Draft) -> None:
+        """Hosted tools and objects at the provider pass only when listed or recorded; observe mode notes it."""
+        use_case, turn = call.caller.use_case, call.turn
+        problems: list[HandrailError] = []
+        for tool in turn.hosted_tools:
+            if tool not in use_case.hosted_tools_allowed:
+                message = f"provider-hosted tools need listing: hosted_tools_allowed of use case {use_case.id}"
+                problems.append(HandrailError(Code.TOOL_HOSTED, message))
+        if turn.references and not await self.net.references.known(
+            use_case=use_case.id, customer=turn.customer, names=turn.references
+        ):
+            message = "this request leans on an object at the provider that was not made here for the same customer"
+            problems.append(HandrailError(Code.REFERENCE_UNKNOWN, message))
+        if problems and use_case.mode is not Mode.OBSERVE:
+            raise problems[0]
+        draft.noted += tuple(Reason(problem.code.value) for problem in problems)
+
+    async def _prompt_seen(self, draft: Draft, screened: Screened) -> Screened:
+        """The client's prompt by keyed hash; one that was never seen is a finding."""
+        net, use_case = self.net, draft.caller.use_case
+        draft.prompt_digest = Digest(net.threads.fingerprint(b"prompt\0" + draft.turn.prompt.encode()).hex())
+        name = f"{REFERENCE_KIND}{draft.prompt_digest}"
+        if f"{use_case.id}/{name}" in self._prompts:
+            return screened
+        known = await net.references.known(use_case=use_case.id, customer=None, names=(name,))
+        if not known:
+            net.references.record(use_case=use_case.id, customer=None, name=name)
+        if len(self._prompts) > 10_000:
+            self._prompts.clear()
+        self._prompts.add(f"{use_case.id}/{name}")
+        if known:
+            return screened
+        return msgspec.structs.replace(
+            screened,
+            found=(*screened.found, Found(Kind.UNSEEN_PROMPT, Side.INPUT, Role.SYSTEM, 1.0)),
+            findings=(*screened.findings, Finding(Kind.UNSEEN_PROMPT, 0, 0, 1.0, "digest")),
+            spots=(*screened.spots, ()),
+        )
+
+
+def _is_new(place: int, message: Message, turn: Turn, thread: Thread, threads: Threads) -> bool:
+    """Prompts and tool definitions count once per conversation; other fields of a request always."""
+    if message.history is None:
+        return thread.first or message.role is not Role.SYSTEM
+    if place >= turn.new_from or thread.first:
+        return True
+    return threads.fingerprint(message.history) not in thread.seen
+
+
+def _decided(caller: Caller, screened: Screened, language: str) -> Weighed:
+    given = DecisionInput(
+        use_case=caller.use_case.id,
+        language=language,
+        found=screened.found,
+        failures=screened.failures,
+        unreadable=screened.unreadable,
+    )
+    return Weighed(screened, given, decide(given, caller.rules))
+
+
+def _raised(decision: Decision) -> Decision:
+    if decision.outcome is Outcome.REFUSED:
+        raise HandrailError(decision.error or Code.GUARD_UNAVAILABLE, _WHY.get(decision.error, _WHY[None]))
+    return decision
+
+
+_WHY: dict[Code | None, str] = {
+    Code.PART_UNREADABLE: "a part of the request cannot be screened, and this use case refuses such parts",
+    Code.GUARD_LATE: "screening took longer than this use case allows, so nothing was passed on",
+    None: "screening could not be completed, so nothing was passed on",
+}
+
+
+def masked(draft: Draft) -> dict[Leaf, str]:
+    """What the model gets instead of what the client sent: findings to mask as tokens, and once there are tokens, every
+    literal that looks like one escaped."""
+    weighed = draft.input
+    if weighed is None or not weighed.decision.masks:
+        return {}
+    spans = _spans(weighed)
+    changes: dict[Leaf, str] = {}
+    for place, message in enumerate(draft.turn.messages):
+        for index, leaf in enumerate(message.leaves):
+            findings = spans.get((place, index), ())
+            if findings or "[" in leaf.text:
+                text = draft.vault.mask(leaf.text, findings, leaf.role)
+                if text != leaf.text:
+                    changes[leaf] = text
+    _refuse_names(changes)
+    return changes
+
+
+def changed(draft: Draft, messages: tuple[Message, ...]) -> dict[Leaf, str]:
+    """What the client gets instead of what the model said: findings masked, tokens restored where they may be."""
+    weighed = draft.output
+    spans = _spans(weighed) if weighed and weighed.decision.masks else {}
+    audience = draft.caller.use_case.audience
+    values = draft.vault.restorable(audience)
+    if not spans and not values:
+        return {}
+    changes: dict[Leaf, str] = {}
+    for place, message in enumerate(messages):
+        for index, leaf in enumerate(message.leaves):
+            findings = spans.get((place, index), ())
+            text = draft.vault.mask(leaf.text, findings, leaf.role) if findings else leaf.text
+            if leaf.channel is Channel.TOOL_ARGUMENTS:
+                text = restore(text, argument_values(draft, leaf))
+            else:
+                text = restore(text, values)
+            if text != leaf.text:
+                changes[leaf] = text
+    _refuse_names(changes)
+    return changes
+
+
+def argument_values(draft: Draft, leaf: Leaf) -> dict[str, str]:
+    """Tokens that may be restored in this field of a tool's arguments: those of the kinds its schema declares."""
+    kinds = declared(draft.turn.schemas.get(leaf.tool), leaf.inner or ())
+    return draft.vault.restorable(draft.caller.use_case.audience, kinds) if kinds else {}
+
+
+def _spans(weighed: Weighed) -> dict[tuple[int, int], list[Finding]]:
+    """Findings to mask by (message, leaf), in the leaf's own offsets."""
+    spans: dict[tuple[int, int], list[Finding]] = {}
+    for place in weighed.decision.masks:
+        finding = weighed.screened.findings[place]
+        for spot in weighed.screened.spots[place]:
+            spans.setdefault((spot.message, spot.leaf), []).append(
+                Finding(finding.kind, spot.start, spot.end, finding.score, finding.reason)
+            )
+    return spans
+
+
+def _refuse_names(changes: dict[Leaf, str]) -> None:
+    if any(leaf.key for leaf in changes):
+        raise HandrailError(
+            Code.REQUEST_INVALID, "the name of a field holds data that must be masked; send it as a value instead"
+        )
+
+
+def _context(draft: Draft) -> tuple[str, ...]:
+    """Tool results and documents, as the model saw them."""
+    relied = [
+        leaf
+        for message in draft.turn.messages
+        for leaf in message.leaves
+        if leaf.channel is Channel.TOOL_RESULT or leaf.channel is Channel.DOCUMENT
+    ]
+    if not relied:
+        return ()
+    changes = masked(draft)
+    return tuple([changes.get(leaf, leaf.text) for leaf in relied])

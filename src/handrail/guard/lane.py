@@ -1,0 +1,252 @@
+"""One text of a streamed answer while it grows: what may go on, and what was found in it.
+
+Three ways, by the use case's `stream`: `window` (window kinds are cleared with at most 96 characters of delay; the
+others are looked for behind it, sentence by sentence, and a late finding that would change the text ends the stream),
+`sentence` (a sentence, at most 600 characters, waits until every kind was looked for) and `whole` (everything waits).
+
+Nothing comes out that was not read. `Stop` says that nothing more may come out: a finding blocks, or a reader failed
+and the rules do not let that pass marked.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from handrail.detectors.base import Report, Text
+from handrail.detectors.mask import Restorer
+from handrail.detectors.pii import PersonalDetector
+from handrail.detectors.window import Window
+from handrail.guard.masking import Vault
+from handrail.guard.screen import WANTED, Setting
+from handrail.guard.turn import ROLE_OF, Channel
+from handrail.policy.evaluate import Found, Rules, Side
+from handrail.policy.ruleset import FindingAction, Mode, OnFailure, StreamMode
+from handrail.terms.clock import Clock
+from handrail.terms.finding import NEVER_REST, Finding, Kind, Role
+
+SENTENCE_LIMIT = 600
+"""Characters that wait at most in `sentence` mode (decisions.md, streams)."""
+
+WINDOW_KINDS = PersonalDetector().kinds
+
+_SENTENCE_END = re.compile(r"[.!?…。！？][\"')\]»”]*(?=\s+[^\s\d])|\n(?=\s*[^\s\d])")
+_MAY_END = re.compile(r"[.!?…。！？\n]")
+_STOPS = frozenset({FindingAction.BLOCK, FindingAction.HANDOVER})
+
+
+class Stop(Exception):  # noqa: N818  a verdict, not a mistake
+    """Nothing more may come out."""
+
+
+class Reader(msgspec.Struct, frozen=True):
+    """How the lanes of one stream are read. `setting`: of the answer; its deadline is set anew for each look."""
+
+    setting: Setting
+    rules: Rules
+    vault: Vault
+    values: Mapping[str, str]
+    mode: StreamMode
+    clock: Clock
+    late_s: float
+
+
+class Lane(Protocol):
+    """What `guard.stream` feeds."""
+
+    channel: Channel
+    findings: list[Finding]
+    failures: dict[str, None]
+
+    @property
+    def raw(self) -> str:
+        """Everything the model said so far."""
+        ...
+
+    def feed(self, text: str) -> str:
+        """What may be sent now. Raises Stop."""
+        ...
+
+    def finish(self) -> str:
+        """The rest. Raises Stop."""
+        ...
+
+
+class _Base:
+    """Reading and deciding, which all lanes share."""
+
+    def __init__(self, channel: Channel, reader: Reader) -> None:
+        self.channel = channel
+        self.findings: list[Finding] = []
+        self.failures: dict[str, None] = {}
+        self._role = ROLE_OF[channel]
+        self._reader = reader
+        self._parts: list[str] = []
+        self._restorer = Restorer(reader.values) if reader.values else None
+
+    @property
+    def raw(self) -> str:
+        return "".join(self._parts)
+
+    def _look(self, text: str, kinds: frozenset[Kind]) -> Report:
+        """One look; a failure is kept, and raised as Stop when the rules refuse it."""
+        reader = self._reader
+        setting = reader.setting
+        given = Text(text, self._role, setting.language, setting.context, setting.links_allowed, setting.canaries)
+        try:
+            report = setting.screener.screen(given, kinds, reader.clock.monotonic() + reader.late_s)
+        except Exception:  # noqa: BLE001  whatever broke, the text counts as not screened
+            self._failed("runner:error")
+            return Report("", ())
+        for failure in report.failures:
+            self._failed(f"{failure.detector}:{failure.why}")
+        return report
+
+    def _failed(self, what: str) -> None:
+        self.failures[what] = None
+        use_case = self._reader.rules.use_case
+        if use_case.mode is Mode.ENFORCE and use_case.on_detector_failure is OnFailure.REFUSE:
+            raise Stop
+
+    def _action(self, finding: Finding) -> FindingAction | None:
+        """What the rules do about it in this mode; None = it stays."""
+        rules = self._reader.rules
+        action = rules.action(Found(finding.kind, Side.OUTPUT, self._role, finding.score))
+        if rules.use_case.mode is Mode.OBSERVE:
+            return FindingAction.MASK if action is not None and finding.kind in NEVER_REST else None
+        return None if action is FindingAction.MARK else action
+
+    def _restored(self, text: str, *, final: bool = False) -> str:
+        if self._restorer is None:
+            return text
+        return self._restorer.feed(text, final)
+
+
+class WindowLane(_Base):
+    """Clears window kinds as the text arrives; looks for the others behind."""
+
+    def __init__(self, channel: Channel, reader: Reader) -> None:
+        super().__init__(channel, reader)
+        self._window = Window(self._change, blocking=self._blocking(), find=self._find)
+        self._late = WANTED[Side.OUTPUT, self._role] - WINDOW_KINDS
+        self._behind: list[str] = []
+        self._behind_at = 0
+
+    def feed(self, text: str) -> str:
+        self._parts.append(text)
+        self._behind.append(text)
+        if _MAY_END.search(text) is not None:
+            self._look_behind(final=False)
+        return self._clear(text, final=False)
+
+    def finish(self) -> str:
+        self._look_behind(final=True)
+        return self._clear("", final=True)
+
+    def _clear(self, text: str, *, final: bool) -> str:
+        cleared = self._window.feed(text, final)
+        if cleared.findings:
+            self.findings += cleared.findings
+        if cleared.blocked is not None:
+            raise Stop
+        return self._restored(cleared.text, final=final) if self._restorer is not None else cleared.text
+
+    def _look_behind(self, *, final: bool) -> None:
+        """Late kinds, over whole sentences; one that would have changed the text comes too late and ends the stream."""
+        text = "".join(self._behind)
+        end = len(text) if final else _last_end(text)
+        if not end:
+            return
+        report = self._look(text[:end], self._late)
+        self._behind = [text[end:]]
+        for finding in report.findings:
+            self.findings.append(_moved(finding, self._behind_at))
+        self._behind_at += end
+        if any(self._action(finding) is not None for finding in report.findings):
+            raise Stop
+
+    def _find(self, page: str) -> Sequence[Finding]:
+        rules = self._reader.rules
+        report = self._look(page, WINDOW_KINDS)
+        return [
+            finding
+            for finding in report.findings
+            if rules.action(Found(finding.kind, Side.OUTPUT, self._role, finding.score)) is not None
+        ]
+
+    def _blocking(self) -> frozenset[Kind]:
+        rules = self._reader.rules
+        if rules.use_case.mode is Mode.OBSERVE:
+            return frozenset()
+        return frozenset(k for k in WINDOW_KINDS if rules.rule(k, Side.OUTPUT, self._role).action in _STOPS)
+
+    def _change(self, finding: Finding, value: str) -> str | None:
+        if self._action(finding) is None:
+            return None
+        whole = Finding(finding.kind, 0, len(value), finding.score, finding.reason)
+        return self._reader.vault.mask(value, [whole], Role.ASSISTANT)
+
+
+class WaitingLane(_Base):
+    """Lets a sentence, or everything, wait until every kind was looked for."""
+
+    def __init__(self, channel: Channel, reader: Reader) -> None:
+        super().__init__(channel, reader)
+        self._kinds = WANTED[Side.OUTPUT, self._role]
+        self._whole = reader.mode is StreamMode.WHOLE
+        self._waiting = ""
+        self._at = 0
+
+    def feed(self, text: str) -> str:
+        self._parts.append(text)
+        self._waiting += text
+        if self._whole:
+            return ""
+        end = _last_end(self._waiting) if _MAY_END.search(self._waiting) is not None else 0
+        if not end and len(self._waiting) >= SENTENCE_LIMIT:
+            end = _forced_end(self._waiting)
+        return self._release(end, final=False) if end else ""
+
+    def finish(self) -> str:
+        return self._release(len(self._waiting), final=True)
+
+    def _release(self, end: int, *, final: bool) -> str:
+        text, self._waiting = self._waiting[:end], self._waiting[end:]
+        if not text:
+            return self._restored("", final=final)
+        report = self._look(text, self._kinds)
+        self.findings += [_moved(finding, self._at) for finding in report.findings]
+        self._at += end
+        actions = [(finding, self._action(finding)) for finding in report.findings]
+        if any(action in _STOPS for _, action in actions):
+            raise Stop
+        masks = [finding for finding, action in actions if action is FindingAction.MASK]
+        if masks:
+            text = self._reader.vault.mask(text, masks, Role.ASSISTANT)
+        return self._restored(text, final=final)
+
+
+def lane_for(channel: Channel, reader: Reader) -> WindowLane | WaitingLane:
+    """The lane of a channel under the use case's stream mode."""
+    return WindowLane(channel, reader) if reader.mode is StreamMode.WINDOW else WaitingLane(channel, reader)
+
+
+def _last_end(text: str) -> int:
+    """Behind the last sentence that is certainly complete; 0 when none is."""
+    end = 0
+    for match in _SENTENCE_END.finditer(text):
+        end = match.end()
+    return end
+
+
+def _forced_end(text: str) -> int:
+    """A place to cut a sentence that is too long: between two words without digits, else at the limit."""
+    for at in range(SENTENCE_LIMIT - 1, SENTENCE_LIMIT // 2, -1):
+        if text[at].isspace() and not text[at - 1].isdigit() and not text[at + 1 : at + 2].isdigit():
+            return at
+    return SENTENCE_LIMIT
+
+
+def _moved(finding: Finding, by: int) -> Finding:
+    return Finding(finding.kind, finding.start + by, finding.end + by, finding.score, finding.reason)

@@ -1,0 +1,216 @@
+"""In-memory ports of the guard: journal, conversations, references, shared counts, a scripted model, a hand-set clock.
+
+Each implements its whole port, failures included, so a test says what the world does and not how the code calls it.
+"""
+
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from handrail.guard.ports import ModelRequest, Spent, Subject, Thread
+from handrail.ledger.entry import Entry
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import ConversationId, CustomerId, SubjectId, UseCaseId
+
+
+class HandClock:
+    """Moves only when told."""
+
+    def __init__(self, now_ms: int = 1_790_000_000_000) -> None:
+        self.ms = now_ms
+        self.mono = 1_000.0
+
+    def now_ms(self) -> int:
+        return self.ms
+
+    def monotonic(self) -> float:
+        return self.mono
+
+    def pass_s(self, seconds: float) -> None:
+        self.ms += int(seconds * 1000)
+        self.mono += seconds
+
+
+class CountingIds:
+    """Ids by counting."""
+
+    def __init__(self) -> None:
+        self.made = 0
+
+    def new(self, prefix: str) -> str:
+        self.made += 1
+        return f"{prefix}_{self.made:026d}"
+
+    def token(self, size: int) -> bytes:
+        self.made += 1
+        return hashlib.shake_128(str(self.made).encode()).digest(size)
+
+
+class MemoryJournal:
+    """Keeps entries in a list. `away`: the next commits fail. `log` is told of every step, for tests of order."""
+
+    def __init__(self, log: Callable[[str], None] = lambda step: None) -> None:
+        self.entries: list[Entry] = []
+        self.away = False
+        self._log = log
+
+    async def run(self, command: Callable[[Any], Any]) -> Any:
+        raise NotImplementedError("the guard runs no commands")
+
+    async def record(self, entry: Entry) -> None:
+        if self.away:
+            raise HandrailError(Code.JOURNAL_UNAVAILABLE, "the journal cannot commit", retry_after_s=1)
+        self.entries.append(entry)
+        self._log(f"durable {entry.kind.value}")
+
+    def queue(self, entry: Entry) -> None:
+        if self.away:
+            raise HandrailError(Code.JOURNAL_UNAVAILABLE, "the journal cannot commit", retry_after_s=1)
+        self.entries.append(entry)
+        self._log(f"queued {entry.kind.value}")
+
+    async def close(self) -> None:
+        return None
+
+    def facts(self, kind: str = "interaction.closed") -> list[Any]:
+        return [entry.facts for entry in self.entries if entry.kind.value == kind]
+
+    def payloads(self) -> list[Any]:
+        return [msgspec.json.decode(entry.payload) for entry in self.entries if entry.payload is not None]
+
+
+class MemoryThreads:
+    """Conversations in a dictionary, with the rules of the port."""
+
+    def __init__(self) -> None:
+        self._made = 0
+        self._turns: dict[str, int] = {}
+        self._seen: dict[str, set[bytes]] = {}
+        self._tails: dict[bytes, list[str]] = {}
+        self._given: dict[tuple[str, str, str], str] = {}
+        self._open: dict[str, tuple[str, str | None]] = {}
+        self.away = False
+
+    def fingerprint(self, message: bytes) -> bytes:
+        return hmac.digest(b"test", message, "sha256")[:16]
+
+    async def open(
+        self,
+        *,
+        use_case: UseCaseId,
+        key_id: str,
+        conversation: str | None,
+        customer: CustomerId | None,
+        history: Sequence[bytes],
+        new_from: int,
+    ) -> Thread:
+        if self.away:
+            raise HandrailError(Code.JOURNAL_UNAVAILABLE, "storage cannot be read", retry_after_s=1)
+        found: str | None = None
+        if conversation is not None:
+            found = conversation if conversation in self._turns else self._given.get((use_case, key_id, conversation))
+        elif new_from:
+            matches = self._tails.get(self._tail(key_id, customer, history[:new_from]), [])
+            found = matches[0] if len(matches) == 1 else None
+        unlinked = found is None and conversation is None and new_from > 0
+        if found is None:
+            self._made += 1
+            found = f"cv_{self._made:026d}"
+            self._turns[found] = 0
+            self._seen[found] = set()
+            if conversation is not None:
+                self._given[use_case, key_id, conversation] = found
+        self._open[found] = (key_id, customer)
+        return Thread(
+            conversation=ConversationId(found),
+            subject=Subject(SubjectId(f"su_{found[3:]}"), hashlib.sha256(found.encode()).digest()),
+            first=self._turns[found] == 0,
+            unlinked=unlinked,
+            seen=frozenset(self._seen[found]),
+        )
+
+    async def close_turn(self, thread: Thread, *, history: Sequence[bytes]) -> None:
+        if self.away:
+            raise HandrailError(Code.JOURNAL_UNAVAILABLE, "storage cannot be written", retry_after_s=1)
+        name = thread.conversation
+        self._turns[name] += 1
+        self._seen[name] |= {self.fingerprint(message) for message in history}
+        key_id, customer = self._open[name]
+        self._tails.setdefault(self._tail(key_id, customer, history), []).append(name)
+
+    def _tail(self, key_id: str, customer: str | None, history: Sequence[bytes]) -> bytes:
+        joined = b"".join(self.fingerprint(message) for message in history)
+        return self.fingerprint(f"{key_id}\0{customer}\0".encode() + joined)
+
+
+class MemoryReferences:
+    """Provider objects in a set."""
+
+    def __init__(self) -> None:
+        self.names: set[tuple[str, str | None, str]] = set()
+
+    async def known(self, *, use_case: UseCaseId, customer: CustomerId | None, names: Sequence[str]) -> bool:
+        return all((use_case, customer, name) in self.names for name in names)
+
+    def record(self, *, use_case: UseCaseId, customer: CustomerId | None, name: str) -> None:
+        self.names.add((use_case, customer, name))
+
+
+class MemorySpending:
+    """Totals shared by every `Budgets` that exchanges with it."""
+
+    def __init__(self) -> None:
+        self.totals: dict[tuple[str, str], Spent] = {}
+
+    async def exchange(self, *, use_case: UseCaseId, period: str, added: Spent) -> Spent:
+        before = self.totals.get((use_case, period), Spent())
+        total = Spent(
+            before.requests + added.requests,
+            before.tokens + added.tokens,
+            before.cost_micro_minor + added.cost_micro_minor,
+        )
+        self.totals[use_case, period] = total
+        return total
+
+
+class Answering:
+    """One scripted response. `pieces`: body chunks, or an exception to raise in their place."""
+
+    def __init__(
+        self, pieces: Sequence[bytes | Exception], status: int = 200, headers: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        self.status = status
+        self.headers = tuple(headers)
+        self.attempts = 1
+        self.closed = False
+        self._pieces = list(pieces)
+
+    async def read(self) -> bytes:
+        return b"".join([piece async for piece in self.chunks()])
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        for piece in self._pieces:
+            if isinstance(piece, Exception):
+                raise piece
+            yield piece
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class ScriptedModel:
+    """Answers each request with what `script` makes of it; keeps the requests."""
+
+    def __init__(self, script: Callable[[ModelRequest], Any]) -> None:
+        self.script = script
+        self.requests: list[ModelRequest] = []
+
+    async def send(self, request: ModelRequest) -> Any:
+        self.requests.append(request)
+        answer = self.script(request)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer

@@ -23,6 +23,7 @@ So a commitment has 45 to 914 bytes, far below the 65,535 of an entry bundle. Th
 """
 
 import struct
+from functools import lru_cache
 from hashlib import sha256
 
 import msgspec
@@ -42,7 +43,7 @@ _MIDDLE = tuple(40 * (flags & 1) + 32 * (flags >> 1 & 1) + 32 * (flags >> 2) for
 _JSON = msgspec.json.Encoder(order="deterministic")
 
 
-class RecordedFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RecordedFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The facts as recorded: the entry without its payload, and the salt that makes its digest unguessable (16 bytes,
     base64). `facts` stays raw JSON: its form belongs to the kind. Index columns of storage derive from these members.
     """
@@ -63,7 +64,7 @@ class RecordedFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     facts: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-class _Outgoing(RecordedFacts, frozen=True, kw_only=True, omit_defaults=True):
+class _Outgoing(RecordedFacts, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The same members in the same order; `facts` still a Struct, so that one pass encodes all."""
 
     facts: msgspec.Struct | None = None  # type: ignore[assignment] # the encoding side of the same member
@@ -110,7 +111,7 @@ def read_facts(data: bytes) -> RecordedFacts:
     return facts
 
 
-class Commitment(msgspec.Struct, frozen=True, kw_only=True):
+class Commitment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One leaf of the log. Digests are 32 raw bytes. `payload`: of the ciphertext, None without payload, and then
     `payload_size` is 0 and `key` empty. `key`: which subject key sealed it."""
 
@@ -208,22 +209,34 @@ def covers(commitment: bytes, facts: bytes, recorded: RecordedFacts) -> bool:
     """Whether the leaf is one that these facts can have: what `decode` and `agree` check, several times quicker,
     by comparing bytes. The payload's digest, size and key are taken from the leaf as they are. Raises ValueError for
     facts that no leaf can have."""
-    if len(commitment) < _HEAD.size or recorded.at_ms < 0 or max(len(recorded.id), len(recorded.kind)) > 255:
+    if len(commitment) < _HEAD.size or recorded.at_ms < 0 or len(recorded.id) > 255:
         return False
-    ruleset = b"" if recorded.ruleset is None else bytes.fromhex(recorded.ruleset)
-    release = b"" if recorded.release is None else bytes.fromhex(recorded.release)
     payload = commitment[1] & _PAYLOAD
-    flags = payload | (_RULESET if ruleset else 0) | (_RELEASE if release else 0)
-    if commitment[: _HEAD.size] != _HEAD.pack(VERSION, flags, recorded.at_ms, sha256(facts).digest()):
+    flags, digests = _in_force(recorded.ruleset, recorded.release)
+    if not commitment.startswith(_HEAD.pack(VERSION, flags | payload, recorded.at_ms, sha256(facts).digest())):
         return False
     at = _HEAD.size + (_SEALED.size if payload else 0)
-    id_, kind = recorded.id.encode("ascii"), recorded.kind.encode("ascii")
-    names = b"%b%b%c%b%c%b" % (ruleset, release, len(id_), id_, len(kind), kind)
+    names = b"%b%c%b%b" % (digests, len(recorded.id), recorded.id.encode("ascii"), _length_and_name(recorded.kind))
     end = at + len(names)
-    if commitment[at:end] != names or end >= len(commitment):
+    if not commitment.startswith(names, at) or end >= len(commitment):
         return False
     key = commitment[end + 1 :]
     return len(key) == commitment[end] and (payload > 0 or not key) and key.isascii()
+
+
+@lru_cache(maxsize=1024)
+def _in_force(ruleset: str | None, release: str | None) -> tuple[int, bytes]:
+    """Flags and bytes of the two digests, which many entries share."""
+    flags = (0 if ruleset is None else _RULESET) | (0 if release is None else _RELEASE)
+    digests = bytes.fromhex(ruleset or ""), bytes.fromhex(release or "")
+    if sum(map(len, digests)) != _MIDDLE[flags]:
+        raise ValueError("a ruleset or release digest is not 32 bytes in hex")
+    return flags, digests[0] + digests[1]
+
+
+@lru_cache(maxsize=1024)
+def _length_and_name(name: str) -> bytes:
+    return bytes((len(name),)) + name.encode("ascii")
 
 
 def payload_of(commitment: bytes) -> tuple[bytes, int] | None:

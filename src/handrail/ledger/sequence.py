@@ -24,7 +24,7 @@ from typing import Protocol
 import msgspec
 
 
-class Pending(msgspec.Struct, frozen=True):
+class Pending(msgspec.Struct, frozen=True, gc=False):
     """A journaled entry without an index. `ref`: storage's own row number. `commitment`: the leaf's bytes, exactly as
     `ledger.commitment` encoded them when the entry was appended."""
 

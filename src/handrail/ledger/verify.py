@@ -53,7 +53,7 @@ class BadLog(Exception):
         super().__init__(f"{place}{f' ({id_})' if id_ else ''}: {what}{f' [{path}]' if path else ''}")
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """What storage or an export has of one entry. `payload`: the ciphertext, None when erased, past its retention or
     not read. `columns`: the index columns as stored, None when the source has none."""
 

@@ -1,6 +1,7 @@
 """What the writer stores, engine by engine: values ready to insert, sealed already where they carry a payload."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -9,6 +10,13 @@ from handrail.ledger.entry import Entry, InteractionFacts
 from handrail.ledger.read import PROJECTED, Projection, project
 from handrail.ledger.seal import NONCE_SIZE, Sealer
 from handrail.terms.ids import Ids
+
+
+class Reading(Protocol):
+    """Committed rows, off the event loop. Values for `$1`, `$2`, ... in order of their first use. Raises HandrailError
+    JOURNAL_UNAVAILABLE."""
+
+    async def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
 
 
 class EntryRow(NamedTuple):

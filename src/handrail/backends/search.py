@@ -1,7 +1,7 @@
 """From a Query to conditions, and from rows to what is found: what both engines share of reading."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -13,37 +13,56 @@ from handrail.terms.decision import Outcome, Verdict
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import ConversationId, Digest, EntryId, InteractionId, UseCaseId
 
-Lookup = tuple[str, list[str], tuple[Any, ...]]
-"""Tables, further conditions, and their values."""
+FOUND = (
+    "SELECT i.seq, i.interaction, i.at_ms, i.use_case, i.conversation, i.release, i.verdict, i.outcome, i.language, "
+    "i.kinds"
+)
+SHOWN = (
+    "SELECT e.seq, e.id, e.commitment, e.facts, p.subject, p.sealed, s.wrapped, s.wrapped_by, q.idx "
+    "FROM entry e LEFT JOIN payload p ON p.seq = e.seq LEFT JOIN subject s ON s.id = p.subject "
+    "LEFT JOIN sequenced q ON q.seq = e.seq "
+)
 
 
-class Conditions(NamedTuple):
-    """`sql`: conditions on table `i` with `?` for each of `values`, all to hold."""
+class Search:
+    """The conditions of one search on `interaction i` (and `payload p` where a subject is asked for), with its values
+    in the order of their `$n`."""
 
-    sql: list[str]
-    values: tuple[Any, ...]
+    def __init__(self, query: Query) -> None:
+        """Raises HandrailError REQUEST_INVALID for a bad limit or cursor."""
+        if not 1 <= query.limit <= MAX_LIMIT:
+            raise HandrailError(Code.REQUEST_INVALID, f"limit is {query.limit}; give 1 to {MAX_LIMIT}")
+        self._sql: list[str] = []
+        self.values: list[Any] = []
+        self._add("i.at_ms >= {}", query.since_ms)
+        self._add("i.at_ms < {}", query.until_ms)
+        self._add("i.use_case = {}", query.use_case)
+        self._add("i.release = {}", None if query.release is None else bytes.fromhex(query.release))
+        self._add("i.kinds & {} <> 0", None if query.finding is None else BIT[query.finding])
+        self._add("i.verdict = {}", None if query.verdict is None else query.verdict.value)
+        self._add("i.outcome = {}", None if query.outcome is None else query.outcome.value)
+        self._add("i.seq < {}", None if query.cursor is None else _cursor(query.cursor))
 
+    def among(self, column: str, values: Sequence[Any]) -> None:
+        """The column is one of them; at least one."""
+        self._sql.append(f"{column} IN ({self._places(values)})")
 
-def conditions(query: Query) -> Conditions:
-    """Raises HandrailError REQUEST_INVALID for a bad limit or cursor."""
-    if not 1 <= query.limit <= MAX_LIMIT:
-        raise HandrailError(Code.REQUEST_INVALID, f"limit is {query.limit}; give 1 to {MAX_LIMIT}")
-    sql, values = ["true"], []
-    release = None if query.release is None else bytes.fromhex(query.release)
-    for condition, value in (
-        ("i.at_ms >= ?", query.since_ms),
-        ("i.at_ms < ?", query.until_ms),
-        ("i.use_case = ?", query.use_case),
-        ("i.release = ?", release),
-        ("i.kinds & ? <> 0", None if query.finding is None else BIT[query.finding]),
-        ("i.verdict = ?", None if query.verdict is None else query.verdict.value),
-        ("i.outcome = ?", None if query.outcome is None else query.outcome.value),
-        ("i.seq < ?", None if query.cursor is None else _cursor(query.cursor)),
-    ):
+    def customer(self, subject: str, linked: Sequence[str]) -> None:
+        """Sealed under the subject, or in a conversation it logged in to later."""
+        mine = f"p.subject = {self._places([subject])}"
+        self._sql.append(f"({mine} OR i.conversation IN ({self._places(linked)}))" if linked else mine)
+
+    def where(self) -> str:
+        return " AND ".join(self._sql) or "true"
+
+    def _add(self, condition: str, value: Any) -> None:
         if value is not None:
-            sql.append(condition)
-            values.append(value)
-    return Conditions(sql, tuple(values))
+            self._sql.append(condition.format(self._places([value])))
+
+    def _places(self, values: Sequence[Any]) -> str:
+        first = len(self.values) + 1
+        self.values.extend(values)
+        return ", ".join(f"${at}" for at in range(first, first + len(values)))
 
 
 def page(rows: Sequence[Sequence[Any]], limit: int) -> Page:

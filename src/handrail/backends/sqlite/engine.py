@@ -12,7 +12,7 @@ import apsw
 
 from handrail.backends.keyring import Keyring
 from handrail.backends.rows import ConversationRow, EntryRow, SubjectRow, entry_row
-from handrail.backends.sqlite.database import first, lost_on_error
+from handrail.backends.sqlite.database import first, lost_on_error, rows
 from handrail.backends.sqlite.register import RegisterOf
 from handrail.backends.writer import StorageError
 from handrail.ledger.entry import Entry
@@ -60,6 +60,23 @@ class SqliteTransaction(RegisterOf):
 
     def append(self, entry: Entry) -> None:
         self._engine.append(entry)
+
+    def fetch(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run a statement with values for `$1`, `$2`, ... in order of their first use; its rows."""
+        return rows(self.db, sql, tuple(values))
+
+    def sequence(self, first_index: int, refs: list[int]) -> None:
+        """For `backends.sequencing`."""
+        before = self.db.total_changes()
+        try:
+            self.db.executemany(
+                "INSERT INTO sequenced SELECT ?, seq FROM entry WHERE seq = ?",
+                [(first_index + at, ref) for at, ref in enumerate(refs)],
+            )
+        except apsw.ConstraintError:
+            raise HandrailError(Code.LOST_RACE, "an entry has an index already") from None
+        if self.db.total_changes() - before != len(refs):
+            raise HandrailError(Code.LOST_RACE, "an entry to be sequenced does not exist")
 
     def add_subject(self, row: SubjectRow) -> None:
         """A new subject, its key wrapped by the current intermediate key."""
@@ -134,23 +151,23 @@ class SqliteEngine:
 
     def entries(self, entries: list[Entry]) -> list[Exception | None]:
         errors: list[Exception | None] = []
-        rows: list[EntryRow] = []
+        ready: list[EntryRow] = []
         with lost_on_error():
             for entry in entries:
                 try:
-                    rows.append(self._row(entry))
+                    ready.append(self._row(entry))
                     errors.append(None)
                 except (HandrailError, ValueError) as error:
                     errors.append(error)
             start = self._seq
             try:
-                self._append(rows)
+                self._append(ready)
             except apsw.ConstraintError as error:
                 _require_taken(error)
                 # only an id that is taken can conflict, and it does so in the first table: find out which
                 self._db.execute("DELETE FROM entry WHERE seq > ?", (start,))
                 self._seq = start
-                each = iter(rows)
+                each = iter(ready)
                 errors = [error or self._one(next(each)) for error in errors]
         return errors
 

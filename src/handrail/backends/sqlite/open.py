@@ -1,27 +1,39 @@
 """Everything of one SQLite home for one process, opened together and closed together."""
 
+import asyncio
 from pathlib import Path
 
 import apsw
 
+from handrail.backends.erasing import StoredErasing
 from handrail.backends.journal import BatchedJournal
 from handrail.backends.keyring import KeyFolder, Keyring
-from handrail.backends.sqlite.database import connect, migrate, prepare
+from handrail.backends.reading import StoredReader
+from handrail.backends.sequencing import StoredSequencing
+from handrail.backends.sqlite.database import checkpoint, connect, migrate, prepare
 from handrail.backends.sqlite.engine import SqliteEngine
-from handrail.backends.sqlite.epoch import SqliteEpoch
 from handrail.backends.sqlite.lookups import SqliteLookups
-from handrail.backends.sqlite.read import ReadThread, SqliteReader
-from handrail.backends.sqlite.sequence import SqliteSequencing
+from handrail.backends.sqlite.read import ReadThread
+from handrail.backends.sqlite.register import SqliteInForce
 from handrail.backends.threads import StoredThreads
-from handrail.backends.writer import CAPACITY, Writer
+from handrail.backends.writer import CAPACITY, Writer, unavailable
 from handrail.ledger.seal import KeyWrapper
 from handrail.terms.clock import Clock
 from handrail.terms.ids import Ids
 
+TAKE = (
+    "SELECT seq, commitment FROM entry WHERE seq > "
+    "(SELECT CASE WHEN (SELECT max(idx) + 1 FROM sequenced) = (SELECT max(seq) FROM sequenced) "
+    "THEN (SELECT max(seq) FROM sequenced) ELSE 0 END) "
+    "AND NOT EXISTS (SELECT 1 FROM sequenced q WHERE q.seq = entry.seq) ORDER BY seq LIMIT $1"
+)
+"""Rows get their number at commit, commits are serial and leave no gap: when as many entries have an index as the
+highest of their numbers says, all below it have one."""
+
 
 class SqliteStore:
-    """`journal`, `threads`, `reader`, `sequencing`, `epoch`: the ports. `db`: a read-only connection of the event
-    loop's thread, for further repositories."""
+    """`journal`, `threads`, `reader`, `sequencing`, `erasing`, `in_force`: the ports. `db`: a read-only connection of
+    the event loop's thread, for further repositories. `keys.forget`: to be called when the epoch grew."""
 
     def __init__(
         self,
@@ -46,9 +58,25 @@ class SqliteStore:
         self.journal = BatchedJournal(self.writer)
         self.threads = StoredThreads(self.journal, self.keys, SqliteLookups(self.db), ids, clock)
         self._reading = ReadThread(self.path)
-        self.reader = SqliteReader(self._reading, self.keys)
-        self.sequencing = SqliteSequencing(self.journal, self._reading, ids.new("sq"))
-        self.epoch = SqliteEpoch(self.db)
+        self.reader = StoredReader(self._reading, self.keys)
+        self.sequencing = StoredSequencing(self.journal, self._reading, ids.new("sq"), take=TAKE)
+        self.erasing = StoredErasing(self.journal, self._reading, self.keys, ids, self.clean)
+        self.in_force = SqliteInForce(self.db)
+
+    async def clean(self) -> None:
+        """Move every page to the database file and cut the WAL, so that no overwritten byte is left in it. Waits up to
+        the busy timeout for readers. Raises HandrailError JOURNAL_UNAVAILABLE when one of them does not end: what was
+        destroyed stays destroyed, its old bytes stay in the WAL until the next checkpoint."""
+
+        def clean() -> bool:
+            db = connect(self.path)
+            try:
+                return checkpoint(db, truncate=True)
+            finally:
+                db.close()
+
+        if not await asyncio.get_running_loop().run_in_executor(None, clean):
+            raise unavailable("a reader keeps old pages in the write-ahead log; run the clean-up again")
 
     async def close(self) -> None:
         """Commit what is queued, then close."""

@@ -70,6 +70,7 @@ CREATE TABLE conversation (
   release TEXT,
   at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX conversation_subject ON conversation (subject);
 CREATE INDEX conversation_given ON conversation (given) WHERE given IS NOT NULL;
 CREATE INDEX conversation_tail ON conversation (tail) WHERE tail IS NOT NULL;
 
@@ -93,6 +94,24 @@ CREATE TABLE erased (
   subject TEXT PRIMARY KEY,
   entry TEXT NOT NULL,
   at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Objects at a provider that a use case and customer made through handrail. `hash`: keyed, of use case, customer, name.
+CREATE TABLE provider_object (
+  hash BLOB PRIMARY KEY,
+  customer BLOB,                   -- keyed hash as in `customer`, so that an erasure finds it
+  at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX provider_object_customer ON provider_object (customer) WHERE customer IS NOT NULL;
+
+-- What each use case used on each day of the organisation, all processes together.
+CREATE TABLE spending (
+  use_case TEXT NOT NULL,
+  day TEXT NOT NULL,
+  requests INTEGER NOT NULL,
+  tokens INTEGER NOT NULL,
+  cost_micro_minor INTEGER NOT NULL,
+  PRIMARY KEY (use_case, day)
 ) STRICT, WITHOUT ROWID;
 
 -- The log: index to entry, in its own narrow table so that sequencing rewrites nothing.

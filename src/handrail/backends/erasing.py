@@ -1,0 +1,324 @@
+"""Erasure, legal hold, retention, rotation and the sweep, as commands over statements that both engines understand."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from handrail.backends.journal import BatchedJournal
+from handrail.backends.keyring import Keyring
+from handrail.backends.rows import Reading
+from handrail.ledger.commitment import read_facts
+from handrail.ledger.entry import Entry, EntryKind, InteractionFacts
+from handrail.ledger.erase import (
+    ErasedFacts,
+    HoldFacts,
+    Named,
+    Plan,
+    RetentionFacts,
+    RotatedFacts,
+    Who,
+    cutoff,
+    plan,
+    reference,
+)
+from handrail.ledger.read import interaction_facts
+from handrail.ledger.store import Transaction
+from handrail.terms.actor import Actor
+from handrail.terms.decision import Outcome
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import ConversationId, EntryId, Ids, SubjectId, UseCaseId
+
+REWRAP = 500
+SWEEP = 5_000
+MAX_NAMED = 10_000
+
+
+class ErasingTransaction(Transaction, Protocol):
+    """What both concrete transactions have beside the port."""
+
+    @property
+    def intermediate(self) -> str: ...
+
+    def fetch(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
+
+    def bump_epoch(self) -> int: ...
+
+
+class StoredErasing:
+    """`ledger.erase.Erasing`. `clean`: called after keys were destroyed, to overwrite old bytes on disk."""
+
+    def __init__(
+        self, journal: BatchedJournal, reading: Reading, keys: Keyring, ids: Ids, clean: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._journal = journal
+        self._reading = reading
+        self._keys = keys
+        self._ids = ids
+        self._clean = clean
+
+    async def erase(self, who: Who, *, reason: str, by: Actor) -> ErasedFacts:
+        said = reference(reason)
+
+        def erase(tx: ErasingTransaction) -> ErasedFacts:
+            root = self._root(tx, who)
+            what = plan(root, _named(tx, root))
+            if any(_held(tx, subject) for subject in what.destroy):
+                raise HandrailError(Code.LEGAL_HOLD, "a legal hold forbids this erasure; lift it first")
+            conversations, payloads = 0, 0
+            entry = self._entry_id()
+            for subject in what.destroy:
+                conversations += len(tx.fetch("SELECT id FROM conversation WHERE subject = $1", (subject,)))
+                payloads += _destroy(tx, subject, entry)
+            facts = ErasedFacts(what.destroy, what.shared, conversations, payloads, said)
+            self._append(tx, entry, EntryKind.SUBJECT_ERASED, by, facts, about=root)
+            tx.bump_epoch()
+            return facts
+
+        erased = await self._journal.run(erase)
+        self._keys.forget()
+        await self._clean()
+        return erased
+
+    async def hold(self, who: Who, *, reason: str, by: Actor) -> HoldFacts:
+        said = reference(reason)
+
+        def hold(tx: ErasingTransaction) -> HoldFacts:
+            what = self._plan(tx, who)
+            entry = self._entry_id()
+            for subject in what.destroy:
+                tx.fetch(
+                    "INSERT INTO legal_hold (subject, entry, at_ms) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+                    (subject, entry, tx.now_ms),
+                )
+            facts = HoldFacts(what.destroy, said)
+            self._append(tx, entry, EntryKind.LEGAL_HOLD_SET, by, facts, about=what.destroy[0])
+            return facts
+
+        return await self._journal.run(hold)
+
+    async def lift(self, who: Who, *, reason: str, by: Actor) -> HoldFacts:
+        said = reference(reason)
+
+        def lift(tx: ErasingTransaction) -> HoldFacts:
+            lifted = tuple(
+                subject
+                for subject in self._plan(tx, who).destroy
+                if tx.fetch("DELETE FROM legal_hold WHERE subject = $1 RETURNING subject", (subject,))
+            )
+            if not lifted:
+                raise HandrailError(Code.NOT_FOUND, "no legal hold is set on this")
+            facts = HoldFacts(lifted, said)
+            self._append(tx, self._entry_id(), EntryKind.LEGAL_HOLD_LIFTED, by, facts, about=lifted[0])
+            return facts
+
+        return await self._journal.run(lift)
+
+    async def expire(self, use_case: UseCaseId, *, keep_days: int, minimum_days: int, by: Actor) -> RetentionFacts:
+        def expire(tx: ErasingTransaction) -> RetentionFacts:
+            before = cutoff(tx.now_ms, keep_days=keep_days, minimum_days=minimum_days)
+            due = (
+                "FROM payload p JOIN interaction i ON i.seq = p.seq "
+                "WHERE i.use_case = $1 AND i.at_ms < $2 AND p.sealed IS NOT NULL AND "
+            )
+            hold = "EXISTS (SELECT 1 FROM legal_hold h WHERE h.subject = p.subject)"
+            held = tx.fetch(f"SELECT count(*) {due} {hold}", (use_case, before))[0][0]
+            due_now = f"SELECT p.seq {due} NOT {hold}"
+            gone = tx.fetch(
+                "UPDATE payload SET sealed = NULL WHERE seq IN (" + due_now + ") RETURNING seq", (use_case, before)
+            )
+            facts = RetentionFacts(use_case, before, len(gone), held)
+            if gone:
+                self._append(tx, self._entry_id(), EntryKind.RETENTION_APPLIED, by, facts, about=use_case)
+            return facts
+
+        applied = await self._journal.run(expire)
+        if applied.destroyed:
+            await self._clean()
+        return applied
+
+    async def rotate(self, *, by: Actor) -> RotatedFacts:
+        new = self._keys.new_intermediate()
+
+        def switch(tx: ErasingTransaction) -> None:
+            tx.fetch("UPDATE control SET intermediate = $1", (new,))
+
+        await self._journal.run(switch)
+        count, after = 0, ""
+        while True:
+
+            def rewrap(tx: ErasingTransaction, after: str = after) -> tuple[int, str]:
+                return self._rewrap(tx, new, after)
+
+            done, after = await self._journal.run(rewrap)
+            count += done
+            if not after:
+                break
+
+        def finish(tx: ErasingTransaction) -> RotatedFacts:
+            left = tx.fetch("SELECT DISTINCT wrapped_by FROM subject WHERE wrapped IS NOT NULL")
+            kept = {new, tx.intermediate, *(name for (name,) in left)}
+            old = tuple(
+                name for name in self._keys.folder.names() if name.startswith("intermediate-") and name not in kept
+            )
+            facts = RotatedFacts(new, old, count)
+            self._append(tx, self._entry_id(), EntryKind.SEALING_KEY_ROTATED, by, facts, about=new)
+            tx.bump_epoch()
+            return facts
+
+        facts = await self._journal.run(finish)
+        for name in facts.destroyed:
+            self._keys.folder.destroy(name)
+            self._keys.forget_intermediate(name)
+        return facts
+
+    async def interrupted(self, *, older_than_ms: int, by: Actor) -> int:
+        swept = (await self._reading.rows("SELECT swept FROM control"))[0][0]
+        found = await self._reading.rows(
+            "SELECT seq, kind, facts FROM entry WHERE seq > $1 ORDER BY seq LIMIT $2", (swept, SWEEP)
+        )
+        opened = {
+            seq: read_facts(bytes(facts)) for seq, kind, facts in found if kind == EntryKind.INTERACTION_OPENED.value
+        }
+
+        def sweep(tx: ErasingTransaction) -> int:
+            count, upto = 0, found[-1][0] if found else swept
+            for seq, recorded in opened.items():
+                if tx.fetch("SELECT 1 FROM interaction WHERE interaction = $1 LIMIT 1", (recorded.interaction,)):
+                    continue
+                if recorded.at_ms > tx.now_ms - older_than_ms:
+                    upto = seq - 1
+                    break
+                count += 1
+                facts = _interrupted(interaction_facts(recorded))
+                entry = Entry(
+                    id=self._entry_id(),
+                    kind=EntryKind.INTERACTION_INTERRUPTED,
+                    at_ms=tx.now_ms,
+                    actor=by,
+                    facts=facts,
+                    use_case=recorded.use_case,
+                    conversation=recorded.conversation,
+                    interaction=recorded.interaction,
+                    ruleset=recorded.ruleset,
+                    release=recorded.release,
+                )
+                tx.append(entry)
+            tx.fetch("UPDATE control SET swept = $1 WHERE swept < $2", (upto, upto))
+            return count
+
+        return await self._journal.run(sweep) if found else 0
+
+    def _plan(self, tx: ErasingTransaction, who: Who) -> Plan:
+        root = self._root(tx, who)
+        return plan(root, _named(tx, root))
+
+    def _root(self, tx: ErasingTransaction, who: Who) -> SubjectId:
+        """The subject that was asked for. Raises HandrailError NOT_FOUND or REQUEST_INVALID."""
+        values: tuple[Any, ...]
+        if who.customer is not None:
+            sql, values = "SELECT subject FROM customer WHERE hash = $1", (self._keys.lookup.customer(who.customer),)
+        else:
+            sql = (
+                "SELECT DISTINCT c.subject FROM conversation c JOIN subject s ON s.id = c.subject "
+                "WHERE (c.id = $1 OR c.given = $2) AND s.wrapped IS NOT NULL"
+            )
+            values = (who.conversation, self._keys.lookup.given(who.conversation or ""))
+        found = tx.fetch(sql, values)
+        if not found:
+            raise HandrailError(Code.NOT_FOUND, "nobody of this name is recorded, or it was erased already")
+        if len(found) > 1:
+            raise HandrailError(
+                Code.REQUEST_INVALID,
+                "several conversations carry this id of the client's; give ours (cv_...): handrail find --conversation",
+            )
+        return SubjectId(found[0][0])
+
+    def _rewrap(self, tx: ErasingTransaction, new: str, after: str) -> tuple[int, str]:
+        """One portion; how many, and where to go on (empty: done)."""
+        found = tx.fetch(
+            "SELECT id, wrapped, wrapped_by FROM subject WHERE id > $1 AND wrapped IS NOT NULL ORDER BY id LIMIT $2",
+            (after, REWRAP),
+        )
+        count = 0
+        for subject, wrapped, by in found:
+            if by == new:
+                continue
+            key = self._keys.unwrap(subject, bytes(wrapped), by)
+            tx.fetch(
+                "UPDATE subject SET wrapped = $1, wrapped_by = $2 WHERE id = $3",
+                (self._keys.wrap(subject, key, new), new, subject),
+            )
+            count += 1
+        return count, found[-1][0] if len(found) == REWRAP else ""
+
+    def _entry_id(self) -> EntryId:
+        return EntryId(self._ids.new("en"))
+
+    def _append(
+        self,
+        tx: Transaction,
+        entry: EntryId,
+        kind: EntryKind,
+        by: Actor,
+        facts: ErasedFacts | HoldFacts | RetentionFacts | RotatedFacts,
+        *,
+        about: str,
+    ) -> None:
+        tx.append(Entry(id=entry, kind=kind, at_ms=tx.now_ms, actor=by, facts=facts, about=about))
+
+
+def _interrupted(facts: InteractionFacts) -> InteractionFacts:
+    """The same interaction, ended by the death of its process."""
+    return msgspec.structs.replace(facts, outcome=Outcome.INTERRUPTED)
+
+
+def _held(tx: ErasingTransaction, subject: str) -> bool:
+    return bool(tx.fetch("SELECT 1 FROM legal_hold WHERE subject = $1", (subject,)))
+
+
+def _destroy(tx: ErasingTransaction, subject: str, entry: str) -> int:
+    """Overwrite the key, delete ciphertexts and everything that leads to the subject; how many payloads."""
+    tx.fetch("UPDATE subject SET wrapped = NULL WHERE id = $1", (subject,))
+    customers = tx.fetch("DELETE FROM customer WHERE subject = $1 RETURNING hash", (subject,))
+    for (customer,) in customers:
+        tx.fetch("DELETE FROM provider_object WHERE customer = $1", (customer,))
+    payloads = tx.fetch(
+        "UPDATE payload SET sealed = NULL WHERE subject = $1 AND sealed IS NOT NULL RETURNING seq", (subject,)
+    )
+    tx.fetch("DELETE FROM party WHERE conversation IN (SELECT id FROM conversation WHERE subject = $1)", (subject,))
+    tx.fetch("DELETE FROM party WHERE subject = $1", (subject,))
+    tx.fetch("UPDATE conversation SET given = NULL, tail = NULL, seen = $1 WHERE subject = $2", (b"", subject))
+    tx.fetch("INSERT INTO erased (subject, entry, at_ms) VALUES ($1, $2, $3)", (subject, entry, tx.now_ms))
+    return len(payloads)
+
+
+def _named(tx: ErasingTransaction, root: str) -> list[Named]:
+    """Every conversation with parties that `root` reaches over others."""
+    found: dict[str, Named] = {}
+    waiting, seen = [root], {root}
+    while waiting and len(found) < MAX_NAMED:
+        subject = waiting.pop()
+        rows = tx.fetch(
+            "SELECT c.id, c.subject, s.person FROM conversation c JOIN subject s ON s.id = c.subject "
+            "WHERE c.id IN (SELECT conversation FROM party WHERE subject = $1) "
+            "OR (c.subject = $1 AND EXISTS (SELECT 1 FROM party y WHERE y.conversation = c.id))",
+            (subject,),
+        )
+        for conversation, own, person in rows:
+            if conversation in found:
+                continue
+            parties = [
+                party for (party,) in tx.fetch("SELECT subject FROM party WHERE conversation = $1", (conversation,))
+            ]
+            found[conversation] = Named(
+                conversation=ConversationId(conversation),
+                own=SubjectId(own),
+                own_is_person=bool(person),
+                parties=frozenset(map(SubjectId, parties)),
+            )
+            for other in (own, *parties):
+                if other not in seen:
+                    seen.add(other)
+                    waiting.append(other)
+    return list(found.values())

@@ -1,0 +1,72 @@
+"""Searches, over statements that both engines understand: `$n` for values, and plain joins."""
+
+from typing import Any
+
+from handrail.backends.keyring import Keyring
+from handrail.backends.rows import Reading
+from handrail.backends.search import FOUND, SHOWN, Search, page, shown
+from handrail.ledger.read import Page, Query, Shown
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import CustomerId, EntryId, InteractionId, SubjectId
+
+_WITH_SUBJECT = "payload p JOIN interaction i ON i.seq = p.seq"
+
+
+class StoredReader:
+    """`ledger.read.Reader`."""
+
+    def __init__(self, reading: Reading, keys: Keyring) -> None:
+        self._rows = reading.rows
+        self._keys = keys
+
+    async def find(self, query: Query) -> Page:
+        search = Search(query)
+        customer = None
+        if query.customer is not None:
+            customer = await self.subject_of(query.customer)
+            if customer is None:
+                return Page(())
+        source = "interaction i"
+        if query.conversation is not None:
+            own = await self._rows(
+                "SELECT id, subject FROM conversation WHERE id = $1 OR given = $2 LIMIT 100",
+                (query.conversation, self._keys.lookup.given(query.conversation)),
+            )
+            if not own:
+                return Page(())
+            source = _WITH_SUBJECT
+            search.among("p.subject", [subject for _, subject in own])
+            search.among("i.conversation", [conversation for conversation, _ in own])
+        if customer is not None:
+            source = _WITH_SUBJECT
+            linked = await self._rows(
+                "SELECT c.subject, c.id FROM party y JOIN conversation c ON c.id = y.conversation "
+                "WHERE y.subject = $1 LIMIT 1000",
+                (customer,),
+            )
+            search.among("p.subject", sorted({customer, *(subject for subject, _ in linked)}))
+            search.customer(customer, [conversation for _, conversation in linked])
+        sql = f"{FOUND} FROM {source} WHERE {search.where()} ORDER BY i.seq DESC LIMIT {query.limit + 1}"
+        return page(await self._rows(sql, search.values), query.limit)
+
+    async def show(self, interaction: InteractionId) -> Shown:
+        sql = SHOWN + "JOIN interaction i ON i.seq = e.seq WHERE i.interaction = $1 ORDER BY e.seq LIMIT 1"
+        return await self._shown(sql, interaction)
+
+    async def entry(self, entry: EntryId) -> Shown:
+        return await self._shown(SHOWN + "WHERE e.id = $1", entry)
+
+    async def entries(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        found = await self._rows("SELECT seq, facts FROM entry WHERE seq > $1 ORDER BY seq LIMIT $2", (after, limit))
+        return [(seq, bytes(facts)) for seq, facts in found]
+
+    async def subject_of(self, customer: CustomerId) -> SubjectId | None:
+        hashed = self._keys.lookup.customer(customer)
+        found = await self._rows("SELECT subject FROM customer WHERE hash = $1", (hashed,))
+        return SubjectId(found[0][0]) if found else None
+
+    async def _shown(self, sql: str, name: str) -> Shown:
+        found: list[tuple[Any, ...]] = await self._rows(sql, (name,))
+        if not found:
+            raise HandrailError(Code.NOT_FOUND, f"nothing is recorded under {name}")
+        return shown(found[0], self._keys)

@@ -5,6 +5,7 @@ proxy resolves the provider's name, so only the provider's origin and the proxy'
 """
 
 import asyncio
+import io
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ from handrail.terms.errors import Code, HandrailError
 if TYPE_CHECKING:
     import aiohttp
 
+MAX_AT_ONCE = 512 * 1024  # bytes of a body handed over in one piece
 MAX_FIELD = 32 * 1024  # bytes of one header; at most 128 of them
 
 
@@ -154,6 +156,11 @@ class AiohttpAnswer(Answer):
             self._drop(Ending.ABANDONED)
 
 
+def _payload(body: bytes) -> bytes | io.BytesIO | None:
+    """aiohttp wants large bodies as a file, so that it can write them in pieces."""
+    return io.BytesIO(body) if len(body) > MAX_AT_ONCE else body or None
+
+
 class _Progress:
     """One exchange's time limit and whether its connection had been used before; told by aiohttp's traces."""
 
@@ -236,7 +243,7 @@ class AiohttpTransport:
                 response = await session.request(
                     request.method,
                     self._url(target),
-                    data=request.body or None,
+                    data=_payload(request.body),
                     headers=headers,
                     allow_redirects=False,
                     proxy=self._proxy,
@@ -247,12 +254,18 @@ class AiohttpTransport:
         except Exception as error:  # noqa: BLE001  whatever aiohttp raises is sorted here
             raise self._failure(error, progress) from None
         try:
+            self._check(response)
             answer = AiohttpAnswer(response, provider.id, provider.idle_timeout_ms / 1000, self._over)
         except HandrailError as error:
             response.close()
             raise ExchangeFailed(error, Again.NEVER) from None
         self._running += 1
         return answer
+
+    def _check(self, response: "aiohttp.ClientResponse") -> None:
+        """What aiohttp would let pass and our own client does not."""
+        if response.version not in (self._lib.HttpVersion10, self._lib.HttpVersion11) or response.status < 200:
+            raise invalid(self._provider.id, "it is not HTTP/1.1 or switches protocols")
 
     def _url(self, target: str) -> Any:
         from yarl import URL  # comes with aiohttp
@@ -283,7 +296,8 @@ class AiohttpTransport:
                 self._egress.forget(self._dialled)
                 return ExchangeFailed(unreachable(who, "refuses connections or cannot be reached"), Again.LATER)
             case lib.ClientConnectionError() | OSError():
-                return ExchangeFailed(broken_off(who), Again.STALE if progress.reused else Again.LATER)
+                began = isinstance(error, lib.ServerDisconnectedError) and not isinstance(error.message, str)
+                return ExchangeFailed(broken_off(who), Again.STALE if progress.reused and not began else Again.LATER)
             case lib.ClientError():
                 return ExchangeFailed(invalid(who, "it is not valid HTTP/1.1"), Again.NEVER)
         raise error

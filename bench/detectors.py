@@ -1,6 +1,6 @@
 """Measures the personal-data detectors on the packs and the generator: per label, per language, and CPU time.
 
-    .venv/bin/python bench/detectors.py            needs HANDRAIL_PACKS (default ../shared/data) and ../shared/bench/guards
+    .venv/bin/python bench/detectors.py            needs HANDRAIL_PACKS (default ../shared/data), guards beside it
 
 Prints facts only. Matching: a gold span counts as found when a finding covers at least half of it; `kind` asks for the
 right kind, `any` for any personal kind (what masking needs).
@@ -130,7 +130,7 @@ def pack(name, labels):
 
 def utterances():
     print("## false alarms on utterances (no personal data expected)")
-    for path in sorted((PACKS / "intents").glob("*.jsonl")) + [PACKS / "multilingual" / "xsid.jsonl"]:
+    for path in [*sorted((PACKS / "intents").glob("*.jsonl")), PACKS / "multilingual" / "xsid.jsonl"]:
         counts, total, shown = collections.Counter(), 0, []
         for row in rows(path):
             text = row.get("text") or row.get("utterance") or ""

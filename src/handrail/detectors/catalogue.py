@@ -1,7 +1,12 @@
 """The built-in detectors, in the order they run, and what each kind means (`handrail scan --kinds`)."""
 
 from handrail.detectors.base import Detector
+from handrail.detectors.grounding import Grounding
+from handrail.detectors.injection import injection_detector
+from handrail.detectors.links import Links
 from handrail.detectors.pii import AddressDetector, HealthDetector, PersonalDetector, ReplyDetector
+from handrail.detectors.triggers import triggers_detector
+from handrail.detectors.unsafe import Markup, PromptLeak
 from handrail.terms.finding import Kind
 
 MEANING: dict[Kind, str] = {
@@ -41,5 +46,22 @@ MEANING: dict[Kind, str] = {
 
 
 def built_in() -> tuple[Detector, ...]:
-    """Every built-in detector; personal data first, so that masking never waits for the rest."""
-    return (PersonalDetector(), ReplyDetector(), AddressDetector(), HealthDetector())
+    """Every built-in detector; personal data first, so that masking never waits for the rest. Loads word families and
+    the small models of the others: build once."""
+    return (
+        PersonalDetector(),
+        ReplyDetector(),
+        AddressDetector(),
+        HealthDetector(),
+        injection_detector(),
+        triggers_detector(),
+        Links(),
+        Markup(),
+        PromptLeak(),
+        Grounding(),
+    )
+
+
+def lines() -> tuple[tuple[Kind, str], ...]:
+    """Each kind with its meaning, in the order of `Kind`."""
+    return tuple((kind, MEANING[kind]) for kind in Kind)

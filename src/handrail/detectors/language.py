@@ -5,14 +5,10 @@ Returns ISO 639-1, `en` when nothing speaks for another. Short messages are gues
 
 import re
 
-from handrail.detectors.data.languages import COMMON, LETTERS
+from handrail.detectors.data.languages import COMMON, LETTERS, SCRIPTS
 
 _WORD = re.compile(r"[^\W\d_]+")
-_SCRIPTS = (
-    ("ru", re.compile(r"[\u0400-\u04ff]")), ("el", re.compile(r"[\u0370-\u03ff]")), ("ar", re.compile(r"[\u0600-\u06ff]")),
-    ("he", re.compile(r"[\u0590-\u05ff]")), ("hi", re.compile(r"[\u0900-\u097f]")), ("ja", re.compile(r"[\u3040-\u30ff]")),
-    ("ko", re.compile(r"[\uac00-\ud7af]")), ("th", re.compile(r"[\u0e00-\u0e7f]")), ("zh", re.compile(r"[\u4e00-\u9fff]")),
-)  # fmt: skip
+_SCRIPTS = tuple((code, re.compile(f"[{first}-{last}]")) for code, first, last in SCRIPTS)
 _READ = 400  # characters that decide; a longer text says nothing new
 
 

@@ -32,15 +32,12 @@ class Gate(IntEnum):
     PASSWORD = 5
     EMAIL_WORD = 6
     COUNTRY = 7
-    DATE = 8
-    DOTTED = 9
-    PLUS = 10
-    THREES = 11
-    SORTED = 12
-    UK = 13
-    LONG = 14
-    FOLDED = 15  # characters that folding changes; for streams
-    RUN = 16  # a long word that may be a credential; for streams
+    NINO = 8
+    DATE = 9
+    UK = 10
+    NAMES_STRICT = 11
+    FOLDED = 12  # characters that folding changes; for streams
+    RUN = 13  # a long word that may be a credential; for streams
 
 
 _ACCENTS = {
@@ -57,7 +54,9 @@ _NUMBERS = rf"(?:{gate_pattern()})"
 _PATTERNS = {
     Gate.DIGIT: r"[0-9]",
     Gate.AT: r"@",
-    Gate.SPOKEN: rf"(?:^|[^\pL]){_NUMBERS}[\s,.\-]{{1,3}}(?:(?:{_NUMBERS}|{'|'.join(sorted(FILLERS))})(?:[^\pL]|$)|[0-9])",
+    Gate.SPOKEN: (
+        rf"(?:^|[^\pL]){_NUMBERS}[\s,.\-]{{1,3}}(?:(?:{_NUMBERS}|{'|'.join(sorted(FILLERS))})(?:[^\pL]|$)|[0-9])"
+    ),
     Gate.NAMES: persons.gate(),
     Gate.SECRET: secrets.GATE,
     Gate.PASSWORD: r"pass|pwd|passwd|\bpw\b|\bpsw|kennwort|mdp|contrase|clave|parola|senha|palavra|wachtwoord|has[lł]",
@@ -65,14 +64,11 @@ _PATTERNS = {
         r"(?:[^\pL](?:at|dot|[aä]t|arobas|arobase|arroba|klammeraffe|chiocciola|apenstaartje|ma[lł]pa|punkt|kropka)[^\pL])|"
         r"[\[({](?:at|dot)|gmail|yahoo|hotmail|outlook|e-?mail|mail|correo|courriel|poczta|posta"
     ),
-    Gate.COUNTRY: r"[a-z]{2}[ \-]?[0-9][ \-]?[0-9]",
+    Gate.COUNTRY: r"(?-i:[A-Z]{2})[ \-]?[0-9]|[a-z]{2}[0-9]",
+    Gate.NINO: r"[a-z]{2}[ \-]?[0-9]{2}[ \-]?[0-9]{2}[ \-]?[0-9]",
     Gate.DATE: rf"[0-9][./\-]\s?[0-9]{{1,2}}[./\-]|{_accented(MONTHS)}",
-    Gate.DOTTED: r"[0-9]\.[0-9]{1,3}\.[0-9]|[0-9a-f]:[0-9a-f:]*:",
-    Gate.PLUS: r"\+[ ]?[1-9]|00[ ]?[1-9]",
-    Gate.THREES: r"[0-9]{3}[\- .][0-9]{2}[\- .][0-9]{4}",
-    Gate.SORTED: r"[0-9]{2}[ \-][0-9]{2}[ \-][0-9]{2}[\s,/;|]{1,3}[0-9]{8}",
     Gate.UK: r"[a-z][0-9][0-9a-z]? ?[0-9][a-z]{2}",
-    Gate.LONG: r"(?:[0-9][ \-./\t\r\n]{0,3}){11}[0-9]",
+    Gate.NAMES_STRICT: persons.strict_gate(),
     Gate.FOLDED: (
         r"%[0-9a-f]{2}|&[#a-z]|-----|[\[({<](?:at|dot|punkt)|"
         r"[^\x00-\x7f\x{a0}-\x{17e}\x{2010}-\x{201f}\x{2026}\x{20ac}]|"
@@ -200,12 +196,13 @@ def _in_order(page: Page, gates: frozenset[int]) -> list[Hit]:
         hits += codes.find_passwords(page)
     if digits:
         hits += _digits(page, gates)
-    elif Gate.DOTTED in gates:
+    elif page.text.count(":") >= 2:
         hits += contact.find_ips(page)
     if Gate.EMAIL_WORD in gates:
         hits += contact.find_dotless_emails(page)
-    if Gate.NAMES in gates:
-        hits += persons.find_persons(page)
+    named, strict = Gate.NAMES in gates, Gate.NAMES_STRICT in gates
+    if named or strict:
+        hits += persons.find_persons(page, named=named, strict=strict)
     return hits
 
 
@@ -213,23 +210,23 @@ def _digits(page: Page, gates: frozenset[int]) -> list[Hit]:
     """Everything made of digits: first what proves itself, then what is named, then what only looks like it."""
     hits: list[Hit] = []
     dates: list[tuple[int, int]] = []
-    country = Gate.COUNTRY in gates
-    if country:
+    text = page.text
+    if Gate.COUNTRY in gates:
         hits += bank.find_ibans(page)
-    if Gate.LONG in gates:
-        hits += cards.find_cards(page)
+    hits += cards.find_cards(page)
     if Gate.DATE in gates:
         births, dates = identity.find_dates(page)
         hits += births
-    if Gate.DOTTED in gates:
+    if text.count(".") >= 3 or text.count(":") >= 2:
         hits += contact.find_ips(page)
-    if Gate.PLUS in gates:
+    if "+" in text or "00" in text:
         hits += contact.find_international(page)
-    if Gate.SORTED in gates:
+    grouped = [number for number in page.numbers if len(number.groups) >= 3]
+    if grouped:
         hits += bank.find_sort_codes(page)
-    if country:
+    if Gate.NINO in gates:
         hits += identity.find_ninos(page)
-    if Gate.THREES in gates:
+    if grouped:
         hits += identity.find_ssns(page)
     labels = {anchor.label for anchor in page.anchors}
     if Label.OTP in labels:

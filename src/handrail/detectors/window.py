@@ -15,11 +15,12 @@ import msgspec
 
 from handrail.detectors.base import HOLD_BACK
 from handrail.detectors.data.dates import MONTHS
+from handrail.detectors.data.links import AFTER_WORDS
 from handrail.detectors.data.numbers import FILLERS
 from handrail.detectors.normalise import View, normalise, unaccent
 from handrail.detectors.personal import persons
 from handrail.detectors.personal.anchors import Label, anchor_words, find_anchors
-from handrail.detectors.personal.page import AFTER_WORDS, Page
+from handrail.detectors.personal.page import Page
 from handrail.detectors.pii import GATE, Gate, find_personal
 from handrail.detectors.spoken import digits_view, gate_words
 from handrail.terms.finding import Finding, Kind
@@ -42,7 +43,11 @@ class Cleared(msgspec.Struct, frozen=True):
 
 _NOTHING = Cleared(text="")
 _NUMBERS = frozenset(gate_words())
-_LINKS = frozenset(AFTER_WORDS.split()) | FILLERS | frozenset("of and de del den do d or oder ou".split())
+_LINKS = (
+    frozenset(AFTER_WORDS.split())
+    | FILLERS
+    | frozenset({"of", "and", "de", "del", "den", "do", "d", "or", "oder", "ou"})
+)
 _MONTHS = frozenset(MONTHS.split("|"))
 _RISKY_SIGN = re.compile(
     r"[\d@]|%[0-9A-Fa-f]{2}|&[#A-Za-z]|-----|[\[({<](?:at|dot|punkt)|[^\x00-\x7f\u00a0-\u017e\u2010-\u201f\u2026\u20ac]"
@@ -57,7 +62,17 @@ _LONG = 20  # characters of a token that may be a credential
 
 
 _WATCHED = frozenset(
-    {Gate.DIGIT, Gate.AT, Gate.SPOKEN, Gate.NAMES, Gate.PASSWORD, Gate.EMAIL_WORD, Gate.FOLDED, Gate.RUN}
+    {
+        Gate.DIGIT,
+        Gate.AT,
+        Gate.SPOKEN,
+        Gate.NAMES,
+        Gate.NAMES_STRICT,
+        Gate.PASSWORD,
+        Gate.EMAIL_WORD,
+        Gate.FOLDED,
+        Gate.RUN,
+    }
 )
 
 
@@ -93,15 +108,19 @@ class Window:
         if self._blocked is not None:
             return Cleared(text="", blocked=self._blocked)
         held = self._held + text
-        if not final and self._swallow is None and _WATCHED.isdisjoint(GATE.Match(self._left[-_NEAR:] + held) or ()):
-            if len(held) < HOLD_BACK:
-                cut = _last_words(held)
-                if cut <= 0:
-                    self._held = held
-                    return _NOTHING
-                self._send(held, cut)
-                return Cleared(text=held[:cut])
-        return self._slow(held, final)
+        if (
+            final
+            or self._swallow is not None
+            or len(held) >= HOLD_BACK
+            or not _WATCHED.isdisjoint(GATE.Match(self._left[-_NEAR:] + held) or ())
+        ):
+            return self._slow(held, final)
+        cut = _last_words(held)
+        if cut <= 0:
+            self._held = held
+            return _NOTHING
+        self._send(held, cut)
+        return Cleared(text=held[:cut])
 
     def _send(self, held: str, cut: int) -> None:
         """Move the first `cut` held characters to the left context."""

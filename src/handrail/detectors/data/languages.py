@@ -23,3 +23,16 @@ LETTERS = {
     "ú": "es pt", "ł": "pl", "ą": "pl", "ę": "pl ", "ś": "pl", "ć": "pl", "ż": "pl", "ź": "pl", "ń": "pl", "ë": "nl", "ï": "nl", "å": "sv da", "ø": "da",
     "æ": "da", "ě": "cs", "ř": "cs", "š": "cs", "č": "cs", "ž": "cs", "ğ": "tr", "ş": "tr", "ı": "tr", "ă": "ro", "ț": "ro", "ș": "ro",
 }  # fmt: skip
+
+SCRIPTS = (
+    ("ru", "\u0400", "\u04ff"),
+    ("el", "\u0370", "\u03ff"),
+    ("ar", "\u0600", "\u06ff"),
+    ("he", "\u0590", "\u05ff"),
+    ("hi", "\u0900", "\u097f"),
+    ("ja", "\u3040", "\u30ff"),
+    ("ko", "\uac00", "\ud7af"),
+    ("th", "\u0e00", "\u0e7f"),
+    ("zh", "\u4e00", "\u9fff"),
+)
+"""Blocks of Unicode that speak for one language among those that write to us."""

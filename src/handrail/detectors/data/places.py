@@ -35,3 +35,20 @@ US_STATES = (
     "al|ak|az|ar|ca|co|ct|de|fl|ga|hi|id|il|in|ia|ks|ky|la|me|md|ma|mi|mn|ms|mo|mt|ne|nv|nh|nj|nm|ny|nc|nd|oh|ok|or|pa|ri|sc|"
     "sd|tn|tx|ut|vt|va|wa|wv|wi|wy|dc"
 )
+
+UK = r"(?<![A-Za-z0-9])([A-Za-z]{1,2})(?:\d[A-Za-z]|\d{1,2}) ?\d[ABD-HJLNP-UW-Zabd-hjlnp-uw-z]{2}(?![A-Za-z0-9])"
+
+NAMED_POSTCODE = r"(?<![\w\-])(?:\d{5}-\d{4}|\d{5}-\d{3}|\d{2}-\d{3}|\d{4}-\d{3}|\d{4} ?[a-z]{2}|\d{3} ?\d{3}|[a-z]\d[a-z] ?\d[a-z]\d|\d{4,6})(?![\w\-])"
+
+TAIL = (
+    rf"(?:,? *(?:{UNITS})\.? ?#?[\w\-]{{1,6}})?(?:(?:,| ,|\s)\s*(?:[^\W\d_]+[ ,]{{1,2}}){{0,3}}?(?:(?:{US_STATES})[ ,]{{0,2}}\d{{4,6}}(?:-\d{{4}})?|"
+    r"[a-z]{1,2}\d[a-z\d]? ?\d[a-z]{2}|(?:[a-z]{1,2}-)?\d{4,5}(?: ?[a-z]{2})?(?: [^\W\d_]+(?:-[^\W\d_]+)?)?|\d{2}-\d{3} [^\W\d_]+|\d{5}-\d{3})(?!\w))?"
+)
+
+DECLARED = (
+    r"(?<!\w)(?:(?:my |the |our |new |home |billing |delivery |shipping |mailing |current |street )*address(?: is| to|:)|(?:meine |neue )*(?:anschrift|adresse)(?: ist| lautet|:)|"
+    r"(?:mon |nouvelle )*adresse(?: est|:)|(?:mi |nueva )*direccion(?: es|:)|(?:il mio |nuovo )*indirizzo(?: e|:)|(?:o )?(?:meu |novo )*endereco(?: e|:)|(?:a )?minha morada e|"
+    r"(?:mijn |nieuwe )*adres(?: is|:)|(?:moj |nowy )*adres(?: to|:)|mieszkam (?:przy|na)|i live at|ich wohne in der|j'habite(?: au)?|vivo en|abito in|moro na|ik woon (?:op|aan))\s*"
+)
+
+DECLARED_VALUE = r"[^\n;?!]{0,60}?\d[^\n;?!]{0,60}?(?=[.;?!\n]|$| (?:and|und|et|y|i|my|mein|mon|but|please|thanks|phone|contact|email|ssn|mobile)\b)"

@@ -11,7 +11,7 @@ from handrail.detectors.personal.anchors import Label
 from handrail.detectors.personal.page import Hit, Number, Page
 from handrail.terms.finding import Kind
 
-_IBAN_START = re.compile(r"(?<![A-Za-z0-9])([A-Za-z]{2})[ \-]?(\d[ \-]?\d)(?=[ \-.]?[A-Za-z0-9])")
+_IBAN_START = re.compile(r"(?<![A-Za-z0-9])(?:([A-Z]{2})[ \-]?|([A-Za-z]{2}))\d[ \-]?\d(?=[ \-.]?[A-Za-z0-9])")
 _SORT_CODE = re.compile(r"\d{2}([ \-]?)\d{2}\1\d{2}")
 _SORT_AND_ACCOUNT = re.compile(r"(?<![\w\-])(\d{2}([ \-])\d{2}\2\d{2})[\s,/;|]{1,3}(\d{8})(?![\w\-])")
 _ABA_WEIGHTS = (3, 7, 1, 3, 7, 1, 3, 7, 1)
@@ -22,7 +22,7 @@ def find_ibans(page: Page) -> list[Hit]:
     hits: list[Hit] = []
     text = page.text
     for match in _IBAN_START.finditer(text):
-        length = IBAN_LENGTHS.get(match.group(1).upper())
+        length = IBAN_LENGTHS.get(match.group()[:2].upper())
         if length is None:
             continue
         found = _collect(text, match.start(), length)

@@ -6,6 +6,7 @@ strict validity would reject numbers people really type (decisions.md, detectors
 
 import re
 
+from handrail.detectors.data.emails import DOTLESS_EMAIL, EMAIL, LAST_WORD_EMAIL, SPOKEN_EMAIL
 from handrail.detectors.data.phones import COUNTRY_CODES, SHAPES
 from handrail.detectors.personal.anchors import Label
 from handrail.detectors.personal.page import Hit, Number, Page
@@ -14,28 +15,11 @@ from handrail.terms.finding import Kind
 _INTERNATIONAL = re.compile(r"(?:\+|\b00)[ ]?[1-9](?:[ \-./()]{0,3}\d){6,14}(?!\d)")
 _SHAPES = tuple((name, re.compile(pattern), strong) for name, pattern, strong in SHAPES)
 _EXTENSION = re.compile(r"[ ,]{0,2}(?:x|ext\.?|extension|durchwahl|poste|int\.?)[ ]?\d{1,5}\b")
-_EMAIL = re.compile(
-    r"(?<![\w.+\-%])[\w.+\-%]{1,64}(?:[ ]?@[ ]?)(?:[^\W_](?:[\w\-]{0,62}[^\W_])?\.){1,8}[^\W\d_]{2,24}(?![\w\-])"
-)
-_AT = (
-    r"(?:\s*[\[({<]\s*(?:at|@|ät|arobase|arroba)\s*[\])}>]\s*|\s+(?:at|ät|at the rate|klammeraffe|arobase|arobas|arroba|"
-    r"chiocciola|apenstaartje|malpa|@)\s+)"
-)
-_DOT = (
-    r"(?:\s*[\[({<]\s*(?:dot|punkt|point|punto|\.)\s*[\])}>]\s*|\s+(?:dot|punkt|point|punto|ponto|punt|kropka)\s+|\.)"
-)
-_TOP = r"(?:com|net|org|edu|gov|info|biz|io|ai|co|me|eu|uk|us|de|at|ch|fr|be|es|it|pt|br|nl|pl|in|au|ca|ie|mx|ar|jp|tv|app|dev|se|no|dk|fi|cz)"
-_PIECE = r"[a-z0-9][a-z0-9_\-+]{0,40}"
-_SPOKEN_EMAIL = re.compile(
-    rf"(?<![\w.]){_PIECE}(?:{_DOT}{_PIECE}){{0,3}}{_AT}{_PIECE}(?:{_DOT}{_PIECE}){{0,2}}{_DOT}{_TOP}(?![a-z0-9])"
-)
-_PROVIDERS = "gmail|googlemail|yahoo|ymail|hotmail|outlook|icloud|rediffmail|aol|protonmail|posteo|gmx|mailinator|orange|libero|wanadoo|laposte"
-_DOTLESS_EMAIL = re.compile(
-    rf"(?<![\w.@])[a-z][\w.]{{0,30}}(?: \d{{1,5}})? ?(?:{_PROVIDERS}) ?(?:com|in|net|de|fr|it|es|pl|nl|co ?uk|com ?br)(?![\w])"
-)
-_LAST_WORD_EMAIL = re.compile(
-    r"[\s:=]*(?:is|id|address|its|it is|to|ist|est|es|e|[\s:=])*([a-z][\w.]{1,40}(?: \d{1,5})? ?[\w]{0,30}(?:com|couk))(?!\w)"
-)
+_EMAIL = re.compile(EMAIL)
+_SPOKEN_EMAIL = re.compile(SPOKEN_EMAIL)
+_DOTLESS_EMAIL = re.compile(DOTLESS_EMAIL)
+_LAST_WORD_EMAIL = re.compile(LAST_WORD_EMAIL)
+_SIGN_WORDS = re.compile(r"\sdot\s|[\[({]")
 _BARE = re.compile(r"(?:1[ \-]?)?[2-9]\d{2}[ ]?\d{3}[ ]?\d{4}|[6-9]\d{9}")
 _V4 = re.compile(r"(?<![\w.\-])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w\-]|\.\d)")
 _V6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:{1,2}){2,7}[0-9A-Fa-f]{0,4}(?![\w:])")
@@ -47,9 +31,8 @@ def find_emails(page: Page) -> list[Hit]:
     hits = [Hit(Kind.EMAIL, *match.span(), 0.99, "address") for match in _EMAIL.finditer(page.text)]
     low = page.low
     for match in _SPOKEN_EMAIL.finditer(low):
-        if "." not in match.group() or " at " not in match.group() or _named_email(page, match.start()):
-            hits.append(Hit(Kind.EMAIL, *match.span(), 0.9, "spoken"))
-        elif re.search(r"\sdot\s|[\[({]", match.group()) is not None:
+        said = match.group()
+        if "." not in said or " at " not in said or _SIGN_WORDS.search(said) or _named_email(page, match.start()):
             hits.append(Hit(Kind.EMAIL, *match.span(), 0.9, "spoken"))
     return hits
 

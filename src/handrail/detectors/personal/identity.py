@@ -6,7 +6,7 @@ a NINO). Dates and document numbers only where the words beside them say so.
 
 import re
 
-from handrail.detectors.data.dates import MONTHS
+from handrail.detectors.data.dates import DATE, PLAIN_DATE
 from handrail.detectors.personal.anchors import Label
 from handrail.detectors.personal.page import Hit, Number, Page
 from handrail.terms.finding import Kind
@@ -17,14 +17,8 @@ _NINO = re.compile(
     r"\d{2}[ \-]?\d{2}[ \-]?\d{2}[ \-]?[A-Da-d](?![A-Za-z0-9])"
 )
 _NINO_NEVER = frozenset({"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"})
-_DATE = re.compile(
-    r"(?<![\w./\-])(?:\d{1,2}(?P<s>[./\-])\s?\d{1,2}(?P=s)\s?(?:\d{4}|\d{2})|(?:19|20)\d{2}(?P<t>[./\-])\d{1,2}(?P=t)\d{1,2}"
-    rf"|\d{{1,2}}(?:st|nd|rd|th|er|º|°|\.)?[ \-]?(?:of |de |den |d')?(?:{MONTHS})\.?,?(?: de| del| of)?[ \-]?(?:(?:19|20)\d{{2}}|\d{{2}})"
-    rf"|(?:{MONTHS})\.? \d{{1,2}}(?:st|nd|rd|th)?,? ?(?:19|20)\d{{2}})(?![\w]|[./\-]\d)"
-)
-_PLAIN_DATE = re.compile(
-    r"(?:0?[1-9]|[12]\d|3[01])[ ]?(?:0[1-9]|1[0-2])[ ]?(?:19|20)\d{2}|(?:0[1-9]|1[0-2])[ ]?(?:[012]\d|3[01])[ ]?(?:19|20)\d{2}|(?:19|20)\d{2}[ ]?(?:0[1-9]|1[0-2])[ ]?[0-3]\d"
-)
+_DATE = re.compile(DATE)
+_PLAIN_DATE = re.compile(PLAIN_DATE)
 _DOCUMENT = re.compile(
     r"(?<![A-Za-z0-9])(?=[A-Za-z0-9]*\d[A-Za-z0-9]*\d[A-Za-z0-9]*\d)[A-Za-z0-9]{6,16}(?![A-Za-z0-9])"
 )

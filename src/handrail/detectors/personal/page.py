@@ -1,8 +1,9 @@
-"""One text laid out for the finders: folded, in lower case without accents, its numbers and the words that name them."""
+"""One text laid out for the finders: folded, lower case without accents, its numbers and the words that name them."""
 
 import re
 from typing import NamedTuple
 
+from handrail.detectors.data.links import AFTER_WORDS, BEFORE_WORDS
 from handrail.detectors.normalise import View, unaccent
 from handrail.detectors.personal.anchors import AFTER, BEFORE, Anchor, Label, find_anchors
 from handrail.terms.finding import Kind
@@ -35,21 +36,12 @@ _LAST_DIGIT = re.compile(r"\d(?!.*\d)", re.DOTALL)
 _LIST_GAP = 6
 """Characters between two numbers of one name: "call 020 7946 0001 or 020 7946 0002"."""
 
-_LINKS = (
-    "is it its s are was no nr num number nummer numero numer the new old current and to for ist war lautet die der das "
-    "meine est c le la les mon ma es el mi con e il lo mia o a meu minha do da mijn van het jest moj moja sort code full "
-    "i think starts with my of last four 4 digits letzten vier ziffern on id bank in de di d mich me mi ok yes sure"
-)
-_LINK_WORDS = frozenset(_LINKS.split())
+_LINK_WORDS = frozenset(BEFORE_WORDS.split())
 """What may stand between a name and its value without changing what the value is."""
 
-AFTER_WORDS = (
-    "is it its it's this that that's was are my our the his her their new old current for as ist das mein meine unser unsere die der est c'est "
-    "c mon ma le la notre es mi nuestro el mio mia il e o a meu minha mijn het de dat to jest moj moja s thats also number"
-)
 _AFTER_WORDS = frozenset(AFTER_WORDS.replace("'", " ").split())
 """What may stand between a value and its name behind it: "0170 1234567 ist meine Nummer"."""
-_SHORT = frozenset("no nr num tel ph mob acct ref".split())
+_SHORT = frozenset({"no", "nr", "num", "tel", "ph", "mob", "acct", "ref"})
 _WORDS = re.compile(r"[^\W_]+")
 _BEFORE_STOP = re.compile(r"[^\w \t:=\-#.,'\"(?]|_")
 _AFTER_STOP = re.compile(r"[^\w \t,:\-(']|_")

@@ -12,7 +12,8 @@ from handrail.terms.finding import Kind
 _NAME_WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*\.?")
 _NEXT = re.compile(r"[ ]{1,2}")
 _INTRODUCED = re.compile(
-    r"(?<!city )(?<!company )(?<!user )(?<!street )(?<!file )(?<!product )(?<!brand )(?<!domain )(?<!business )(?<!town )"
+    r"(?<!city )(?<!company )(?<!user )(?<!street )(?<!file )(?<!product )(?<!brand )(?<!domain )(?<!business )"
+    r"(?<!town )"
     rf"(?<!\w)(?:{INTRODUCTIONS})(?:\s*[:,\-=]\s*|\s+)(?=[^\W\d_])"
 )
 _LOOSE = re.compile(rf"(?<!\w)(?:{LOOSE})\s+(?=[^\W\d_])")
@@ -21,10 +22,10 @@ _GREETED = re.compile(rf"(?:^|[\n.!?]\s*)(?:{GREETINGS}),?\s+(?=[^\W\d_])")
 _LONGEST = 4
 
 
-def find_persons(page: Page) -> list[Hit]:
-    """PERSON behind an introduction; a loose one ("I'm", "hi") only with capital letters."""
+def find_persons(page: Page, *, named: bool = True, strict: bool = True) -> list[Hit]:
+    """PERSON behind an introduction (`named`); behind a title, greeting or "I'm" only with capitals (`strict`)."""
     hits: list[Hit] = []
-    for start, end, reason in _introductions(page):
+    for start, end, reason in _introductions(page, named, strict):
         if end is not None and (reason != "introduced_loosely" or _full(page, start, end)):
             hits.append(Hit(Kind.PERSON, start, end, 0.85 if reason == "introduced" else 0.7, reason))
     return hits
@@ -32,10 +33,10 @@ def find_persons(page: Page) -> list[Hit]:
 
 def introduced(page: Page) -> list[tuple[int, int | None]]:
     """Where a name may begin behind an introduction, and its end so far, in order; for streams."""
-    return sorted(((start, end) for start, end, _ in _introductions(page)), key=lambda span: span[0])
+    return sorted(((start, end) for start, end, _ in _introductions(page, True, True)), key=lambda span: span[0])
 
 
-def _introductions(page: Page) -> list[tuple[int, int | None, str]]:
+def _introductions(page: Page, named: bool, loose: bool) -> list[tuple[int, int | None, str]]:
     found: list[tuple[int, int | None, str]] = []
     for pattern, reason, strict in (
         (_INTRODUCED, "introduced", False),
@@ -43,6 +44,8 @@ def _introductions(page: Page) -> list[tuple[int, int | None, str]]:
         (_GREETED, "greeting", True),
         (_LOOSE, "introduced_loosely", True),
     ):
+        if not (loose if strict else named):
+            continue
         for match in pattern.finditer(page.low):
             if _sound(page, match.end(), reason):
                 found.append((match.end(), _name(page, match.end(), strict=strict), reason))
@@ -107,10 +110,13 @@ def _count(text: str, start: int, end: int) -> int:
 
 
 def gate() -> str:
-    """One RE2 pattern that matches wherever `find_persons` may find something, accents or not."""
-    open_ended = "(?:" + _accents(INTRODUCTIONS) + ")[ \\t:,=\\-]*\\s*\\pL"
-    strict = "(?:" + _accents("|".join((LOOSE, TITLES, GREETINGS))) + ")\\.?,?\\s+(?-i:\\p{Lu})"
-    return r"(?:^|[^\pL])(?:" + open_ended + "|" + strict + ")"
+    """An RE2 pattern that matches wherever somebody may be introduced by name, accents or not."""
+    return r"(?:^|[^\pL])(?:" + _accents(INTRODUCTIONS) + r")[ \t:,=\-]*\s*\pL"
+
+
+def strict_gate() -> str:
+    """The same for titles, greetings and "I'm", before a capital letter."""
+    return r"(?:^|[^\pL])(?:" + _accents("|".join((LOOSE, TITLES, GREETINGS))) + r")\.?,?\s+(?-i:\p{Lu})"
 
 
 def _accents(words: str) -> str:

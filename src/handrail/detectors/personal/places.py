@@ -5,30 +5,24 @@ A UK postcode stands by itself (its areas are few); every other postcode only wh
 
 import re
 
-from handrail.detectors.data.places import STREETS, UK_AREAS, UNITS, US_STATES
-from handrail.detectors.personal.anchors import Label
+from handrail.detectors.data.places import (
+    DECLARED,
+    DECLARED_VALUE,
+    NAMED_POSTCODE,
+    STREETS,
+    TAIL,
+    UK,
+    UK_AREAS,
+)
 from handrail.detectors.personal.page import Hit, Number, Page
 from handrail.terms.finding import Kind
 
-_UK = re.compile(
-    r"(?<![A-Za-z0-9])([A-Za-z]{1,2})(?:\d[A-Za-z]|\d{1,2}) ?\d[ABD-HJLNP-UW-Zabd-hjlnp-uw-z]{2}(?![A-Za-z0-9])"
-)
-_NAMED = re.compile(
-    r"(?<![\w\-])(?:\d{5}-\d{4}|\d{5}-\d{3}|\d{2}-\d{3}|\d{4}-\d{3}|\d{4} ?[a-z]{2}|\d{3} ?\d{3}|[a-z]\d[a-z] ?\d[a-z]\d|\d{4,6})(?![\w\-])"
-)
+_UK = re.compile(UK)
+_NAMED = re.compile(NAMED_POSTCODE)
 _STREETS = tuple((name, re.compile(pattern)) for name, pattern in STREETS)
-_TAIL = re.compile(
-    rf"(?:,? *(?:{UNITS})\.? ?#?[\w\-]{{1,6}})?(?:(?:,| ,|\s)\s*(?:[^\W\d_]+[ ,]{{1,2}}){{0,3}}?(?:(?:{US_STATES})[ ,]{{0,2}}\d{{4,6}}(?:-\d{{4}})?|"
-    r"[a-z]{1,2}\d[a-z\d]? ?\d[a-z]{2}|(?:[a-z]{1,2}-)?\d{4,5}(?: ?[a-z]{2})?(?: [^\W\d_]+(?:-[^\W\d_]+)?)?|\d{2}-\d{3} [^\W\d_]+|\d{5}-\d{3})(?!\w))?"
-)
-_DECLARED = re.compile(
-    r"(?<!\w)(?:(?:my |the |our |new |home |billing |delivery |shipping |mailing |current |street )*address(?: is| to|:)|(?:meine |neue )*(?:anschrift|adresse)(?: ist| lautet|:)|"
-    r"(?:mon |nouvelle )*adresse(?: est|:)|(?:mi |nueva )*direccion(?: es|:)|(?:il mio |nuovo )*indirizzo(?: e|:)|(?:o )?(?:meu |novo )*endereco(?: e|:)|(?:a )?minha morada e|"
-    r"(?:mijn |nieuwe )*adres(?: is|:)|(?:moj |nowy )*adres(?: to|:)|mieszkam (?:przy|na)|i live at|ich wohne in der|j'habite(?: au)?|vivo en|abito in|moro na|ik woon (?:op|aan))\s*"
-)
-_DECLARED_VALUE = re.compile(
-    r"[^\n;?!]{0,60}?\d[^\n;?!]{0,60}?(?=[.;?!\n]|$| (?:and|und|et|y|i|my|mein|mon|but|please|thanks|phone|contact|email|ssn|mobile)\b)"
-)
+_TAIL = re.compile(TAIL)
+_DECLARED = re.compile(DECLARED)
+_DECLARED_VALUE = re.compile(DECLARED_VALUE)
 
 
 def find_addresses(page: Page) -> list[Hit]:

@@ -13,19 +13,21 @@ from collections.abc import Iterable
 from handrail.detectors.base import Reach, Text
 from handrail.detectors.grounding_claims import claims
 from handrail.detectors.grounding_context import PreparedContext, prepare
-from handrail.detectors.grounding_measures import Alignment, Claim, align, measure
-from handrail.detectors.grounding_model import Model, shipped
+from handrail.detectors.grounding_measures import SAME_SUBJECT, Alignment, Claim, align, contradicts, measure
+from handrail.detectors.grounding_model import Models, shipped
 from handrail.detectors.grounding_words import Classes, Token, classes, fold, stem, tokens
 from handrail.terms.finding import Finding, Kind, Role
 
-THRESHOLD = 0.5
+THRESHOLD = 0.6
 """Score from which an answer counts as ungrounded; precision and recall there: docs/models/grounding.md."""
 QUESTION_WEIGHT = 0.45
 """A question asserts nothing: its score is scaled by this, which keeps it below `THRESHOLD`."""
+SURE = 0.8
+"""Least score of a claim with a quantity that the context does not state: such claims were wrong in 95 of 100 cases
+(own and pack answers together). A name that the context lacks, or a
+contradiction, gives at least `THRESHOLD`."""
 FLOOR = 0.05
 """Scores below this are not reported at all, whatever floor is asked for."""
-_SAME_SUBJECT = 0.6
-"""Share of the claim's content that a statement must hold before a difference in polarity or scope is named."""
 _REASONS = {"date": "date", "weekday": "date", "time": "date", "amount": "amount"}
 
 
@@ -37,16 +39,16 @@ class Grounding:
     kinds = frozenset({Kind.UNGROUNDED})
     reach = Reach.WHOLE
 
-    def __init__(self, floor: float = THRESHOLD, model: Model | None = None) -> None:
+    def __init__(self, floor: float = THRESHOLD, models: Models | None = None) -> None:
         self._floor = max(floor, FLOOR)
-        self._model = model or shipped()
+        self._models = models or shipped()
 
     def find(self, text: Text, language: str) -> list[Finding]:
         """Findings of an assistant's text that has context; none for any other."""
         if text.role is not Role.ASSISTANT or not text.context:
             return []
         context = prepare(text.context, language)
-        return [f for f in judge(text.text, context, language, self._model) if f.score >= self._floor]
+        return [f for f in judge(text.text, context, language, self._models) if f.score >= self._floor]
 
 
 def ungroundedness(answer: str, context: str | tuple[str, ...], question: str = "", language: str = "en") -> float:
@@ -58,18 +60,27 @@ def ungroundedness(answer: str, context: str | tuple[str, ...], question: str = 
 
 
 def judge(
-    answer: str, context: PreparedContext, language: str, model: Model, asked: frozenset[str] = frozenset()
+    answer: str, context: PreparedContext, language: str, models: Models, asked: frozenset[str] = frozenset()
 ) -> list[Finding]:
     """Findings for every claim at whatever score, in order of the text."""
     known = classes(language)
+    model = models.service if context.service else models.prose
     found: list[Finding] = []
     for claim in claims(answer, context, language):
         aligned = align(claim, context, known)
-        score = model.probability(measure(claim, aligned, context, known, asked))
-        if claim.asks:
-            score *= QUESTION_WEIGHT
+        score = settled(claim, aligned, model.probability(measure(claim, aligned, context, known, asked)))
         found += _findings(claim, aligned, context, known, round(score, 4))
     return found
+
+
+def settled(claim: Claim, aligned: Alignment, probability: float) -> float:
+    """The score of a claim: the model's probability, at least what a missing quantity, a missing name or a
+    contradiction proves, less for a question."""
+    if claim.missing:
+        probability = max(probability, SURE)
+    elif claim.names or contradicts(aligned):
+        probability = max(probability, THRESHOLD)
+    return probability * QUESTION_WEIGHT if claim.asks else probability
 
 
 def _findings(
@@ -80,8 +91,9 @@ def _findings(
     marked = [
         *((q.start, q.end, _REASONS.get(q.kind, "number")) for q in claim.missing),
         *((t.start, t.end, "name") for t in claim.names),
+        *((q.start, q.end, "date") for q in aligned.rivals if q.kind == "weekday" and contradicts(aligned)),
     ]
-    if not marked and aligned.overlap >= _SAME_SUBJECT:
+    if not marked and aligned.overlap >= SAME_SUBJECT:
         marked = [*((t.start, t.end, "negation") for t in aligned.opposites)]
         if not marked and aligned.negation:
             marked = [(*_negating(claim, known), "negation")]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from handrail.detectors.grounding_quantities import Quantity
+from handrail.detectors.grounding_quantities import Quantity, ordinals
 from handrail.detectors.grounding_words import Token
 
 _FACTORS: Final = {"second": (1, 60, 3600, 86400, 604800), "month": (1, 12)}
@@ -26,7 +26,7 @@ class Held:
     times: frozenset[object]
 
 
-def hold(found: Sequence[Quantity], words: Sequence[Token]) -> Held:
+def hold(found: Sequence[Quantity], words: Sequence[Token], language: str) -> Held:
     """The values of all quantities found in a context; `words` add the bare numbers inside dates, codes and times."""
     by_kind: dict[str, set[object]] = {}
     amounts: dict[str, set[object]] = {}
@@ -40,6 +40,8 @@ def hold(found: Sequence[Quantity], words: Sequence[Token]) -> Held:
     numbers: set[object] = set().union(*by_kind.values())
     numbers.update(float(each) for v in dates for each in v if each)
     numbers.update(float(t.word) for t in words if t.word.isdigit() and len(t.word) < 19)
+    ordinal = ordinals(language)
+    numbers.update(ordinal[t.word] for t in words if t.word in ordinal)
     by_kind.pop("amount", None)
     return Held(
         numbers=frozenset(numbers),

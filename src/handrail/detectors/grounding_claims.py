@@ -15,7 +15,10 @@ from handrail.detectors.grounding_measures import Claim
 from handrail.detectors.grounding_quantities import Quantity, quantities
 from handrail.detectors.grounding_words import Classes, Token, classes, data, fold, sentences, stem, tokens
 
-_PAUSE = re.compile(r"\s*[,.!;:-]")
+_PAUSE = re.compile(r"\s*(?:[,.!;:]|- )|\s+- ")
+_COUNTS: frozenset[object] = frozenset((2.0, 3.0, 4.0, 5.0))
+_OWN = 2
+"""Content words that a clause after talk ("thanks for waiting, ...") needs to be a claim."""
 _CODE = re.compile(r"\b(?=[A-Z0-9-]*\d)(?=[A-Z0-9-]*[A-Z])[A-Z0-9]+(?:-[A-Z0-9]+)*\b")
 
 
@@ -38,7 +41,8 @@ def _talk(language: str) -> _Talk:
 
 
 def claims(answer: str, context: PreparedContext, language: str) -> list[Claim]:
-    """The claims and questions of `answer` in order; talk is left out. Linear in the answer."""
+    """The claims and questions of `answer` in order, linear in the answer. Talk is left out where the context is
+    service text; on prose it counts as asserting no more than a question does."""
     known = classes(language)
     folded = fold(answer)
     found = tokens(folded)
@@ -53,6 +57,8 @@ def claims(answer: str, context: PreparedContext, language: str) -> list[Claim]:
             at += 1
         asks = answer[begin:end].rstrip(" \"'”’)").endswith("?")
         words = _without_lead(folded, found[first:place], stated[low:at], language, known)
+        if not words and not context.service:
+            words, asks = found[first:place], True
         if words:
             made.append(_claim(answer, words, stated[low:at], asks, context, known, language))
     return made
@@ -61,25 +67,47 @@ def claims(answer: str, context: PreparedContext, language: str) -> list[Claim]:
 def _without_lead(
     folded: str, words: list[Token], stated: list[Quantity], language: str, known: Classes
 ) -> list[Token]:
-    """The words that claim something: none for talk."""
+    """The words that claim something: none for talk. A talking clause ends at the next pause; what follows it must
+    say something of its own."""
     talk = _talk(language)
-    if not stated and _opening(words, talk.whole):
-        return []
-    while words and (length := _opening(words, talk.lead)):
-        if length == 1 and not _PAUSE.match(folded, words[0].end) and len(words) > 1:
+    after_talk = False
+    while words:
+        lead, whole = _opening(words, talk.lead, known), _opening(words, talk.whole, known)
+        if whole and whole >= lead:
+            if stated and not _pause_before(folded, words, stated[0].start):
+                break
+            after_talk = True
+            words = words[next((n for n in range(1, len(words)) if _paused(folded, words, n)), len(words)) :]
+        elif lead and (lead > 1 or _paused(folded, words, 1) or len(words) == 1):
+            words = words[lead:]
+        else:
             break
-        words = words[length:]
-        if not stated and _opening(words, talk.whole):
-            return []
-    if stated or any(t.word not in known.stop and t.word not in known.evaluative for t in words):
+    if stated and words and words[-1].end > stated[0].start:
         return words
-    return []
+    content = sum(t.word not in known.stop and t.word not in known.evaluative for t in words)
+    if after_talk:
+        return words if content >= _OWN and len(words) > _OWN + 1 else []
+    return words if content else []
 
 
-def _opening(words: list[Token], openings: frozenset[tuple[str, ...]]) -> int:
-    """How many words the longest opening that the sentence begins with has."""
+def _paused(folded: str, words: list[Token], place: int) -> bool:
+    """Whether a pause (comma, colon, dash) or the end stands before the word at `place`."""
+    return place >= len(words) or _PAUSE.match(folded, words[place - 1].end) is not None
+
+
+def _pause_before(folded: str, words: list[Token], limit: int) -> bool:
+    return any(_paused(folded, words, n) for n in range(1, len(words)) if words[n].start <= limit)
+
+
+def _opening(words: list[Token], openings: frozenset[tuple[str, ...]], known: Classes) -> int:
+    """How many words the longest opening that the sentence begins with takes, adverbs in between not counted."""
     first = tuple(t.word for t in words[:6])
-    return next((n for n in range(len(first), 0, -1) if first[:n] in openings), 0)
+    exact = next((n for n in range(len(first), 0, -1) if first[:n] in openings), 0)
+    if exact:
+        return exact
+    kept = [place for place, word in enumerate(first) if word not in known.evaluative]
+    plain = tuple(first[place] for place in kept)
+    return next((kept[n - 1] + 1 for n in range(len(plain), 0, -1) if plain[:n] in openings), 0)
 
 
 def _claim(
@@ -100,10 +128,20 @@ def _claim(
         stems=stems,
         content=content,
         quantities=stated,
-        missing=[q for q in stated if not carried(q, context.held)],
+        missing=[q for q in stated if not carried(q, context.held) and not _is_count(q, words, stems, context)],
         names=_names(answer, words, content, stems, context, language),
         asks=asks,
     )
+
+
+def _is_count(quantity: Quantity, words: list[Token], stems: list[str], context: PreparedContext) -> bool:
+    """`two options`: a small number in words that counts what the answer itself lists, nothing the context names."""
+    if quantity.kind != "number" or not quantity.values <= _COUNTS:
+        return False
+    place = next((n for n, t in enumerate(words) if t.start >= quantity.start), len(words))
+    if place >= len(words) or words[place].word[0].isdigit():
+        return False
+    return all(s not in context.stems for s in stems[place + 1 : place + 3])
 
 
 def _names(

@@ -11,13 +11,15 @@ from itertools import pairwise
 
 from handrail.detectors.grounding_carried import Held, hold
 from handrail.detectors.grounding_quantities import Quantity, quantities
-from handrail.detectors.grounding_words import Token, classes, fold, same, sentences, spoken_keys, stem, tokens
+from handrail.detectors.grounding_words import Token, classes, fold, same, sentences, service, spoken_keys, stem, tokens
 
 _POSTINGS = 24
 """Statements remembered per stem: enough to find the one an answer speaks of, and a bound on the work."""
 _KEEP = 32_768
 """Characters of context up to which a reading is kept for the next answer."""
 _DEPTH = 32
+_SEVERAL = 2
+"""Balance of cues from which a context counts as service text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +38,20 @@ class Statement:
 @dataclass(frozen=True, slots=True)
 class PreparedContext:
     """A context ready for comparison; see `prepare`. `near`: stems and whatever can stand for them. `where`: for a
-    stem, the statements that hold it."""
+    stem or the value of a quantity, the statements that hold it. `skips`: pairs of stems with one between them. `service`: a policy or a
+    record rather than prose; the model weighs the two differently."""
 
     words: frozenset[str]
     stems: frozenset[str]
     near: frozenset[str]
     pairs: frozenset[tuple[str, str]]
     triples: frozenset[tuple[str, str, str]]
+    skips: frozenset[tuple[str, str]]
     statements: tuple[Statement, ...]
-    where: dict[str, tuple[int, ...]]
+    where: dict[object, tuple[int, ...]]
     held: Held
     length: int
+    service: bool
 
 
 def prepare(context: tuple[str, ...], language: str = "en") -> PreparedContext:
@@ -66,25 +71,38 @@ def _read(context: tuple[str, ...], language: str) -> PreparedContext:
     stems = [stem(t.word) for t in words]
     found = quantities(folded, words, language)
     statements = _statements(text, words, stems, found, language)
-    where: dict[str, list[int]] = {}
+    where: dict[object, list[int]] = {}
     for place, each in enumerate(statements):
-        for one in each.stems:
+        for one in (*each.stems, *((q.kind, v) for q in each.quantities for v in q.values)):
             held = where.setdefault(one, [])
             if len(held) < _POSTINGS:
                 held.append(place)
-    known = frozenset(stems)
+    known, written, held = frozenset(stems), frozenset(t.word for t in words), hold(found, words, language)
     meanings = same()
     return PreparedContext(
-        words=frozenset(t.word for t in words),
+        words=written,
         stems=known,
         near=known.union(*(meanings[s] for s in known if s in meanings)),
         pairs=frozenset(pairwise(stems)),
         triples=frozenset(zip(stems, stems[1:], stems[2:], strict=False)),
+        skips=frozenset(zip(stems, stems[2:], strict=False)),
         statements=tuple(statements),
         where={key: tuple(held) for key, held in where.items()},
         length=len(words),
-        held=hold(found, words),
+        service=_is_service(context, written, known, held),
+        held=held,
     )
+
+
+def _is_service(context: tuple[str, ...], words: frozenset[str], stems: frozenset[str], held: Held) -> bool:
+    """Whether this reads as policy or record rather than as prose: words of customer service and the kinds of
+    quantity that services state, less the words of encyclopedias and stories; JSON always."""
+    if any(part.lstrip()[:1] in ("{", "[") for part in context):
+        return True
+    cues, prose = service()
+    stated = bool(held.amounts) + bool(held.times) + bool(held.weekdays)
+    stated += sum(kind in held.measured for kind in ("percent", "second", "month", "working", "gigabyte"))
+    return len(stems & cues) + stated - len(words & prose) >= _SEVERAL
 
 
 def _statements(

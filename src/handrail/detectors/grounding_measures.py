@@ -19,8 +19,10 @@ NAMES: Final = (
     "longest_run_share", "copied_share", "best_statement", "breaks", "first", "opinion", "evaluative", "second",
     "question", "numbers_missing", "dates_missing", "amounts_missing", "names_missing", "negation", "opposite",
     "universal", "dropped_condition", "added_condition", "context_length", "statement_carried", "late_uncovered",
-    "numbers_carried", "mixed", "new_edge", "swapped", "near_only", "echo", "asked",
+    "numbers_carried", "mixed", "new_edge", "swapped", "near_only", "replaced", "exchanged", "rivals", "fully", "flaws", "flawed_copy", "stop_missing",
 )  # fmt: skip
+SAME_SUBJECT: Final = 0.6
+"""Share of a claim's content that a statement must hold before a difference in polarity or scope counts."""
 _MODALS = frozenset(("can", "could", "may", "might", "will", "would", "shall", "should", "must"))
 
 
@@ -48,6 +50,14 @@ class Alignment:
     universal: tuple[Token, ...]
     dropped: bool
     added: tuple[Token, ...]
+    rivals: tuple[Quantity, ...]
+
+
+def contradicts(aligned: Alignment) -> bool:
+    """The statement of the same subject says the opposite word, or other days of the week."""
+    return aligned.overlap >= SAME_SUBJECT and (
+        bool(aligned.opposites) or any(q.kind == "weekday" for q in aligned.rivals)
+    )
 
 
 def align(claim: Claim, context: PreparedContext, known: Classes) -> Alignment:
@@ -61,17 +71,21 @@ def align(claim: Claim, context: PreparedContext, known: Classes) -> Alignment:
             places = next((context.where[m] for m in meanings[each] if m in context.where), None)
         for place in places or ():
             counts[place] = counts.get(place, 0) + 1
+    for q in claim.quantities:
+        for value in q.values:
+            for place in context.where.get((q.kind, value), ()):
+                counts[place] = counts.get(place, 0) + 2
     if not counts:
-        return Alignment(None, 0.0, False, (), (), False, ())
+        return Alignment(None, 0.0, False, (), (), False, (), ())
     best = max(counts, key=lambda place: (counts[place] / (4 + len(context.statements[place].stems)) ** 0.25, -place))
     statement = context.statements[best]
-    overlap = counts[best] / max(1, len(content))
+    overlap = min(1.0, counts[best] / max(1, len(content) + 2 * len(claim.quantities)))
     said = {t.word for t in claim.words}
     negated = not said.isdisjoint(known.negation)
     against = opposite()
     opposites = tuple(
         t for t in claim.words
-        if t.word in against and t.word not in context.words and not against[t.word].isdisjoint(statement.words)
+        if t.word in against and t.word not in statement.words and not against[t.word].isdisjoint(statement.words)
     )  # fmt: skip
     return Alignment(
         statement=statement,
@@ -81,6 +95,7 @@ def align(claim: Claim, context: PreparedContext, known: Classes) -> Alignment:
         universal=tuple(t for t in claim.words if t.word in known.universal and t.word not in statement.words),
         dropped=bool(statement.conditions) and said.isdisjoint(known.condition),
         added=tuple(t for t in claim.words if t.word in known.condition and t.word not in context.words),
+        rivals=_rivals(claim, statement),
     )
 
 
@@ -105,6 +120,9 @@ def measure(
     missing = [q.kind for q in claim.missing]
     dates = sum(kind in ("date", "weekday", "time") for kind in missing)
     amounts = missing.count("amount")
+    replaced, rivals = _replaced(stems, open_, context), len(aligned.rivals)
+    flaws = len(missing) + len(claim.names) + len(aligned.opposites) + replaced + rivals
+    flaws += aligned.negation and aligned.overlap >= SAME_SUBJECT
     edge = 0
     while edge < n and stems[edge] not in near:
         edge += 1
@@ -144,9 +162,46 @@ def measure(
         edge / max(1, n),
         sum(not h and a in near and b in near for h, (a, b) in zip(hit, pairs, strict=True)) / max(1, n),
         exact_miss / max(1, len(content)),
-        sum(stems[p] in question for p in content) / max(1, len(content)) if question else -1.0,
-        sum(stems[p] in question for p in open_) / max(1, len(open_)) if question and open_ else -1.0,
+        min(replaced, 3),
+        min(_exchanged(stems, content, hit, context), 3),
+        min(rivals, 3),
+        float(not open_ and not flaws),
+        min(flaws, 4),
+        copied / max(1, n) if flaws else -1.0,
+        sum(stems[p] not in near for p in range(n) if not claim.content[p]) / max(1, n - len(content)),
     ]
+
+
+def _replaced(stems: Sequence[str], open_: Sequence[int], context: PreparedContext) -> int:
+    """New words that stand where the context has another one between the same neighbours."""
+    last = len(stems) - 1
+    return sum(0 < p < last and (stems[p - 1], stems[p + 1]) in context.skips for p in open_)
+
+
+def _exchanged(stems: Sequence[str], content: Sequence[int], hit: Sequence[bool], context: PreparedContext) -> int:
+    """Words of the context that stand between two neighbours that have another word between them there."""
+    last = len(stems) - 1
+    return sum(
+        0 < p < last and not hit[p - 1] and not hit[p] and stems[p] in context.near
+        and (stems[p - 1], stems[p + 1]) in context.skips
+        for p in content
+    )  # fmt: skip
+
+
+def _rivals(claim: Claim, statement: Statement) -> tuple[Quantity, ...]:
+    """Quantities that the context states elsewhere, while the statement in question has others of their kind."""
+    if not statement.quantities or not claim.quantities:
+        return ()
+    held: dict[tuple[str, str], set[object]] = {}
+    for q in statement.quantities:
+        held.setdefault((q.kind, q.unit), set()).update(q.values)
+    return tuple(
+        q
+        for q in claim.quantities
+        if q not in claim.missing
+        and (values := held.get((q.kind, q.unit))) is not None
+        and (not q.values <= values if q.kind == "weekday" else q.values.isdisjoint(values))
+    )
 
 
 def _runs(stems: Sequence[str], context: PreparedContext, hit: list[bool]) -> tuple[int, int, int]:

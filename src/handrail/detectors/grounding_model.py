@@ -52,7 +52,21 @@ def model_of(rows: Any) -> Model:
     return Model(float(rows["bias"]), tuple(curves))
 
 
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Two sets of weights. `prose` for encyclopedic and narrative contexts, where answers repeat more than they
+    rephrase; `service` for policies and records, where they rephrase and go wrong in a figure, a name or a scope."""
+
+    prose: Model
+    service: Model
+
+
+def models_of(rows: Any) -> Models:
+    """Both sets from the JSON of `model.json`. Raises ValueError as `model_of`."""
+    return Models(model_of(rows["prose"]), model_of(rows["service"]))
+
+
 @lru_cache(maxsize=1)
-def shipped() -> Model:
-    """The model in the package. Raises ValueError for weights that do not fit this version."""
-    return model_of(data("model.json"))
+def shipped() -> Models:
+    """The weights in the package. Raises ValueError for weights that do not fit this version."""
+    return models_of(data("model.json"))

@@ -94,6 +94,15 @@ def readings(number: str) -> frozenset[object]:
     return frozenset(found or {number})
 
 
+@lru_cache(maxsize=16)
+def ordinals(language: str) -> dict[str, float]:
+    """Words that can carry a number without stating a quantity: `first`, `both`, and the article that is also one."""
+    rows = data("quantities.json")["ordinals"]
+    spoken = language if language in LANGUAGES else "en"
+    pairs = (pair.split("=") for each in dict.fromkeys(("en", spoken)) for pair in fold(rows[each]).split())
+    return {word: float(value) for word, value in pairs}
+
+
 def quantities(folded: str, words: list[Token], language: str) -> list[Quantity]:
     """Every quantity of a folded text, by place. `words`: its tokens, with offsets into `folded`."""
     known = _words(language)

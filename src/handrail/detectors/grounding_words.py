@@ -14,7 +14,9 @@ from typing import Any, Final, NamedTuple
 
 LANGUAGES: Final = ("en", "de", "fr", "es", "it", "nl", "pt", "pl")
 _TOKEN = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+")
-_BREAK = re.compile(r"(?<!\d)[.!?…]+[\"'”’)\]]*\s+|[!?…]+[\"'”’)\]]*\s*|(?<=\d\d\d)\.\s+|\n+|(?<=[a-z])\.(?=[A-Z])")
+_BREAK = re.compile(
+    r"(?<!\d)[.!?…]+[\"'”’)\]]*\s+|[!?…]+[\"'”’)\]]*\s*|(?<=\d\d\d)\.\s+|(?<=[:.,]\d\d)\.\s+|\n+|(?<=[a-z])\.(?=[A-Z])"
+)
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
 _ABBREVIATIONS = frozenset(
     (
@@ -156,3 +158,10 @@ def opposite() -> dict[str, frozenset[str]]:
         for other in others:
             against.setdefault(other, set()).update(ones)
     return {key: frozenset(value) for key, value in against.items()}
+
+
+@lru_cache(maxsize=1)
+def service() -> tuple[frozenset[str], frozenset[str]]:
+    """Stems of the words that policies and records are made of, and the words of encyclopedias and stories."""
+    rows = data("service.json")
+    return frozenset(stem(w) for w in fold(rows["words"]).split()), frozenset(fold(rows["prose"]).split())

@@ -12,6 +12,8 @@ from handrail.home.problem import HomeInvalid
 from handrail.home.text import HOME_FILE, HomeText
 from handrail.home.tree import parse
 
+KEK_FILE = "kek"
+"""In the data folder; made by `home.init`."""
 FIELDS = frozenset({"database", "data_dir", "listen", "public_url", "behind_proxy", "tls", "keys", "log"})
 
 
@@ -19,7 +21,8 @@ class Bootstrap(msgspec.Struct, frozen=True, kw_only=True):
     """Paths as they stand in the home; `app` resolves them against the home (`data_dir`) or the data folder (keys).
 
     `database`: `sqlite` or a postgresql address without a password; empty when `database_env` names the variable that
-    holds it. `log_origin` None: the process that makes the log chooses once and keeps it.
+    holds it. Exactly one of `kek_file` and `kek_env` is given. `log_origin` None: the process that makes the log
+    chooses once and keeps it.
     """
 
     database: str
@@ -71,7 +74,7 @@ def from_value(value: dict[str, Any]) -> Bootstrap:
         behind_proxy=value.get("behind_proxy", False),
         tls_cert_file=tls.get("cert_file"),
         tls_key_file=tls.get("key_file"),
-        kek_file=keys.get("kek_file"),
+        kek_file=keys.get("kek_file", None if "kek_env" in keys else KEK_FILE),
         kek_env=keys.get("kek_env"),
         log_key_file=keys.get("log_key_file"),
         log_key_env=keys.get("log_key_env"),

@@ -90,6 +90,9 @@ def _syntax(error: MarkedYAMLError) -> str:
         return "a second document starts here (---); one file holds one"
     if "undefined alias" in problem:
         return "aliases (*name) are not supported; write the value out"
+    opened = error.context_mark
+    if "but got" in problem and "flow" in str(error.context or "") and opened is not None:
+        return f"what began on line {opened.line + 1} is not closed: {problem}"
     return problem
 
 
@@ -138,6 +141,9 @@ class _Reader:
                 )
                 continue
             first[name] = key_place
+            if isinstance(value, Scalar) and value.raw == "" and value.value is None:
+                after = Place(self._file, key_place.line, key_place.column + len(name) + 1)
+                value = Scalar(after, None, "")  # YAML would put it where the next field begins
             items.append((Scalar(key_place, name, name), value))
         return Mapping(place, tuple(items))
 

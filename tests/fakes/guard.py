@@ -147,16 +147,23 @@ class MemoryThreads:
 
 
 class MemoryReferences:
-    """Provider objects in a set."""
+    """Provider objects in a dictionary."""
 
     def __init__(self) -> None:
-        self.names: set[tuple[str, str | None, str]] = set()
+        self.names: dict[tuple[str, str | None, str], ConversationId | None] = {}
 
     async def known(self, *, use_case: UseCaseId, customer: CustomerId | None, names: Sequence[str]) -> bool:
         return all((use_case, customer, name) in self.names for name in names)
 
-    def record(self, *, use_case: UseCaseId, customer: CustomerId | None, name: str) -> None:
-        self.names.add((use_case, customer, name))
+    async def conversation(
+        self, *, use_case: UseCaseId, customer: CustomerId | None, name: str
+    ) -> ConversationId | None:
+        return self.names.get((use_case, customer, name))
+
+    def record(
+        self, *, use_case: UseCaseId, customer: CustomerId | None, name: str, conversation: ConversationId | None
+    ) -> None:
+        self.names[use_case, customer, name] = conversation
 
 
 class MemorySpending:

@@ -4,8 +4,7 @@ Lanes are `choice:field` (`0:content`) and `choice:tool:index` (`0:tool:1`). Nea
 before only in its text: such an event is recognised by equal bytes around a plain string, so it needs no parsing.
 """
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import orjson
@@ -13,7 +12,7 @@ import orjson
 from handrail.gateway.errors import Form, detail
 from handrail.gateway.fields import call_text, count
 from handrail.gateway.leaves import SAFE_SLOTS, arguments, identifier, walk, within
-from handrail.gateway.sse import Events, data_of, event
+from handrail.gateway.sse import Events, Shape, data_of, event, shape_of
 from handrail.guard.turn import Channel, Leaf, Piece, ReplyIds, Turn, Usage, canonical
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Role
@@ -30,7 +29,6 @@ _DONE: Final = b"data: [DONE]\n\n"
 _CHUNK_HANDLED: Final = frozenset({"choices", "usage", "created"})
 _CHOICE_HANDLED: Final = frozenset({"index", "delta", "finish_reason", "logprobs"})
 _MARK: Final = b'"content":"'
-_PLAIN: Final = re.compile(rb"[ !#-\[\]-~]+")  # printable ASCII without the quote and the backslash
 
 
 class ChatCodec:
@@ -45,26 +43,22 @@ class ChatCodec:
         self._events = Events()
         self._open: dict[int, list[str]] = {}
         self._head: dict[str, Any] = {}
-        self._shape = (b"", b"")
-        self._lane = ""
+        self._shape: Shape | None = None
 
-    def feed(self, chunk: bytes) -> list[Piece]:
-        pieces: list[Piece] = []
+    def feed(self, chunk: bytes) -> Iterator[Piece]:
         for raw in self._events.feed(chunk):
-            before, after = self._shape
-            if before and raw.startswith(before) and raw.endswith(after):
-                middle = raw[len(before) : -len(after)]
-                if _PLAIN.fullmatch(middle) is not None:
-                    text = middle.decode("ascii")
-                    pieces.append(Piece(raw, self._lane, Channel.ASSISTANT, text, True, value=self._shape))
-                    continue
+            piece = self._shape.piece(raw) if self._shape is not None else None
+            if piece is not None:
+                yield piece
+                continue
+            pieces: list[Piece] = []
             self._slow(raw, pieces)
-        return pieces
+            yield from pieces
 
     def text(self, piece: Piece, new: str) -> bytes:
         value = piece.value
-        if type(value) is tuple:
-            return bytes(value[0] + orjson.dumps(new)[1:-1] + value[1])
+        if isinstance(value, Shape):
+            return value.text(new)
         choice = value["choices"][0]
         _put(choice["delta"], piece.lane, new)
         choice["logprobs"] = None
@@ -182,7 +176,7 @@ class ChatCodec:
                     alone = len(delta) == 1 and not (call.get("id") or (call.get("function") or call).get("name"))
                 pieces.append(Piece(raw, lane, channel, text, alone, extra=extra, value=value))
                 if alone and lane.endswith(":content") and choice.get("logprobs") is None:
-                    self._learn(raw, lane, text)
+                    self._shape = shape_of(raw, _MARK, text, lane, channel)
         if choice.get("finish_reason") is not None:
             ends = tuple(self._open.pop(index, ()))
             if texts:  # the text must come out before the end: the end becomes an event of its own
@@ -241,16 +235,6 @@ class ChatCodec:
         usage = value.get("usage")
         if usage:
             self.usage = Usage(count(usage, "prompt_tokens"), count(usage, "completion_tokens"))
-
-    def _learn(self, raw: bytes, lane: str, text: str) -> None:
-        """Remember the bytes around this event's text, if they are certain."""
-        written = _MARK + orjson.dumps(text)[1:-1] + b'"'
-        at = raw.find(written)
-        if at < 0 or raw.count(_MARK) != 1 or not raw.startswith(b"data: ") or raw.find(b"\n") != len(raw) - 2:
-            self._shape = (b"", b"")
-            return
-        self._shape = (raw[: at + len(_MARK)], raw[at + len(written) - 1 :])
-        self._lane = lane
 
 
 def _put(delta: dict[str, Any], lane: str, new: str) -> None:

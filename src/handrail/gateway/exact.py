@@ -97,11 +97,11 @@ def _put_together(raw: bytes | msgspec.Raw, tree: dict[Step, Any]) -> bytes:
             parts.append(orjson.dumps(name) + b":" + new)
         elif isinstance(new, dict):
             parts.append(orjson.dumps(name) + b":" + _put_together(value, new))
-    for name, new in tree.items():
-        if name not in fields and not isinstance(new, Gone):
+    for key, new in tree.items():
+        if key not in fields and not isinstance(new, Gone):
             if not isinstance(new, bytes):
-                raise KeyError(name)
-            parts.append(orjson.dumps(name) + b":" + new)
+                raise KeyError(key)
+            parts.append(orjson.dumps(key) + b":" + new)
     return b"{" + b",".join(parts) + b"}"
 
 

@@ -19,7 +19,7 @@ JSON = (b"content-type", b"application/json")
 EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
 
 
-class ClientGone(Exception):  # noqa: N818  an event, not a mistake
+class ClientGone(Exception):
     """The client left before its request was read."""
 
 

@@ -26,7 +26,7 @@ from handrail.gateway.fields import (
     text_of,
 )
 from handrail.gateway.leaves import SAFE_SLOTS, arguments, edits, identifier, walk
-from handrail.guard.turn import Answer, Channel, ReplyIds, Leaf, Message, Path, Turn, Upstream, Usage, canonical
+from handrail.guard.turn import Answer, Channel, Leaf, Message, Path, ReplyIds, Turn, Upstream, Usage, canonical
 from handrail.policy.ruleset import Dialect
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Role
@@ -125,7 +125,7 @@ class ChatFace:
             return exact.change(turn.body, changes)
         return _with_prompt(turn.body, value, changes, how.prompt)
 
-    def answer(self, body: bytes) -> Answer:
+    def answer(self, body: bytes, turn: Turn) -> Answer:
         """Raises HandrailError UPSTREAM_INVALID."""
         try:
             value = orjson.loads(body)

@@ -167,7 +167,7 @@ class Gateway:
             headers.append((b"x-handrail-conversation", header_value(ids.conversation)))
         if error.retry_after_s is not None:
             headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after_s))))
-        if not shape.retry or status < 500 and status not in (409, 429):
+        if not shape.retry or (status < 500 and status not in (409, 429)):
             headers.append(_NO_RETRY)
         body = errors.body(form, error, ids.interaction, status=status)
         self.metrics.requests.add((route, "refused", error.code.value))

@@ -5,7 +5,11 @@ Source: the WHATWG specification of event streams; lines may end in LF, CR LF or
 """
 
 import re
+from typing import Final, NamedTuple
 
+import orjson
+
+from handrail.guard.turn import Channel, Piece
 from handrail.terms.errors import Code, HandrailError
 
 MAX_EVENT = 4 * 1024 * 1024
@@ -53,3 +57,38 @@ def data_of(event: bytes) -> bytes:
 def event(data: bytes, name: bytes = b"") -> bytes:
     """One event as bytes."""
     return b"event: " + name + b"\ndata: " + data + b"\n\n" if name else b"data: " + data + b"\n\n"
+
+
+_PLAIN: Final = re.compile(rb"[ !#-\[\]-~]+")  # printable ASCII without the quote and the backslash
+
+
+class Shape(NamedTuple):
+    """The bytes around the text of an event that was read in full: the next event with the same bytes around a plain
+    string says the same in the same place, so it need not be parsed."""
+
+    before: bytes
+    after: bytes
+    lane: str
+    channel: Channel
+
+    def piece(self, raw: bytes) -> Piece | None:
+        """The event as a piece, None when it is not of this shape."""
+        before, after = self.before, self.after
+        if raw.startswith(before) and raw.endswith(after):
+            middle = raw[len(before) : -len(after)]
+            if _PLAIN.fullmatch(middle) is not None:
+                return Piece(raw, self.lane, self.channel, middle.decode("ascii"), True, value=self)
+        return None
+
+    def text(self, new: str) -> bytes:
+        """The event with another text."""
+        return self.before + orjson.dumps(new)[1:-1] + self.after
+
+
+def shape_of(raw: bytes, mark: bytes, text: str, lane: str, channel: Channel) -> Shape | None:
+    """The shape of an event whose text stands behind `mark` (such as `"content":"`); None unless that is certain."""
+    written = mark + orjson.dumps(text)[1:-1] + b'"'
+    at = raw.find(written)
+    if at < 0 or raw.count(mark) != 1:
+        return None
+    return Shape(raw[: at + len(mark)], raw[at + len(written) - 1 :], lane, channel)

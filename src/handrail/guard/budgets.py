@@ -54,7 +54,7 @@ class Budgets:
         self._minutes: dict[UseCaseId, _Period] = {}
 
     def admit(self, use_case: UseCase, time_zone: str) -> None:
-        """Count one request. Raises HandrailError BUDGET_REQUESTS, BUDGET_TOKENS or BUDGET_COST with `retry_after_s`."""
+        """Count one request. Raises HandrailError BUDGET_* with `retry_after_s`."""
         limits = use_case.budget
         now = self._clock.now_ms()
         day = self._day(use_case.id, time_zone, now)

@@ -36,7 +36,7 @@ from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Finding, Kind, Role
 from handrail.terms.ids import Digest, EntryId, Ids, InteractionId
 
-REFERENCE_KIND = "prompt:"
+REFERENCE_KIND = "client-prompt:"
 """A client's prompt is remembered among the references by its keyed hash."""
 
 
@@ -100,13 +100,13 @@ class Chat:
                 return await self.speak(call, draft, decision)
             self.announce(draft)
             asked = await self.ask(call, draft)
-            answer = call.face.answer(asked.body or b"")
+            answer = call.face.answer(asked.body or b"", call.turn)
             decision = self.weigh(draft, answer)
             if decision.outcome is not Outcome.ANSWERED:
                 return await self.speak(call, draft, decision)
             body, history = self.released(call, draft, answer)
             draft.outcome, draft.status = Outcome.ANSWERED, 200
-            await self.finish(draft, history)
+            await self.finish(draft, history, answer.reference)
             return self.reply(draft, body)
         except HandrailError as error:
             raise await self.refused(draft, error) from error
@@ -127,10 +127,15 @@ class Chat:
                 noted = (Reason(error.code.value),)
             history = [message.history for message in turn.messages if message.history is not None]
             new_from = sum(1 for message in turn.messages[: turn.new_from] if message.history is not None)
+            conversation = turn.conversation
+            if conversation is None and turn.follows:
+                conversation = await net.references.conversation(
+                    use_case=caller.use_case.id, customer=turn.customer, name=turn.follows
+                )
             thread = await net.threads.open(
                 use_case=caller.use_case.id,
                 key_id=caller.key.id,
-                conversation=turn.conversation,
+                conversation=conversation,
                 customer=turn.customer,
                 history=history,
                 new_from=new_from,
@@ -231,7 +236,7 @@ class Chat:
         if not changes:
             return answer.body, tuple([message.history for message in answer.messages if message.history is not None])
         body = call.face.rewritten(answer, changes)
-        again = call.face.answer(body)
+        again = call.face.answer(body, call.turn)
         return body, tuple([message.history for message in again.messages if message.history is not None])
 
     async def speak(self, call: Call, draft: Draft, decision: Decision) -> Reply:
@@ -242,9 +247,16 @@ class Chat:
         say = call.face.sentence_stream if call.turn.stream else call.face.sentence
         return self.reply(draft, say(call.turn, decision.sentence, ids, now_s=now_s))
 
-    async def finish(self, draft: Draft, history: tuple[bytes, ...]) -> None:
+    async def finish(self, draft: Draft, history: tuple[bytes, ...], reference: str = "") -> None:
         """Step 7. Raises HandrailError JOURNAL_UNAVAILABLE: then nothing of the answer leaves."""
         net, use_case = self.net, draft.caller.use_case
+        if reference:
+            net.references.record(
+                use_case=use_case.id,
+                customer=draft.turn.customer,
+                name=reference,
+                conversation=draft.thread.conversation,
+            )
         sent = [message.history for message in draft.turn.messages if message.history is not None]
         await net.threads.close_turn(draft.thread, history=[*sent, *history])
         now_ms = net.clock.now_ms()
@@ -322,7 +334,7 @@ class Chat:
             return screened
         known = await net.references.known(use_case=use_case.id, customer=None, names=(name,))
         if not known:
-            net.references.record(use_case=use_case.id, customer=None, name=name)
+            net.references.record(use_case=use_case.id, customer=None, name=name, conversation=None)
         if len(self._prompts) > 10_000:
             self._prompts.clear()
         self._prompts.add(f"{use_case.id}/{name}")
@@ -339,7 +351,7 @@ class Chat:
 def _is_new(place: int, message: Message, turn: Turn, thread: Thread, threads: Threads) -> bool:
     """Prompts and tool definitions count once per conversation; other fields of a request always."""
     if message.history is None:
-        return thread.first or message.role is not Role.SYSTEM
+        return thread.first or message.role is Role.USER
     if place >= turn.new_from or thread.first:
         return True
     return threads.fingerprint(message.history) not in thread.seen
@@ -413,7 +425,7 @@ def changed(draft: Draft, messages: tuple[Message, ...]) -> dict[Leaf, str]:
 
 def argument_values(draft: Draft, leaf: Leaf) -> dict[str, str]:
     """Tokens that may be restored in this field of a tool's arguments: those of the kinds its schema declares."""
-    kinds = declared(draft.turn.schemas.get(leaf.tool), leaf.inner or ())
+    kinds = declared(draft.turn.schemas.get(leaf.tool), leaf.field)
     return draft.vault.restorable(draft.caller.use_case.audience, kinds) if kinds else {}
 
 

@@ -36,7 +36,7 @@ _MAY_END = re.compile(r"[.!?…。！？\n]")
 _STOPS = frozenset({FindingAction.BLOCK, FindingAction.HANDOVER})
 
 
-class Stop(Exception):  # noqa: N818  a verdict, not a mistake
+class Stop(Exception):
     """Nothing more may come out."""
 
 

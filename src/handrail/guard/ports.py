@@ -116,8 +116,17 @@ class References(Protocol):
         the caller then refuses."""
         ...
 
-    def record(self, *, use_case: UseCaseId, customer: CustomerId | None, name: str) -> None:
-        """Remember an id that a provider's answer gave, without waiting."""
+    async def conversation(
+        self, *, use_case: UseCaseId, customer: CustomerId | None, name: str
+    ) -> ConversationId | None:
+        """The conversation in which an object was made; None when it is not known."""
+        ...
+
+    def record(
+        self, *, use_case: UseCaseId, customer: CustomerId | None, name: str, conversation: ConversationId | None
+    ) -> None:
+        """Remember an id that a provider's answer gave, without waiting. `name`: `kind:id`, such as `response:resp_1`;
+        `client-prompt:` and a keyed hash for a client's prompt."""
         ...
 
 

@@ -66,7 +66,7 @@ class Draft:
 
     def __init__(
         self,
-        id: InteractionId,
+        interaction: InteractionId,
         caller: Caller,
         turn: Turn,
         thread: Thread,
@@ -74,7 +74,7 @@ class Draft:
         started: float,
         started_ms: int,
     ) -> None:
-        self.id = id
+        self.id = interaction
         self.caller = caller
         self.turn = turn
         self.thread = thread
@@ -102,8 +102,8 @@ class Draft:
     def facts(self, now: float) -> InteractionFacts:
         """Everything known so far. `now`: monotonic seconds."""
         turn, caller, thread = self.turn, self.caller, self.thread
-        input, output = self.input, self.output
-        verdict, would_be, reasons, failures = _sides(input, output)
+        asked, said = self.input, self.output
+        verdict, would_be, reasons, failures = _sides(asked, said)
         return InteractionFacts(
             interaction=self.id,
             conversation=thread.conversation,
@@ -112,7 +112,7 @@ class Draft:
             agent=caller.key.agent,
             route=turn.route,
             channel=turn.channel,
-            language=input.screened.language if input else "",
+            language=asked.screened.language if asked else "",
             stream=turn.stream,
             first=thread.first,
             unlinked=thread.unlinked,
@@ -124,7 +124,7 @@ class Draft:
             would_be=would_be,
             outcome=self.outcome,
             reasons=reasons + self.noted,
-            findings=_found(input) + _found(output),
+            findings=_found(asked) + _found(said),
             failures=failures,
             status=self.status,
             error=self.error,
@@ -137,7 +137,7 @@ class Draft:
             else 0,
             messages_total=sum(1 for message in turn.messages if message.history is not None),
             tool_calls=self.call_tools,
-            untrusted=bool(input and input.decision.untrusted),
+            untrusted=bool(asked and asked.decision.untrusted),
             input_tokens=self.usage.input_tokens,
             output_tokens=self.usage.output_tokens,
             cost_micro_minor=self.cost,
@@ -149,19 +149,19 @@ class Draft:
             knowledge_root=caller.live.release.knowledge_root,
         )
 
-    def opened(self, id: EntryId, at_ms: int) -> Entry:
+    def opened(self, entry: EntryId, at_ms: int) -> Entry:
         """Queued before the model is called: facts only."""
-        return self._entry(id, EntryKind.INTERACTION_OPENED, at_ms, self.facts(self.started), None)
+        return self._entry(entry, EntryKind.INTERACTION_OPENED, at_ms, self.facts(self.started), None)
 
-    def closed(self, id: EntryId, at_ms: int, now: float) -> Entry:
+    def closed(self, entry: EntryId, at_ms: int, now: float) -> Entry:
         """The full entry."""
-        return self._entry(id, EntryKind.INTERACTION_CLOSED, at_ms, self.facts(now), self.payload())
+        return self._entry(entry, EntryKind.INTERACTION_CLOSED, at_ms, self.facts(now), self.payload())
 
-    def disclosed(self, id: EntryId, at_ms: int) -> Entry:
+    def disclosed(self, entry: EntryId, at_ms: int) -> Entry:
         """That the first interaction carried the disclosure."""
         language = self.input.screened.language if self.input else ""
         facts = DisclosureFacts(version=self.caller.use_case.disclosure.version, language=language)
-        return self._entry(id, EntryKind.DISCLOSURE_RECORDED, at_ms, facts, None)
+        return self._entry(entry, EntryKind.DISCLOSURE_RECORDED, at_ms, facts, None)
 
     def payload(self) -> bytes:
         """JSON."""
@@ -177,9 +177,11 @@ class Draft:
             )
         )
 
-    def _entry(self, id: EntryId, kind: EntryKind, at_ms: int, facts: msgspec.Struct, payload: bytes | None) -> Entry:
+    def _entry(
+        self, entry: EntryId, kind: EntryKind, at_ms: int, facts: msgspec.Struct, payload: bytes | None
+    ) -> Entry:
         return Entry(
-            id=id,
+            id=entry,
             kind=kind,
             at_ms=at_ms,
             actor=Actor(ActorKind.KEY, self.caller.key.id),
@@ -234,15 +236,15 @@ def _kept(
 
 
 def _sides(
-    input: Weighed | None, output: Weighed | None
+    asked: Weighed | None, said: Weighed | None
 ) -> tuple[Verdict, Verdict | None, tuple[Reason, ...], tuple[str, ...]]:
-    if input is None:
+    if asked is None:
         return Verdict.ALLOW, None, (), ()
-    if output is None:
-        decision = input.decision
-        return decision.verdict, decision.would_be, decision.reasons, input.screened.failures
-    first, second = input.decision, output.decision
-    failures = input.screened.failures + output.screened.failures
+    if said is None:
+        decision = asked.decision
+        return decision.verdict, decision.would_be, decision.reasons, asked.screened.failures
+    first, second = asked.decision, said.decision
+    failures = asked.screened.failures + said.screened.failures
     if first is second:  # both sides found nothing
         return first.verdict, first.would_be, (), failures
     from_both = joined(first, second)

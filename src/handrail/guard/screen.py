@@ -173,10 +173,14 @@ def _known(message: Message, fresh: bool, setting: Setting, memo: Memo | None) -
     return seen
 
 
+_BARE = frozenset(Channel) - {Channel.TOOL_ARGUMENTS, Channel.OTHER}
+"""Channels whose texts stand in no named field."""
+
+
 def read(message: Message, setting: Setting) -> Seen:
     """Read one message now."""
     leaves = message.leaves
-    if len(leaves) == 1 and leaves[0].inner is None:
+    if len(leaves) == 1 and leaves[0].channel in _BARE:
         role = ROLE_OF[leaves[0].channel]
         report = _report(leaves[0].text, role, setting)
         if not report.findings and not report.failures:
@@ -226,8 +230,8 @@ def _label(leaf: Leaf) -> str:
     """The field's name before its value, where the value stands in a field that somebody named."""
     if leaf.key:
         return ""
-    if leaf.inner is not None:
-        names = [step for step in leaf.inner if isinstance(step, str)]
+    if leaf.channel is Channel.TOOL_ARGUMENTS:
+        names = [step for step in leaf.field if isinstance(step, str)]
         return f"{names[-1]}: " if names else ""
     if leaf.channel is Channel.OTHER and isinstance(leaf.path[-1], str):
         return f"{leaf.path[-1]}: "

@@ -101,7 +101,7 @@ class StreamChat:
         screen.settle()
         draft.outcome, draft.status, draft.error = outcome, 200, error.code.value if error else ""
         try:
-            await self._chat.finish(draft, codec.said(screen.sent()))
+            await self._chat.finish(draft, codec.said(screen.sent()), codec.reference)
         except HandrailError as failure:
             tail, outcome = codec.failed(failure, ids), Outcome.REFUSED
         await sink(ready + tail, True)

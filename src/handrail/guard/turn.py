@@ -65,6 +65,13 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     def role(self) -> Role:
         return ROLE_OF[self.channel]
 
+    @property
+    def field(self) -> Path:
+        """The place inside a tool's arguments, whether they are a string of JSON or an object of the body."""
+        if self.inner is not None:
+            return self.inner
+        return self.path[self.path.index("input") + 1 :] if "input" in self.path else ()
+
 
 class Message(msgspec.Struct, frozen=True):
     """`history`: canonical bytes for recognising it when it comes again, or None for what belongs to no conversation
@@ -79,7 +86,7 @@ class Message(msgspec.Struct, frozen=True):
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """A request. `messages` in the order sent, pseudo-messages (prompt, tools, other fields) among them. `new_from`:
     index in `messages` of the first new one. `hosted_tools`: types of provider-hosted tools asked for. `references`:
-    provider objects it leans on, `kind:id`. `schemas`: tool name to the JSON Schema of its arguments. `extra_headers`:
+    provider objects it leans on, `kind:id`. `follows`: the one among them that it continues. `schemas`: tool name to the JSON Schema of its arguments. `extra_headers`:
     lower-case headers the dialect lets pass upstream. `wants_usage`: the client itself asked for usage in the stream.
     """
 
@@ -92,6 +99,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     prompt: str = ""
     hosted_tools: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+    follows: str = ""
     schemas: Mapping[str, object] = {}
     conversation: str | None = None
     customer: CustomerId | None = None
@@ -184,8 +192,8 @@ class Codec(Protocol):
         """Whether the model said that it ended, so that a missing terminator is no failure."""
         ...
 
-    def feed(self, chunk: bytes) -> list[Piece]:
-        """Whole events. Raises HandrailError UPSTREAM_INVALID for an event that is too large or not of the dialect, and
+    def feed(self, chunk: bytes) -> Iterable[Piece]:
+        """Whole events, read one by one as they are taken, so that `blocked` knows what went before. Raises HandrailError UPSTREAM_INVALID for an event that is too large or not of the dialect, and
         UPSTREAM_ERROR for an error event of the provider."""
         ...
 
@@ -252,7 +260,7 @@ class Face(Protocol):
         """The body for the provider: what no decision touched keeps its bytes."""
         ...
 
-    def answer(self, body: bytes) -> Answer:
+    def answer(self, body: bytes, turn: Turn) -> Answer:
         """Raises HandrailError UPSTREAM_INVALID for a body this dialect does not know."""
         ...
 

@@ -17,6 +17,7 @@ from handrail.ledger.tree import (
     WIDTH,
     BadProof,
     Edge,
+    File,
     Tiles,
     bundle_path,
     check_consistency,
@@ -26,13 +27,15 @@ from handrail.ledger.tree import (
 )
 from handrail.terms.errors import Code, HandrailError
 
-BATCH = 1_000  # entries of one checkpoint at most
-PACE_MS = 1_000  # and at most so long between checkpoints while entries wait
+PACE_MS = 1_000  # a checkpoint each second while entries wait,
+AT_ONCE = 1_000  # or at once when so many were waiting
+BATCH = 4_096  # entries of one checkpoint at most
 REBUILD_BATCH = 8_192  # entries read from storage at once when tiles are rebuilt
 
 
 class Published(msgspec.Struct, frozen=True):
-    """A new checkpoint. `added`: entries since the one before; `full`: more were waiting than one step takes."""
+    """A new checkpoint. `added`: entries since the one before; `full`: so many were waiting that the next step should
+    follow at once."""
 
     size: int
     root: bytes
@@ -80,25 +83,29 @@ class Sequencer:
         else:
             pending = await self._storage.take(self._batch)
             commitments = [row.commitment for row in pending]
-            full = len(pending) >= self._batch
+            full = len(pending) >= min(AT_ONCE, self._batch)
             if pending:
                 await self._storage.assign(edge.size, [row.ref for row in pending])
         if not commitments:
             self._edge = edge
             return None
-        self._edge = await self._publish(edge, commitments, now_ms)
-        return Published(self._edge.size, self._edge.root(), len(commitments), full)
+        self._edge, root = await self._publish(edge, commitments, now_ms)
+        return Published(self._edge.size, root, len(commitments), full)
 
-    async def _publish(self, edge: Edge, commitments: Sequence[bytes], now_ms: int) -> Edge:
-        """Integrate, then publish: files, storage, checkpoint file, in this order (`ledger.sequence`)."""
+    async def _publish(self, edge: Edge, commitments: Sequence[bytes], now_ms: int) -> tuple[Edge, bytes]:
+        """Integrate, then publish: files, storage, checkpoint file, in this order (`ledger.sequence`). The new edge and
+        its root."""
         edge, files = grow(edge, commitments)
         await asyncio.to_thread(self._folder.write, files)
         root = edge.root()
         signed = sign_checkpoint(Checkpoint(self._origin, edge.size, root), self._keys, now_ms // 1000)
         await self._storage.published(edge.size, root, signed)
-        await asyncio.to_thread(self._folder.write_checkpoint, signed)
-        await asyncio.to_thread(self._folder.drop_partials, files)
-        return edge
+        await asyncio.to_thread(self._show, signed, files)
+        return edge, root
+
+    def _show(self, signed: bytes, files: Sequence[File]) -> None:
+        self._folder.write_checkpoint(signed)
+        self._folder.drop_partials(files)
 
     async def _recover(self) -> Edge:
         """The edge of the published tree, after folder and storage agree. Raises HandrailError LOG_CONFLICT when they

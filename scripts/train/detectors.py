@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from zlib import crc32
 
@@ -17,14 +18,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import logistic
 from logistic import Row, held_out, report, train, write
 
+from handrail.detectors.base import Text
 from handrail.detectors.cues import fold
-from handrail.detectors.injection import sentences
+from handrail.detectors.injection import SHORTEST, USER_CUES, injection_detector, sentences
 from handrail.detectors.normalise import normalise, unaccent
+from handrail.detectors.triggers import LONG, STORY, SURE, triggers_detector
+from handrail.terms.finding import Kind, Role
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKS = Path(os.environ.get("HANDRAIL_PACKS", ROOT.parent / "shared" / "data"))
 DATA = ROOT / "src" / "handrail" / "detectors" / "data"
 OWN = Path(__file__).resolve().parent / "own"
+COMPLAINT_FROM, STEER_FROM, JAILBREAK_FROM = 0.4, 0.9, 0.8
+"""Probabilities from which each model's answer counts, chosen on held-out rows."""
 
 
 def rows(path: str) -> Iterator[dict[str, object]]:
@@ -69,7 +75,7 @@ def complaint() -> None:
     """Narratives against everyday messages. Held out: whole carriers of the CFPB rows, CLINC150's validation split."""
     data = [Row(fold(str(r["text"])), 1, f"cfpb {r['source']}") for r in rows("complaints/cfpb.jsonl")]
     for label, text in own("complaints.txt"):
-        data.append(Row(fold(text), label, f"own {crc32(text.encode()) % 5}", 3.0))
+        data.append(Row(fold(text), label, f"own {crc32(text.encode()) % 5}", 4.0))
     clinc = list(rows("intents/clinc150.jsonl"))
     data += [
         Row(fold(t), 0, f"clinc {crc32(t.encode()) % 5}")
@@ -80,12 +86,86 @@ def complaint() -> None:
     data += [Row(fold(str(r["text"])), 0, "notinject") for r in rows("injections/messages.jsonl") if not r["label"]]
     scored = held_out(data, folds(data, 5), 5)
     report("complaint", scored, (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9))
+    unseen_stories(scored)
     weights, bias = train(data)
     unseen = [Row(fold(str(r["text"])), 0, "val") for r in clinc if r["split"] in ("val", "oos_val")]
     for threshold in (0.5, 0.6, 0.7, 0.8):
         wrong = sum(logistic.probability(r, weights, bias) >= threshold for r in unseen)
         print(f"  CLINC150 validation (unseen) at {threshold}: {wrong} of {len(unseen)}")
-    write(DATA / "complaint.model", weights, bias, 0.45)
+    write(DATA / "complaint.model", weights, bias, COMPLAINT_FROM)
+
+
+def unseen_documents(data: list[Row], threshold: float) -> None:
+    """The whole detector on documents whose attack family (and, for honest ones, whose mails) no training saw."""
+    shipped = injection_detector()
+    found: dict[str, list[bool]] = {}
+    documents = list(rows("injections/documents.jsonl"))
+    groups = sorted({group_of(row) for row in documents})
+    for part in range(0, len(groups), 4):
+        out = set(groups[part : part + 4])
+        weights, bias = train([row for row in data if row.group not in out])
+        steered = replace(shipped, steer=logistic.as_linear(weights, bias, threshold))
+        ruled = replace(shipped, steer=logistic.as_linear(weights, bias, 1.1))
+        for row in documents:
+            if group_of(row) in out:
+                text = Text(text=str(row["text"]), role=Role.DOCUMENT)
+                for name, detector in (("rules and model", steered), ("rules alone", ruled)):
+                    kind = "attack" if row["label"] else "honest"
+                    found.setdefault(f"{name}: {kind}", []).append(bool(detector.find(text, "en")))
+                    if row["label"] and name == "rules and model":
+                        found.setdefault(f"    {group_of(row)}", []).append(bool(detector.find(text, "en")))
+    for name, flags in sorted(found.items()):
+        print(f"  unseen family, {name}: {sum(flags)} of {len(flags)} = {sum(flags) / len(flags):.2%}")
+
+
+def group_of(row: dict[str, object]) -> str:
+    return f"family {row['attack']}" if row["label"] else f"mail {crc32(str(row['text']).encode()) % 8}"
+
+
+def unseen_suites(data: list[Row], threshold: float) -> None:
+    """The whole detector on the tool results of a suite that no training saw."""
+    shipped = injection_detector()
+    for suite in ("banking", "slack", "workspace", "travel"):
+        weights, bias = train([row for row in data if row.group != f"suite {suite}"])
+        detector = replace(shipped, steer=logistic.as_linear(weights, bias, threshold))
+        flags: dict[int, list[bool]] = {0: [], 1: []}
+        texts = {(int(r["label"]), str(r["text"])) for r in rows("injections/tool_results.jsonl") if r["suite"] == suite}
+        texts |= {(0, text) for group, text in benign_tool_texts() if group == f"suite {suite}"}
+        for label, text in sorted(texts):
+            flags[label].append(bool(detector.find(Text(text=text, role=Role.TOOL), "en")))
+        shares = [f"{sum(f)} of {len(f)}" for f in (flags[1], flags[0])]
+        print(f"  unseen suite {suite}: attacks found {shares[0]}, honest flagged {shares[1]}")
+
+
+def unseen_messages(scored: list[tuple[Row, float]], threshold: float) -> None:
+    """The whole detector on user messages: rules, or the held-out model behind its gate."""
+    shipped = injection_detector()
+    found: dict[str, list[bool]] = {}
+    for row, sure in scored:
+        present = shipped.cues.present(row.plain)
+        ruled = bool(shipped._hits(row.plain, present, Role.USER))
+        asked = len(row.plain) >= SHORTEST and len(present & USER_CUES) >= 2
+        for name, flag in (("rules alone", ruled), ("rules and model", ruled or (asked and sure >= threshold))):
+            found.setdefault(f"{row.group.split()[0]:10} {name}", []).append(flag)
+    for name, flags in sorted(found.items()):
+        print(f"  unseen {name}: {sum(flags)} of {len(flags)} = {sum(flags) / len(flags):.2%}")
+
+
+def unseen_stories(scored: list[tuple[Row, float]]) -> None:
+    """The whole detector on texts whose group no training saw: rules, or the held-out model behind its gate."""
+    shipped = triggers_detector()
+    found: dict[str, list[bool]] = {}
+    for row, sure in scored:
+        present = shipped.cues.present(row.plain)
+        ruled = any(hit.kind is Kind.COMPLAINT for hit in shipped.cues.hits(row.plain, present, Role.USER))
+        ruled = ruled or any(tally.holds(present) for tally in shipped.cues.tallies)
+        cued = bool(present & STORY) and sure >= COMPLAINT_FROM
+        both = ruled or cued or (len(row.plain) >= LONG and sure >= SURE)
+        name = f"{row.group.split()[0]} {'complaint' if row.label else 'other'}"
+        found.setdefault(f"{name}, rules alone", []).append(ruled)
+        found.setdefault(f"{name}, rules and model", []).append(both)
+    for name, flags in sorted(found.items()):
+        print(f"  unseen {name}: {sum(flags)} of {len(flags)} = {sum(flags) / len(flags):.2%}")
 
 
 def benign_tool_texts() -> Iterator[tuple[str, str]]:
@@ -151,8 +231,10 @@ def steer() -> None:
     for group in sorted({r.group for r, _ in scored if r.label == 1}):
         ps = [p for r, p in scored if r.label == 1 and r.group == group]
         print(f"    {group:40} {sum(p >= 0.9 for p in ps)} of {len(ps)} at 0.9")
+    unseen_documents(data, STEER_FROM)
+    unseen_suites(data, STEER_FROM)
     weights, bias = train(data)
-    write(DATA / "steer.model", weights, bias, 0.9)
+    write(DATA / "steer.model", weights, bias, STEER_FROM)
 
 
 def jailbreak() -> None:
@@ -179,8 +261,9 @@ def jailbreak() -> None:
     for prefix in ("garak", "family", "notinject", "clinc150", "banking77", "nlupp", "star", "tau", "cfpb"):
         ps = [p for r, p in scored if r.group.startswith(prefix)]
         print(f"    {prefix:12} flagged {sum(p >= 0.9 for p in ps)} of {len(ps)} at 0.9")
+    unseen_messages(scored, JAILBREAK_FROM)
     weights, bias = train(data)
-    write(DATA / "jailbreak.model", weights, bias, 0.8)
+    write(DATA / "jailbreak.model", weights, bias, JAILBREAK_FROM)
 
 
 if __name__ == "__main__":

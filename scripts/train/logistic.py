@@ -2,11 +2,12 @@
 
 import json
 import math
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from handrail.detectors.linear import features
+from handrail.detectors.linear import Header, Linear, features
 
 BITS = 15
 EPOCHS = 8
@@ -64,6 +65,12 @@ def write(path: Path, weights: Sequence[float], bias: float, threshold: float) -
     body, scale = quantise(weights)
     head = {"bits": BITS, "scale": round(scale, 9), "bias": round(bias, 6), "threshold": threshold}
     path.write_bytes(json.dumps(head).encode() + b"\n" + body)
+
+
+def as_linear(weights: Sequence[float], bias: float, threshold: float) -> Linear:
+    """The model as the detector would load it."""
+    body, scale = quantise(weights)
+    return Linear(Header(BITS, scale, bias, threshold), array("b", body))
 
 
 def held_out(rows: Sequence[Row], fold_of: dict[str, int], folds: int) -> list[tuple[Row, float]]:

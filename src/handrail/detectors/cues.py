@@ -5,7 +5,8 @@ families is the gate: it costs about 2 us on a message and names the families th
 that a rule needs are there is the rule's own pattern tried. Terms and text meet in one form: `normalise`, then
 `unaccent`. Pure; RE2, so every step is linear in the length of the text.
 
-File: `[family.NAME]` with `LANGUAGE = [terms]` (a term ending in `*` takes the rest of the word) and `raw = [RE2]`;
+File: `[family.NAME]` with `LANGUAGE = [terms]` (a term ending in `*` takes the rest of the word), `raw = [RE2]` and,
+where its patterns are wide, `gate = [terms]` that the gate looks for instead;
 `[[rule]]` with reason, score (0..1), roles, needs (families), pattern (`{family.*}` all languages, `{family.en}` one,
 `{family.-en}` all but one, `{gap}` up to 40 characters of the same sentence), unless (families that take it back when
 they stand in the same sentence); `[[tally]]` with reason, score, roles, weights per family, at_least, must.
@@ -21,7 +22,7 @@ import re2
 from handrail.detectors.normalise import normalise, unaccent
 from handrail.terms.finding import Kind, Role
 
-GATE_MEMORY = 48 << 20
+GATE_MEMORY = 8 << 20
 """Bytes the automaton of one gate may grow to. It grows with what it meets; a few MB in practice."""
 GAP = r"[^.!?。！？।]{0,40}?"
 _PLACE = re2.compile(r"\{(\w+)\.([\w*-]+)\}")
@@ -74,32 +75,35 @@ class Cues:
     """The families and rules of one file. Build once (`load`); a few dozen ms."""
 
     families: dict[str, dict[str, tuple[str, ...]]]
+    gates: dict[str, tuple[str, ...]]
     rules: tuple[Rule, ...]
     tallies: tuple[Tally, ...]
 
-    def present(self, plain: str) -> frozenset[str]:
-        """The families in folded text. Linear; about 2 us for a message."""
-        names, gate = self._ascii_gate if plain.isascii() else self._gate
+    def present(self, plain: str, role: Role = Role.USER) -> frozenset[str]:
+        """The families in folded text that some rule of `role` may need. Linear; about 2 us for a message."""
+        names, gate = self._gate(role is Role.USER, plain.isascii())
         found = gate.Match(plain)
         return frozenset([names[i] for i in found]) if found else _NONE
 
     def hits(self, plain: str, present: frozenset[str], role: Role) -> list[Hit]:
         """What the rules of `role` find, one hit per match."""
         found: list[Hit] = []
-        for rule, pattern in self._compiled:
-            if role not in rule.roles or not rule.needs <= present:
+        for number, rule in enumerate(self.rules):
+            if not rule.needs <= present or role not in rule.roles:
                 continue
-            for match in pattern.finditer(plain):
+            for match in self._pattern(number).finditer(plain):
                 start, end = match.span()
-                if end > start and not self._taken_back(rule, plain, start, end, present):
+                if end > start and not self._taken_back(rule, plain, (start, end), present, role):
                     found.append(Hit(start=start, end=end, score=rule.score, reason=rule.reason, kind=rule.kind))
         return found
 
-    def _taken_back(self, rule: Rule, plain: str, start: int, end: int, present: frozenset[str]) -> bool:
+    def _taken_back(
+        self, rule: Rule, plain: str, span: tuple[int, int], present: frozenset[str], role: Role
+    ) -> bool:
         if not rule.unless & present:
             return False
-        left, right = sentence(plain, start, end)
-        return not rule.unless.isdisjoint(self.present(plain[left:right]))
+        left, right = sentence(plain, *span)
+        return not rule.unless.isdisjoint(self.present(plain[left:right], role))
 
     def terms(self, family: str, which: str = "*") -> str:
         """The RE2 alternation of a family: `*`, one language, or `-language` for all the others."""
@@ -111,10 +115,6 @@ class Cues:
             raise ValueError(f"family {family!r} has no terms for {which!r}")
         return f"(?:{'|'.join(chosen)})"
 
-    @cached_property
-    def _compiled(self) -> tuple[tuple[Rule, "re2._Regexp"], ...]:
-        return tuple((rule, re2.compile(self._expand(rule.pattern), _options())) for rule in self.rules)
-
     def _expand(self, pattern: str) -> str:
         out, at = [], 0
         for match in _PLACE.finditer(pattern):
@@ -122,24 +122,60 @@ class Cues:
             at = match.end()
         return ("".join(out) + pattern[at:]).replace("{gap}", GAP)
 
-    @cached_property
-    def _gate(self) -> tuple[tuple[str, ...], "re2.Set"]:
-        return self._build(ascii_only=False)
+    def _gate(self, user: bool, ascii_only: bool) -> tuple[tuple[str, ...], "re2.Set"]:
+        """What users write and what tools return need different families, and Latin letters alone make a small
+        automaton. Built when first needed (20 to 40 ms), kept for good."""
+        built = self._built.get((user, ascii_only))
+        if built is None:
+            built = self._built[user, ascii_only] = self._build(user, ascii_only)
+        return built
 
     @cached_property
-    def _ascii_gate(self) -> tuple[tuple[str, ...], "re2.Set"]:
-        return self._build(ascii_only=True)
+    def _built(self) -> dict[tuple[bool, bool], tuple[tuple[str, ...], "re2.Set"]]:
+        return {}
 
-    def _build(self, *, ascii_only: bool) -> tuple[tuple[str, ...], "re2.Set"]:
+    @cached_property
+    def _patterns(self) -> dict[int, "re2._Regexp"]:
+        return {}
+
+    def _pattern(self, number: int) -> "re2._Regexp":
+        """The rule's own pattern, compiled when first needed."""
+        pattern = self._patterns.get(number)
+        if pattern is None:
+            pattern = self._patterns[number] = re2.compile(self._expand(self.rules[number].pattern), _options())
+        return pattern
+
+    def warm(self) -> None:
+        """Build everything now, so that no request pays for it."""
+        for user, plain in ((True, True), (True, False), (False, True), (False, False)):
+            self._gate(user, plain)
+        for number in range(len(self.rules)):
+            self._pattern(number)
+
+    def _build(self, user: bool, ascii_only: bool) -> tuple[tuple[str, ...], "re2.Set"]:
+        unused = self._named(None) - self._named(user)
         gate = re2.Set.SearchSet(_options())
         names = []
         for name, languages in self.families.items():
-            terms = [t for ts in languages.values() for t in ts if not ascii_only or t.isascii()]
-            if terms:
-                gate.Add(f"(?:{'|'.join(_opening(t) for t in terms)})")
+            terms = self.gates.get(name) or tuple(t for ts in languages.values() for t in ts)
+            terms = tuple(_opening(t) for t in terms if not ascii_only or t.isascii())
+            if terms and name not in unused:
+                gate.Add(f"(?:{'|'.join(terms)})")
                 names.append(name)
         gate.Compile()
         return tuple(names), gate
+
+    def _named(self, user: bool | None) -> frozenset[str]:
+        """The families that rules and tallies name: for users, for everybody else, or (None) at all."""
+        roles = set(Role) if user is None else {Role.USER} if user else set(Role) - {Role.USER}
+        named: set[str] = set()
+        for rule in self.rules:
+            if roles & rule.roles:
+                named |= rule.needs | rule.unless
+        for tally in self.tallies:
+            if roles & tally.roles:
+                named |= tally.must | tally.weights.keys()
+        return frozenset(named)
 
 
 _NONE: frozenset[str] = frozenset()
@@ -195,6 +231,7 @@ def load(name: str) -> Cues:
         family: {
             language: tuple(_raw(t) if language == "raw" else _term(t) for t in terms)
             for language, terms in languages.items()
+            if language != "gate"
         }
         for family, languages in tree["family"].items()
     }
@@ -225,7 +262,8 @@ def load(name: str) -> Cues:
     for needed in [r.needs | r.unless for r in rules] + [frozenset(t.weights) | t.must for t in tallies]:
         if unknown := needed - families.keys():
             raise ValueError(f"{name}: a rule names families that are not there: {sorted(unknown)}")
-    return Cues(families, rules, tallies)
+    gates = {f: tuple(_term(t) for t in terms["gate"]) for f, terms in tree["family"].items() if "gate" in terms}
+    return Cues(families, gates, rules, tallies)
 
 
 def sentence(text: str, start: int, end: int) -> tuple[int, int]:

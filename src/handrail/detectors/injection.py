@@ -59,7 +59,7 @@ class Injection:
         """INJECTION findings over whole sentences; `reason` is the rule, `model`, or `hidden_` + how it was hidden."""
         view = normalise(text.text)
         plain = unaccent(view.text).replace("_", " ")
-        present = self.cues.present(plain)
+        present = self.cues.present(plain, text.role)
         hits = self._hits(plain, present, text.role) if present else []
         if not hits and language == "en":
             hits = self._modelled(view.text, plain, present, text.role)
@@ -91,7 +91,7 @@ class Injection:
             return []
         found = []
         for start, end in sentences(cased):
-            if self.cues.present(plain[start:end]) & STEER_CUES:
+            if self.cues.present(plain[start:end], role) & STEER_CUES:
                 sure = self.steer.probability(plain[start:end])
                 if sure >= self.steer.header.threshold:
                     found.append(Hit(start=start, end=end, score=round(sure, 3), reason="model"))
@@ -102,7 +102,7 @@ class Injection:
         found = []
         for piece in opened(text.text, plain, present):
             inner = unaccent(normalise(piece.text).text)
-            hits = self._hits(inner, self.cues.present(inner), text.role)
+            hits = self._hits(inner, self.cues.present(inner, text.role), text.role)
             if hits:
                 best = max(hits, key=lambda hit: hit.score)
                 found.append(Hit(start=piece.start, end=piece.end, score=best.score, reason=f"hidden_{piece.how}"))

@@ -17,7 +17,9 @@ from handrail.detectors.normalise import normalise, unaccent
 from handrail.terms.finding import Finding, Kind, Role
 
 STORY = frozenset({"neglect", "wrong", "dealings", "remedy", "legal", "debt", "illness"})
-"""The model reads a text only when the gate saw one of these families."""
+"""A text shorter than `LONG` is read by the model only when the gate saw one of these families."""
+LONG, SURE = 50, 0.65
+"""Characters from which the model reads a text without a cue of the gate, and how sure it must then be (0..1)."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Triggers:
         view = normalise(text.text)
         plain = unaccent(view.text)
         present = self.cues.present(plain)
-        if not present:
+        if not present and len(plain) < LONG:
             return []
         hits = self.cues.hits(plain, present, text.role) + self._stories(plain, present, language)
         found: dict[tuple[Kind, int, int], Finding] = {}
@@ -63,9 +65,10 @@ class Triggers:
         for tally in self.cues.tallies:
             if tally.holds(present):
                 return [Hit(start=0, end=len(plain), score=tally.score, reason=tally.reason, kind=tally.kind)]
-        if language == "en" and present & STORY:
+        cued = bool(present & STORY)
+        if language == "en" and (cued or len(plain) >= LONG):
             sure = self.complaint.probability(plain)
-            if sure >= self.complaint.header.threshold:
+            if sure >= (self.complaint.header.threshold if cued else SURE):
                 return [Hit(start=0, end=len(plain), score=round(sure, 3), reason="model", kind=Kind.COMPLAINT)]
         return []
 

@@ -46,11 +46,20 @@ class ErasingTransaction(Transaction, Protocol):
 
 
 class StoredErasing:
-    """`ledger.erase.Erasing`. `clean`: called after keys were destroyed, to overwrite old bytes on disk."""
+    """`ledger.erase.Erasing`. `clean`: called after keys were destroyed, to overwrite old bytes on disk. `rotates`: the
+    engine keeps old row versions for a while, so each erasure also replaces the intermediate key that wrapped them."""
 
     def __init__(
-        self, journal: BatchedJournal, reading: Reading, keys: Keyring, ids: Ids, clean: Callable[[], Awaitable[None]]
+        self,
+        journal: BatchedJournal,
+        reading: Reading,
+        keys: Keyring,
+        ids: Ids,
+        clean: Callable[[], Awaitable[None]],
+        *,
+        rotates: bool,
     ) -> None:
+        self._rotates = rotates
         self._journal = journal
         self._reading = reading
         self._keys = keys
@@ -77,6 +86,8 @@ class StoredErasing:
 
         erased = await self._journal.run(erase)
         self._keys.forget()
+        if self._rotates:
+            await self.rotate(by=by)
         await self._clean()
         return erased
 
@@ -123,9 +134,10 @@ class StoredErasing:
             )
             hold = "EXISTS (SELECT 1 FROM legal_hold h WHERE h.subject = p.subject)"
             held = tx.fetch(f"SELECT count(*) {due} {hold}", (use_case, before))[0][0]
-            due_now = f"SELECT p.seq {due} NOT {hold}"
             gone = tx.fetch(
-                "UPDATE payload SET sealed = NULL WHERE seq IN (" + due_now + ") RETURNING seq", (use_case, before)
+                f"UPDATE payload SET sealed = NULL WHERE seq IN (SELECT p.seq {due} NOT {hold}) "  # noqa: S608  ours
+                "RETURNING seq",
+                (use_case, before),
             )
             facts = RetentionFacts(use_case, before, len(gone), held)
             if gone:
@@ -283,6 +295,9 @@ def _destroy(tx: ErasingTransaction, subject: str, entry: str) -> int:
     customers = tx.fetch("DELETE FROM customer WHERE subject = $1 RETURNING hash", (subject,))
     for (customer,) in customers:
         tx.fetch("DELETE FROM provider_object WHERE customer = $1", (customer,))
+    tx.fetch(
+        "DELETE FROM provider_object WHERE conversation IN (SELECT id FROM conversation WHERE subject = $1)", (subject,)
+    )
     payloads = tx.fetch(
         "UPDATE payload SET sealed = NULL WHERE subject = $1 AND sealed IS NOT NULL RETURNING seq", (subject,)
     )

@@ -37,5 +37,9 @@ class BatchedJournal:
         once `writer.done` has reached it."""
         return self._writer.put(row)
 
+    def queue_command(self, command: Callable[[Any], object]) -> None:
+        """Run on the writer without waiting; a failure is counted and logged."""
+        self._writer.put(command)
+
     async def close(self) -> None:
         await asyncio.get_running_loop().run_in_executor(None, self._writer.close)

@@ -139,6 +139,11 @@ class Lookup:
         """32 bytes for a conversation id that the client made."""
         return blake2b(conversation.encode(), key=self._key, digest_size=32, person=b"conversation").digest()
 
+    def reference(self, use_case: str, customer: str | None, name: str) -> bytes:
+        """32 bytes for an object at a provider."""
+        owner = f"{use_case}\0{'' if customer is None else '=' + customer}\0".encode()
+        return blake2b(owner + name.encode(), key=self._key, digest_size=32, person=b"reference").digest()
+
     def check(self) -> bytes:
         """16 bytes that stand in the database and prove that both belong together."""
         return blake2b(b"", key=self._key, digest_size=16, person=b"check").digest()

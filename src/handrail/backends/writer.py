@@ -35,8 +35,9 @@ class StorageError(Exception):
 class Engine(Protocol):
     """One connection that only the writer thread uses. Each method raises StorageError when the transaction is lost."""
 
-    def begin(self) -> Transaction:
-        """Start the transaction; reads the database's clock, epoch and intermediate key once."""
+    def begin(self, *, exclusive: bool) -> Transaction:
+        """Start the transaction; reads the database's clock, epoch and intermediate key once. `exclusive`: it holds a
+        command, which may change them."""
         ...
 
     def subjects(self, rows: list[SubjectRow]) -> None: ...
@@ -67,6 +68,10 @@ class Engine(Protocol):
 Op = tuple[Any, asyncio.Future[Any] | None]
 """An entry, a row or a command, and who waits for it."""
 Answer = tuple[asyncio.Future[Any], Any, BaseException | None]
+
+
+ROWS = frozenset({Entry, SubjectRow, ConversationRow})
+"""What is inserted as it is; everything else that is queued is a command."""
 
 
 class _Stop:
@@ -172,7 +177,7 @@ class Writer:
     def _commit(self, engine: Engine, ops: list[Op]) -> None:
         answers: list[Answer] = []
         try:
-            engine.begin()
+            engine.begin(exclusive=any(type(item) not in ROWS for item, _ in ops))
             self._apply(engine, ops, answers)
             engine.commit()
         except Exception as error:  # noqa: BLE001  the thread must outlive anything: the batch is lost, whole
@@ -265,6 +270,11 @@ class Writer:
 def unavailable(why: str) -> HandrailError:
     """What every waiter gets when the journal cannot take something."""
     return HandrailError(Code.JOURNAL_UNAVAILABLE, f"the journal cannot record this now: {why}", retry_after_s=1.0)
+
+
+def taken(entry: str) -> HandrailError:
+    """An entry id was used twice."""
+    return HandrailError(Code.ALREADY, f"entry {entry} is recorded already")
 
 
 def settle(answers: list[Answer]) -> None:

@@ -15,6 +15,7 @@ import apsw
 from handrail.backends.keyring import Keyring
 from handrail.backends.migrations import load, missing
 from handrail.backends.writer import StorageError
+from handrail.ledger.tree import EMPTY_ROOT
 from handrail.terms.clock import Clock
 from handrail.terms.errors import Code, HandrailError
 
@@ -89,10 +90,6 @@ def migrate(db: apsw.Connection, keys: Keyring, clock: Clock, folder: Path = MIG
             db.execute("INSERT INTO log_head VALUES (1, 0, ?, x'', '', 0)", (EMPTY_ROOT,))
         else:
             keys.belongs(check[0])
-
-
-EMPTY_ROOT = bytes.fromhex("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
-"""SHA-256 of nothing: the root of an empty log (RFC 6962, section 2.1)."""
 
 
 def checkpoint(db: apsw.Connection, *, truncate: bool) -> bool:

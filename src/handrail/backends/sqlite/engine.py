@@ -14,7 +14,7 @@ from handrail.backends.keyring import Keyring
 from handrail.backends.rows import ConversationRow, EntryRow, SubjectRow, entry_row
 from handrail.backends.sqlite.database import first, lost_on_error, rows
 from handrail.backends.sqlite.register import RegisterOf
-from handrail.backends.writer import StorageError
+from handrail.backends.writer import StorageError, taken
 from handrail.ledger.entry import Entry
 from handrail.ledger.seal import Sealer
 from handrail.ledger.store import Transaction
@@ -118,7 +118,7 @@ class SqliteEngine:
         self._epoch = -1
         self._seq = 0
 
-    def begin(self) -> Transaction:
+    def begin(self, *, exclusive: bool) -> Transaction:  # every write transaction of SQLite is exclusive
         with lost_on_error():
             self._db.execute("BEGIN IMMEDIATE")
             found = first(self._db, _BEGIN)
@@ -272,11 +272,6 @@ class SqliteEngine:
         key = self._keys.unwrap(subject, found[0], found[1])
         self._keys.remember(subject, key)
         return key
-
-
-def taken(entry: str) -> HandrailError:
-    """An entry id was used twice."""
-    return HandrailError(Code.ALREADY, f"entry {entry} is recorded already")
 
 
 def _require_taken(error: apsw.ConstraintError) -> None:

@@ -9,6 +9,7 @@ from handrail.backends.erasing import StoredErasing
 from handrail.backends.journal import BatchedJournal
 from handrail.backends.keyring import KeyFolder, Keyring
 from handrail.backends.reading import StoredReader
+from handrail.backends.references import StoredReferences, StoredSpending
 from handrail.backends.sequencing import StoredSequencing
 from handrail.backends.sqlite.database import checkpoint, connect, migrate, prepare
 from handrail.backends.sqlite.engine import SqliteEngine
@@ -32,8 +33,9 @@ highest of their numbers says, all below it have one."""
 
 
 class SqliteStore:
-    """`journal`, `threads`, `reader`, `sequencing`, `erasing`, `in_force`: the ports. `db`: a read-only connection of
-    the event loop's thread, for further repositories. `keys.forget`: to be called when the epoch grew."""
+    """`journal`, `threads`, `references`, `spending`, `reader`, `sequencing`, `erasing`, `in_force`: the ports. `db`: a
+    read-only connection of the event loop's thread, for further repositories. `keys.forget`: to be called when the
+    epoch grew."""
 
     def __init__(
         self,
@@ -58,9 +60,11 @@ class SqliteStore:
         self.journal = BatchedJournal(self.writer)
         self.threads = StoredThreads(self.journal, self.keys, SqliteLookups(self.db), ids, clock)
         self._reading = ReadThread(self.path)
+        self.references = StoredReferences(self.journal, self._reading, self.keys.lookup)
+        self.spending = StoredSpending(self.journal)
         self.reader = StoredReader(self._reading, self.keys)
         self.sequencing = StoredSequencing(self.journal, self._reading, ids.new("sq"), take=TAKE)
-        self.erasing = StoredErasing(self.journal, self._reading, self.keys, ids, self.clean)
+        self.erasing = StoredErasing(self.journal, self._reading, self.keys, ids, self.clean, rotates=False)
         self.in_force = SqliteInForce(self.db)
 
     async def clean(self) -> None:

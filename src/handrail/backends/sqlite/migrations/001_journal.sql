@@ -100,18 +100,19 @@ CREATE TABLE erased (
 CREATE TABLE provider_object (
   hash BLOB PRIMARY KEY,
   customer BLOB,                   -- keyed hash as in `customer`, so that an erasure finds it
+  conversation TEXT,               -- in which it was made
   at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX provider_object_customer ON provider_object (customer) WHERE customer IS NOT NULL;
 
--- What each use case used on each day of the organisation, all processes together.
+-- What each use case used in each period (a day of the organisation, a minute), all processes together.
 CREATE TABLE spending (
   use_case TEXT NOT NULL,
-  day TEXT NOT NULL,
+  period TEXT NOT NULL,
   requests INTEGER NOT NULL,
   tokens INTEGER NOT NULL,
   cost_micro_minor INTEGER NOT NULL,
-  PRIMARY KEY (use_case, day)
+  PRIMARY KEY (use_case, period)
 ) STRICT, WITHOUT ROWID;
 
 -- The log: index to entry, in its own narrow table so that sequencing rewrites nothing.

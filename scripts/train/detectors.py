@@ -129,7 +129,9 @@ def unseen_suites(data: list[Row], threshold: float) -> None:
         weights, bias = train([row for row in data if row.group != f"suite {suite}"])
         detector = replace(shipped, steer=logistic.as_linear(weights, bias, threshold))
         flags: dict[int, list[bool]] = {0: [], 1: []}
-        texts = {(int(r["label"]), str(r["text"])) for r in rows("injections/tool_results.jsonl") if r["suite"] == suite}
+        texts = {
+            (int(r["label"]), str(r["text"])) for r in rows("injections/tool_results.jsonl") if r["suite"] == suite
+        }
         texts |= {(0, text) for group, text in benign_tool_texts() if group == f"suite {suite}"}
         for label, text in sorted(texts):
             flags[label].append(bool(detector.find(Text(text=text, role=Role.TOOL), "en")))
@@ -143,7 +145,7 @@ def unseen_messages(scored: list[tuple[Row, float]], threshold: float) -> None:
     found: dict[str, list[bool]] = {}
     for row, sure in scored:
         present = shipped.cues.present(row.plain)
-        ruled = bool(shipped._hits(row.plain, present, Role.USER))
+        ruled = bool(shipped._hits(row.plain, present, Role.USER, "en"))
         asked = len(row.plain) >= SHORTEST and len(present & USER_CUES) >= 2
         for name, flag in (("rules alone", ruled), ("rules and model", ruled or (asked and sure >= threshold))):
             found.setdefault(f"{row.group.split()[0]:10} {name}", []).append(flag)
@@ -158,7 +160,7 @@ def unseen_stories(scored: list[tuple[Row, float]]) -> None:
     for row, sure in scored:
         present = shipped.cues.present(row.plain)
         ruled = any(hit.kind is Kind.COMPLAINT for hit in shipped.cues.hits(row.plain, present, Role.USER))
-        ruled = ruled or any(tally.holds(present) for tally in shipped.cues.tallies)
+        ruled = ruled or any(tally.holds(present, row.plain, "en") for tally in shipped.cues.tallies)
         cued = bool(present & STORY) and sure >= COMPLAINT_FROM
         both = ruled or cued or (len(row.plain) >= LONG and sure >= SURE)
         name = f"{row.group.split()[0]} {'complaint' if row.label else 'other'}"

@@ -9,7 +9,7 @@ File: `[family.NAME]` with `LANGUAGE = [terms]` (a term ending in `*` takes the 
 where its patterns are wide, `gate = [terms]` that the gate looks for instead;
 `[[rule]]` with reason, score (0..1), roles, needs (families), pattern (`{family.*}` all languages, `{family.en}` one,
 `{family.-en}` all but one, `{gap}` up to 40 characters of the same sentence), unless (families that take it back when
-they stand in the same sentence); `[[tally]]` with reason, score, roles, weights per family, at_least, must.
+they stand in the same sentence); `[[tally]]` with reason, score, roles, weights per family, at_least, must, from (characters), not_in (languages).
 """
 
 import tomllib
@@ -45,7 +45,8 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """Families that mean something only together. All of `must` and a sum of `weights` of `at_least`."""
+    """Families that mean something only together: all of `must` and a sum of `weights` of `at_least`, in a text of
+    `shortest` characters or more, in a language not in `not_in` (where a model does better)."""
 
     reason: str
     score: float
@@ -54,8 +55,12 @@ class Tally:
     at_least: int
     must: frozenset[str]
     kind: Kind = Kind.INJECTION
+    shortest: int = 0
+    not_in: frozenset[str] = frozenset()
 
-    def holds(self, present: frozenset[str]) -> bool:
+    def holds(self, present: frozenset[str], plain: str, language: str) -> bool:
+        if len(plain) < self.shortest or language in self.not_in:
+            return False
         return self.must <= present and sum(self.weights.get(name, 0) for name in present) >= self.at_least
 
 
@@ -97,9 +102,7 @@ class Cues:
                     found.append(Hit(start=start, end=end, score=rule.score, reason=rule.reason, kind=rule.kind))
         return found
 
-    def _taken_back(
-        self, rule: Rule, plain: str, span: tuple[int, int], present: frozenset[str], role: Role
-    ) -> bool:
+    def _taken_back(self, rule: Rule, plain: str, span: tuple[int, int], present: frozenset[str], role: Role) -> bool:
         if not rule.unless & present:
             return False
         left, right = sentence(plain, *span)
@@ -255,6 +258,8 @@ def load(name: str) -> Cues:
             weights=t["weights"],
             at_least=t["at_least"],
             must=frozenset(t.get("must", ())),
+            shortest=t.get("from", 0),
+            not_in=frozenset(t.get("not_in", ())),
             kind=Kind(t.get("kind", Kind.INJECTION)),
         )
         for t in tree.get("tally", ())

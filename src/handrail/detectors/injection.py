@@ -60,20 +60,20 @@ class Injection:
         view = normalise(text.text)
         plain = unaccent(view.text).replace("_", " ")
         present = self.cues.present(plain, text.role)
-        hits = self._hits(plain, present, text.role) if present else []
+        hits = self._hits(plain, present, text.role, language) if present else []
         if not hits and language == "en":
             hits = self._modelled(view.text, plain, present, text.role)
         if not text.text.isascii() or present & OPENERS:
-            hits += self._hidden(text, plain, present)
+            hits += self._hidden(text, plain, present, language)
         return _findings(hits, plain, view)
 
-    def _hits(self, plain: str, present: frozenset[str], role: Role) -> list[Hit]:
+    def _hits(self, plain: str, present: frozenset[str], role: Role, language: str) -> list[Hit]:
         hits = self.cues.hits(plain, present, role)
         if not hits:
             hits += [
                 Hit(start=0, end=len(plain), score=tally.score, reason=tally.reason)
                 for tally in self.cues.tallies
-                if role in tally.roles and tally.holds(present)
+                if role in tally.roles and tally.holds(present, plain, language)
             ][:1]
         return hits
 
@@ -97,12 +97,12 @@ class Injection:
                     found.append(Hit(start=start, end=end, score=round(sure, 3), reason="model"))
         return found
 
-    def _hidden(self, text: Text, plain: str, present: frozenset[str]) -> list[Hit]:
+    def _hidden(self, text: Text, plain: str, present: frozenset[str], language: str) -> list[Hit]:
         """What was hidden and reads as an attack once opened. Opened once, never twice."""
         found = []
         for piece in opened(text.text, plain, present):
             inner = unaccent(normalise(piece.text).text)
-            hits = self._hits(inner, self.cues.present(inner, text.role), text.role)
+            hits = self._hits(inner, self.cues.present(inner, text.role), text.role, language)
             if hits:
                 best = max(hits, key=lambda hit: hit.score)
                 found.append(Hit(start=piece.start, end=piece.end, score=best.score, reason=f"hidden_{piece.how}"))

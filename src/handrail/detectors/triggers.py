@@ -63,7 +63,7 @@ class Triggers:
     def _stories(self, plain: str, present: frozenset[str], language: str) -> list[Hit]:
         """A complaint told without its word: by the tally in every language, by the model in English."""
         for tally in self.cues.tallies:
-            if tally.holds(present):
+            if tally.holds(present, plain, language):
                 return [Hit(start=0, end=len(plain), score=tally.score, reason=tally.reason, kind=tally.kind)]
         cued = bool(present & STORY)
         if language == "en" and (cued or len(plain) >= LONG):

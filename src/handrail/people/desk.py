@@ -130,11 +130,11 @@ class ChangePerson:
     token: str | None = None
 
     def __call__(self, tx: PeopleTransaction) -> Person:
-        """Raises HandrailError NOT_FOUND, NOT_ALLOWED or TOKEN_INVALID."""
+        """Raises HandrailError NOT_FOUND, NOT_ALLOWED, TOKEN_INVALID or REQUEST_INVALID."""
         by = acting(tx, self.token, Act.MANAGE_PEOPLE)
         old = tx.persons.get(self.person_id)
         roles = old.roles if self.roles is None else self.roles
-        require_compatible(roles)
+        _require_roles(roles)
         actor = tx.persons.get(PersonId(by.id)) if by.kind is ActorKind.PERSON else None
         require_change(actor, old, gained=roles - old.roles)
         disabled_at = tx.now_ms if self.disable and old.active else old.disabled_at
@@ -196,12 +196,16 @@ def _require_admin(tx: PeopleTransaction) -> None:
         raise HandrailError(Code.NOT_ALLOWED, "one active admin must remain; make another person admin first")
 
 
-def _add(tx: PeopleTransaction, ids: Ids, mail: str, name: str, roles: frozenset[Role], by: Actor) -> Person:
-    if not name.strip() or len(name) > 200:
-        raise HandrailError(Code.REQUEST_INVALID, "a person needs a name of at most 200 characters")
+def _require_roles(roles: frozenset[Role]) -> None:
     if not roles:
         raise HandrailError(Code.REQUEST_INVALID, f"a person needs a role: {', '.join(role.value for role in Role)}")
     require_compatible(roles)
+
+
+def _add(tx: PeopleTransaction, ids: Ids, mail: str, name: str, roles: frozenset[Role], by: Actor) -> Person:
+    if not name.strip() or len(name) > 200:
+        raise HandrailError(Code.REQUEST_INVALID, "a person needs a name of at most 200 characters")
+    _require_roles(roles)
     person = Person(
         id=PersonId(ids.new("pe")), mail=mail_of(mail), name=name.strip(), roles=roles, created_at=tx.now_ms
     )

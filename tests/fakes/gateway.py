@@ -7,6 +7,15 @@ from typing import Any
 
 import msgspec
 import orjson
+from tests.fakes.guard import (
+    Answering,
+    CountingIds,
+    HandClock,
+    MemoryJournal,
+    MemoryReferences,
+    MemoryThreads,
+    ScriptedModel,
+)
 
 from handrail.detectors.catalogue import built_in
 from handrail.detectors.run import Runner
@@ -37,15 +46,6 @@ from handrail.policy.ruleset import (
 from handrail.releases.release import LiveRelease, Release, Target
 from handrail.terms.finding import Kind
 from handrail.terms.ids import KeyId, ProviderId, UseCaseId
-from tests.fakes.guard import (
-    Answering,
-    CountingIds,
-    HandClock,
-    MemoryJournal,
-    MemoryReferences,
-    MemoryThreads,
-    ScriptedModel,
-)
 
 KEY = "hr_aaaabbbbccccdddd_testtesttesttesttesttesttesttesttesttesttes"
 SENTENCE = "I cannot help with that here."
@@ -63,7 +63,10 @@ ROUTE = (
 )
 
 
-def rules(actions: Mapping[Kind, FindingAction] = {}) -> dict[Kind, FindingRule]:  # noqa: B006  never changed
+MASKED = (Kind.CARD, Kind.EMAIL, Kind.IBAN, Kind.PHONE, Kind.CVV, Kind.PERSON)
+
+
+def rules(actions: Mapping[Kind, FindingAction] = {}) -> dict[Kind, FindingRule]:
     """A rule for every kind, `mark` unless said."""
     return {
         kind: FindingRule(
@@ -77,7 +80,7 @@ def rules(actions: Mapping[Kind, FindingAction] = {}) -> dict[Kind, FindingRule]
 
 def use_case(**changes: Any) -> UseCase:
     """A support bot that masks personal data and blocks injections."""
-    masks = {kind: FindingAction.MASK for kind in (Kind.CARD, Kind.EMAIL, Kind.IBAN, Kind.PHONE, Kind.CVV, Kind.PERSON)}
+    masks = dict.fromkeys(MASKED, FindingAction.MASK)
     given: dict[str, Any] = {
         "id": UseCaseId("support"),
         "name": "Support",
@@ -151,7 +154,7 @@ def world(
     script: Callable[[ModelRequest], Any] | None = None,
     *,
     case: UseCase | None = None,
-    release: Mapping[str, Any] = {},  # noqa: B006  never changed
+    release: Mapping[str, Any] = {},
     scopes: frozenset[Scope] = frozenset({Scope.CHAT}),
     screener: Screener | None = None,
     bounds: Bounds | None = None,
@@ -202,7 +205,7 @@ async def call(
     path: str,
     body: bytes,
     *,
-    headers: Mapping[str, str] = {},  # noqa: B006  never changed
+    headers: Mapping[str, str] = {},
     key: str | None = KEY,
     leave_after: int | None = None,
     chunks: Sequence[bytes] | None = None,

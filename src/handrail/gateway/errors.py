@@ -51,6 +51,7 @@ SHAPES: dict[Code, Shape] = {
     Code.PART_UNREADABLE: _BAD,
     Code.REFERENCE_UNKNOWN: Shape(404, "invalid_request_error", "not_found_error"),
     Code.TOOL_HOSTED: _FORBIDDEN,
+    Code.BLOCKED: _BAD,
     Code.BUDGET_REQUESTS: _LIMIT,
     Code.BUDGET_TOKENS: _LIMIT,
     Code.BUDGET_COST: _LIMIT,

@@ -6,10 +6,13 @@ from typing import Protocol
 
 import orjson
 
+from handrail.gateway.anthropic import AnthropicFace
+from handrail.gateway.embeddings import EmbeddingsFace
 from handrail.gateway.http import Request, Response, Route
 from handrail.gateway.identity import Identity
 from handrail.gateway.metrics import Metrics
 from handrail.gateway.openai_chat import ChatFace
+from handrail.gateway.openai_responses import ResponsesFace
 from handrail.people.key import Scope
 from handrail.terms.errors import Code, HandrailError
 
@@ -22,7 +25,7 @@ class LogReader(Protocol):
         ...
 
 
-FACES = (ChatFace(),)
+FACES = (ChatFace(), ResponsesFace(), AnthropicFace(), EmbeddingsFace())
 """Every dialect; the guard matrix runs over them."""
 
 

@@ -241,11 +241,11 @@ class Chat:
 
     async def speak(self, call: Call, draft: Draft, decision: Decision) -> Reply:
         """Step 3: the declared sentence, in the dialect's own filter form."""
+        say = call.face.sentence_stream if call.turn.stream else call.face.sentence
+        body = say(call.turn, decision.sentence, self.ids(draft), now_s=draft.started_ms // 1000)
         draft.outcome, draft.status = decision.outcome, 200
         await self.finish(draft, call.face.said((decision.sentence,)))
-        ids, now_s = self.ids(draft), draft.started_ms // 1000
-        say = call.face.sentence_stream if call.turn.stream else call.face.sentence
-        return self.reply(draft, say(call.turn, decision.sentence, ids, now_s=now_s))
+        return self.reply(draft, body)
 
     async def finish(self, draft: Draft, history: tuple[bytes, ...], reference: str = "") -> None:
         """Step 7. Raises HandrailError JOURNAL_UNAVAILABLE: then nothing of the answer leaves."""
@@ -270,8 +270,10 @@ class Chat:
 
     async def refused(self, draft: Draft, error: HandrailError) -> RefusedError:
         """Write the refusal down; when even that fails, the client hears that the journal is away."""
-        failed = error.code.value.startswith("upstream.")
-        draft.outcome = Outcome.FAILED if failed else Outcome.REFUSED
+        if error.code is Code.BLOCKED:
+            draft.outcome = Outcome.BLOCKED
+        else:
+            draft.outcome = Outcome.FAILED if error.code.value.startswith("upstream.") else Outcome.REFUSED
         draft.error = error.code.value
         net = self.net
         entry = draft.closed(EntryId(net.ids.new("ent")), net.clock.now_ms(), net.clock.monotonic())

@@ -233,7 +233,7 @@ class StreamScreen:
         screened = screen((message,), (True,), self._fresh_setting())
         self._extra.append((message, screened))
         changes = self._weighed(message, screened, Channel.ASSISTANT)
-        if piece.text is None and not piece.last and not piece.repeats:
+        if piece.text is None and not (piece.last or piece.repeats or piece.drop):
             self._out.append(self.codec.changed(piece, changes) if changes else piece.raw)
         elif changes:
             raise Stop

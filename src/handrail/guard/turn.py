@@ -86,9 +86,9 @@ class Message(msgspec.Struct, frozen=True):
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """A request. `messages` in the order sent, pseudo-messages (prompt, tools, other fields) among them. `new_from`:
     index in `messages` of the first new one. `hosted_tools`: types of provider-hosted tools asked for. `references`:
-    provider objects it leans on, `kind:id`. `follows`: the one among them that it continues. `schemas`: tool name to the JSON Schema of its arguments. `extra_headers`:
-    lower-case headers the dialect lets pass upstream. `wants_usage`: the client itself asked for usage in the stream.
-    """
+    provider objects it leans on, `kind:id`. `follows`: the one among them that it continues. `schemas`: tool name to
+    the JSON Schema of its arguments. `extra_headers`: lower-case headers the dialect lets pass upstream.
+    `wants_usage`: the client itself asked for usage in the stream."""
 
     route: str
     body: bytes
@@ -193,8 +193,9 @@ class Codec(Protocol):
         ...
 
     def feed(self, chunk: bytes) -> Iterable[Piece]:
-        """Whole events, read one by one as they are taken, so that `blocked` knows what went before. Raises HandrailError UPSTREAM_INVALID for an event that is too large or not of the dialect, and
-        UPSTREAM_ERROR for an error event of the provider."""
+        """Whole events, read one by one as they are taken, so that `blocked` knows what went before. Raises
+        HandrailError UPSTREAM_INVALID for an event that is too large or not of the dialect, UPSTREAM_ERROR for an error
+        event of the provider."""
         ...
 
     def text(self, piece: Piece, new: str) -> bytes:

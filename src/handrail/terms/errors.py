@@ -24,6 +24,7 @@ class Code(StrEnum):
     PART_UNREADABLE = "part.unreadable"
     REFERENCE_UNKNOWN = "reference.unknown"
     TOOL_HOSTED = "tool.hosted"
+    BLOCKED = "content.blocked"  # where a dialect has no form for a sentence (embeddings)
     # limits
     BUDGET_REQUESTS = "budget.requests"
     BUDGET_TOKENS = "budget.tokens"

@@ -3,7 +3,6 @@
 import asyncio
 
 import orjson
-
 from tests.fakes.gateway import chat_answer, chat_stream, world
 from tests.fakes.guard import Answering
 

@@ -1,0 +1,331 @@
+"""Anthropic Messages: request, answer and the declared sentence in its form. The stream is `anthropic_stream`.
+
+Source: docs.anthropic.com/en/api/messages, as the official Python client sends and reads it.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import orjson
+
+from handrail.gateway import exact
+from handrail.gateway.anthropic_stream import AnthropicCodec
+from handrail.gateway.errors import Form
+from handrail.gateway.exact import GONE, Change
+from handrail.gateway.fields import (
+    Bounds,
+    Sent,
+    call_text,
+    conversation_of,
+    count,
+    customer_of,
+    invalid,
+    list_of,
+    object_of,
+    rest,
+    text_of,
+)
+from handrail.gateway.leaves import SAFE_SLOTS, edits, identifier, walk
+from handrail.gateway.sse import event
+from handrail.guard.turn import Answer, Channel, Leaf, Message, Path, ReplyIds, Turn, Upstream, Usage, canonical
+from handrail.policy.ruleset import Dialect
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.finding import Role
+
+HANDLED: Final = frozenset({"messages", "system", "model", "stream", "tools"})
+IDENTIFIERS: Final = frozenset({"service_tier", "inference_geo"})
+CUSTOMER: Final[tuple[Path, ...]] = (("metadata", "user_id"),)
+
+ROLES: Final = {"user": (Role.USER, Channel.USER), "assistant": (Role.ASSISTANT, Channel.ASSISTANT)}
+
+UNREADABLE: Final = frozenset({"image", "container_upload"})
+"""Block types that no detector reads. A type that stands in none of these tables is unreadable too."""
+
+RESULTS: Final = frozenset(
+    {
+        "tool_result", "mcp_tool_result", "web_search_tool_result", "web_fetch_tool_result",
+        "code_execution_tool_result", "bash_code_execution_tool_result", "text_editor_code_execution_tool_result",
+        "tool_search_tool_result",
+    }
+)  # fmt: skip
+CALLS: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
+OPAQUE: Final = frozenset({"redacted_thinking"})
+"""The provider's own bytes, given back to it unchanged."""
+
+OWN_TOOLS: Final = frozenset({"custom"})
+CLIENT_RUN: Final = ("bash_", "text_editor_", "computer_", "memory_")
+"""Beginnings of the types of tools that Anthropic defines and the client runs."""
+
+ANSWER_HANDLED: Final = frozenset({"content", "usage", "stop_sequence"})
+
+
+class AnthropicFace:
+    """`POST /v1/messages`."""
+
+    route = "messages"
+    path = "/messages"
+    speaks = frozenset({Dialect.ANTHROPIC})
+    form = Form.ANTHROPIC
+    passed_headers = frozenset({b"anthropic-version", b"anthropic-beta", b"idempotency-key"})
+
+    def read(self, body: bytes, value: Any, sent: Sent, bounds: Bounds) -> Turn:
+        """Raises HandrailError REQUEST_INVALID with the field's place."""
+        value = object_of(value, "body")
+        given = list_of(value.get("messages"), "messages")
+        if not given or len(given) > bounds.messages:
+            raise invalid("messages", f"1 to {bounds.messages} messages")
+        references: list[str] = []
+        messages: list[Message] = []
+        new_from = 0
+        for place, item in enumerate(given):
+            messages.append(_message(item, place, references))
+            if messages[-1].role is Role.ASSISTANT:
+                new_from = place + 1
+        system: list[Leaf] = []
+        walk(value.get("system"), ("system",), Channel.SYSTEM, system)
+        tools, schemas, hosted = _tools(value)
+        if value.get("mcp_servers"):
+            hosted = (*hosted, "mcp")
+        held = value.get("container")
+        name = held.get("id") if isinstance(held, dict) else held
+        if name:
+            references.append(f"container:{name}")
+        customer, customer_paths = customer_of(sent, value, CUSTOMER)
+        others = [leaf for leaf in rest(value, HANDLED, IDENTIFIERS) if leaf.path not in customer_paths]
+        return Turn(
+            route=self.route,
+            body=body,
+            model=text_of(value.get("model"), "model"),
+            stream=value.get("stream") is True,
+            messages=(
+                *messages,
+                Message(Role.SYSTEM, tuple(system)),
+                Message(Role.SYSTEM, tools),
+                Message(Role.USER, tuple(others)),
+            ),
+            new_from=new_from,
+            prompt="\n".join(leaf.text for leaf in system),
+            hosted_tools=hosted,
+            references=tuple(references),
+            schemas=schemas,
+            conversation=conversation_of(sent, None, "", value.get("metadata")),
+            customer=customer,
+            customer_paths=customer_paths,
+            trace=sent.trace,
+            channel=sent.channel,
+            extra_headers=sent.extra_headers,
+        )
+
+    def upstream(self, turn: Turn, how: Upstream) -> bytes:
+        """The body for the provider."""
+        changes: dict[exact.Path, Change] = edits(how.changes, turn.body)
+        if how.model != turn.model:
+            changes["model",] = orjson.dumps(how.model)
+        if not how.forward_customer:
+            changes.update((path, GONE) for path in turn.customer_paths)
+        if how.parameters:
+            value = orjson.loads(turn.body)
+            for name, setting in how.parameters.items():
+                if how.force_parameters or name not in value:
+                    changes[name,] = orjson.dumps(setting)
+        if how.prompt is not None:
+            changes = {path: new for path, new in changes.items() if path[0] != "system"}
+            changes["system",] = orjson.dumps(how.prompt)
+        return exact.change(turn.body, changes)
+
+    def answer(self, body: bytes, turn: Turn) -> Answer:
+        """Raises HandrailError UPSTREAM_INVALID."""
+        try:
+            value = orjson.loads(body)
+            leaves: list[Leaf] = []
+            said: list[str] = []
+            calls = 0
+            for place, block in enumerate(value["content"]):
+                calls += block["type"] in CALLS
+                _block(block, ("content", place), Channel.ASSISTANT, leaves, [], said, [])
+            for name, extra in value.items():
+                if name in ANSWER_HANDLED or (name in SAFE_SLOTS and isinstance(extra, str) and identifier(extra)):
+                    continue
+                walk(extra, (name,), Channel.ASSISTANT, leaves)
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, HandrailError):
+            raise HandrailError(Code.UPSTREAM_INVALID, "the provider's answer is no message") from None
+        usage = value.get("usage")
+        return Answer(
+            body=body,
+            messages=(Message(Role.ASSISTANT, tuple(leaves), canonical(Role.ASSISTANT, said)),),
+            usage=Usage(count(usage, "input_tokens"), count(usage, "output_tokens")),
+            tool_calls=calls,
+        )
+
+    def rewritten(self, answer: Answer, changes: Mapping[Leaf, str]) -> bytes:
+        return exact.change(answer.body, edits(changes, answer.body))
+
+    def sentence(self, turn: Turn, text: str, ids: ReplyIds, *, now_s: int) -> bytes:
+        """One text block with stop_reason `refusal`."""
+        return orjson.dumps(
+            {**_empty(turn, ids), "content": [{"type": "text", "text": text}], "stop_reason": "refusal"}
+        )
+
+    def sentence_stream(self, turn: Turn, text: str, ids: ReplyIds, *, now_s: int) -> bytes:
+        """Every event from `message_start` to `message_stop`."""
+        ends = {"stop_reason": "refusal", "stop_sequence": None}
+        events: list[dict[str, Any]] = [
+            {"type": "message_start", "message": _empty(turn, ids)},
+            {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+            {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}},
+            {"type": "content_block_stop", "index": 0},
+            {"type": "message_delta", "delta": ends, "usage": {"output_tokens": 0}},
+            {"type": "message_stop"},
+        ]
+        return b"".join(event(orjson.dumps(each), each["type"].encode()) for each in events)
+
+    def codec(self, turn: Turn) -> AnthropicCodec:
+        return AnthropicCodec(turn)
+
+    def said(self, texts: Iterable[str]) -> tuple[bytes, ...]:
+        return (canonical(Role.ASSISTANT, texts),)
+
+
+def _empty(turn: Turn, ids: ReplyIds) -> dict[str, Any]:
+    return {
+        "id": f"msg_{ids.interaction}",
+        "type": "message",
+        "role": "assistant",
+        "model": turn.model,
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": {"input_tokens": 0, "output_tokens": 0},
+    }
+
+
+def _message(item: Any, place: int, references: list[str]) -> Message:
+    where = f"messages[{place}]"
+    item = object_of(item, where)
+    role = item.get("role")
+    named = ROLES.get(role) if isinstance(role, str) else None
+    if named is None:
+        raise invalid(f"{where}.role", "one of " + ", ".join(ROLES))
+    at: Path = ("messages", place)
+    leaves: list[Leaf] = []
+    unreadable: list[str] = []
+    said: list[str] = []
+    content = item.get("content")
+    if isinstance(content, str):
+        if content:
+            leaves.append(Leaf(named[1], content, (*at, "content")))
+            said.append(content)
+    else:
+        for index, block in enumerate(list_of(content, f"{where}.content")):
+            path = (*at, "content", index)
+            _block(object_of(block, ".".join(map(str, path))), path, named[1], leaves, unreadable, said, references)
+    for name, extra in item.items():
+        if name not in ("role", "content"):
+            walk(extra, (*at, name), named[1], leaves)
+    return Message(named[0], tuple(leaves), canonical(named[0], said), tuple(unreadable))
+
+
+def _block(
+    block: dict[str, Any],
+    at: Path,
+    channel: Channel,
+    leaves: list[Leaf],
+    unreadable: list[str],
+    said: list[str],
+    references: list[str],
+) -> None:
+    """One content block: its texts, and what stands for it in the history."""
+    kind = block.get("type")
+    if kind == "text":
+        said.append(text_of(block.get("text"), ".".join(map(str, (*at, "text")))))
+        walk(block, at, channel, leaves)
+    elif kind in CALLS:
+        _call(block, at, leaves, said)
+    elif kind in RESULTS:
+        _result(block, at, leaves, unreadable, said, references)
+    elif kind == "document":
+        _document(block, at, leaves, unreadable, references)
+    elif kind == "search_result":
+        walk(block, at, Channel.DOCUMENT, leaves)
+    elif kind == "thinking":
+        walk(block, at, Channel.REASONING, leaves)
+    elif kind not in OPAQUE:
+        unreadable.append(kind if isinstance(kind, str) and identifier(kind) else "unknown")
+        _held(block.get("source"), references)
+        walk(block, at, channel, leaves)
+    else:
+        walk(block, at, Channel.REASONING, leaves)
+
+
+def _call(block: dict[str, Any], at: Path, leaves: list[Leaf], said: list[str]) -> None:
+    tool = str(block.get("name") or "")
+    given = block.get("input")
+    said.append(call_text(tool, orjson.dumps(given).decode()))
+    walk(given, (*at, "input"), Channel.TOOL_ARGUMENTS, leaves, tool=tool)
+    for name, extra in block.items():
+        safe = isinstance(extra, str) and (name == "name" or name in SAFE_SLOTS) and identifier(extra)
+        if name != "input" and not safe:
+            walk(extra, (*at, name), Channel.TOOL_ARGUMENTS, leaves, tool=tool)
+
+
+def _result(
+    block: dict[str, Any], at: Path, leaves: list[Leaf], unreadable: list[str], said: list[str], references: list[str]
+) -> None:
+    content = block.get("content")
+    if isinstance(content, list):
+        for index, part in enumerate(content):
+            path = (*at, "content", index)
+            part = object_of(part, ".".join(map(str, path)))
+            if part.get("type") in ("image", "document", "search_result"):
+                _block(part, path, Channel.TOOL_RESULT, leaves, unreadable, said, references)
+            else:
+                said.append(str(part.get("text") or ""))
+                walk(part, path, Channel.TOOL_RESULT, leaves)
+    else:
+        said.append(content if isinstance(content, str) else orjson.dumps(content).decode())
+        walk(content, (*at, "content"), Channel.TOOL_RESULT, leaves)
+    for name, extra in block.items():
+        if name != "content" and not (isinstance(extra, str) and name in SAFE_SLOTS and identifier(extra)):
+            walk(extra, (*at, name), Channel.TOOL_RESULT, leaves)
+
+
+def _document(
+    block: dict[str, Any], at: Path, leaves: list[Leaf], unreadable: list[str], references: list[str]
+) -> None:
+    """A plain-text document is read; any other source is not readable, and its texts are read all the same."""
+    source = block.get("source")
+    if isinstance(source, dict) and source.get("type") == "text" and isinstance(source.get("data"), str):
+        leaves.append(Leaf(Channel.DOCUMENT, source["data"], (*at, "source", "data")))
+    else:
+        if not (
+            isinstance(source, dict) and source.get("type") == "content" and isinstance(source.get("content"), str)
+        ):
+            unreadable.append("document")
+        _held(source, references)
+        walk(source, (*at, "source"), Channel.DOCUMENT, leaves)
+    for name, extra in block.items():
+        if name not in ("source", "type"):
+            walk(extra, (*at, name), Channel.DOCUMENT, leaves)
+
+
+def _held(source: Any, references: list[str]) -> None:
+    if isinstance(source, dict) and "file_id" in source:
+        references.append(f"file:{source['file_id']}")
+
+
+def _tools(body: Mapping[str, Any]) -> tuple[tuple[Leaf, ...], dict[str, object], tuple[str, ...]]:
+    """Texts of tool definitions, argument schemas by name, and the types of hosted tools."""
+    leaves: list[Leaf] = []
+    schemas: dict[str, object] = {}
+    hosted: list[str] = []
+    tools = body.get("tools")
+    if tools is None:
+        return (), {}, ()
+    for place, tool in enumerate(list_of(tools, "tools")):
+        tool = object_of(tool, f"tools[{place}]")
+        kind = str(tool.get("type") or "custom")
+        if kind not in OWN_TOOLS and not kind.startswith(CLIENT_RUN):
+            hosted.append(kind)
+        schemas[str(tool.get("name"))] = tool.get("input_schema")
+    walk(tools, ("tools",), Channel.TOOL_DEFINITION, leaves)
+    return tuple(leaves), schemas, tuple(hosted)

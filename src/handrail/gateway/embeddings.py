@@ -1,0 +1,136 @@
+"""OpenAI Embeddings: the texts to embed are screened like any input; the answer holds numbers only.
+
+An embedding cannot say a sentence, so a block is the error `content.blocked`. Input given as token numbers is a part
+that no detector can read.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NoReturn
+
+import msgspec
+import orjson
+
+from handrail.gateway import exact
+from handrail.gateway.errors import Form
+from handrail.gateway.exact import GONE, Change
+from handrail.gateway.fields import Bounds, Sent, conversation_of, customer_of, invalid, object_of, rest, text_of
+from handrail.gateway.leaves import edits, opaque
+from handrail.guard.turn import Answer, Channel, Leaf, Message, Path, ReplyIds, Turn, Upstream, Usage, canonical
+from handrail.policy.ruleset import Dialect
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.finding import Role
+
+HANDLED: Final = frozenset({"input", "model", "user", "safety_identifier"})
+IDENTIFIERS: Final = frozenset({"encoding_format"})
+CUSTOMER: Final[tuple[Path, ...]] = (("safety_identifier",), ("user",))
+_ROW_FIELDS: Final = frozenset({"object", "index", "embedding"})
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int = 0
+
+
+class _Listed(msgspec.Struct, forbid_unknown_fields=True):
+    """All that an answer may hold; anything else could carry text."""
+
+    data: list[dict[str, msgspec.Raw]]
+    object: str = ""
+    model: str = ""
+    usage: _Usage = msgspec.field(default_factory=_Usage)
+    id: str = ""
+    created: int = 0
+
+
+_ANSWER = msgspec.json.Decoder(_Listed)
+
+
+class EmbeddingsFace:
+    """`POST /v1/embeddings`."""
+
+    route = "embeddings"
+    path = "/embeddings"
+    speaks = frozenset({Dialect.OPENAI, Dialect.AZURE})
+    form = Form.OPENAI
+    passed_headers: frozenset[bytes] = frozenset()
+
+    def read(self, body: bytes, value: Any, sent: Sent, bounds: Bounds) -> Turn:
+        """Raises HandrailError REQUEST_INVALID with the field's place."""
+        value = object_of(value, "body")
+        given = value.get("input")
+        texts = [given] if isinstance(given, str) else given
+        if not isinstance(texts, list) or not texts or len(texts) > bounds.messages:
+            raise invalid("input", f"a text or a list of 1 to {bounds.messages} texts")
+        leaves: list[Leaf] = []
+        unreadable: tuple[str, ...] = ()
+        for place, text in enumerate(texts):
+            if isinstance(text, str):
+                path: Path = ("input",) if isinstance(given, str) else ("input", place)
+                leaves += [Leaf(Channel.USER, text, path)] if text else []
+            elif isinstance(text, int | list):
+                unreadable = ("tokens",)
+            else:
+                raise invalid(f"input[{place}]", "a text or token numbers")
+        customer, customer_paths = customer_of(sent, value, CUSTOMER)
+        said = canonical(Role.USER, [leaf.text for leaf in leaves])
+        return Turn(
+            route=self.route,
+            body=body,
+            model=text_of(value.get("model"), "model"),
+            stream=False,
+            messages=(
+                Message(Role.USER, tuple(leaves), said, unreadable),
+                Message(Role.USER, tuple(rest(value, HANDLED, IDENTIFIERS))),
+            ),
+            new_from=0,
+            conversation=conversation_of(sent, None, "", None),
+            customer=customer,
+            customer_paths=customer_paths,
+            trace=sent.trace,
+            channel=sent.channel,
+            extra_headers=sent.extra_headers,
+        )
+
+    def upstream(self, turn: Turn, how: Upstream) -> bytes:
+        """The body for the provider; a release's prompt and parameters are for chat and do not apply."""
+        changes: dict[exact.Path, Change] = edits(how.changes, turn.body)
+        if how.model != turn.model:
+            changes["model",] = orjson.dumps(how.model)
+        if not how.forward_customer:
+            changes.update((path, GONE) for path in turn.customer_paths)
+        return exact.change(turn.body, changes)
+
+    def answer(self, body: bytes, turn: Turn) -> Answer:
+        """Raises HandrailError UPSTREAM_INVALID for anything but numbers (or base64) under the known names."""
+        try:
+            listed = _ANSWER.decode(body)
+            plain = all(row.keys() <= _ROW_FIELDS and _numbers(bytes(row["embedding"])) for row in listed.data)
+        except (msgspec.DecodeError, KeyError):
+            plain = False
+        if not plain:
+            raise HandrailError(Code.UPSTREAM_INVALID, "the provider's answer is no list of embeddings")
+        return Answer(body=body, messages=(), usage=Usage(listed.usage.prompt_tokens, 0))
+
+    def rewritten(self, answer: Answer, changes: Mapping[Leaf, str]) -> bytes:
+        return answer.body
+
+    def sentence(self, turn: Turn, text: str, ids: ReplyIds, *, now_s: int) -> NoReturn:
+        """Raises HandrailError BLOCKED."""
+        raise HandrailError(Code.BLOCKED, text or "the text to embed was blocked")
+
+    def sentence_stream(self, turn: Turn, text: str, ids: ReplyIds, *, now_s: int) -> NoReturn:
+        """Raises HandrailError BLOCKED."""
+        raise HandrailError(Code.BLOCKED, text or "the text to embed was blocked")
+
+    def codec(self, turn: Turn) -> NoReturn:
+        """Raises HandrailError REQUEST_INVALID: embeddings do not stream."""
+        raise HandrailError(Code.REQUEST_INVALID, "stream: embeddings do not stream")
+
+    def said(self, texts: Iterable[str]) -> tuple[bytes, ...]:
+        return ()
+
+
+def _numbers(raw: bytes) -> bool:
+    """A list of numbers, or base64."""
+    if raw[:1] == b"[":
+        return b'"' not in raw
+    return raw[:1] == b'"' and opaque(raw[1:-1].decode("ascii", "replace"))

@@ -1,0 +1,413 @@
+"""OpenAI Responses: request, answer and the declared sentence in its form. The stream is `responses_stream`.
+
+Source: platform.openai.com/docs/api-reference/responses, as the official Python client 2.x sends and reads it.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import orjson
+
+from handrail.gateway import exact
+from handrail.gateway.errors import Form
+from handrail.gateway.exact import GONE, Change
+from handrail.gateway.fields import (
+    Bounds,
+    Sent,
+    call_text,
+    conversation_of,
+    count,
+    customer_of,
+    invalid,
+    list_of,
+    object_of,
+    rest,
+    text_of,
+)
+from handrail.gateway.leaves import SAFE_SLOTS, arguments, edits, identifier, walk
+from handrail.gateway.responses_stream import ResponsesCodec, filtered, item_of
+from handrail.gateway.sse import event
+from handrail.guard.turn import Answer, Channel, Leaf, Message, Path, ReplyIds, Turn, Upstream, Usage, canonical
+from handrail.policy.ruleset import Dialect
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.finding import Role
+
+HANDLED: Final = frozenset(
+    {
+        "input", "instructions", "model", "stream", "tools", "user", "safety_identifier", "previous_response_id",
+        "conversation",
+    }
+)  # fmt: skip
+IDENTIFIERS: Final = frozenset({"service_tier", "truncation", "tool_choice", "prompt_cache_retention"})
+CUSTOMER: Final[tuple[Path, ...]] = (("safety_identifier",), ("user",))
+
+ROLES: Final = {
+    "system": (Role.SYSTEM, Channel.SYSTEM),
+    "developer": (Role.SYSTEM, Channel.SYSTEM),
+    "user": (Role.USER, Channel.USER),
+    "assistant": (Role.ASSISTANT, Channel.ASSISTANT),
+}
+TEXT_PARTS: Final = {"input_text": "text", "output_text": "text", "text": "text", "refusal": "refusal"}
+"""Part type to the field that holds its text. Every other part type is unreadable."""
+
+CALLS: Final = {"function_call": "arguments", "custom_tool_call": "input"}
+"""Item type to the field of its arguments."""
+
+RESULTS: Final = frozenset({"function_call_output", "custom_tool_call_output"})
+OWN_TOOLS: Final = frozenset({"function", "custom", "local_shell", "apply_patch"})
+"""Tool types that the client runs itself; every other type is hosted by the provider."""
+
+ECHOED: Final = frozenset(
+    {
+        "instructions", "tools", "tool_choice", "text", "metadata", "prompt", "reasoning", "user", "safety_identifier",
+        "previous_response_id", "conversation", "truncation", "prompt_cache_key", "error", "incomplete_details",
+    }
+)  # fmt: skip
+"""Fields of an answer that repeat the request (screened there); ours are taken out of `instructions` again."""
+
+ANSWER_HANDLED: Final = frozenset({"output", "usage", "created_at", "completed_at", "output_text"}) | ECHOED
+
+
+class ResponsesFace:
+    """`POST /v1/responses`."""
+
+    route = "responses"
+    path = "/responses"
+    speaks = frozenset({Dialect.OPENAI, Dialect.AZURE})
+    form = Form.OPENAI
+    passed_headers = frozenset({b"openai-beta", b"idempotency-key"})
+
+    def read(self, body: bytes, value: Any, sent: Sent, bounds: Bounds) -> Turn:
+        """Raises HandrailError REQUEST_INVALID with the field's place."""
+        value = object_of(value, "body")
+        references: list[str] = []
+        messages: list[Message] = []
+        new_from = 0
+        given = value.get("input")
+        if isinstance(given, str):
+            leaf = (Leaf(Channel.USER, given, ("input",)),) if given else ()
+            messages.append(Message(Role.USER, leaf, canonical(Role.USER, [given])))
+        elif given is not None or not value.get("prompt"):
+            items = list_of(given, "input")
+            if len(items) > bounds.messages:
+                raise invalid("input", f"at most {bounds.messages} items")
+            for place, item in enumerate(items):
+                messages.append(_item(item, place, references))
+                if messages[-1].role is Role.ASSISTANT:
+                    new_from = place + 1
+        prompt: list[Leaf] = []
+        walk(value.get("instructions"), ("instructions",), Channel.SYSTEM, prompt)
+        tools, schemas, hosted = _tools(value, references)
+        follows = _references(value, references)
+        customer, customer_paths = customer_of(sent, value, CUSTOMER)
+        named = conversation_of(sent, value.get("conversation"), "conversation", value.get("metadata"))
+        prompts = [leaf for m in messages if m.role is Role.SYSTEM for leaf in m.leaves]
+        return Turn(
+            route=self.route,
+            body=body,
+            model=text_of(value.get("model"), "model"),
+            stream=value.get("stream") is True,
+            messages=(
+                *messages,
+                Message(Role.SYSTEM, tuple(prompt)),
+                Message(Role.SYSTEM, tools),
+                Message(Role.USER, tuple(rest(value, HANDLED, IDENTIFIERS))),
+            ),
+            new_from=new_from,
+            prompt="\n".join(leaf.text for leaf in [*prompt, *prompts]),
+            hosted_tools=hosted,
+            references=tuple(references),
+            follows=follows,
+            schemas=schemas,
+            conversation=named,
+            customer=customer,
+            customer_paths=customer_paths,
+            trace=sent.trace,
+            channel=sent.channel,
+            extra_headers=sent.extra_headers,
+        )
+
+    def upstream(self, turn: Turn, how: Upstream) -> bytes:
+        """The body for the provider."""
+        changes: dict[exact.Path, Change] = edits(how.changes, turn.body)
+        if how.model != turn.model:
+            changes["model",] = orjson.dumps(how.model)
+        if not how.forward_customer:
+            changes.update((path, GONE) for path in turn.customer_paths)
+        if how.parameters or how.prompt is not None:
+            value = orjson.loads(turn.body)
+            for name, setting in how.parameters.items():
+                if how.force_parameters or name not in value:
+                    changes[name,] = orjson.dumps(setting)
+            if how.prompt is not None:
+                changes = _with_prompt(value, changes, how.prompt)
+        return exact.change(turn.body, changes)
+
+    def answer(self, body: bytes, turn: Turn) -> Answer:
+        """Raises HandrailError UPSTREAM_INVALID."""
+        try:
+            value = orjson.loads(body)
+            messages = [_said(item, ("output", place)) for place, item in enumerate(value["output"])]
+            leaves: list[Leaf] = []
+            for name, extra in value.items():
+                if name in ANSWER_HANDLED or (name in SAFE_SLOTS and isinstance(extra, str) and identifier(extra)):
+                    continue
+                walk(extra, (name,), Channel.ASSISTANT, leaves)
+            calls = sum(1 for item in value["output"] if item["type"] in CALLS)
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, HandrailError):
+            raise HandrailError(Code.UPSTREAM_INVALID, "the provider's answer is no response") from None
+        if value.get("instructions") is not None:
+            body = _own_instructions(body, value, turn)
+        if leaves:
+            messages.append(Message(Role.ASSISTANT, tuple(leaves)))
+        usage = value.get("usage")
+        name = value.get("id")
+        return Answer(
+            body=body,
+            messages=tuple(messages),
+            usage=Usage(count(usage, "input_tokens"), count(usage, "output_tokens")),
+            tool_calls=calls,
+            reference=f"response:{name}" if isinstance(name, str) else "",
+        )
+
+    def rewritten(self, answer: Answer, changes: Mapping[Leaf, str]) -> bytes:
+        """Texts in place; logprobs of a changed part are dropped."""
+        done = edits(changes, answer.body)
+        value = orjson.loads(answer.body)
+        for leaf in changes:
+            if leaf.path[-1:] == ("text",) and len(leaf.path) == 5:
+                part = value["output"][leaf.path[1]]["content"][leaf.path[3]]
+                if "logprobs" in part:
+                    done[(*leaf.path[:-1], "logprobs")] = b"[]"
+        return exact.change(answer.body, done)
+
+    def sentence(self, turn: Turn, text: str, ids: ReplyIds, *, now_s: int) -> bytes:
+        """Status `incomplete`, reason `content_filter`, the sentence as the output."""
+        return orjson.dumps(filtered(_head(turn, ids, now_s), [item_of(f"msg_{ids.interaction}", text)]))
+
+    def sentence_stream(self, turn: Turn, text: str, ids: ReplyIds, *, now_s: int) -> bytes:
+        """Every event from `response.created` to `response.incomplete`."""
+        head = _head(turn, ids, now_s)
+        name = f"msg_{ids.interaction}"
+        item = item_of(name, text)
+        at = {"item_id": name, "output_index": 0, "content_index": 0}
+        part = item["content"][0]
+        events: list[dict[str, Any]] = [
+            {"type": "response.created", "response": {**head, "status": "in_progress", "output": []}},
+            {
+                "type": "response.output_item.added",
+                "output_index": 0,
+                "item": {**item, "status": "in_progress", "content": []},
+            },
+            {"type": "response.content_part.added", **at, "part": {**part, "text": ""}},
+            {"type": "response.output_text.delta", **at, "delta": text, "logprobs": []},
+            {"type": "response.output_text.done", **at, "text": text, "logprobs": []},
+            {"type": "response.content_part.done", **at, "part": part},
+            {"type": "response.output_item.done", "output_index": 0, "item": item},
+            {"type": "response.incomplete", "response": filtered(head, [item])},
+        ]
+        return b"".join(
+            event(orjson.dumps({**each, "sequence_number": place}), each["type"].encode())
+            for place, each in enumerate(events)
+        )
+
+    def codec(self, turn: Turn) -> ResponsesCodec:
+        return ResponsesCodec(turn)
+
+    def said(self, texts: Iterable[str]) -> tuple[bytes, ...]:
+        return (canonical(Role.ASSISTANT, texts),)
+
+
+def _head(turn: Turn, ids: ReplyIds, now_s: int) -> dict[str, Any]:
+    return {
+        "id": f"resp_{ids.interaction}",
+        "object": "response",
+        "created_at": now_s,
+        "model": turn.model,
+        "error": None,
+        "instructions": None,
+        "metadata": {},
+        "parallel_tool_calls": True,
+        "temperature": None,
+        "tool_choice": "auto",
+        "tools": [],
+        "top_p": None,
+        "usage": {
+            "input_tokens": 0,
+            "input_tokens_details": {"cached_tokens": 0},
+            "output_tokens": 0,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": 0,
+        },
+    }
+
+
+def _item(item: Any, place: int, references: list[str]) -> Message:
+    where = f"input[{place}]"
+    item = object_of(item, where)
+    at: Path = ("input", place)
+    kind = item.get("type", "message")
+    if kind == "message":
+        return _message(item, at, where, references)
+    leaves: list[Leaf] = []
+    if kind in CALLS:
+        return _call(item, at, CALLS[kind])
+    if kind in RESULTS:
+        unreadable: list[str] = []
+        said: list[str] = []
+        output = item.get("output")
+        if isinstance(output, list):
+            _parts(output, (*at, "output"), Channel.TOOL_RESULT, leaves, unreadable, said, references)
+        else:
+            walk(output, (*at, "output"), Channel.TOOL_RESULT, leaves)
+            said.append(output if isinstance(output, str) else orjson.dumps(output).decode())
+        _others(item, at, Channel.TOOL_RESULT, leaves, frozenset({"output"}))
+        return Message(Role.TOOL, tuple(leaves), canonical(Role.TOOL, said), tuple(unreadable))
+    if kind == "item_reference":
+        references.append(f"item:{item.get('id')}")
+        return Message(Role.ASSISTANT, ())
+    if kind == "reasoning":
+        walk(item, at, Channel.REASONING, leaves)
+        return Message(Role.ASSISTANT, tuple(leaves))
+    walk(item, at, Channel.TOOL_RESULT, leaves)  # calls of hosted tools and what they returned
+    known = isinstance(kind, str) and kind.endswith(("_call", "_call_output", "_list_tools", "_request", "_response"))
+    return Message(Role.ASSISTANT, tuple(leaves), None, () if known else ("unknown",))
+
+
+def _message(item: dict[str, Any], at: Path, where: str, references: list[str]) -> Message:
+    role = item.get("role")
+    named = ROLES.get(role) if isinstance(role, str) else None
+    if named is None:
+        raise invalid(f"{where}.role", "one of " + ", ".join(ROLES))
+    leaves: list[Leaf] = []
+    unreadable: list[str] = []
+    said: list[str] = []
+    content = item.get("content")
+    if isinstance(content, str):
+        if content:
+            leaves.append(Leaf(named[1], content, (*at, "content")))
+            said.append(content)
+    else:
+        parts = list_of(content, f"{where}.content")
+        _parts(parts, (*at, "content"), named[1], leaves, unreadable, said, references)
+    _others(item, at, named[1], leaves, frozenset({"role", "content"}))
+    history = None if named[0] is Role.SYSTEM else canonical(named[0], said)
+    return Message(named[0], tuple(leaves), history, tuple(unreadable))
+
+
+def _parts(
+    parts: list[Any],
+    at: Path,
+    channel: Channel,
+    leaves: list[Leaf],
+    unreadable: list[str],
+    said: list[str],
+    references: list[str],
+) -> None:
+    for place, part in enumerate(parts):
+        part = object_of(part, ".".join(map(str, (*at, place))))
+        kind = part.get("type")
+        field = TEXT_PARTS.get(kind) if isinstance(kind, str) else None
+        text = part.get(field) if field else None
+        if isinstance(text, str):
+            said.append(text)
+        else:
+            unreadable.append(kind if isinstance(kind, str) and identifier(kind) else "unknown")
+            if part.get("file_id"):
+                references.append(f"file:{part['file_id']}")
+        logprobs = part.pop("logprobs", None) if kind == "output_text" else None
+        walk(part, (*at, place), Channel.REFUSAL if field == "refusal" else channel, leaves)
+        if logprobs is not None:
+            part["logprobs"] = logprobs
+
+
+def _call(item: dict[str, Any], at: Path, field: str) -> Message:
+    leaves: list[Leaf] = []
+    tool = str(item.get("name") or "")
+    text = text_of(item.get(field, ""), ".".join(map(str, (*at, field))))
+    arguments(text, (*at, field), tool, leaves)
+    _others(item, at, Channel.TOOL_ARGUMENTS, leaves, frozenset({field}))
+    return Message(Role.ASSISTANT, tuple(leaves), canonical(Role.ASSISTANT, [call_text(tool, text)]))
+
+
+def _others(item: dict[str, Any], at: Path, channel: Channel, leaves: list[Leaf], read: frozenset[str]) -> None:
+    for name, extra in item.items():
+        safe = isinstance(extra, str) and (name in SAFE_SLOTS or name == "name") and identifier(extra)
+        if name not in read and not safe:
+            walk(extra, (*at, name), channel, leaves)
+
+
+def _said(item: dict[str, Any], at: Path) -> Message:
+    """One item of an answer."""
+    kind = item["type"]
+    if kind == "message":
+        return _message(item, at, "output", [])
+    if kind in CALLS:
+        return _call(item, at, CALLS[kind])
+    leaves: list[Leaf] = []
+    walk(item, at, Channel.REASONING if kind == "reasoning" else Channel.ASSISTANT, leaves)
+    return Message(Role.ASSISTANT, tuple(leaves))
+
+
+def _tools(
+    body: Mapping[str, Any], references: list[str]
+) -> tuple[tuple[Leaf, ...], dict[str, object], tuple[str, ...]]:
+    """Texts of tool definitions, argument schemas by name, and the types of hosted tools."""
+    leaves: list[Leaf] = []
+    schemas: dict[str, object] = {}
+    hosted: list[str] = []
+    tools = body.get("tools")
+    if tools is None:
+        return (), {}, ()
+    for place, tool in enumerate(list_of(tools, "tools")):
+        tool = object_of(tool, f"tools[{place}]")
+        kind = str(tool.get("type"))
+        if kind not in OWN_TOOLS:
+            hosted.append(kind)
+        stores = tool.get("vector_store_ids")
+        references += [f"vector_store:{name}" for name in stores] if isinstance(stores, list) else []
+        container = tool.get("container")
+        references += [f"container:{container}"] if isinstance(container, str) else []
+        schemas[str(tool.get("name"))] = tool.get("parameters")
+    walk(tools, ("tools",), Channel.TOOL_DEFINITION, leaves)
+    return tuple(leaves), schemas, tuple(hosted)
+
+
+def _references(body: Mapping[str, Any], references: list[str]) -> str:
+    """Adds what the request leans on at the provider; returns the answer or conversation that it continues."""
+    follows = ""
+    held = body.get("conversation")
+    name = held.get("id") if isinstance(held, dict) else held
+    if name:
+        follows = f"conversation:{name}"
+        references.append(follows)
+    if body.get("previous_response_id"):
+        follows = f"response:{body['previous_response_id']}"
+        references.append(follows)
+    prompt = body.get("prompt")
+    if isinstance(prompt, dict) and prompt.get("id"):
+        references.append(f"prompt:{prompt['id']}")
+    return follows
+
+
+def _with_prompt(value: dict[str, Any], changes: dict[exact.Path, Change], prompt: str) -> dict[exact.Path, Change]:
+    """Our prompt as `instructions`; the client's, and its system and developer items, gone."""
+    given = value.get("input")
+    items = given if isinstance(given, list) else []
+    gone = {place for place, item in enumerate(items) if item.get("role") in ("system", "developer")}
+    kept = {
+        path: new
+        for path, new in changes.items()
+        if path[0] != "instructions" and not (path[0] == "input" and len(path) > 1 and path[1] in gone)
+    }
+    kept.update((("input", place), GONE) for place in gone)
+    kept["instructions",] = orjson.dumps(prompt)
+    return kept
+
+
+def _own_instructions(body: bytes, value: dict[str, Any], turn: Turn) -> bytes:
+    """The client sees the instructions it sent, never ours."""
+    sent = orjson.loads(turn.body).get("instructions")
+    if value["instructions"] == sent:
+        return body
+    return exact.change(body, {("instructions",): orjson.dumps(sent)})

@@ -34,6 +34,9 @@ class Listed:
     async def lead(self) -> bool:
         return True
 
+    async def resign(self) -> None:
+        pass
+
     async def head(self) -> Head:
         return self.last
 

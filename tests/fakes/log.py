@@ -50,7 +50,8 @@ def recorded(n: int) -> tuple[bytes, Record]:
     one = entry(n)
     facts = facts_bytes(one, sha256(b"salt %d" % n).digest()[:16])
     payload = b"ciphertext %d" % n if one.release else None
-    return commit(one, facts, payload, "sub_1" if payload else "").encode(), Record(n, facts, payload)
+    key = "sub_1" if payload else None
+    return commit(one, facts, payload, key or "").encode(), Record(n, facts, payload, key)
 
 
 class FakeRecords:
@@ -112,6 +113,9 @@ class FakeSequencing:
 
     async def lead(self) -> bool:
         return self.leads
+
+    async def resign(self) -> None:
+        pass
 
     async def head(self) -> Head:
         return self.last

@@ -115,8 +115,8 @@ def test_entries_changed_together_with_every_tile_are_found_through_the_checkpoi
     size: int, data: st.DataObject
 ) -> None:
     leaves, first = data.draw(damaged_leaves(size))
-    if leaves == log(size).leaves:
-        return
+    if leaves[:size] == log(size).leaves:
+        return  # the log that was signed is still there: what was added lies beyond it
     files = files_of(leaves) | {"checkpoint": log(size).files["checkpoint"]}
     forged = Published(files, leaves, log(size).rows)
     found = bad(forged)
@@ -193,7 +193,7 @@ def is_used(path: str, size: int) -> bool:
 def test_any_changed_record_is_found_and_named(size: int, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, size - 1))
     rows = [msgspec.structs.replace(row, columns=columns_of(row)) for row in log(size).rows]
-    how = data.draw(st.sampled_from(["facts", "other facts", "removed", "payload", "new payload", "columns"]))
+    how = data.draw(st.sampled_from(["facts", "other facts", "removed", "payload", "new payload", "columns", "key"]))
     first = at
     if how == "facts":
         changed = bytearray(rows[at].facts)
@@ -205,6 +205,8 @@ def test_any_changed_record_is_found_and_named(size: int, data: st.DataObject) -
         del rows[at]
     elif how == "payload" and rows[at].payload is not None:
         rows[at] = msgspec.structs.replace(rows[at], payload=b"ciphertext X")
+    elif how == "key" and rows[at].payload is not None:
+        rows[at] = msgspec.structs.replace(rows[at], key="sub_2")
     elif how == "columns" and rows[at].columns is not None:
         rows[at] = msgspec.structs.replace(rows[at], columns=Columns(0, "orders"))
     else:

@@ -44,6 +44,12 @@ class StoredSequencing:
 
         return await self._journal.run(lead)
 
+    async def resign(self) -> None:
+        def resign(tx: SequencingTransaction) -> None:
+            tx.fetch("UPDATE log_head SET leader_until = 0 WHERE leader = $1", (self._name,))
+
+        await self._journal.run(resign)
+
     async def head(self) -> Head:
         size, root, checkpoint = (await self._rows("SELECT size, root, checkpoint FROM log_head"))[0]
         return Head(size, bytes(root), bytes(checkpoint))

@@ -66,10 +66,24 @@ def project(at_ms: int, release: str | None, facts: InteractionFacts) -> Project
 def derive(data: bytes) -> Projection | None:
     """What `project` gave when these facts were recorded; None for a kind that is not projected. Raises ValueError when
     the bytes are not facts."""
-    recorded = read_facts(data)
-    if recorded.kind not in PROJECTED:
-        return None
-    return project(recorded.at_ms, recorded.release, interaction_facts(recorded))
+    return columns(read_facts(data)).interaction
+
+
+class Columns(NamedTuple):
+    """All that storage keeps of an entry in columns of their own, beside facts, commitment and payload."""
+
+    id: str
+    kind: str
+    at_ms: int
+    interaction: Projection | None
+
+
+def columns(recorded: RecordedFacts) -> Columns:
+    """The columns that these facts must have. Raises ValueError for facts of an interaction that are not."""
+    projection = None
+    if recorded.kind in PROJECTED:
+        projection = project(recorded.at_ms, recorded.release, interaction_facts(recorded))
+    return Columns(recorded.id, recorded.kind, recorded.at_ms, projection)
 
 
 def interaction_facts(recorded: RecordedFacts) -> InteractionFacts:

@@ -49,6 +49,10 @@ class Sequencing(Protocol):
         another process leads. A lock dies with its process, a lease at most 10 s later."""
         ...
 
+    async def resign(self) -> None:
+        """Let another process lead at once; for an orderly shutdown. Nothing happens when this one does not lead."""
+        ...
+
     async def head(self) -> Head:
         """What `published` last stored."""
         ...

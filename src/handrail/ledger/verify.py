@@ -55,11 +55,13 @@ class BadLog(Exception):
 
 class Record(msgspec.Struct, frozen=True, gc=False):
     """What storage or an export has of one entry. `payload`: the ciphertext, None when erased, past its retention or
-    not read. `columns`: the index columns as stored, None when the source has none."""
+    not read. `key`: the stored reference of the subject's key, None when there is no payload row or it was not read.
+    `columns`: the index columns as stored, None when the source has none."""
 
     index: int
     facts: bytes
     payload: bytes | None = None
+    key: str | None = None
     columns: object = None
 
 
@@ -83,7 +85,7 @@ class Report(msgspec.Struct, frozen=True):
 
 
 Project = Callable[[RecordedFacts], object]
-"""The pure projection of facts to index columns (as in `ledger.read`); None for a kind that has no columns."""
+"""The pure projection of facts to index columns: `ledger.read.columns`."""
 
 
 def verify(
@@ -258,6 +260,8 @@ class _Check:
         counts.facts += 1
         if self.project is not None:
             self._columns(record, facts)
+        if record.key is not None and not entry.endswith(b"%c%b" % (len(record.key) & 255, record.key.encode())):
+            raise BadLog("its payload is filed under another subject", index=record.index, id_=facts.id)
         committed = payload_of(entry)
         if committed is None:
             if record.payload is not None:
@@ -284,11 +288,12 @@ class _Check:
 
     def _columns(self, record: Record, facts: RecordedFacts) -> None:
         assert self.project is not None
-        expected = self.project(facts)
-        if expected is None and record.columns is None:
-            return
+        try:
+            expected = self.project(facts)
+        except ValueError as error:
+            raise BadLog(str(error), index=record.index, id_=facts.id) from None
         if record.columns != expected:
-            names = _differing(record.columns, expected)
+            names = ", ".join(_differing(record.columns, expected))
             raise BadLog(f"index columns do not follow from its facts: {names}", index=record.index, id_=facts.id)
         self.counts.columns += 1
 
@@ -404,8 +409,15 @@ def _first_difference(one: bytes, other: bytes) -> int:
     )
 
 
-def _differing(stored: object, expected: object) -> str:
-    """Names of the members that differ; never their values."""
-    if isinstance(stored, msgspec.Struct) and type(stored) is type(expected):
-        return ", ".join(name for name in stored.__struct_fields__ if getattr(stored, name) != getattr(expected, name))
-    return "missing" if stored is None else "unexpected" if expected is None else "of another form"
+def _differing(stored: object, expected: object) -> list[str]:
+    """Names of the columns that differ; never their values."""
+    names = getattr(expected, "_fields", None) or getattr(expected, "__struct_fields__", ())
+    if type(stored) is not type(expected) or not names:
+        return ["missing" if stored is None else "unexpected" if expected is None else "of another form"]
+    differing = []
+    for name in names:
+        one, other = getattr(stored, name), getattr(expected, name)
+        if one != other:
+            inner = _differing(one, other) if hasattr(other, "_fields") else []
+            differing += [f"{name}.{part}" for part in inner] or [name]
+    return differing

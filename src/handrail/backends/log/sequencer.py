@@ -92,6 +92,12 @@ class Sequencer:
         self._edge, root = await self._publish(edge, commitments, now_ms)
         return Published(self._edge.size, root, len(commitments), full)
 
+    async def close(self) -> None:
+        """Let another process go on at once. Raises what storage raises; the folder is free in any case."""
+        self._edge = None
+        self._folder.unlock()
+        await self._storage.resign()
+
     async def _publish(self, edge: Edge, commitments: Sequence[bytes], now_ms: int) -> tuple[Edge, bytes]:
         """Integrate, then publish: files, storage, checkpoint file, in this order (`ledger.sequence`). The new edge and
         its root."""
@@ -215,7 +221,8 @@ async def run(
     stopped: Callable[[], bool],
 ) -> None:
     """Step until `stopped`: at once while more waits, else once a second. `pause` takes seconds. Every outcome goes to
-    `report`; a failure is tried again after a second, so a full disk or a lost database heals without a restart."""
+    `report`; a failure is tried again after a second, so a full disk or a lost database heals without a restart. The
+    caller closes the sequencer."""
     while not stopped():
         done: Published | None = None
         try:

@@ -35,7 +35,7 @@ class PostgresStore:
         self.keys = keys
         self.writer = Writer(lambda: PostgresEngine(dsn, keys, ids), on_lost=keys.forget, capacity=capacity)
         self.journal = BatchedJournal(self.writer)
-        reading = PoolReading(pool)
+        self.reading = reading = PoolReading(pool)  # for backends.log.records
         self.threads = StoredThreads(self.journal, keys, PostgresLookups(reading), ids, clock)
         self.references = StoredReferences(self.journal, reading, keys.lookup)
         self.spending = StoredSpending(self.journal)

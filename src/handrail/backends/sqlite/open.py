@@ -59,7 +59,7 @@ class SqliteStore:
         self.db: apsw.Connection = connect(self.path, read_only=True)
         self.journal = BatchedJournal(self.writer)
         self.threads = StoredThreads(self.journal, self.keys, SqliteLookups(self.db), ids, clock)
-        self._reading = ReadThread(self.path)
+        self.reading = self._reading = ReadThread(self.path)  # `reading`: for backends.log.records
         self.references = StoredReferences(self.journal, self._reading, self.keys.lookup)
         self.spending = StoredSpending(self.journal)
         self.reader = StoredReader(self._reading, self.keys)

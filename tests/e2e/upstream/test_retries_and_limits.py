@@ -155,6 +155,7 @@ def test_failures_in_a_row_open_the_circuit_and_one_probe_closes_it(bench) -> No
             await (await model.send(ask)).read()
         error = await refusal(model.send(ask))
         assert (error.code, error.retry_after_s) == (Code.UPSTREAM_OPEN, 10.0)
+        assert model.standing()[0].open_s == 10
         assert len(site.calls) == 3
         bench.clock.s += 10
         answer = await model.send(ask)  # the probe fails: open again
@@ -215,6 +216,8 @@ def test_beyond_the_places_in_flight_and_waiting_a_call_is_refused_at_once(bench
         assert error.code is Code.BUSY
         assert error.retry_after_s >= 1
         assert len(site.calls) == 2
+        [standing] = model.standing()
+        assert (standing.in_flight, standing.waiting, standing.open_s) == (2, 2, 0)
         tasks[2].cancel()  # who stops waiting makes room in the queue
         await asyncio.gather(tasks[2], return_exceptions=True)
         tasks.append(asyncio.create_task(whole()))
@@ -222,6 +225,7 @@ def test_beyond_the_places_in_flight_and_waiting_a_call_is_refused_at_once(bench
         go_on.set()
         done = await asyncio.gather(*tasks[:2], *tasks[3:])
         assert sorted(done) == [b"1", b"2", b"3", b"4"]
+        assert (model.standing()[0].in_flight, model.standing()[0].waiting) == (0, 0)
         assert site.connections == 2
 
     bench.play(handler, test)

@@ -170,9 +170,9 @@ def test_a_loopback_provider_is_refused_unless_its_network_is_declared_private(b
     bench.play(hello, test, tls=authority.context("localhost"))
 
 
-def client(bench, site, resolve) -> UpstreamModel:
+def client(bench, site, resolve, base_url: str | None = None) -> UpstreamModel:
     """A client whose names are resolved by the test."""
-    origin = parse_url(site.provider(base_url=f"http://models.internal:{site.port}/v1").base_url)[0]
+    origin = parse_url(base_url or f"http://models.internal:{site.port}/v1")[0]
     egress = Egress(resolve=resolve, published=lambda: {origin}, monotonic=bench.clock.monotonic)
     make = with_aiohttp if bench.kind == "aiohttp" else own_http
     return UpstreamModel(
@@ -199,6 +199,52 @@ def test_the_address_that_was_looked_at_is_the_one_connected_to(bench) -> None:
         error = await refusal(model.send(ask))
         assert error.code is Code.EGRESS_DENIED
         assert len(site.calls) == 1
+        await model.close()
+
+    bench.play(hello, test)
+
+
+@pytest.mark.promise("EGR-3")
+def test_an_address_written_out_is_looked_at_too(bench) -> None:
+    async def test(_model, site) -> None:
+        base_url = f"https://127.0.0.1:{site.port}/v1"
+        model = client(bench, site, system_resolve, base_url)
+        error = await refusal(model.send(site.ask(base_url=base_url, private_network=False)))
+        assert error.code is Code.EGRESS_DENIED
+        assert site.connections == 0
+        await model.close()
+
+    bench.play(hello, test)
+
+
+@pytest.mark.promise("UPS-10")
+@pytest.mark.parametrize("name", ["models.internal", "localhost"])
+def test_the_certificate_is_checked_against_the_providers_name_not_its_address(bench, authority, name: str) -> None:
+    async def resolve(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    async def test(_model, site) -> None:
+        base_url = f"https://models.internal:{site.port}/v1"
+        model = client(bench, site, resolve, base_url)
+        ask = site.ask(base_url=base_url, ca_file=str(authority.ca_file))
+        if name == "models.internal":
+            assert await (await model.send(ask)).read() == b"hello over TLS"
+        else:
+            assert (await refusal(model.send(ask))).code is Code.UPSTREAM_UNREACHABLE
+            assert site.calls == []
+        await model.close()
+
+    bench.play(hello, test, tls=authority.context(name))
+
+
+@pytest.mark.promise("UPS-2")
+def test_a_provider_that_does_not_finish_connecting_is_left_in_time_and_tried_again(bench) -> None:
+    async def test(_model, site) -> None:
+        base_url = f"https://localhost:{site.port}/v1"  # the site does not speak TLS: the handshake never ends
+        model = client(bench, site, system_resolve, base_url)
+        error = await refusal(model.send(site.ask(base_url=base_url, connect_timeout_ms=60, attempts=2)))
+        assert error.code is Code.UPSTREAM_TIMEOUT
+        assert site.connections == 2
         await model.close()
 
     bench.play(hello, test)

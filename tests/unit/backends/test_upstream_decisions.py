@@ -281,3 +281,18 @@ def test_a_place_that_comes_in_the_instant_of_cancelling_is_passed_on() -> None:
         assert gate.inside == 1
 
     asyncio.run(play())
+
+
+def test_a_place_is_not_given_to_who_has_just_left_the_queue() -> None:
+    async def play() -> None:
+        gate = Turnstile(in_flight=1, waiting=5)
+        assert gate.enter()
+        first, second = (asyncio.create_task(gate.wait("p", at_most_s=60)) for _ in range(2))
+        await asyncio.sleep(0)
+        first.cancel()
+        gate.leave()
+        await asyncio.wait_for(second, 1)
+        await asyncio.gather(first, return_exceptions=True)
+        assert gate.inside == 1
+
+    asyncio.run(play())

@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+import msgspec
+
 from handrail.backends.egress import refuse_redirect
 from handrail.backends.upstream import retry
 from handrail.backends.upstream.answer import Again, Answer, Ending, ExchangeFailed
@@ -51,6 +53,15 @@ class _Line:
             self.breaker.failed(admission, self._clock.monotonic())
         elif ending is Ending.COMPLETE or admission is Admission.PROBE:
             self.breaker.succeeded(admission)  # a caller that left a streaming probe has seen the provider work
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How one provider stands in this process, for metrics. `open_s`: seconds its circuit stays open, 0 = closed."""
+
+    provider: ProviderId
+    in_flight: int
+    waiting: int
+    open_s: float
 
 
 class UpstreamModel:
@@ -158,6 +169,14 @@ class UpstreamModel:
 
     def _gave_up(self, line: _Line, status: int) -> HandrailError:
         return HandrailError(Code.UPSTREAM_ERROR, f"provider {line.provider.id} keeps answering with status {status}")
+
+    def standing(self) -> tuple[Standing, ...]:
+        """Of each provider called so far."""
+        now = self._clock.monotonic()
+        return tuple(
+            Standing(line.provider.id, line.turnstile.inside, line.turnstile.waiting, line.breaker.remaining_s(now))
+            for line in self._lines.values()
+        )
 
     async def close(self) -> None:
         """Drop every connection; running calls end with UPSTREAM_ERROR."""

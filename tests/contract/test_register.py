@@ -12,15 +12,14 @@ import msgspec
 import pytest
 from fakes.home import CHAT, HANDRAIL, home
 from fakes.register import CountingIds, MemoryRegister
+from fakes.storage import CLOCK, IDS, PostgresServer
+from fakes.storage import Rig as Storage
 
-from handrail.backends.sqlite.open import SqliteStore
-from handrail.backends.sqlite.register import SqliteInForce
-from handrail.backends.system import SystemClock, SystemIds
 from handrail.home.compile import compile_home
 from handrail.home.publish import Publish, Published
-from handrail.in_force.snapshot import Snapshot
+from handrail.in_force.follow import follow
+from handrail.in_force.snapshot import InForce, Snapshot
 from handrail.ledger.entry import Entry, EntryKind
-from handrail.ledger.seal import LocalKek
 from handrail.people.desk import AddPerson, OpenFirst, Redeem
 from handrail.people.key import Scope, hash_key
 from handrail.people.keys import CreateKey, RevokeKey, RotateKey
@@ -63,43 +62,48 @@ class MemoryRig:
         return [entry.kind.value for entry in self.memory.entries]
 
 
-class SqliteRig:
-    def __init__(self, folder: Path) -> None:
-        self.loop = asyncio.new_event_loop()
-        wrapper = LocalKek(bytes(range(32)), nonce=SystemIds().token)
-        self.store = SqliteStore(folder, wrapper, ids=SystemIds(), clock=SystemClock())
-        self.in_force = SqliteInForce(self.store.db)
+class StoredRig:
+    """SQLite or PostgreSQL, opened as a process opens it."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        self.store = storage.run(storage.open())
 
     def run(self, command: Callable[[Any], Any]) -> Any:
-        return self.loop.run_until_complete(self.store.journal.run(command))
+        return self.storage.run(self.store.journal.run(command))
 
     def epoch(self) -> int:
-        return self.loop.run_until_complete(self.in_force.read_epoch())
+        return int(self.storage.run(self.store.in_force.read_epoch()))
 
     def load(self) -> Snapshot | None:
-        return self.loop.run_until_complete(self.in_force.load())
+        loaded: Snapshot | None = self.storage.run(self.store.in_force.load())
+        return loaded
 
     def ruleset(self, name: Digest) -> Any:
-        return self.loop.run_until_complete(self.in_force.ruleset(name))
+        return self.storage.run(self.store.in_force.ruleset(name))
 
     def kinds(self) -> list[str]:
-        return [row[0] for row in self.store.db.execute("SELECT kind FROM entry ORDER BY seq")]
-
-    def close(self) -> None:
-        self.loop.run_until_complete(self.store.close())
-        self.loop.close()
+        rows = self.storage.run(self.store.reader.entries(0, 1000))
+        return [msgspec.json.decode(facts)["kind"] for _, facts in rows]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def rig(request: pytest.FixtureRequest, tmp_path: Path, postgres_server: Callable[[], PostgresServer]) -> Iterator[Rig]:
     if request.param == "memory":
         yield MemoryRig()
         return
-    made = SqliteRig(tmp_path / "data")
-    try:
-        yield made
-    finally:
-        made.close()
+    storage = Storage(request.param, tmp_path, postgres_server)
+    yield StoredRig(storage)
+    storage.end()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def storage(
+    request: pytest.FixtureRequest, tmp_path: Path, postgres_server: Callable[[], PostgresServer]
+) -> Iterator[Storage]:
+    made = Storage(request.param, tmp_path, postgres_server)
+    yield made
+    made.end()
 
 
 @pytest.fixture
@@ -356,3 +360,44 @@ def test_a_change_without_its_entry_cannot_be_saved(rig: Rig, ids: CountingIds) 
         rig.run(clash)
     assert rig.run(lambda tx: tx.keys.all()) == []
     assert rig.kinds() == ["server.started"]
+
+
+@pytest.mark.promise("INF-1")
+def test_a_publish_through_another_connection_is_in_force_within_a_second(storage: Storage) -> None:
+    """One database opened twice: one side publishes, the other follows with its real interval."""
+
+    async def scene() -> float:
+        publisher, server = await storage.open(), await storage.open()
+        in_force, changed = InForce(), asyncio.Event()
+        following = asyncio.create_task(follow(in_force, server.in_force, CLOCK, on_change=changed.set))
+        try:
+            await publisher.journal.run(Publish(ids=IDS, compiled=compile_home(home())))
+            await asyncio.wait_for(changed.wait(), 5)
+            changed.clear()
+            chf = compile_home(home({"handrail.yaml": HANDRAIL.replace("EUR", "CHF")}))
+            await publisher.journal.run(Publish(ids=IDS, compiled=chf))
+            start = CLOCK.monotonic()
+            await asyncio.wait_for(changed.wait(), 5)
+            took = CLOCK.monotonic() - start
+        finally:
+            following.cancel()
+        assert in_force.current is not None
+        assert in_force.current.ruleset.currency == "CHF"
+        return took
+
+    assert storage.run(scene()) < 1.0
+
+
+@pytest.mark.promise("HOM-3")
+def test_what_is_in_force_outlives_the_process(storage: Storage) -> None:
+    async def first() -> Published:
+        store = await storage.open()
+        return await store.journal.run(Publish(ids=IDS, compiled=compile_home(home())))
+
+    async def second() -> Snapshot | None:
+        store = await storage.open()
+        return await store.in_force.load()
+
+    published, now = storage.run(first()), storage.run(second())
+    assert now is not None
+    assert now.ruleset_digest == published.ruleset

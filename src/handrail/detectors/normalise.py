@@ -168,7 +168,7 @@ def _shapes(view: View) -> View:
             continue
         mixed = _LATIN.search(piece) is not None
         lookalike = all(ord(letter) in _SHAPES for letter in piece if letter > "\u02ff")
-        if mixed or (lookalike and latin > other):
+        if mixed or (lookalike and latin >= other):
             letters[word.start() : word.end()] = piece.translate(_SHAPES)
     return view._replace(text="".join(letters))
 

@@ -93,7 +93,7 @@ def _role(value: object) -> Role:
     if value is None:
         return Role.USER
     try:
-        return Role(value)
+        return Role(str(value))
     except ValueError:
         raise HandrailError(Code.REQUEST_INVALID, f"role must be one of {_ROLES}") from None
 

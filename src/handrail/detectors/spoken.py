@@ -134,7 +134,7 @@ def runs(view: View) -> list[Run]:
     words = [(match.group(), match.start(), match.end()) for match in _WORD.finditer(text)]
     best: list[Run] = []
     for grammar in _grammars().values():
-        if sum(word in grammar.first for word, _, _ in words) >= 2:
+        if sum(word in grammar.first or word in grammar.times for word, _, _ in words) >= 2:
             best += _read(text, words, grammar)
     best.sort(key=lambda run: (-len(run.spans), run.spans[0]))
     kept: list[Run] = []
@@ -170,7 +170,7 @@ def _read(text: str, words: list[tuple[str, int, int]], grammar: _Grammar) -> li
             at += 1
             continue
         span = (words[at][1], words[at + taken - 1][2])
-        spelled += not words[at][0].isdigit()
+        spelled += sum(not word.isdigit() for word, _, _ in words[at : at + taken])
         digits += said
         spans += [span] * len(said)
         at += taken

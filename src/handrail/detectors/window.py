@@ -114,13 +114,34 @@ class Window:
             or len(held) >= HOLD_BACK
             or not _WATCHED.isdisjoint(GATE.Match(self._left[-_NEAR:] + held) or ())
         ):
-            return self._slow(held, final)
+            return self._until_short(self._slow(held, final))
         cut = _last_words(held)
         if cut <= 0:
             self._held = held
             return _NOTHING
         self._send(held, cut)
         return Cleared(text=held[:cut])
+
+    def _until_short(self, cleared: Cleared) -> Cleared:
+        """Go on until no more than `HOLD_BACK` characters wait: a long piece may hold many values."""
+        parts = [cleared]
+        while len(self._held) > HOLD_BACK and self._blocked is None:
+            before = len(self._held)
+            parts.append(self._slow(self._held, final=False))
+            if len(self._held) >= before:
+                parts.append(self._all())
+        if len(parts) == 1:
+            return cleared
+        return Cleared(
+            text="".join(part.text for part in parts),
+            findings=tuple(finding for part in parts for finding in part.findings),
+            blocked=self._blocked,
+        )
+
+    def _all(self) -> Cleared:
+        """Everything held, its findings applied: the last resort when nothing moves."""
+        page = self._left + self._held
+        return self._release(page, len(self._left), len(page), self._held)
 
     def _send(self, held: str, cut: int) -> None:
         """Move the first `cut` held characters to the left context."""
@@ -198,9 +219,7 @@ class Window:
         stop = len(page)
         for finding in findings:
             if finding.end >= stop - 1 or finding.start >= at:
-                self._swallow = _KEY_GOES_ON if finding.kind is Kind.SECRET else None
-                if finding.end >= stop - 1 and finding.kind is not Kind.SECRET:
-                    self._swallow = _NUMBER_GOES_ON
+                self._swallow = _goes_on(finding) if finding.end >= stop - 1 else None
                 before = [earlier for earlier in findings if earlier.end <= finding.start]
                 return self._apply(page, start, finding.end, held, [*before, finding])
         if _digits(page[at:]) >= 12 and at >= start:
@@ -212,29 +231,39 @@ class Window:
         return self._release(page, start, keep, held)
 
     def _swallowed(self, held: str, final: bool) -> str:
-        """Drop what continues a value that was already masked."""
+        """Drop what continues a value that was already masked; what may still continue it waits."""
         assert self._swallow is not None
         match = self._swallow.match(held)
         end = match.end() if match is not None else 0
-        if end == len(held) and not final:
-            self._held = ""
-            self._base += end
-            return ""
-        partial = _TOKEN.match(held, end)
-        if not final and partial is not None and partial.end() == len(held) and len(held) - end < _LONG:
-            self._held = held[end:]
-            self._base += end
+        closed = match is not None and match.lastgroup == "closed"
+        rest = held[end:]
+        waits = _MAY_GO_ON[self._swallow].fullmatch(rest) is not None
+        self._base += end
+        self._held = rest
+        if not final and not closed and waits and len(rest) < HOLD_BACK:
             return ""
         self._swallow = None
-        self._base += end
-        self._held = held[end:]
-        return held[end:]
+        return rest
 
 
-_KEY_GOES_ON = re.compile(r"[A-Za-z0-9+/=_.\-]*(?:\n[A-Za-z0-9+/=]{16,}|\n-----END[^\n]*)*")
+_TOKEN_GOES_ON = re.compile(r"[A-Za-z0-9+/=_.\-]*")
+_PEM_GOES_ON = re.compile(r"[A-Za-z0-9+/=\s:,]*(?P<closed>-----END[A-Z0-9 ]*-----)?")
 _NUMBER_GOES_ON = re.compile(
-    r"(?:[\s,.\-]*(?:\d+|" + "|".join(sorted(_NUMBERS, key=len, reverse=True)) + r")(?![^\W_]))*", re.IGNORECASE
+    r"(?:[\s,.\-]*(?:\d+|" + "|".join(sorted(_NUMBERS, key=len, reverse=True)) + r")(?![^\W_]))*(?=[\s,.\-]*[\s,.]|$)|",
+    re.IGNORECASE,
 )
+_MAY_GO_ON = {
+    _TOKEN_GOES_ON: re.compile(""),
+    _PEM_GOES_ON: re.compile(r"-{0,5}[A-Z0-9 ]*-{0,5}"),
+    _NUMBER_GOES_ON: re.compile(r"[\s,.\-]*[^\W_]*"),
+}
+"""What may stand at the end of a piece before it is clear whether the value goes on."""
+
+
+def _goes_on(finding: Finding) -> re.Pattern[str]:
+    if finding.kind is not Kind.SECRET:
+        return _NUMBER_GOES_ON
+    return _PEM_GOES_ON if finding.reason == "private_key" else _TOKEN_GOES_ON
 
 
 def _digits(text: str) -> int:
@@ -271,6 +300,7 @@ class _Word(NamedTuple):
     low: str
     risky: bool
     number: bool
+    stops: bool  # ends a sentence
 
 
 def _words(page: str, low: str, start: int) -> list[_Word]:
@@ -284,7 +314,7 @@ def _words(page: str, low: str, start: int) -> list[_Word]:
             or _RISKY_WORD.fullmatch(token) is not None
         )
         number = bare in _NUMBERS or ("-" in bare and not _NUMBERS.isdisjoint(bare.split("-")))
-        words.append(_Word(match.start(), match.end(), bare, risky, number))
+        words.append(_Word(match.start(), match.end(), bare, risky, number, token[-1] in "!?."))
     return words
 
 
@@ -319,7 +349,7 @@ def _numbers_open(words: list[_Word], complete: int, start: int) -> tuple[int, b
         if near and (word.low in _LINKS or word.low in _MONTHS or word.low in anchor_words()):
             continue
         plain += 1
-        if plain == 2 or not near:
+        if plain == 2 or not near or word.stops:
             open_at, settled = None, True
     end = 1 << 60
     return (open_at if open_at is not None else end), settled

@@ -18,7 +18,7 @@ SECRETS: tuple[tuple[str, str], ...] = (
     ("jwt", r"\beyJ[A-Za-z0-9_\-]{8,2000}\.eyJ[A-Za-z0-9_\-]{8,4000}\.[A-Za-z0-9_\-]{0,1000}"),
     (
         "private_key",
-        r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----[A-Za-z0-9+/=\s:,\-]{0,8000}(?:-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----)?",
+        r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----(?:[A-Za-z0-9+/=\s:,\-]{0,8000}?-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----|(?:\s*[A-Za-z0-9+/=]{16,})*\s*[A-Za-z0-9+/=]*)",
     ),
     ("bearer", r"(?i:\bbearer)\s+[A-Za-z0-9._~+/\-]{20,2000}=*"),
     ("url_password", r"\b[a-z][a-z0-9+.\-]{1,20}://[^\s:/@]{1,80}:[^\s:/@]{3,80}@"),

@@ -12,7 +12,9 @@ from handrail.terms.finding import Kind
 
 _TOKEN = re.compile(r"\S+")
 _TRIM = "\"'`<>()[]{},;"
-_CODE = re.compile(r"(?<![A-Za-z0-9])(?=[A-Za-z0-9\-]*\d)[A-Za-z0-9]{2,6}-?[A-Za-z0-9]{2,6}(?![A-Za-z0-9])")
+_CODE = re.compile(
+    r"(?<![A-Za-z0-9])(?=[A-Za-z0-9\-]*\d)(?:[A-Za-z]-)?[A-Za-z0-9]{2,6}-?[A-Za-z0-9]{2,6}(?![A-Za-z0-9])"
+)
 LENGTHS = {Label.CVV: (3, 4), Label.PIN: (4, 8), Label.OTP: (4, 10)}
 _KINDS = {Label.CVV: Kind.CVV, Label.PIN: Kind.PIN, Label.OTP: Kind.OTP}
 

@@ -1,0 +1,50 @@
+"""Numbers as words, per language."""
+
+import pytest
+
+from handrail.detectors.normalise import normalise
+from handrail.detectors.spoken import digits_view, runs
+
+
+@pytest.mark.parametrize(
+    ("text", "digits"),
+    [
+        ("four one one one", "4111"),
+        ("four double one one", "4111"),
+        ("oh seven triple nine", "07999"),
+        ("forty two, eleven, oh five", "421105"),
+        ("4 double one 1", "4111"),
+        ("four uh one then one", "411"),
+        ("vierzehn elf null zwo", "141102"),
+        ("einundzwanzig dreiunddreißig", "2133"),
+        ("fünf sechs sieben", "567"),
+        ("zéro six quatre-vingt-dix", "0690"),
+        ("soixante et onze quatre-vingts soixante-dix-sept", "718077"),
+        ("seiscientos doce treinta y cuatro", "61234"),
+        ("veintidós cero cinco", "2205"),
+        ("quarantuno ventotto trentatre", "412833"),
+        ("noventa e nove meia meia", "9966"),
+        ("eenentwintig nul zes", "2106"),
+        ("czterdzieści jeden zero siedem", "4107"),
+    ],
+)
+def test_a_spoken_number_is_read(text, digits):
+    assert [run.digits for run in runs(normalise(text))] == [digits]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["one of the two", "two or three of them", "un des deux", "one. I have two", "a six pack", "drei Tage", "I am 42"],
+)
+def test_prose_is_no_spoken_number(text):
+    assert runs(normalise(text)) == []
+
+
+def test_each_digit_knows_its_words():
+    text = "pin four double two one ok"
+    view = digits_view(normalise(text))
+    assert view is not None
+    assert view.text == "pin 4221 ok"
+    at = view.text.index("2")
+    assert text[slice(*view.span(at, at + 1))] == "double two"
+    assert text[slice(*view.span(4, 8))] == "four double two one"

@@ -46,6 +46,11 @@ def own(name: str) -> Iterator[tuple[int, str]]:
             yield int(line[0] == "+"), line[2:]
 
 
+def kept_out(text: str) -> bool:
+    """A fifth of the narratives, jailbreaks and NotInject prompts that no shipped model has seen: the tests use it."""
+    return crc32(text.encode()) % 5 == 0
+
+
 def some(items: Iterable[str], of: int, keep: int) -> list[str]:
     """A fixed part of the distinct items: those whose hash falls into `keep` of `of`."""
     return [text for text in dict.fromkeys(items) if crc32(text.encode()) % of < keep]
@@ -76,6 +81,7 @@ def complaint() -> None:
     data = [Row(fold(str(r["text"])), 1, f"cfpb {r['source']}") for r in rows("complaints/cfpb.jsonl")]
     for label, text in own("complaints.txt"):
         data.append(Row(fold(text), label, f"own {crc32(text.encode()) % 5}", 4.0))
+    out = {fold(str(r["text"])) for r in rows("complaints/cfpb.jsonl") if kept_out(str(r["text"]))}
     clinc = list(rows("intents/clinc150.jsonl"))
     data += [
         Row(fold(t), 0, f"clinc {crc32(t.encode()) % 5}")
@@ -87,7 +93,7 @@ def complaint() -> None:
     scored = held_out(data, folds(data, 5), 5)
     report("complaint", scored, (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9))
     unseen_stories(scored)
-    weights, bias = train(data)
+    weights, bias = train([row for row in data if row.plain not in out])
     unseen = [Row(fold(str(r["text"])), 0, "val") for r in clinc if r["split"] in ("val", "oos_val")]
     for threshold in (0.5, 0.6, 0.7, 0.8):
         wrong = sum(logistic.probability(r, weights, bias) >= threshold for r in unseen)
@@ -209,17 +215,14 @@ def steer() -> None:
 
     def positive(text: str, group: str, weight: float = 1.0) -> None:
         for plain in pieces(text):
-            if plain not in seen and plain not in benign and len(plain) > 8:
+            if plain not in seen and plain not in benign and len(plain.split()) > 3:
                 seen.add(plain)
                 data.append(Row(plain, 1, group, weight))
 
-    contexts = {" ".join(str(r["text"]).split()) for r in rows("injections/documents.jsonl") if not r["label"]}
     for row in rows("injections/documents.jsonl"):
-        if row["label"]:
-            lines = [line for line in str(row["text"]).splitlines() if line.strip()]
-            for line in lines:
-                if not any(" ".join(line.split()) in context for context in contexts):
-                    positive(line, f"family {row['attack']}", 2.0)
+        lines = [line for line in str(row["text"]).splitlines() if line.strip()]
+        if row["position"] in ("start", "end"):  # in the middle the attack cannot be told from the letter
+            positive(lines[0] if row["position"] == "start" else lines[-1], f"family {row['attack']}", 2.0)
     for row in rows("agent-runs/transcripts.jsonl.gz"):
         for text in (row.get("injections") or {}).values():
             positive(str(text), "suite banking", 2.0)
@@ -264,7 +267,8 @@ def jailbreak() -> None:
         ps = [p for r, p in scored if r.group.startswith(prefix)]
         print(f"    {prefix:12} flagged {sum(p >= 0.9 for p in ps)} of {len(ps)} at 0.9")
     unseen_messages(scored, JAILBREAK_FROM)
-    weights, bias = train(data)
+    out = {fold(str(r["text"])) for r in rows("injections/messages.jsonl") if kept_out(str(r["text"]))}
+    weights, bias = train([row for row in data if row.plain not in out])
     write(DATA / "jailbreak.model", weights, bias, JAILBREAK_FROM)
 
 

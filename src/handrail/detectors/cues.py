@@ -6,10 +6,10 @@ that a rule needs are there is the rule's own pattern tried. Terms and text meet
 `unaccent`. Pure; RE2, so every step is linear in the length of the text.
 
 File: `[family.NAME]` with `LANGUAGE = [terms]` (a term ending in `*` takes the rest of the word), `raw = [RE2]` and,
-where its patterns are wide, `gate = [terms]` that the gate looks for instead;
-`[[rule]]` with reason, score (0..1), roles, needs (families), pattern (`{family.*}` all languages, `{family.en}` one,
-`{family.-en}` all but one, `{gap}` up to 40 characters of the same sentence), unless (families that take it back when
-they stand in the same sentence); `[[tally]]` with reason, score, roles, weights per family, at_least, must, from (characters), not_in (languages).
+where its patterns are wide, `gate = [terms]` that the gate looks for instead; `[[rule]]` with reason, score (0..1),
+roles, needs (families), pattern (`{family.*}` all languages, `{family.en}` one, `{family.-en}` all but one, `{gap}` up
+to 40 characters of the same sentence), unless (families that take it back when they stand in the same sentence);
+`[[tally]]` with reason, score, roles, weights per family, at_least, must, from (characters), not_in (languages).
 """
 
 import tomllib

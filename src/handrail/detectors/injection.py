@@ -103,6 +103,8 @@ class Injection:
         for piece in opened(text.text, plain, present):
             inner = unaccent(normalise(piece.text).text)
             hits = self._hits(inner, self.cues.present(inner, text.role), text.role, language)
+            if piece.how == "leet":  # the words that were spelt with digits must be part of the attack
+                hits = [hit for hit in hits if inner[hit.start : hit.end] != plain[hit.start : hit.end]]
             if hits:
                 best = max(hits, key=lambda hit: hit.score)
                 found.append(Hit(start=piece.start, end=piece.end, score=best.score, reason=f"hidden_{piece.how}"))

@@ -1,9 +1,9 @@
 """A small linear model over words and pairs of words: hashed features, logistic regression, int8 weights.
 
 File: one line of JSON (`bits`, `scale`, `bias`, `threshold`), a line break, then 2**bits signed bytes. The
-features of a text are the set of its hashed words and neighbouring pairs; the logit is bias + scale * sum(weights) / sqrt(features).
-CRC-32 as the hash: the pair is chained from the first word, so no string is built; about 0.25 us per word. Trained by
-`scripts/train`; cards in docs/models. Pure; linear in the text.
+features of a text are the set of its hashed words and neighbouring pairs; the logit is
+bias + scale * sum(weights) / sqrt(features). CRC-32 as the hash: the pair is chained from the first word, so no string
+is built; about 0.25 us per word. Trained by `scripts/train`; cards in docs/models. Pure; linear in the text.
 """
 
 import math

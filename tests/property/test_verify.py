@@ -266,6 +266,27 @@ def test_a_log_rewritten_with_its_own_key_is_refused_without_its_witnesses() -> 
         verify(log(256).read, trust)
 
 
+@pytest.mark.promise("LED-7")
+def test_witnesses_of_an_older_checkpoint_vouch_for_the_beginning_of_the_log() -> None:
+    witness = SigningKey("w.example", KeyType.COSIGNATURE_ED25519, bytes(32))
+    trust = Trust(TRUST.log, (witness.verifier,), 1)
+    old = log(257).files["checkpoint"]
+    line = witness.sign(parse_note(old).text, 1_700_000_000).line() + "\n"
+    witnessed = add_cosignatures(old, line.encode(), [witness.verifier])
+    grown = Published(log(700).files | {"witnessed": witnessed}, log(700).leaves, log(700).rows)
+    report = verify(grown.read, trust, records=grown.records)
+    assert report.entries == 700
+    assert report.witnessed is not None
+    assert report.witnessed.checkpoint.size == 257
+    leaves = [recorded(100_000)[0], *log(700).leaves[1:]]
+    rewritten = Published(files_of(leaves) | {"witnessed": witnessed}, leaves, [])
+    with pytest.raises(BadLog, match="rewritten"):
+        verify(rewritten.read, trust)
+    unsigned = Published(log(700).files | {"witnessed": old}, [], [])
+    with pytest.raises(BadLog, match="cosignatures"):
+        verify(unsigned.read, trust)
+
+
 def test_an_impossible_size_or_root_in_a_signed_checkpoint_is_refused() -> None:
     for checkpoint in (Checkpoint(LOG_KEY.name, 2**62, bytes(32)), Checkpoint(LOG_KEY.name, 7, bytes(32))):
         forged = copy(log(7))

@@ -12,8 +12,18 @@ from hashlib import sha256
 import msgspec
 
 from handrail.ledger.commitment import Commitment, RecordedFacts, agree, decode, read_facts
-from handrail.ledger.note import BadNote, Trust, Trusted, check_checkpoint, decode64, encode64
-from handrail.ledger.tree import BadProof, check_inclusion, leaf_hash
+from handrail.ledger.note import (
+    BadNote,
+    Trust,
+    Trusted,
+    check_checkpoint,
+    decode64,
+    encode64,
+    parse_checkpoint,
+    parse_note,
+)
+from handrail.ledger.paths import CHECKPOINT, WITNESSED
+from handrail.ledger.tree import BadProof, Read, Tiles, check_inclusion, inclusion_proof, leaf_hash
 
 _FIRST = "c2sp.org/tlog-proof@v1"
 _MAX = 1_200_000  # characters: a note, 63 hashes and one entry
@@ -54,6 +64,18 @@ def make_proof(index: int, path: Sequence[bytes], checkpoint: bytes, commitment:
     """`commitment`, `facts`: the bytes as stored; `path` from `tree.inclusion_proof` at the checkpoint's size."""
     extra = msgspec.json.encode(_Extra(commitment, facts.decode("utf-8")))
     return Proof(index, tuple(path), checkpoint, extra)
+
+
+def prove(read: Read, index: int, commitment: bytes, facts: bytes) -> Proof:
+    """The proof of an entry from the published files, under the newest checkpoint that witnesses cosigned if that one
+    covers the entry, else under the newest. Raises BadProof when the entry is not published yet or a tile is missing.
+    """
+    for name in (WITNESSED, CHECKPOINT):
+        note = read(name)
+        size = 0 if note is None else parse_checkpoint(parse_note(note).text).size
+        if note is not None and index < size:
+            return make_proof(index, inclusion_proof(Tiles(read, size), index), note, commitment, facts)
+    raise BadProof(f"entry {index} is not published yet; that takes about a second")
 
 
 def parse_proof(data: bytes) -> Proof:

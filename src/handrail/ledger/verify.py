@@ -22,6 +22,7 @@ import msgspec
 
 from handrail.ledger.commitment import RecordedFacts, agree, covers, decode, payload_of, read_facts
 from handrail.ledger.note import BadNote, Checkpoint, Trust, Trusted, check_checkpoint
+from handrail.ledger.paths import CHECKPOINT, WITNESSED
 from handrail.ledger.tree import (
     HASH,
     WIDTH,
@@ -74,9 +75,11 @@ class RecordReader(Protocol):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What was checked; every number is of things found good."""
+    """What was checked; every number is of things found good. `witnessed`: the checkpoint that meets the quorum; None
+    when none was asked for. Entries beyond its size are not vouched for yet."""
 
     trusted: Trusted
+    witnessed: Trusted | None
     entries: int
     facts: int = 0
     columns: int = 0
@@ -97,19 +100,26 @@ def verify(
     known: Sequence[Checkpoint] = (),
 ) -> Report:
     """Check everything under the log's current checkpoint. `known`: checkpoints that the caller trusts from before.
-    Raises BadLog."""
-    trusted = _checkpoint(read, trust)
-    return _Check(read, trusted, records, project, sorted(known, key=lambda one: one.size)).run()
+    When the policy asks for witnesses, they vouch for the current checkpoint or for the file `witnessed`, and the log
+    must contain what they saw. Raises BadLog."""
+    trusted = _checkpoint(read, CHECKPOINT, msgspec.structs.replace(trust, quorum=0))
+    witnessed = None
+    if trust.quorum:
+        enough = len(trusted.cosigned) >= trust.quorum or read(WITNESSED) is None
+        witnessed = _checkpoint(read, CHECKPOINT if enough else WITNESSED, trust)
+        known = [*known, witnessed.checkpoint]
+    check = _Check(read, trusted, records, project, sorted(known, key=lambda one: one.size))
+    return check.run(witnessed)
 
 
-def _checkpoint(read: Read, trust: Trust) -> Trusted:
-    data = read("checkpoint")
+def _checkpoint(read: Read, path: str, trust: Trust) -> Trusted:
+    data = read(path)
     if data is None:
-        raise BadLog("there is no checkpoint", path="checkpoint")
+        raise BadLog("there is no checkpoint", path=path)
     try:
         return check_checkpoint(data, trust)
     except BadNote as error:
-        raise BadLog(str(error), path="checkpoint") from None
+        raise BadLog(str(error), path=path) from None
 
 
 class _Counts:
@@ -134,13 +144,13 @@ class _Check:
         self.size, self.root = trusted.checkpoint.size, trusted.checkpoint.root
         self.counts = _Counts()
 
-    def run(self) -> Report:
+    def run(self, witnessed: Trusted | None) -> Report:
         above = self._upper_tiles()
         for n, tile in enumerate(self._leaf_tiles(above)):
             self._bundle(n, tile)
         self._known()
         counts = self.counts
-        return Report(self.trusted, self.size, counts.facts, counts.columns, counts.payloads, counts.absent)
+        return Report(self.trusted, witnessed, self.size, counts.facts, counts.columns, counts.payloads, counts.absent)
 
     # --- tiles, from the root down ---
 

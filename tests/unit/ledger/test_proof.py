@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from handrail.ledger.commitment import decode
 from handrail.ledger.note import BadNote, KeyType, SigningKey, Trust, add_cosignatures, parse_note
-from handrail.ledger.proof import Proof, check_proof, make_proof, parse_proof
+from handrail.ledger.proof import Proof, check_proof, make_proof, parse_proof, prove
 from handrail.ledger.tree import BadProof, Tiles, inclusion_proof
 
 LOG = publish(300)
@@ -130,3 +130,14 @@ def test_a_proof_of_another_application_is_refused() -> None:
     for extra in (b"", b"{}", b'{"commitment":"AA==","facts":""}'):
         with pytest.raises(BadProof, match="no entry of handrail"):
             check_proof(Proof(0, tuple(path), LOG.files["checkpoint"], extra).encode(), TRUST)
+
+
+@pytest.mark.promise("LED-7")
+def test_a_proof_prefers_the_witnessed_checkpoint_while_it_covers_the_entry() -> None:
+    older = publish(257)
+    log = Published(older.files | LOG.files | {"witnessed": older.files["checkpoint"]}, LOG.leaves, LOG.rows)
+    for index, size in ((0, 257), (256, 257), (257, 300), (299, 300)):
+        data = prove(log.read, index, log.leaves[index], log.rows[index].facts).encode()
+        assert check_proof(data, TRUST).trusted.checkpoint.size == size
+    with pytest.raises(BadProof, match="not published yet"):
+        prove(log.read, 300, b"", b"{}")

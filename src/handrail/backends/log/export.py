@@ -1,6 +1,6 @@
 """A log with its records as one folder or zip file, to be checked by a stranger without our database.
 
-    log/checkpoint, log/tile/...   the C2SP log, cut to the size of the checkpoint
+    log/checkpoint, log/tile/...   the C2SP log, cut to the size of the checkpoint; log/witnessed where there is one
     facts/<N>.jsonl                the facts bytes of entries 256*N .. 256*N+255, each followed by a newline
     payloads/<N>.bin               optional: for each of these entries 4 bytes of length, big-endian, and the
                                    ciphertext; length 0xFFFFFFFF: there is none, or none any more
@@ -21,6 +21,7 @@ from typing import Protocol
 import msgspec
 
 from handrail.ledger.note import VerifierKey, parse_checkpoint, parse_note
+from handrail.ledger.paths import CHECKPOINT, WITNESSED
 from handrail.ledger.tree import WIDTH, BadProof, Read, Tiles, bundle_path, pack_bundle, tile_path, unpack_bundle
 from handrail.ledger.verify import Record, RecordReader
 
@@ -91,13 +92,16 @@ def export(
 
 
 def _write(read: Read, records: RecordReader, sink: _Sink, keys: Sequence[VerifierKey], *, payloads: bool) -> Exported:
-    checkpoint = read("checkpoint")
+    checkpoint = read(CHECKPOINT)
     if checkpoint is None:
         raise BadProof("the log has no checkpoint yet; nothing to export")
     size = parse_checkpoint(parse_note(checkpoint).text).size
     sink.put("README.txt", _README.encode())
     sink.put("keys.txt", "".join(key.encode() + "\n" for key in keys).encode())
-    sink.put("log/checkpoint", checkpoint)
+    sink.put(f"log/{CHECKPOINT}", checkpoint)
+    witnessed = read(WITNESSED)
+    if witnessed is not None and parse_checkpoint(parse_note(witnessed).text).size <= size:
+        sink.put(f"log/{WITNESSED}", witnessed)
     for path, data in _tiles(read, size):
         sink.put(f"log/{path}", data)
     count = 0
@@ -153,7 +157,7 @@ class Export:
             raise ValueError(f"{path} is neither a folder nor a zip file: not an export of a log")
         else:
             raise FileNotFoundError(f"{path} does not exist")
-        if self._open("log/checkpoint") is None:
+        if self._open(f"log/{CHECKPOINT}") is None:
             raise ValueError(f"{path} has no log/checkpoint: not an export of a log")
         self.has_records = self._open(_member("facts", 0, "jsonl")) is not None
 

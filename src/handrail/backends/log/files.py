@@ -1,28 +1,19 @@
 """The files of the log: each appears whole or not at all, and a full tile never changes.
 
 Files are written beside their places, flushed to the disk, renamed into place, and their folders flushed. The folder
-holds `checkpoint`, `tile/...` and the lock file `.lock`; only the first two are for serving.
+holds `checkpoint`, `witnessed`, `tile/...` and the lock file `.lock`; `ledger.paths` says what may be served.
 """
 
 import contextlib
 import fcntl
 import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from handrail.ledger.tree import File
+from handrail.ledger.note import BadNote, Trust, VerifierKey, add_cosignatures, check_checkpoint
+from handrail.ledger.paths import CHECKPOINT, WITNESSED, is_log_path
+from handrail.ledger.tree import BadProof, File, Tiles
 from handrail.terms.errors import Code, HandrailError
-
-CHECKPOINT = "checkpoint"
-_PATH = re.compile(
-    r"checkpoint|tile/(?:entries|[1-5]?[0-9]|6[0-3])/(?:x[0-9]{3}/)*[0-9]{3}(?:\.p/(?:[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5]))?"
-)
-
-
-def is_log_path(path: str) -> bool:
-    """Whether the path may be served: `checkpoint`, a tile or a bundle as tlog-tiles spells them, nothing else."""
-    return _PATH.fullmatch(path) is not None
 
 
 class LogFolder:
@@ -86,6 +77,32 @@ class LogFolder:
         if self.read(CHECKPOINT) != data:
             self._replace([(self.root / CHECKPOINT, data)])
             _flush_folder(self.root)
+
+    def accept(
+        self, checkpoint: bytes, lines: bytes, log: Sequence[VerifierKey], witnesses: Sequence[VerifierKey]
+    ) -> int:
+        """Keep cosignatures as the file `witnessed`; its size. `checkpoint`: the signed note that was cosigned, some
+        seconds old; `lines`: what the witness answered. Those of other witnesses on the same checkpoint are kept.
+        Needs no lock: the file is replaced whole. Raises HandrailError REQUEST_INVALID unless the checkpoint is one of
+        this log, no older than the one kept, and a known witness signed it."""
+        try:
+            offered = check_checkpoint(checkpoint, Trust(tuple(log), tuple(witnesses))).checkpoint
+            if Tiles(self.read, offered.size).root() != offered.root:
+                raise BadNote("the checkpoint is not one of this log")
+            kept = self.read(WITNESSED)
+            if kept is not None:
+                old = check_checkpoint(kept, Trust(tuple(log), tuple(witnesses))).checkpoint
+                if old.size > offered.size:
+                    raise BadNote(
+                        f"a checkpoint of {old.size} entries is witnessed already, this one has {offered.size}"
+                    )
+                checkpoint = kept if old.size == offered.size else checkpoint
+            whole = add_cosignatures(checkpoint, lines, witnesses)
+        except (BadNote, BadProof) as error:
+            raise HandrailError(Code.REQUEST_INVALID, f"cosignatures are refused: {error}") from None
+        self._replace([(self.root / WITNESSED, whole)])
+        _flush_folder(self.root)
+        return offered.size
 
     def drop_partials(self, full: Sequence[File]) -> None:
         """Remove the partial forms of tiles that are full and published; readers then take the full one. A failure is

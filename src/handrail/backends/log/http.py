@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from handrail.backends.log.files import is_log_path
+from handrail.ledger.paths import is_log_path
 from handrail.terms.errors import Code, HandrailError
 
 MAX_ANSWER = 256 * (65_535 + 2)  # bytes: the longest entry bundle there can be

@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
-from handrail.backends.log.files import CHECKPOINT, LogFolder
+from handrail.backends.log.files import LogFolder
 from handrail.ledger.note import BadNote, Checkpoint, SigningKey, Trust, check_checkpoint, sign_checkpoint
+from handrail.ledger.paths import CHECKPOINT
 from handrail.ledger.sequence import Head, Sequencing
 from handrail.ledger.tree import (
     EMPTY_ROOT,

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handrail.backends.log import sequencer as loop
-from handrail.backends.log.files import LogFolder, is_log_path
+from handrail.backends.log.files import LogFolder
 from handrail.backends.log.sequencer import Published, Sequencer
-from handrail.ledger.note import Checkpoint, KeyType, SigningKey, check_checkpoint, sign_checkpoint
+from handrail.ledger.note import Checkpoint, KeyType, SigningKey, Trust, check_checkpoint, parse_note, sign_checkpoint
+from handrail.ledger.paths import is_log_path
 from handrail.ledger.sequence import Head
 from handrail.ledger.tree import Edge, File, grow
 from handrail.ledger.verify import verify
@@ -342,6 +343,38 @@ def test_partial_files_go_when_the_full_one_is_published(folder: LogFolder) -> N
         "tile/0/002.p/88",
     }
     whole(storage, folder)
+
+
+@pytest.mark.promise("LED-7")
+def test_cosignatures_are_kept_while_the_log_goes_on(folder: LogFolder) -> None:
+    storage = FakeSequencing()
+    witnesses = [SigningKey(f"w{n}.example", KeyType.COSIGNATURE_ED25519, bytes([n]) * 32) for n in (1, 2, 3)]
+    keys, known = [LOG_KEY.verifier], [one.verifier for one in witnesses[:2]]
+
+    def lines(note: bytes, *by: SigningKey) -> bytes:
+        text = parse_note(note).text
+        return "".join(one.sign(text, 1_700_000_000).line() + "\n" for one in by).encode()
+
+    storage.journal(LEAVES[:300])
+    steps(storage, folder)
+    seen = folder.read("checkpoint") or b""
+    storage.journal(LEAVES[300:700])
+    steps(storage, folder)
+    later = folder.read("checkpoint") or b""
+    assert folder.accept(seen, lines(seen, witnesses[0]), keys, known) == 300
+    assert folder.accept(seen, lines(seen, witnesses[1], witnesses[2]), keys, known) == 300
+    trust = Trust(TRUST.log, tuple(known), 2)
+    assert len(check_checkpoint(folder.read("witnessed") or b"", trust).cosigned) == 2
+    report = verify(folder.read, trust)
+    assert (report.entries, report.witnessed and report.witnessed.checkpoint.size) == (700, 300)
+    assert folder.accept(later, lines(later, witnesses[0]), keys, known) == 700
+    with pytest.raises(HandrailError, match="700 entries is witnessed already"):
+        folder.accept(seen, lines(seen, witnesses[0]), keys, known)
+    with pytest.raises(HandrailError, match="no cosignature of a known witness"):
+        folder.accept(later, lines(later, witnesses[2]), keys, known)
+    other = sign_checkpoint(Checkpoint(LOG_KEY.name, 700, bytes(32)), [LOG_KEY], 0)
+    with pytest.raises(HandrailError, match="not one of this log"):
+        folder.accept(other, lines(other, witnesses[0]), keys, known)
 
 
 @pytest.mark.parametrize(

@@ -128,9 +128,18 @@ def test_a_response_comes_whole_and_as_the_event_sequence_of_the_client(gpt) -> 
         kinds = [event.type for event in stream]
         final = stream.get_final_response()
     assert final.output_text == whole.output_text
-    assert kinds[:2] == ["response.created", "response.in_progress"]
-    assert kinds[-1] == "response.completed"
     assert kinds.count("response.output_text.delta") > 5
+    assert list(dict.fromkeys(kinds)) == [
+        "response.created",
+        "response.in_progress",
+        "response.output_item.added",
+        "response.content_part.added",
+        "response.output_text.delta",
+        "response.output_text.done",
+        "response.content_part.done",
+        "response.output_item.done",
+        "response.completed",
+    ]
     cut = gpt.responses.create(model="m", input="Hi, where is my order?", max_output_tokens=2)
     assert (cut.status, cut.incomplete_details.reason) == ("incomplete", "max_output_tokens")
 

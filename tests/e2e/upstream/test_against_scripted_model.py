@@ -1,4 +1,4 @@
-"""The model client against the scripted model: every dialect, whole and streamed, and the faults it can be asked for."""
+"""The model client against the scripted model: every dialect, whole and streamed, and its faults."""
 
 import asyncio
 
@@ -61,9 +61,12 @@ def test_each_dialect_answers_whole_and_streamed_on_one_connection(bench, path: 
 def test_the_faults_of_the_scripted_model_arrive_as_the_ports_errors(bench, stream: bool) -> None:
     async def test(ask) -> None:
         async def code(name: str, **changes) -> Code:
-            with pytest.raises(HandrailError) as caught:
+            async def whole() -> None:
                 answer = await ask("/chat/completions", name, stream=stream, **changes)
                 [piece async for piece in answer.chunks()]
+
+            with pytest.raises(HandrailError) as caught:
+                await whole()
             return caught.value.code
 
         assert await code("scripted-break") is Code.UPSTREAM_ERROR

@@ -168,7 +168,7 @@ class PriceFile(Strict, frozen=True):
 
 
 class LevelFile(Strict, frozen=True):
-    """Risk and autonomy of one action type (controls.md, part i)."""
+    """Risk and autonomy of one action type (docs/guides/home.md)."""
 
     risk: Annotated[Risk, _says("What can go wrong, R0 to R4.")]
     autonomy: Annotated[Autonomy, _says("Who decides, A0 (reads only) to A4 (starts by itself).")]

@@ -76,9 +76,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `actions`: what the rules say of each finding, in either mode; None = below the rule's score. `masks`: the findings
     to mask in what is passed on (observe: never-rest kinds only). `would_be`, `would_be_outcome`: what enforcing would
-    have done, in observe mode only. `sentence`: for BLOCKED and HANDOVER. `error`: for REFUSED. `unscreened`: something
-    passed that was not fully read; what is stored must leave that text out. `untrusted`: an injection was found in what
-    the answer rests on.
+    have done, in observe mode only. `sentence`: for BLOCKED and HANDOVER. `error`: for REFUSED. `unscreened`: some
+    text was not fully read, whether it passed or not; what is stored must leave it out. `untrusted`: an injection was
+    found in what the answer rests on.
     """
 
     verdict: Verdict

@@ -37,7 +37,8 @@ DIRECTIONS = {
     "evaluative": RISING, "second": FREE, "question": RISING, "numbers_missing": RISING, "dates_missing": RISING,
     "amounts_missing": RISING, "names_missing": RISING, "negation": RISING, "opposite": RISING, "universal": RISING,
     "dropped_condition": RISING, "added_condition": RISING, "late_uncovered": RISING, "numbers_carried": FREE,
-    "replaced": RISING, "exchanged": RISING, "rivals": RISING, "fully": FALLING, "flaws": RISING, "flawed_copy": RISING, "mixed": RISING, "new_edge": FREE, "swapped": RISING, "near_only": RISING,
+    "replaced": RISING, "exchanged": RISING, "rivals": RISING, "fully": FALLING, "flaws": RISING,
+    "flawed_copy": RISING, "mixed": RISING, "new_edge": FREE, "swapped": RISING, "near_only": RISING,
 }  # fmt: skip
 """The measures that train and the way each may push. Left out: lengths of answer and context, which tell the packs
 apart rather than right from wrong."""
@@ -262,7 +263,8 @@ def main() -> None:
     train = [a for a in answers if part(a.context) == "A"]
     held = [a for a in answers if part(a.context) == "B"]
     print(
-        f"read as service text: {sum(a.service for a in answers)} of the packs, {sum(a.service for a in mine)} of {len(mine)} own"
+        f"read as service text: {sum(a.service for a in answers)} of the packs, "
+        f"{sum(a.service for a in mine)} of {len(mine)} own"
     )
     weights = fit(train + mine)
     model = models_of(weights)

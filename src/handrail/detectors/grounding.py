@@ -53,7 +53,7 @@ class Grounding:
 
 def ungroundedness(answer: str, context: str | tuple[str, ...], question: str = "", language: str = "en") -> float:
     """How probable it is that `context` does not carry `answer`, 0..1: the highest score of its findings, 0 for none.
-    Words of `question` do not count as new."""
+    Words of `question` do not count as new, so a question can only lower the score."""
     prepared = prepare((context,) if isinstance(context, str) else context, language)
     asked = frozenset(stem(t.word) for t in tokens(fold(question)))
     return max((f.score for f in judge(answer, prepared, language, shipped(), asked)), default=0.0)
@@ -68,7 +68,10 @@ def judge(
     found: list[Finding] = []
     for claim in claims(answer, context, language):
         aligned = align(claim, context, known)
-        score = settled(claim, aligned, model.probability(measure(claim, aligned, context, known, asked)))
+        probability = model.probability(measure(claim, aligned, context, known))
+        if asked:
+            probability = min(probability, model.probability(measure(claim, aligned, context, known, asked)))
+        score = settled(claim, aligned, probability)
         found += _findings(claim, aligned, context, known, round(score, 4))
     return found
 
@@ -117,7 +120,5 @@ def _negating(claim: Claim, known: Classes) -> tuple[int, int]:
 
 def _new_words(claim: Claim, context: PreparedContext) -> tuple[int, int]:
     """From the first content word that the context lacks to the last; the whole claim where it lacks none."""
-    new = [
-        t for t, s, c in zip(claim.words, claim.stems, claim.content, strict=True) if c and s not in context.near
-    ]  # fmt: skip
+    new = [claim.words[n] for n in claim.content if claim.stems[n] not in context.near]
     return _whole(new or claim.words)

@@ -16,12 +16,14 @@ _HALF_DAY: Final = 720
 @dataclass(frozen=True, slots=True)
 class Held:
     """Every value that a context states. `measured`: by kind of measure; `amounts`: by currency; `dates`: (year or 0,
-    month, day or 0); `weekdays`: Monday 0, also those that full dates fall on; `times`: minutes of the day."""
+    month, day or 0), each also without its year or day; `partial`: those written without; `weekdays`: Monday 0, also
+    those that full dates fall on; `times`: minutes of the day."""
 
     numbers: frozenset[object]
     measured: dict[str, frozenset[object]]
     amounts: dict[str, frozenset[object]]
     dates: frozenset[tuple[int, int, int]]
+    partial: frozenset[tuple[int, int, int]]
     weekdays: frozenset[object]
     times: frozenset[object]
 
@@ -47,7 +49,8 @@ def hold(found: Sequence[Quantity], words: Sequence[Token], language: str) -> He
         numbers=frozenset(numbers),
         measured={kind: frozenset(values) for kind, values in by_kind.items()},
         amounts={unit: frozenset(values) for unit, values in amounts.items()},
-        dates=frozenset(dates),
+        dates=frozenset(each for y, m, d in dates for each in ((y, m, d), (0, m, d), (y, m, 0), (0, m, 0))),
+        partial=frozenset(v for v in dates if not all(v)),
         weekdays=frozenset(weekdays | {d for v in dates if (d := _weekday(v)) is not None}),
         times=frozenset(times),
     )
@@ -71,7 +74,7 @@ def carried(quantity: Quantity, held: Held) -> bool:
         return True
     bare = held.measured.get("number", frozenset())
     factors = _FACTORS.get(quantity.kind, (1,))
-    return any(v == n * f for v in quantity.values for n in bare if isinstance(n, float) for f in factors)
+    return any(isinstance(v, float) and v / f in bare for v in quantity.values for f in factors)
 
 
 def _amount_held(quantity: Quantity, held: Held) -> bool:
@@ -87,9 +90,7 @@ def _date_held(value: object, held: Held) -> bool:
     if not isinstance(value, tuple):
         return False
     year, month, day = value
-    return any(
-        month == m and (not year or not y or year == y) and (not day or not d or day == d) for y, m, d in held.dates
-    )
+    return value in held.dates or not held.partial.isdisjoint(((0, month, day), (year, month, 0), (0, month, 0)))
 
 
 def _time_held(value: object, held: Held) -> bool:

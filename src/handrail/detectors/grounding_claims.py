@@ -6,7 +6,7 @@ Data: `data/grounding/talk.json`, written for this project.
 """
 
 import re
-from dataclasses import dataclass
+from bisect import bisect_left
 from functools import lru_cache
 
 from handrail.detectors.grounding_carried import carried
@@ -17,27 +17,22 @@ from handrail.detectors.grounding_words import Classes, Token, classes, data, fo
 
 _PAUSE = re.compile(r"\s*(?:[,.!;:]|- )|\s+- ")
 _COUNTS: frozenset[object] = frozenset((2.0, 3.0, 4.0, 5.0))
+_LONGEST = 6
 _OWN = 2
 """Content words that a clause after talk ("thanks for waiting, ...") needs to be a claim."""
-_CODE = re.compile(r"\b(?=[A-Z0-9-]*\d)(?=[A-Z0-9-]*[A-Z])[A-Z0-9]+(?:-[A-Z0-9]+)*\b")
-
-
-@dataclass(frozen=True, slots=True)
-class _Talk:
-    lead: frozenset[tuple[str, ...]]
-    whole: frozenset[tuple[str, ...]]
 
 
 @lru_cache(maxsize=16)
-def _talk(language: str) -> _Talk:
+def _openings(language: str) -> dict[str, tuple[tuple[tuple[str, ...], bool], ...]]:
+    """For a first word, the openings that begin with it, longest first; True where the clause is talk as a whole."""
     rows = data("talk.json")
-    own = rows.get(language) or rows["en"]
-    english = rows["en"]
-
-    def openings(name: str) -> frozenset[tuple[str, ...]]:
-        return frozenset(tuple(fold(o).split()) for each in (own, english) for o in each[name])
-
-    return _Talk(openings("lead"), openings("whole"))
+    by_word: dict[str, dict[tuple[str, ...], bool]] = {}
+    for each in (rows["en"], rows.get(language) or rows["en"]):
+        for name in ("lead", "whole"):
+            for opening in each[name]:
+                words = tuple(fold(opening).split())
+                by_word.setdefault(words[0], {})[words] = name == "whole"
+    return {word: tuple(sorted(held.items(), key=lambda o: -len(o[0]))) for word, held in by_word.items()}
 
 
 def claims(answer: str, context: PreparedContext, language: str) -> list[Claim]:
@@ -48,19 +43,17 @@ def claims(answer: str, context: PreparedContext, language: str) -> list[Claim]:
     found = tokens(folded)
     stated = quantities(folded, found, language)
     made: list[Claim] = []
+    starts, low = [t[1] for t in found], [q[3] for q in stated]
     place = at = 0
     for begin, end in sentences(answer):
-        first, low = place, at
-        while place < len(found) and found[place].start < end:
-            place += 1
-        while at < len(stated) and stated[at].start < end:
-            at += 1
+        first, since = place, at
+        place, at = bisect_left(starts, end, first), bisect_left(low, end, since)
         asks = answer[begin:end].rstrip(" \"'”’)").endswith("?")
-        words = _without_lead(folded, found[first:place], stated[low:at], language, known)
+        words = _without_lead(folded, found[first:place], stated[since:at], language, known)
         if not words and not context.service:
             words, asks = found[first:place], True
         if words:
-            made.append(_claim(answer, words, stated[low:at], asks, context, known, language))
+            made.append(_claim(answer, words, stated[since:at], asks, context, known, language))
     return made
 
 
@@ -69,24 +62,23 @@ def _without_lead(
 ) -> list[Token]:
     """The words that claim something: none for talk. A talking clause ends at the next pause; what follows it must
     say something of its own."""
-    talk = _talk(language)
     after_talk = False
     while words:
-        lead, whole = _opening(words, talk.lead, known), _opening(words, talk.whole, known)
-        if whole and whole >= lead:
+        length, whole = _opening(words, language, known)
+        if whole:
             if stated and not _pause_before(folded, words, stated[0].start):
                 break
             after_talk = True
             words = words[next((n for n in range(1, len(words)) if _paused(folded, words, n)), len(words)) :]
-        elif lead and (lead > 1 or _paused(folded, words, 1) or len(words) == 1):
-            words = words[lead:]
+        elif length > 1 or (length and (_paused(folded, words, 1) or len(words) == 1)):
+            words = words[length:]
         else:
             break
     if stated and words and words[-1].end > stated[0].start:
         return words
-    content = sum(t.word not in known.stop and t.word not in known.evaluative for t in words)
+    content = [t for t in words if t[0] not in known.empty]
     if after_talk:
-        return words if content >= _OWN and len(words) > _OWN + 1 else []
+        return words if len(content) >= _OWN and len(words) > _OWN + 1 else []
     return words if content else []
 
 
@@ -99,64 +91,65 @@ def _pause_before(folded: str, words: list[Token], limit: int) -> bool:
     return any(_paused(folded, words, n) for n in range(1, len(words)) if words[n].start <= limit)
 
 
-def _opening(words: list[Token], openings: frozenset[tuple[str, ...]], known: Classes) -> int:
-    """How many words the longest opening that the sentence begins with takes, adverbs in between not counted."""
-    first = tuple(t.word for t in words[:6])
-    exact = next((n for n in range(len(first), 0, -1) if first[:n] in openings), 0)
-    if exact:
-        return exact
-    kept = [place for place, word in enumerate(first) if word not in known.evaluative]
-    plain = tuple(first[place] for place in kept)
-    return next((kept[n - 1] + 1 for n in range(len(plain), 0, -1) if plain[:n] in openings), 0)
+def _opening(words: list[Token], language: str, known: Classes) -> tuple[int, bool]:
+    """How many words the longest opening takes that the sentence begins with, and whether it is talk as a whole.
+    Adverbs in between ("I completely understand") do not count."""
+    openings = _openings(language)
+    said = [t[0] for t in words[:_LONGEST]]
+    for opening, whole in openings.get(said[0], ()):
+        if tuple(said[: len(opening)]) == opening:
+            return len(opening), whole
+    kept = [place for place, word in enumerate(said) if word not in known.evaluative]
+    if len(kept) == len(said) or not kept:
+        return 0, False
+    plain = [said[place] for place in kept]
+    for opening, whole in openings.get(plain[0], ()):
+        if tuple(plain[: len(opening)]) == opening:
+            return kept[len(opening) - 1] + 1, whole
+    return 0, False
 
 
 def _claim(
     answer: str, words: list[Token], stated: list[Quantity], asks: bool,
     context: PreparedContext, known: Classes, language: str,
 ) -> Claim:  # fmt: skip
-    stems = [stem(t.word) for t in words]
-    numeric = {place for place, t in enumerate(words) if t.word[0].isdigit()}
-    taken = [(q.start, q.end) for q in stated]
-    content = [
-        t.word not in known.stop
-        and place not in numeric
-        and not any(a <= t.start < b for a, b in taken)
-        for place, t in enumerate(words)
-    ]  # fmt: skip
-    return Claim(
-        words=words,
-        stems=stems,
-        content=content,
-        quantities=stated,
-        missing=[q for q in stated if not carried(q, context.held) and not _is_count(q, words, stems, context)],
-        names=_names(answer, words, content, stems, context, language),
-        asks=asks,
-    )
+    stems = [stem(t[0]) for t in words]
+    stop = known.stop
+    if stated:
+        taken = {place for q in stated for place in range(q.start, q.end)}
+        content = [
+            n for n, t in enumerate(words) if t[0] not in stop and t[1] not in taken and not t[0][0].isdigit()
+        ]  # fmt: skip
+    else:
+        content = [n for n, t in enumerate(words) if t[0] not in stop]
+    missing = [q for q in stated if not carried(q, context.held) and not _is_count(q, words, stems, context)]
+    names = _names(answer, words, content, stems, context, language)
+    return Claim(words, stems, content, stated, missing, names, asks, frozenset([t[0] for t in words]))
+
+
+def _start(token: Token) -> int:
+    return token.start
 
 
 def _is_count(quantity: Quantity, words: list[Token], stems: list[str], context: PreparedContext) -> bool:
     """`two options`: a small number in words that counts what the answer itself lists, nothing the context names."""
     if quantity.kind != "number" or not quantity.values <= _COUNTS:
         return False
-    place = next((n for n, t in enumerate(words) if t.start >= quantity.start), len(words))
+    place = bisect_left(words, quantity.start, key=_start)
     if place >= len(words) or words[place].word[0].isdigit():
         return False
     return all(s not in context.stems for s in stems[place + 1 : place + 3])
 
 
 def _names(
-    answer: str, words: list[Token], content: list[bool], stems: list[str], context: PreparedContext, language: str
+    answer: str, words: list[Token], content: list[int], stems: list[str], context: PreparedContext, language: str
 ) -> list[Token]:
-    """Capitalised words inside a sentence that the context does not know. In German, where every noun has a capital,
-    only words with a further capital or in a row of two."""
-    if answer.isupper():
+    """Capitalised words inside a sentence that the context does not know; the first word only if it is all capitals.
+    In German, where every noun has a capital, only words with a further capital."""
+    new = [n for n in content if stems[n] not in context.near and answer[words[n][1]].isupper()]
+    if not new or answer.isupper():
         return []
-    return [
-        t
-        for place, t in enumerate(words)
-        if content[place]
-        and answer[t.start].isupper()
-        and stems[place] not in context.near
-        and (place > 0 or answer[t.start + 1 : t.end].isupper())
-        and (language != "de" or any(c.isupper() for c in answer[t.start + 1 : t.end]))
-    ]
+    within = [(n, words[n], answer[words[n].start + 1 : words[n].end]) for n in new]
+    if language == "de":
+        return [t for _, t, rest in within if any(c.isupper() for c in rest)]
+    return [t for n, t, rest in within if n > 0 or rest.isupper()]

@@ -25,7 +25,7 @@ _SEVERAL = 2
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One sentence of the context. `stems`: of its content words; `conditions`: of words that limit it;
-    `kinds`: the kinds of quantity it states."""
+    `brevity`: falls slowly with its length, so that of two equal fits the shorter is taken."""
 
     stems: frozenset[str]
     words: frozenset[str]
@@ -33,13 +33,15 @@ class Statement:
     conditions: frozenset[str]
     universal: frozenset[str]
     quantities: tuple[Quantity, ...]
+    brevity: float
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedContext:
-    """A context ready for comparison; see `prepare`. `near`: stems and whatever can stand for them. `where`: for a
-    stem or the value of a quantity, the statements that hold it. `skips`: pairs of stems with one between them. `service`: a policy or a
-    record rather than prose; the model weighs the two differently."""
+    """A context ready for comparison; see `prepare`. `near`: stems and whatever can stand for them. `pairs`,
+    `triples`: stems in a row; `skips`: two stems with one between them. `where`: the statements that hold a stem or a
+    (kind, value) of a quantity. `service`: a policy or a record rather than prose; the model weighs the two
+    differently."""
 
     words: frozenset[str]
     stems: frozenset[str]
@@ -74,9 +76,9 @@ def _read(context: tuple[str, ...], language: str) -> PreparedContext:
     where: dict[object, list[int]] = {}
     for place, each in enumerate(statements):
         for one in (*each.stems, *((q.kind, v) for q in each.quantities for v in q.values)):
-            held = where.setdefault(one, [])
-            if len(held) < _POSTINGS:
-                held.append(place)
+            places = where.setdefault(one, [])
+            if len(places) < _POSTINGS:
+                places.append(place)
     known, written, held = frozenset(stems), frozenset(t.word for t in words), hold(found, words, language)
     meanings = same()
     return PreparedContext(
@@ -87,7 +89,7 @@ def _read(context: tuple[str, ...], language: str) -> PreparedContext:
         triples=frozenset(zip(stems, stems[1:], stems[2:], strict=False)),
         skips=frozenset(zip(stems, stems[2:], strict=False)),
         statements=tuple(statements),
-        where={key: tuple(held) for key, held in where.items()},
+        where={key: tuple(places) for key, places in where.items()},
         length=len(words),
         service=_is_service(context, written, known, held),
         held=held,
@@ -128,6 +130,7 @@ def _statements(
                 conditions=held & known.condition,
                 universal=held & known.universal,
                 quantities=tuple(found[first:at]),
+                brevity=(4 + len(held)) ** -0.25,
             )
         )
     return read

@@ -13,11 +13,14 @@ from typing import NamedTuple
 from handrail.detectors.grounding_words import LANGUAGES, Token, data, fold
 
 _SIGNS = "€$£₹"
-_ISO = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?:[t ](\d{2}):(\d{2}))?")
-_NUMERIC = re.compile(r"(?<![\d.,/-])(\d{1,2})([./-])(\d{1,2})(?:\2(\d{4}|\d{2})(?!\d)|\.(?!\d)|(?![\d./-]))")
-_CLOCK = re.compile(
-    r"(?<![\d.,])(\d{1,2})(?:[:.h](\d{2}))?\s*(a\.?m\.?|p\.?m\.?|uhr|h\b|uur|o'clock)|(?<![\d.,:])(\d{1,2}):(\d{2})(?![\d:])"
-)
+_MULTIPLES = {"million": 1_000_000, "billion": 1_000_000_000}
+_ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[t ](\d{2}):(\d{2}))?")
+_NUMERIC = re.compile(r"(\d{1,2})([./])(\d{1,2})(?:\2(\d{4}|\d{2})(?!\d)|\.(?!\d)|(?![\d./-]))")
+_CLOCK = re.compile(r"(\d{1,2})(?:(?:[:.h](\d{2}))?\s?(a\.?m\b|p\.?m\b|uhr\b|h\b|uur\b|o'clock)|:(\d{2})(?![\d:]))")
+_RANGE_WORDS = frozenset(("-", "to", "bis", "a", "al", "au", "tot", "t/m", "do", "through", "until", "-feira a"))
+_LINKS = ("de", "of", "do", "th", "st", "nd", "rd")
+_ALSO_WORDS = frozenset(("may", "march", "mars", "mar", "mai", "set", "dec", "maja"))
+"""Months that are also other words: they need a day or a year."""
 _GROUPED = re.compile(r"^\d{1,3}(?:[.,]\d{3})+$")
 
 
@@ -40,6 +43,7 @@ class _Words(NamedTuple):
     units: dict[str, tuple[str, int]]
     working: frozenset[str]
     currencies: dict[str, str]
+    marks: frozenset[str]
 
 
 @lru_cache(maxsize=16)
@@ -64,9 +68,10 @@ def _words(language: str) -> _Words:
         kind, factor = measure.split(":")
         units.update({word: (kind, int(factor)) for word in fold(names).split()})
     currencies = {word: code for code, names in rows["currencies"].items() for word in fold(names).split()}
-    return _Words(
-        numbers, ordered("months"), ordered("weekdays"), units, frozenset(fold(rows["working"]).split()), currencies
-    )
+    months, weekdays = ordered("months"), ordered("weekdays")
+    working = frozenset(fold(rows["working"]).split())
+    marks = frozenset((*numbers, *months, *weekdays))
+    return _Words(numbers, months, weekdays, units, working, currencies, marks)
 
 
 def _joined(numbers: dict[str, int], link: str) -> dict[str, int]:
@@ -106,55 +111,97 @@ def ordinals(language: str) -> dict[str, float]:
 def quantities(folded: str, words: list[Token], language: str) -> list[Quantity]:
     """Every quantity of a folded text, by place. `words`: its tokens, with offsets into `folded`."""
     known = _words(language)
-    taken: list[Quantity] = []
-    if any(c.isdigit() for c in folded):
-        taken = [*_written_dates(words, known), *_iso_dates(folded)]
-        taken += [q for q in _numeric_dates(folded, language) if not _within(q, taken)]
-        taken += [q for q in _clock_times(folded) if not _within(q, taken)]
-    numbers = [q for q in _numbers(folded, words, known) if not _within(q, taken)]
-    return sorted([*taken, *numbers, *_weekdays(words, known, folded)], key=lambda q: q.start)
+    marks = known.marks
+    hits = [n for n, t in enumerate(words) if t[0] in marks or t[0][0].isdigit()]
+    if not hits:
+        return []
+    taken = list(_written_dates(words, hits, known))
+    blocked = _places(taken)
+    for q in _formatted(folded, words, hits):
+        if q.start not in blocked and q.end - 1 not in blocked:
+            taken.append(q)
+            blocked.update(range(q.start, q.end))
+    taken += (q for q in _numbers(folded, words, hits, known) if q.start not in blocked)
+    taken += _weekdays(words, hits, known, folded)
+    taken.sort(key=_start)
+    return taken
 
 
-def _within(quantity: Quantity, taken: Iterable[Quantity]) -> bool:
-    return any(q.start < quantity.end and quantity.start < q.end for q in taken)
+def _start(quantity: Quantity) -> int:
+    return quantity.start
 
 
-def _iso_dates(folded: str) -> Iterator[Quantity]:
-    for m in _ISO.finditer(folded):
-        year, month, day = int(m[1]), int(m[2]), int(m[3])
-        if 1 <= month <= 12 and 1 <= day <= 31:
-            yield Quantity("date", frozenset({(year, month, day)}), "", m.start(), m.start() + 10)
-            if m[4]:
-                yield Quantity("time", frozenset({int(m[4]) * 60 + int(m[5])}), "", m.start(4), m.end(5))
+def _places(taken: Iterable[Quantity]) -> set[int]:
+    return {place for q in taken for place in range(q.start, q.end)}
 
 
-def _numeric_dates(folded: str, language: str) -> Iterator[Quantity]:
-    """`12.03.2026`, `12/03/2026` (both orders where both are possible), `12.03.`; without a year only with dots or
-    slashes and never where the pair can be a decimal number in this language."""
-    for m in _NUMERIC.finditer(folded):
-        one, two, mark = int(m[1]), int(m[3]), m[2]
-        if m[4] is None and (mark == "-" or (mark == "." and not m.group().endswith("."))):
+def _formatted(folded: str, words: list[Token], hits: list[int]) -> Iterator[Quantity]:
+    """Dates and times that are written in digits."""
+    done = 0
+    for place in hits:
+        start = words[place].start
+        if start < done or not words[place].word[0].isdigit():
             continue
-        if m[4] is None and (len(m[3]) == 1 or (mark == "/" and two > 12 and one > 12)):
-            continue
-        year = 0 if m[4] is None else int(m[4]) + (2000 if len(m[4]) == 2 else 0)
-        orders = {(year, two, one), (year, one, two)} if mark == "/" else {(year, two, one)}
-        values = frozenset(v for v in orders if 1 <= v[1] <= 12 and 1 <= v[2] <= 31)
-        if values:
-            yield Quantity("date", values, "", m.start(), m.end())
+        for read in (_iso_date, _numeric_date, _clock_time):
+            made = read(folded, start)
+            if made:
+                done = made[-1].end
+                yield from made
+                break
 
 
-def _written_dates(words: list[Token], known: _Words) -> Iterator[Quantity]:
+def _iso_date(folded: str, start: int) -> list[Quantity]:
+    m = _ISO.match(folded, start)
+    if m is None:
+        return []
+    year, month, day = int(m[1]), int(m[2]), int(m[3])
+    if not (1 <= month <= 12 and 1 <= day <= 31):
+        return []
+    made = [Quantity("date", frozenset({(year, month, day)}), "", start, start + 10)]
+    if m[4]:
+        made.append(Quantity("time", frozenset({int(m[4]) * 60 + int(m[5])}), "", m.start(4), m.end(5)))
+    return made
+
+
+def _numeric_date(folded: str, start: int) -> list[Quantity]:
+    """`12.03.2026`, `12/03/2026` (both orders where both are possible), `12.03.`; without a year never where the pair
+    can be a decimal number or a range."""
+    m = _NUMERIC.match(folded, start)
+    if m is None or (start and folded[start - 1] in "/-"):
+        return []
+    one, two, mark = int(m[1]), int(m[3]), m[2]
+    if m[4] is None and (len(m[3]) == 1 or (mark == "." and not m.group().endswith("."))):
+        return []
+    year = 0 if m[4] is None else int(m[4]) + (2000 if len(m[4]) == 2 else 0)
+    orders = {(year, two, one), (year, one, two)} if mark == "/" else {(year, two, one)}
+    values = frozenset(v for v in orders if 1 <= v[1] <= 12 and 1 <= v[2] <= 31)
+    return [Quantity("date", values, "", start, m.end())] if values else []
+
+
+def _clock_time(folded: str, start: int) -> list[Quantity]:
+    m = _CLOCK.match(folded, start)
+    if m is None:
+        return []
+    hour, minute, half = int(m[1]), int(m[2] or m[4] or 0), m[3] or ""
+    if hour > 24 or minute > 59:
+        return []
+    if half[:1] == "p" and hour < 12:
+        hour += 12
+    elif half[:1] == "a" and hour == 12:
+        hour = 0
+    return [Quantity("time", frozenset({hour * 60 + minute}), "", start, m.end())]
+
+
+def _written_dates(words: list[Token], hits: list[int], known: _Words) -> Iterator[Quantity]:
     """A month by name with a day before or after it, and a year within two words."""
-    for place, token in enumerate(words):
-        month = known.months.get(token.word)
-        if month is None:
-            continue
-        day, start, end = 0, token.start, token.end
+    months = known.months
+    for place in [n for n in hits if words[n][0] in months]:
+        token = words[place]
+        month, day, start, end = months[token.word], 0, token.start, token.end
         for near in (place - 1, place - 2):
             if near >= 0 and not day:
                 day, start = (_day(words[near].word), words[near].start) if _day(words[near].word) else (0, start)
-                if words[near].word not in ("de", "of", "th", "st", "nd", "rd"):
+                if words[near].word not in _LINKS:
                     break
         after = place + 1
         if not day and after < len(words) and _day(words[after].word):
@@ -165,10 +212,10 @@ def _written_dates(words: list[Token], known: _Words) -> Iterator[Quantity]:
             if near < len(words) and len(words[near].word) == 4 and words[near].word.isdigit():
                 year, end = int(words[near].word), words[near].end
                 break
-            if near < len(words) and words[near].word not in ("de", "of", "do"):
+            if near < len(words) and words[near].word not in _LINKS:
                 break
         if day or year or len(token.word) > 3:
-            if not day and not year and token.word in ("may", "march", "mars", "mar", "mai", "set", "dec", "maja"):
+            if not day and not year and token.word in _ALSO_WORDS:
                 continue
             yield Quantity("date", frozenset({(year, month + 1, day)}), "", start, end)
 
@@ -177,101 +224,78 @@ def _day(word: str) -> int:
     return int(word) if word.isdigit() and len(word) <= 2 and 1 <= int(word) <= 31 else 0
 
 
-def _clock_times(folded: str) -> Iterator[Quantity]:
-    for m in _CLOCK.finditer(folded):
-        hour, minute, half = int(m[1] or m[4]), int(m[2] or m[5] or 0), m[3] or ""
-        if hour > 24 or minute > 59:
-            continue
-        if half[:1] == "p" and hour < 12:
-            hour += 12
-        elif half[:1] == "a" and hour == 12:
-            hour = 0
-        yield Quantity("time", frozenset({hour * 60 + minute}), "", m.start(), m.end())
-
-
-def _weekdays(words: list[Token], known: _Words, folded: str) -> Iterator[Quantity]:
+def _weekdays(words: list[Token], hits: list[int], known: _Words, folded: str) -> Iterator[Quantity]:
     """Days of the week; `Monday to Friday` is all five. A short name counts only when it stands in a range."""
-    last: tuple[int, Token] | None = None
-    for token in words:
-        day = known.weekdays.get(token.word)
-        if day is None:
-            continue
-        between = folded[last[1].end : token.start].strip(" .") if last else ""
-        ranged = last is not None and between in (
-            "-",
-            "to",
-            "bis",
-            "a",
-            "al",
-            "au",
-            "tot",
-            "t/m",
-            "do",
-            "through",
-            "until",
-            "-feira a",
-        )
-        if last is not None and ranged:
-            span = frozenset((last[0] + step) % 7 for step in range((day - last[0]) % 7 + 1))
-            yield Quantity("weekday", span, "", last[1].start, token.end)
-        elif len(token.word) > 3:
+    days = known.weekdays
+    found = [words[n] for n in hits if words[n][0] in days]
+    for place, token in enumerate(found):
+        day = days[token.word]
+        if place:
+            before = found[place - 1]
+            first = days[before.word]
+            if folded[before.end : token.start].strip(" .") in _RANGE_WORDS:
+                span = frozenset((first + step) % 7 for step in range((day - first) % 7 + 1))
+                yield Quantity("weekday", span, "", before.start, token.end)
+                continue
+        after = found[place + 1] if place + 1 < len(found) else None
+        ranged = after is not None and folded[token.end : after.start].strip(" .") in _RANGE_WORDS
+        if len(token.word) > 3 and not ranged:
             yield Quantity("weekday", frozenset({day}), "", token.start, token.end)
-        last = (day, token)
 
 
-def _numbers(folded: str, words: list[Token], known: _Words) -> Iterator[Quantity]:
+def _numbers(folded: str, words: list[Token], hits: list[int], known: _Words) -> Iterator[Quantity]:
     """Numbers in digits or words with the unit, currency or percent sign that stands by them."""
-    place = 0
-    while place < len(words):
-        token = words[place]
-        values, following = _value(words, place, known)
-        if values is None:
-            place = following
+    spoken, done = known.numbers, 0
+    for place in hits:
+        if place < done or not (words[place][0] in spoken or words[place][0][0].isdigit()):
             continue
-        last = words[following - 1]
-        kind, unit, factor, end = "number", "", 1, last.end
-        sign_before = folded[max(0, token.start - 2) : token.start].strip()[-1:]
-        rest = folded[last.end : last.end + 2].strip()[:1]
-        after = words[following] if following < len(words) and words[following].start - last.end <= 3 else None
-        before = words[place - 1] if place and token.start - words[place - 1].end <= 2 else None
-        measure = None
-        if after is not None and after.word in known.working:
-            nxt = words[following + 1] if following + 1 < len(words) else None
-            if nxt is not None and known.units.get(nxt.word, ("", 0))[0] == "second":
-                measure, end = ("working", 1), nxt.end
-        elif after is not None and after.word in known.units:
-            measure, end = known.units[after.word], after.end
-            nxt = words[following + 1] if following + 1 < len(words) else None
-            if measure == ("second", 86400) and nxt is not None and nxt.word in known.working:
-                measure, end = ("working", 1), nxt.end
-        if rest == "%":
-            measure, end = ("percent", 1), folded.index("%", last.end) + 1
-        if sign_before and sign_before in _SIGNS:
-            kind, unit = "amount", known.currencies[sign_before]
-        elif rest and rest in _SIGNS:
-            kind, unit, end = "amount", known.currencies[rest], last.end + 2
-        elif after is not None and after.word in known.currencies:
-            kind, unit, end = "amount", known.currencies[after.word], after.end
-        elif before is not None and before.word in known.currencies:
-            kind, unit = "amount", known.currencies[before.word]
-        elif measure is not None:
-            kind, factor = measure
-            if kind in ("million", "billion"):
-                kind, factor = "number", 1_000_000 if kind == "million" else 1_000_000_000
-        if factor != 1:
-            values = frozenset(v * factor if isinstance(v, float) else v for v in values)
-        yield Quantity(kind, values, unit, token.start, min(end, len(folded)))
-        place = following
+        values, done = _value(words, place, known)
+        yield _measured(folded, words, place, done, values, known)
 
 
-def _value(words: list[Token], place: int, known: _Words) -> tuple[frozenset[object] | None, int]:
-    """The number that begins at `place`, or None; and the place after it. Joins `twenty four`, `two hundred`."""
+def _measured(
+    folded: str, words: list[Token], place: int, following: int, values: frozenset[object], known: _Words
+) -> Quantity:
+    """The number at `place` (up to `following`) with its measure."""
+    start, end = words[place].start, words[following - 1].end
+    sign, rest = folded[max(0, start - 2) : start].strip()[-1:], folded[end : end + 2].strip()[:1]
+    after, second = (words[n] if n < len(words) else None for n in (following, following + 1))
+    if after is not None and after.start - end > 3:
+        after = None
+    if sign and sign in _SIGNS:
+        return Quantity("amount", values, known.currencies[sign], start, end)
+    if rest and rest in _SIGNS:
+        return Quantity("amount", values, known.currencies[rest], start, folded.index(rest, end) + 1)
+    if rest == "%":
+        return Quantity("percent", values, "", start, folded.index("%", end) + 1)
+    if after is not None and after.word in known.currencies:
+        return Quantity("amount", values, known.currencies[after.word], start, after.end)
+    before = words[place - 1] if place and start - words[place - 1].end <= 2 else None
+    if before is not None and before.word in known.currencies:
+        return Quantity("amount", values, known.currencies[before.word], start, end)
+    kind, factor = known.units.get(after.word, ("number", 1)) if after is not None else ("number", 1)
+    if after is not None and second is not None and _working_days(after.word, second.word, known):
+        return Quantity("working", values, "", start, second.end)
+    if kind in _MULTIPLES:
+        kind, factor = "number", _MULTIPLES[kind]
+    if factor != 1:
+        values = frozenset(v * factor if isinstance(v, float) else v for v in values)
+    return Quantity(kind, values, "", start, end if after is None or kind == "number" else after.end)
+
+
+def _working_days(one: str, two: str, known: _Words) -> bool:
+    """`working days`, `jours ouvrés`: the adjective on either side of the unit."""
+    return (one in known.working and known.units.get(two, ("", 0))[0] == "second") or (
+        two in known.working and known.units.get(one) == ("second", 86400)
+    )
+
+
+def _value(words: list[Token], place: int, known: _Words) -> tuple[frozenset[object], int]:
+    """The number that begins at `place` and the place after it. Joins `twenty four`, `two hundred`."""
     word = words[place].word
     if word[0].isdigit():
         return readings(word), place + 1
-    value = known.numbers.get(word)
-    if value is None:
-        return None, place + 1
+    value = known.numbers[word]
     following = place + 1
     while following < len(words) and words[following].start - words[following - 1].end <= 1:
         more = known.numbers.get(words[following].word)

@@ -13,10 +13,9 @@ from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
 LANGUAGES: Final = ("en", "de", "fr", "es", "it", "nl", "pt", "pl")
-_TOKEN = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+")
-_BREAK = re.compile(
-    r"(?<!\d)[.!?…]+[\"'”’)\]]*\s+|[!?…]+[\"'”’)\]]*\s*|(?<=\d\d\d)\.\s+|(?<=[:.,]\d\d)\.\s+|\n+|(?<=[a-z])\.(?=[A-Z])"
-)
+_TOKEN = re.compile(r"[^\W\d_]+|\d+(?:[.,:]\d+)*")
+_STOP = re.compile(r"[.!?…\n]+")
+_CLOSERS = " \t\n\"'”’)]"
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
 _ABBREVIATIONS = frozenset(
     (
@@ -40,6 +39,7 @@ _ABBREVIATIONS = frozenset(
         "str",
     )
 )
+_WIDE = re.compile(r"[^\x00-\x7f]+")
 _SUFFIX = re.compile(r"(?:ations?|ingly|ings?|edly|ness|ers?|ies|ied|est|ed|es|en|em|ly|[sey])$")
 
 
@@ -57,9 +57,12 @@ _FOLD: Final = {code: _folded(chr(code)) for code in (*range(0xC0, 0x250), *rang
 
 def fold(text: str) -> str:
     """`text` in lower case, without accents, with plain apostrophes, dashes and blanks; never of another length."""
-    folded = text.translate(_FOLD)
-    lower = folded.lower()
-    return lower if len(lower) == len(text) else "".join(c.lower() if len(c.lower()) == 1 else c for c in folded)
+    lower = _WIDE.sub(_narrow, text).lower() if not text.isascii() else text.lower()
+    return lower if len(lower) == len(text) else "".join(_FOLD.get(ord(c), c.lower()[:1]) for c in text)
+
+
+def _narrow(found: re.Match[str]) -> str:
+    return found.group().translate(_FOLD)
 
 
 def data(name: str) -> Any:
@@ -86,21 +89,42 @@ class Token(NamedTuple):
     end: int
 
 
-def tokens(folded: str, offset: int = 0) -> list[Token]:
+def tokens(folded: str) -> list[Token]:
     """The tokens of a folded text."""
-    return [Token(m.group(), m.start() + offset, m.end() + offset) for m in _TOKEN.finditer(folded)]
+    made, at = [], 0
+    for word in _TOKEN.findall(folded):  # two thirds of the time of match objects
+        at = folded.index(word, at)
+        end = at + len(word)
+        made.append(Token(word, at, end))
+        at = end
+    return made
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
     """Where the sentences of `text` stand; blank ones left out. Linear."""
-    spans, begin = [], 0
-    for found in _BREAK.finditer(text):
-        if found.group()[0] == "." and _is_abbreviation(text, found.start()):
+    spans, begin, last = [], 0, len(text)
+    for found in _STOP.finditer(text):
+        stop, end = found.span()
+        while end < last and text[end] in _CLOSERS:
+            end += 1
+        if end < last and text[stop] == "." and not _ends(text, stop, end):
             continue
-        spans.append((begin, found.end()))
-        begin = found.end()
-    spans.append((begin, len(text)))
-    return [(a, b) for a, b in spans if any(c.isalnum() for c in text[a:b])]
+        if end > stop + 1 or text[stop] != "." or end == last or text[end].isupper():
+            spans.append((begin, end))
+            begin = end
+    spans.append((begin, last))
+    return [(a, b) for a, b in spans if not text[a:b].isspace() and _TOKEN.search(text, a, b)]
+
+
+def _ends(text: str, dot: int, after: int) -> bool:
+    """Whether a full stop ends a sentence: not in `12. March`, `e.g.`, `3.5`; yes after `17:00.` and `2026.`"""
+    before = text[dot - 1 : dot]
+    if after == dot + 1:
+        return before.islower() and text[after].isupper()
+    if before.isdigit():
+        mark = text[dot - 3 : dot - 2]
+        return text[dot - 3 : dot].isdigit() or (mark in ".,:" and mark != "" and text[dot - 2 : dot].isdigit())
+    return not _is_abbreviation(text, dot)
 
 
 def _is_abbreviation(text: str, dot: int) -> bool:
@@ -116,7 +140,7 @@ def spoken_keys(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """The closed word classes of one language, folded."""
+    """The closed word classes of one language, folded. `empty`: words that alone claim nothing."""
 
     stop: frozenset[str]
     negation: frozenset[str]
@@ -125,7 +149,7 @@ class Classes:
     first: frozenset[str]
     opinion: frozenset[str]
     evaluative: frozenset[str]
-    question: frozenset[str]
+    empty: frozenset[str]
 
 
 @lru_cache(maxsize=16)
@@ -133,7 +157,8 @@ def classes(language: str) -> Classes:
     """The word classes of `language`; English for a language that has none here."""
     words = data("words.json")
     rows = words.get(language) or words["en"]
-    return Classes(**{name: frozenset(fold(rows[name]).split()) for name in Classes.__slots__})
+    held = {name: frozenset(fold(words).split()) for name, words in rows.items()}
+    return Classes(**held, empty=held["stop"] | held["evaluative"])
 
 
 @lru_cache(maxsize=1)

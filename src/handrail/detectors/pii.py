@@ -59,7 +59,7 @@ _PATTERNS = {
     ),
     Gate.NAMES: persons.gate(),
     Gate.SECRET: secrets.GATE,
-    Gate.PASSWORD: r"pass|pasw|pwd|passwd|\bpw\b|\bpsw|kennwort|mdp|contrase|clave|parola|senha|palavra|wachtwoord|has[lł]",
+    Gate.PASSWORD: r"pass|pasw|pwd|\bpw\b|\bpsw|kennwort|mdp|contrase|clave|parola|senha|palavra|wachtwoord|has[lł]",
     Gate.EMAIL_WORD: (
         r"(?:[^\pL](?:at|dot|[aä]t|arobas|arobase|arroba|klammeraffe|chiocciola|apenstaartje|ma[lł]pa|punkt|kropka)[^\pL])|"
         r"[\[({](?:at|dot)|gmail|yahoo|hotmail|outlook|e-?mail|mail|correo|courriel|poczta|posta"

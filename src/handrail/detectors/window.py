@@ -47,6 +47,7 @@ _LINKS = (
     frozenset(AFTER_WORDS.split())
     | FILLERS
     | frozenset({"of", "and", "de", "del", "den", "do", "d", "or", "oder", "ou"})
+    | frozenset({"private", "rsa", "ec", "dsa", "openssh", "encrypted", "pgp"})  # the head of a private key
 )
 _MONTHS = frozenset(MONTHS.split("|"))
 _RISKY_SIGN = re.compile(

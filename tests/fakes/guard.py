@@ -88,6 +88,7 @@ class MemoryThreads:
     def __init__(self) -> None:
         self._made = 0
         self._turns: dict[str, int] = {}
+        self._owners: dict[str, tuple[str, str]] = {}
         self._seen: dict[str, set[bytes]] = {}
         self._tails: dict[bytes, list[str]] = {}
         self._given: dict[tuple[str, str, str], str] = {}
@@ -111,7 +112,8 @@ class MemoryThreads:
             raise HandrailError(Code.JOURNAL_UNAVAILABLE, "storage cannot be read", retry_after_s=1)
         found: str | None = None
         if conversation is not None:
-            found = conversation if conversation in self._turns else self._given.get((use_case, key_id, conversation))
+            ours = self._owners.get(conversation) == (use_case, key_id)
+            found = conversation if ours else self._given.get((use_case, key_id, conversation))
         elif new_from:
             matches = self._tails.get(self._tail(key_id, customer, history[:new_from]), [])
             found = matches[0] if len(matches) == 1 else None
@@ -120,6 +122,7 @@ class MemoryThreads:
             self._made += 1
             found = f"cv_{self._made:026d}"
             self._turns[found] = 0
+            self._owners[found] = (use_case, key_id)
             self._seen[found] = set()
             if conversation is not None:
                 self._given[use_case, key_id, conversation] = found

@@ -134,7 +134,11 @@ class StoredThreads:
         if row.given is None:
             tail = self._lookup.tail(row.key_id, thread.customer, b"".join(hashes))
         seen = row.seen + b"".join([each for each in dict.fromkeys(hashes) if each not in thread.seen])
-        self._put(row._replace(tail=tail, seen=seen[-MAX_SEEN * HASH :], turns=row.turns + 1, release=thread.release))
+        self._put(
+            row._replace(
+                tail=tail, seen=seen[-MAX_SEEN * HASH :], turns=row.turns + 1, release=row.release or thread.release
+            )
+        )
 
     async def _named(self, use_case: str, key_id: str, conversation: str, given: bytes) -> ConversationRow | None:
         """By our own id, or by the id the client gave; only within its use case and key."""

@@ -1,0 +1,265 @@
+"""One suite for erasure, holds, retention and keys: SQLite and PostgreSQL keep the same promises."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from fakes.storage import KEK, OPERATOR, ORDERS, Rig, begin, entry_of
+
+from handrail.ledger.commitment import decode, read_facts
+from handrail.ledger.entry import EntryKind
+from handrail.ledger.erase import Who
+from handrail.ledger.read import Query
+from handrail.ledger.seal import Unreadable, unseal, unwrap
+from handrail.terms.decision import Outcome
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import CustomerId
+
+ANN = CustomerId("ann.heliotrope@example.org")
+BOB = CustomerId("bob@example.org")
+WHY = {"reason": "request 4711", "by": OPERATOR}
+
+
+async def recorded(store: Any, **turn: Any) -> Any:
+    """A conversation with one recorded interaction."""
+    thread = await begin(store, **turn)
+    await store.threads.close_turn(thread, history=[b"hello", b"hi"])
+    entry = entry_of(thread)
+    await store.journal.record(entry)
+    return thread, entry
+
+
+async def kinds(store: Any) -> list[str]:
+    return [read_facts(facts).kind for _, facts in await store.reader.entries(0, 1_000)]
+
+
+def test_an_erased_customer_is_gone_and_the_others_stay(durable: Rig) -> None:
+    async def body() -> None:
+        store = await durable.open()
+        ann, first = await recorded(store, customer=ANN)
+        _, second = await recorded(store, customer=BOB)
+        facts = await store.erasing.erase(Who(customer=ANN), **WHY)
+        assert facts.subjects == (ann.subject.id,)
+        assert (facts.conversations, facts.payloads, facts.shared) == (1, 1, ())
+        shown = await store.reader.show(first.interaction)
+        assert (shown.payload, shown.missing) == (None, "erased")
+        assert read_facts(shown.facts).interaction == first.interaction
+        assert (await store.reader.show(second.interaction)).payload == second.payload
+        assert (await store.reader.find(Query(customer=ANN))).found == ()
+        assert EntryKind.SUBJECT_ERASED.value in await kinds(store)
+
+    durable.run(body())
+
+
+def test_nothing_more_is_recorded_for_an_erased_subject_in_any_process(durable: Rig) -> None:
+    async def body() -> None:
+        one, two = await durable.open(), await durable.open()
+        thread, _ = await recorded(two, customer=ANN)
+        await one.erasing.erase(Who(customer=ANN), **WHY)
+        for store in (one, two):
+            for write in (
+                store.journal.record(entry_of(thread)),
+                store.journal.run(lambda tx: tx.append(entry_of(thread))),
+            ):
+                with pytest.raises(HandrailError) as caught:
+                    await write
+                assert caught.value.code is Code.NOT_FOUND
+            assert store.keys.cached(thread.subject.id) is None
+        fresh = await begin(two, customer=ANN)
+        assert fresh.subject.id != thread.subject.id
+        assert fresh.conversation != thread.conversation
+
+    durable.run(body())
+
+
+def test_an_erased_conversation_is_not_continued(durable: Rig) -> None:
+    async def body() -> None:
+        store = await durable.open()
+        thread, _ = await recorded(store)
+        await store.erasing.erase(Who(conversation=thread.conversation), **WHY)
+        with pytest.raises(HandrailError) as caught:
+            await store.erasing.erase(Who(conversation=thread.conversation), **WHY)
+        assert caught.value.code is Code.NOT_FOUND
+        for turn in ({"history": [b"hello", b"hi", b"more"], "new_from": 2}, {"conversation": thread.conversation}):
+            after = await begin(store, **turn)
+            assert after.conversation != thread.conversation
+            assert after.subject.id != thread.subject.id
+
+    durable.run(body())
+
+
+def test_erasing_follows_a_later_login_both_ways(durable: Rig) -> None:
+    async def body() -> None:
+        store = await durable.open()
+        for who in (Who(customer=ANN), Who(conversation="c")):
+            thread, _ = await recorded(store, conversation="c")
+            await begin(store, conversation="c", customer=ANN)
+            ann, _ = await recorded(store, customer=ANN)
+            facts = await store.erasing.erase(who, **WHY)
+            assert set(facts.subjects) == {thread.subject.id, ann.subject.id}
+
+    durable.run(body())
+
+
+def test_a_conversation_of_two_customers_is_listed_and_left(durable: Rig) -> None:
+    async def body() -> None:
+        store = await durable.open()
+        thread, entry = await recorded(store, conversation="c")
+        await begin(store, conversation="c", customer=ANN)
+        await begin(store, conversation="c", customer=BOB)
+        facts = await store.erasing.erase(Who(customer=ANN), **WHY)
+        assert facts.shared == (thread.conversation,)
+        assert thread.subject.id not in facts.subjects
+        assert (await store.reader.show(entry.interaction)).payload == entry.payload
+
+    durable.run(body())
+
+
+def test_a_legal_hold_blocks_erasure_and_retention_until_it_is_lifted(durable: Rig) -> None:
+    async def body() -> None:
+        store = await durable.open()
+        thread = await begin(store, customer=ANN)
+        await store.journal.record(entry := entry_of(thread, at_ms=1_000))
+        await store.erasing.hold(Who(customer=ANN), **WHY)
+        with pytest.raises(HandrailError) as caught:
+            await store.erasing.erase(Who(customer=ANN), **WHY)
+        assert caught.value.code is Code.LEGAL_HOLD
+        applied = await store.erasing.expire(ORDERS, keep_days=1, minimum_days=0, by=OPERATOR)
+        assert (applied.destroyed, applied.held) == (0, 1)
+        assert (await store.reader.show(entry.interaction)).payload == entry.payload
+        await store.erasing.lift(Who(customer=ANN), **WHY)
+        await store.erasing.erase(Who(customer=ANN), **WHY)
+        assert [kind for kind in await kinds(store) if "hold" in kind] == ["legal_hold.set", "legal_hold.lifted"]
+
+    durable.run(body())
+
+
+def test_retention_destroys_what_is_due_and_nothing_else(durable: Rig) -> None:
+    async def body() -> None:
+        store = await durable.open()
+        thread = await begin(store)
+        await store.journal.record(old := entry_of(thread, at_ms=int(time.time() * 1000) - 31 * 86_400_000))
+        await store.journal.record(young := entry_of(thread))
+        applied = await store.erasing.expire(ORDERS, keep_days=30, minimum_days=7, by=OPERATOR)
+        assert applied.destroyed == 1
+        shown = await store.reader.show(old.interaction)
+        assert (shown.payload, shown.missing) == (None, "expired")
+        assert (await store.reader.show(young.interaction)).payload == young.payload
+        assert (await store.erasing.expire(ORDERS, keep_days=30, minimum_days=7, by=OPERATOR)).destroyed == 0
+        with pytest.raises(HandrailError, match="must keep"):
+            await store.erasing.expire(ORDERS, keep_days=30, minimum_days=90, by=OPERATOR)
+        assert (await kinds(store)).count("retention.applied") == 1
+
+    durable.run(body())
+
+
+@pytest.mark.parametrize("reason", ["", "because Ann asked (ann@example.org)", "x" * 121])
+def test_a_reason_that_is_no_reference_is_refused(durable: Rig, reason: str) -> None:
+    async def body() -> None:
+        store = await durable.open()
+        with pytest.raises(HandrailError) as caught:
+            await store.erasing.erase(Who(customer=ANN), reason=reason, by=OPERATOR)
+        assert caught.value.code is Code.REQUEST_INVALID
+
+    durable.run(body())
+
+
+def test_rotation_leaves_everything_readable_and_destroys_the_old_key(durable: Rig) -> None:
+    async def body() -> None:
+        store = await durable.open()
+        done = [await recorded(store, customer=CustomerId(f"c{at}")) for at in range(30)]
+        before = store.keys.folder.names()
+        facts = await store.erasing.rotate(by=OPERATOR)
+        assert facts.subjects == 30
+        assert set(facts.destroyed) <= set(before)
+        assert facts.destroyed
+        assert store.keys.folder.names() == sorted([facts.new, "lookup"])
+        await recorded(store)
+        again = await durable.open()
+        for thread, entry in done:
+            assert (await again.reader.show(entry.interaction)).payload == entry.payload
+            assert (await begin(again, conversation=thread.conversation)).subject == thread.subject
+
+    durable.run(body())
+
+
+def test_an_interaction_whose_process_died_is_closed_as_interrupted_once(durable: Rig) -> None:
+    async def body() -> None:
+        store = await durable.open()
+        thread = await begin(store)
+        opened = entry_of(thread, EntryKind.INTERACTION_OPENED, at_ms=1_000)
+        store.journal.queue(opened)
+        finished = entry_of(thread, EntryKind.INTERACTION_OPENED, at_ms=1_000)
+        store.journal.queue(finished)
+        await store.journal.record(entry_of(thread, interaction=finished.interaction))
+        running = entry_of(thread, EntryKind.INTERACTION_OPENED)
+        store.journal.queue(running)
+        await store.journal.run(lambda tx: None)
+        sweep = {"older_than_ms": 900_000, "by": OPERATOR}
+        assert await store.erasing.interrupted(**sweep) == 1
+        assert await store.erasing.interrupted(**sweep) == 0
+        found = await store.reader.find(Query(outcome=Outcome.INTERRUPTED))
+        assert [each.interaction for each in found.found] == [opened.interaction]
+        await store.journal.record(entry_of(thread, interaction=running.interaction))
+        assert await store.erasing.interrupted(**sweep) == 0
+
+    durable.run(body())
+
+
+def files(*folders: Path) -> bytes:
+    """Every byte of every file."""
+    return b"\0".join(path.read_bytes() for folder in folders for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+@pytest.mark.promise("STO-ERASE")
+def test_after_an_erasure_a_copy_of_every_file_and_the_kek_open_nothing_of_the_subject(
+    durable: Rig, tmp_path: Path, postgres_server: Any
+) -> None:
+    planted = b"the card of Ann Heliotrope is 4929 1234 5678 9012"
+
+    async def body() -> None:
+        store = await durable.open()
+        thread = await begin(store, customer=ANN, conversation="ticket-of-ann-heliotrope")
+        await store.threads.close_turn(thread, history=[planted, b"hi"])
+        await store.journal.record(entry := entry_of(thread, payload=planted))
+        for at in range(40):
+            await recorded(store, customer=CustomerId(f"other-{at}"))
+        seq = (await store.reader.entries(0, 1))[0][0]
+        sealed, wrapped, by = await store.journal.run(
+            lambda tx: tx.fetch(
+                "SELECT p.sealed, s.wrapped, s.wrapped_by FROM payload p JOIN subject s ON s.id = p.subject "
+                "WHERE p.seq = $1",
+                (seq,),
+            )[0]
+        )
+        key = store.keys.folder.read(by)
+        data_key = unwrap(AESGCM(key), wrapped, name=thread.subject.id)
+        assert unseal(sealed, AESGCM(data_key), entry=entry.id, key=thread.subject.id) == planted
+        leaf = (await store.reader.entry(entry.id)).commitment
+
+        await store.erasing.erase(Who(customer=ANN), **WHY)
+        shown = await store.reader.entry(entry.id)
+        assert shown.commitment == leaf
+        assert decode(leaf).payload_size == len(sealed)
+        await store.close()
+        durable._opened.clear()
+
+        folders = [tmp_path] if durable.kind == "sqlite" else [tmp_path, postgres_server().folder]
+        copy = files(*folders)
+        lookup = store.keys.lookup
+        for clear in (planted, b"Heliotrope", b"heliotrope", data_key, KEK):
+            assert clear not in copy
+        if durable.kind == "postgres":
+            # old row versions stay in its pages and log, so the key that wrapped them is gone
+            for name in store.keys.folder.names():
+                with pytest.raises(Unreadable):
+                    unwrap(AESGCM(store.keys.folder.read(name)), wrapped, name=thread.subject.id)
+        if durable.kind == "sqlite":
+            for old in (wrapped, sealed, lookup.customer(ANN), lookup.given("ticket-of-ann-heliotrope")):
+                assert old not in copy
+            assert lookup.message(planted) not in copy
+            assert not list(tmp_path.rglob("*-wal"))
+
+    durable.run(body())

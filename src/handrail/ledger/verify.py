@@ -143,6 +143,9 @@ class _Check:
         self.read, self.trusted, self.records, self.project, self.known = read, trusted, records, project, known
         self.size, self.root = trusted.checkpoint.size, trusted.checkpoint.root
         self.counts = _Counts()
+        self.edge = Edge()
+        self.rows: Sequence[Record] = ()
+        self.rows_from = 0
 
     def run(self, witnessed: Trusted | None) -> Report:
         above = self._upper_tiles()
@@ -244,17 +247,17 @@ class _Check:
         if len(rows) < len(entries):
             raise self._missing(start + len(rows), entries[len(rows)])
 
-    _rows: Sequence[Record] = ()
-    _rows_from = 0
-
     def _window(self, start: int, count: int) -> Sequence[Record]:
         """Records from start, read many bundles at once. A gap shows as a record whose index is not its place."""
         assert self.records is not None
-        offset = start - self._rows_from
-        if offset < 0 or offset + count > _CHUNK * WIDTH or not self._rows:
+        offset = start - self.rows_from
+        if offset < 0 or offset + count > _CHUNK * WIDTH or not self.rows:
             limit = min(_CHUNK * WIDTH, self.size - start)
-            self._rows, self._rows_from, offset = self.records.records(start, limit), start, 0
-        return self._rows[offset : offset + count]
+            try:
+                self.rows, self.rows_from, offset = self.records.records(start, limit), start, 0
+            except ValueError as error:
+                raise BadLog(f"the records cannot be read: {error}", start=start, end=start + limit) from None
+        return self.rows[offset : offset + count]
 
     def _missing(self, index: int, entry: bytes) -> BadLog:
         return BadLog("the journal has no record of it", index=index, id_=_id_of(entry))
@@ -371,7 +374,6 @@ class _Check:
     def _narrow(self, what: str, path: str = "") -> BadLog:
         """No single entry can be named: the range that the known checkpoints leave."""
         start, end = 0, self.size
-        self.edge = Edge()
         for old in self.known:
             if old.size > self.size:
                 break

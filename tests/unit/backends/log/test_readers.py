@@ -181,6 +181,9 @@ def test_a_cut_payload_file_is_an_error(tmp_path: Path, cut: int) -> None:
     file.write_bytes(file.read_bytes()[:-cut])
     with pytest.raises(ValueError, match=r"payloads/000\.bin"):
         Export(tmp_path / "out").records(0, 7)
+    opened = Export(tmp_path / "out")
+    with pytest.raises(BadLog, match="cannot be read"):
+        verify(opened.read, TRUST, records=opened)
 
 
 def test_an_export_never_replaces_a_file_and_never_stays_half(tmp_path: Path) -> None:

@@ -134,11 +134,11 @@ class AddressDetector:
     reach = Reach.SENTENCE
 
     def find(self, text: Text, language: str) -> list[Finding]:
-        """`language` is not used, as in `PersonalDetector`."""
+        """`language` settles only words that are a street in one language and none in another."""
         if _DIGIT.search(text.text) is None:
             return []
         view = normalise(text.text)
-        return [_finding(view, hit) for hit in places.find_addresses(Page(view))]
+        return [_finding(view, hit) for hit in places.find_addresses(Page(view), language)]
 
 
 class HealthDetector:

@@ -19,7 +19,7 @@ prufziffer|kartenprufnummer|kartenprufziffer|sicherheitscode|prufnummer|sicherhe
 codigo de seguridad|codigo de verificacion de la tarjeta|codice di sicurezza|codigo de seguranca|beveiligingscode|veiligheidscode|
 kod cvv|kod cvc|kod zabezpieczajacy|kod bezpieczenstwa"""
 
-ACCOUNT = """account|account no|account nr|account num|account number|acct|acct no|acc|acc no|ac no|a c no|bank account|checking account|savings account|
+ACCOUNT = """account|a c|s c|account no|account nr|account num|account number|acct|acct no|acc|acc no|ac no|a c no|bank account|checking account|savings account|
 bank details|sort code|sortcode|routing|routing number|routing no|aba|aba number|account id|iban|iban number|swift|bic|transfer to|
 konto|kontonummer|konto nr|kontonr|bankverbindung|blz|bankleitzahl|bankkonto|girokonto|
 compte|numero de compte|compte bancaire|rib|releve d identite bancaire|cuenta|numero de cuenta|cuenta bancaria|cuenta corriente|clabe|
@@ -36,7 +36,7 @@ telefone|telemovel|numero de telefone|ligar|ligue|liguem|contacto|contato|fone|
 telefoon|telefoonnummer|mobiel|mobiele nummer|bellen|bel me|bereiken|bereikbaar|gsm|06 nummer|
 komorka|komorkowy|numer telefonu|nr telefonu|nr tel|zadzwonic|dzwonic|prosze dzwonic|kontaktowy|telefonu|komorki"""
 
-NUMBER = """number|my number|our number|his number|her number|new number|nummer|meine nummer|numero|mon numero|mi numero|mio numero|meu numero|mijn nummer|numer|moj numer|under|unter|no|nr"""
+NUMBER = """number|my no|no is|my number|our number|his number|her number|new number|nummer|meine nummer|numero|mon numero|mi numero|mio numero|meu numero|mijn nummer|numer|moj numer|under|unter|nr"""
 
 SSN = """ssn|ssn no|ssn number|social|social security|social security number|social security no|social number|soc sec|last four of my social|last 4 of my social|ssmn|snn|
 itin|tax id|taxpayer id|sozialversicherungsnummer|steuer id|steueridentifikationsnummer|steuernummer|rentenversicherungsnummer|
@@ -78,7 +78,7 @@ IP = "ip|ip address|ip addr|ip adresse|adresse ip|direccion ip|indirizzo ip|ende
 EMAIL = """email|e mail|mail|email id|email address|mail id|e mail address|mailadresse|e mail adresse|emailadresse|courriel|adresse mail|adresse email|adresse e mail|
 correo|correo electronico|posta elettronica|indirizzo email|endereco de email|e mailadres|mailadres|adres email|adres e mail|poczta"""
 
-OTHER = """order|orders|order no|order nr|order number|order id|orders no|purchase order|po number|tracking|tracking no|tracking number|tracking id|parcel|package|shipment|consignment|delivery number|waybill|awb|
+OTHER = """order|orders|order no|order nr|order number|order id|orders no|purchase|purchases|purchase order|po number|tracking|tracking no|tracking number|tracking id|parcel|package|shipment|consignment|delivery number|waybill|awb|
 ticket|ticket no|ticket number|case|case id|case no|case number|invoice|invoice no|invoice number|receipt|transaction|transaction id|reference|reference no|reference number|ref|ref no|voucher|voucher code|
 coupon|gift card|giftcard|gift voucher|gift card number|loyalty|loyalty no|loyalty card|loyalty number|membership|membership card|member id|member number|rewards card|points card|sim card|sim|simcard|memory card|boarding card|business card|green card|
 graphics card|sound card|report card|library card|barcode|bar code|ean|upc|isbn|gtin|sku|model|model no|model number|serial|serial no|serial number|serial nr|imei|imei number|iccid|imsi|mac|version|firmware|build|release|part|part no|part number|

@@ -14,6 +14,7 @@ UNITS = frozenset(
     minute am pm km miles points items pieces people persons tickets bags times gb mb mbps gig tage wochen monate jahre uhr jours semaines mois ans heures
     dias semanas meses anos horas giorni settimane mesi anni ore dagen weken maanden jaren uur dni tygodnie lata godzin transfer pay paid deposit withdraw
     amount cost price total bought spend refund credit per for in at by from to on about around approximately than over under since until before after
-    model windows version iphone galaxy android office type class grade level flight room gate""".split()
+    cancel cancelling change changing edit update check checking status find show make actually square root percent divided plus minus set
+model windows version iphone galaxy android office type class grade level flight room gate""".split()
 )
 """Words beside a number that is no identifier."""

@@ -24,6 +24,6 @@ SECRETS: tuple[tuple[str, str], ...] = (
     ("url_password", r"\b[a-z][a-z0-9+.\-]{1,20}://[^\s:/@]{1,80}:[^\s:/@]{3,80}@"),
     (
         "named_secret",
-        r"(?i:\b(?:api[ _\-]?key|secret[ _\-]?key|access[ _\-]?key|client[ _\-]?secret|auth[ _\-]?token|access[ _\-]?token|api[ _\-]?token))[\"']?\s*(?:[:=]|is)\s*[\"']?[A-Za-z0-9_\-./+=]{12,200}",
+        r"(?i:\b(?:api[ _\-]?key|secret[ _\-]?key|access[ _\-]?key|client[ _\-]?secret|auth[ _\-]?token|access[ _\-]?token|api[ _\-]?token))[\"']?\s*(?:[:=]|is)\s*[\"']?([A-Za-z0-9_\-./+=]{12,200})",
     ),
 )

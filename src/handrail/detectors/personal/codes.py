@@ -85,7 +85,7 @@ def _taken(page: Page, start: int, end: int, *, linked: bool) -> tuple[int, int]
     text = page.text
     while start < end and text[start] in _TRIM:
         start += 1
-    while end > start and text[end - 1] in _TRIM + (".?!" if end == len(text) or text[end : end + 1].isspace() else ""):
+    while end > start and text[end - 1] in _TRIM + (".?" if end == len(text) or text[end : end + 1].isspace() else ""):
         end -= 1
     value = page.low[start:end]
     if not value:

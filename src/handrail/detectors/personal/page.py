@@ -132,7 +132,7 @@ class Page:
 
     def _joined(self, anchor: Anchor, start: int) -> bool:
         """Only linking words between; a full stop only behind a short form ("tel. 0170")."""
-        if self.low[anchor.end : anchor.end + 1] == "." and anchor.end - anchor.start > _SHORT_FORM:
+        if self.low[anchor.end : anchor.end + 1] == "." and not self._short(anchor):
             return False
         return _links_before(self.low[anchor.end : start])
 
@@ -156,7 +156,7 @@ class Page:
                 if best is Label.NUMBER and count > 1:
                     best = self._owner(anchors[count - 2], near)
                 gap = self.low[near.end : start]
-                if (gap[:1] != "." or near.end - near.start <= _SHORT_FORM) and _links_before(gap):
+                if (gap[:1] != "." or self._short(near)) and _links_before(gap):
                     return best
         if count < len(anchors):
             after = anchors[count]
@@ -166,6 +166,10 @@ class Page:
             return None
         last = _LAST_DIGIT.search(gap)
         return best if last is None or len(gap) - last.end() <= _LIST_GAP else None
+
+    def _short(self, anchor: Anchor) -> bool:
+        """Whether the name ends in a short form, which a full stop may follow."""
+        return len(self.low[anchor.start : anchor.end].rpartition(" ")[2]) <= _SHORT_FORM
 
     def _owner(self, before: Anchor, near: Anchor) -> Label:
         """ "Number" right behind a word that says whose number takes that word's label."""

@@ -14,6 +14,7 @@ from handrail.detectors.data.places import (
     UK,
     UK_AREAS,
 )
+from handrail.detectors.personal.anchors import Label
 from handrail.detectors.personal.page import Hit, Number, Page
 from handrail.terms.finding import Kind
 
@@ -25,19 +26,21 @@ _DECLARED = re.compile(DECLARED)
 _DECLARED_VALUE = re.compile(DECLARED_VALUE)
 
 
-def find_addresses(page: Page) -> list[Hit]:
+def find_addresses(page: Page, language: str) -> list[Hit]:
     """ADDRESS: a street with its number, and the town behind it; or what follows "my address is"."""
     hits: list[Hit] = []
     low = page.low
     for name, pattern in _STREETS:
         for match in pattern.finditer(low):
+            if name == "street_it" and language == "en" and page.text[match.start()].islower():
+                continue  # "via" is an English word
             tail = _TAIL.match(low, match.end())
             end = tail.end() if tail is not None else match.end()
             hits.append(Hit(Kind.ADDRESS, match.start(), end, 0.8, name))
     for match in _DECLARED.finditer(low):
         value = _DECLARED_VALUE.match(low, match.end())
         if value is not None and "@" not in value.group() and ".com" not in value.group():
-            hits.append(Hit(Kind.ADDRESS, value.start(), value.end(), 0.75, "declared"))
+            hits.append(Hit(Kind.ADDRESS, value.start(), value.end(), 0.85, "declared"))
     return hits
 
 
@@ -46,7 +49,8 @@ def find_postcodes(page: Page) -> list[Hit]:
     return [
         Hit(Kind.POSTCODE, *match.span(), 0.85, "uk")
         for match in _UK.finditer(page.text)
-        if match.group(1).upper() in UK_AREAS and (" " in match.group() or match.group().isupper())
+        if match.group(1).upper() in UK_AREAS
+        and (" " in match.group() or match.group().isupper() or page.direct(match.start()) is Label.ZIP)
     ]
 
 

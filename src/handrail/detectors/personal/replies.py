@@ -6,10 +6,12 @@ In a chat such a turn gives an identifier; which one only the question before it
 
 import re
 
+from handrail.detectors.data.persons import NOT_NAMES
 from handrail.detectors.data.replies import AROUND, UNITS
 from handrail.detectors.personal.page import Hit, Page
 from handrail.terms.finding import Kind
 
+_OTHER_WORDS = UNITS | NOT_NAMES
 _LONGEST = 60
 _NAMES = 3
 _VALUE = re.compile(r"(?<![\w.,:/$€£#\-])\d(?:[ \-]?\d)*(?![\w%$€£]|[.,:/\-]\d)")
@@ -28,7 +30,7 @@ def find_replies(page: Page) -> list[Hit]:
         return scientific
     words = _WORD.findall(low)
     others = [word for word in words if word not in AROUND]
-    if len(others) > _NAMES or any(word in UNITS or len(word) == 1 for word in others) or page.anchors:
+    if len(others) > _NAMES or any(word in _OTHER_WORDS or len(word) == 1 for word in others) or page.anchors:
         return []
     hits: list[Hit] = []
     for match in _VALUE.finditer(page.low):

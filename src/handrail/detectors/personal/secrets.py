@@ -15,8 +15,8 @@ def find_secrets(page: Page) -> list[Hit]:
     hits: list[Hit] = []
     for name, pattern in _PATTERNS:
         for match in pattern.finditer(page.text):
-            start = match.start()
+            start, end = match.span(match.lastindex or 0)
             if name == "named_secret" and not any(letter.isdigit() for letter in match.group()):
                 continue
-            hits.append(Hit(Kind.SECRET, start, match.end(), 0.95, name))
+            hits.append(Hit(Kind.SECRET, start, end, 0.95, name))
     return hits

@@ -198,3 +198,9 @@ def bench(request: pytest.FixtureRequest) -> Bench:
 @pytest.fixture(params=["own", "own-uvloop"])
 def own(request: pytest.FixtureRequest) -> Bench:
     return Bench(request.param)
+
+
+@pytest.fixture
+def with_proxies() -> Bench:
+    """Only the aiohttp client knows proxies."""
+    return Bench("aiohttp")

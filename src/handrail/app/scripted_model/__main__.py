@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import click
+import uvloop
 
 from handrail.app.scripted_model.script import Script, default_script, load
 from handrail.app.scripted_model.server import serving
@@ -35,7 +36,7 @@ def main(host: str, port: int, file: Path | None, key: str | None, pause_ms: int
     except ValueError as problem:
         raise click.ClickException(f"{file}: {problem}") from None
     try:
-        asyncio.run(run(script, host, port, key, pause_ms))
+        uvloop.run(run(script, host, port, key, pause_ms))
     except OSError as problem:
         raise click.ClickException(
             f"cannot listen on {host}:{port}: {problem.strerror}; choose another --port"

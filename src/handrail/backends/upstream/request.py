@@ -88,12 +88,14 @@ class Addressing:
 
     def headers(self, request: ModelRequest) -> list[tuple[str, str]]:
         """All headers but framing. Raises REQUEST_INVALID for a client header that could split the request."""
-        passed = [(name, value) for name, value in request.headers if name not in NOT_THE_CLIENTS]
-        for name, value in passed:
-            if not _NAME.match(name) or not _VALUE.match(value):
-                raise refused("a header for the provider has a name or value that HTTP does not allow")
-        given = {name for name, _ in passed}
-        out = [*self.fixed(), ("user-agent", "handrail"), ("accept-encoding", "identity"), *passed]
+        names = tuple([name for name, _ in request.headers])
+        return [*self._ours(request, names), *_passed(request)]
+
+    def _ours(self, request: ModelRequest, given: tuple[str, ...]) -> list[tuple[str, str]]:
+        """What does not depend on the values of the client's headers. Raises REQUEST_INVALID for a bad name."""
+        if not all(_NAME.match(name) for name in given):
+            raise refused("a header for the provider has a name that HTTP does not allow")
+        out = [*self.fixed(), ("user-agent", "handrail"), ("accept-encoding", "identity")]
         if "accept" not in given:
             out.append(("accept", "text/event-stream" if request.stream else "application/json"))
         if request.body and "content-type" not in given:
@@ -105,18 +107,28 @@ class Addressing:
     def head(self, request: ModelRequest) -> bytes:
         """Request line and headers, framing included, ready to send before the body. Raises REQUEST_INVALID."""
         self.fixed()  # a changed secret empties what is kept
-        shape = (request.method, request.path, request.stream, request.headers, bool(request.body))
+        names = tuple([name for name, _ in request.headers])
+        shape = (request.method, request.path, request.stream, names, bool(request.body))
         start = self._starts.get(shape)
         if start is None:
-            start = self._start(request)
+            start = self._start(request, names)
             if len(self._starts) >= MAX_STARTS:
                 self._starts.clear()
             self._starts[shape] = start
-        return start + b"content-length: %d\r\n\r\n" % len(request.body)
+        passed = "".join([f"{name}: {value}\r\n" for name, value in _passed(request)]).encode("latin-1")
+        return b"%b%bcontent-length: %d\r\n\r\n" % (start, passed, len(request.body))
 
-    def _start(self, request: ModelRequest) -> bytes:
+    def _start(self, request: ModelRequest, names: tuple[str, ...]) -> bytes:
         if request.method not in METHODS:
             raise refused("the method for the provider must be GET, POST or DELETE")
         lines = [f"{request.method} {self.target(request.path)} HTTP/1.1"]
-        lines += [f"{name}: {value}" for name, value in self.headers(request)]
+        lines += [f"{name}: {value}" for name, value in self._ours(request, names)]
         return ("\r\n".join(lines) + "\r\n").encode("latin-1")
+
+
+def _passed(request: ModelRequest) -> list[tuple[str, str]]:
+    """The client's headers that go on. Raises REQUEST_INVALID for a value that could split the request."""
+    passed = [row for row in request.headers if row[0] not in NOT_THE_CLIENTS]
+    if not all(_VALUE.match(value) for _, value in passed):
+        raise refused("a header for the provider has a value that HTTP does not allow")
+    return passed

@@ -4,7 +4,7 @@ Lanes are `choice:field` (`0:content`) and `choice:tool:index` (`0:tool:1`). Nea
 before only in its text: such an event is recognised by equal bytes around a plain string, so it needs no parsing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import orjson
@@ -45,7 +45,14 @@ class ChatCodec:
         self._head: dict[str, Any] = {}
         self._shape: Shape | None = None
 
-    def feed(self, chunk: bytes) -> Iterator[Piece]:
+    def feed(self, chunk: bytes) -> Iterable[Piece]:
+        if self._shape is not None and not self._events.pending:
+            piece = self._shape.piece(chunk)
+            if piece is not None:  # the usual chunk: one event like the last
+                return (piece,)
+        return self._each(chunk)
+
+    def _each(self, chunk: bytes) -> Iterator[Piece]:
         for raw in self._events.feed(chunk):
             piece = self._shape.piece(raw) if self._shape is not None else None
             if piece is not None:

@@ -218,6 +218,10 @@ def _message(item: Any, place: int, references: list[str]) -> Message:
     if named is None:
         raise invalid(f"{where}.role", "one of " + ", ".join(ROLES))
     role, channel = named
+    text = item.get("content")
+    if len(item) == 2 and type(text) is str:  # the plainest message, and the most frequent
+        plain = (Leaf(channel, text, ("messages", place, "content")),) if text else ()
+        return Message(role, plain, None if role is Role.SYSTEM else canonical(role, (text,)))
     at: Path = ("messages", place)
     leaves: list[Leaf] = []
     unreadable: list[str] = []

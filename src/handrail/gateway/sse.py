@@ -26,6 +26,11 @@ class Events:
     def __init__(self) -> None:
         self._rest = b""
 
+    @property
+    def pending(self) -> bool:
+        """Whether the beginning of an event waits for its rest."""
+        return bool(self._rest)
+
     def feed(self, chunk: bytes) -> list[bytes]:
         """Every event that is now whole, its blank line included. Raises UPSTREAM_INVALID when one grows too large."""
         data = self._rest + chunk if self._rest else chunk

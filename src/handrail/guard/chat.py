@@ -164,7 +164,7 @@ class Chat:
             links_allowed=use_case.links_allowed,
             under=caller.under,
         )
-        screened = screen(turn.messages, draft.what_is_new, setting, self.net.memo)
+        screened = screen(turn.messages, draft.what_is_new, setting, self.net.memo, turn.new_from)
         if turn.prompt and caller.live.release.prompt_mode is PromptMode.CLIENT:
             screened = await self._prompt_seen(draft, screened)
         draft.input = _decided(caller, screened, screened.language)

@@ -104,6 +104,11 @@ class Draft:
         turn, caller, thread = self.turn, self.caller, self.thread
         asked, said = self.input, self.output
         verdict, would_be, reasons, failures = _sides(asked, said)
+        new = total = 0
+        for message, is_new in zip(turn.messages, self.what_is_new, strict=False):
+            if message.history is not None:
+                total += 1
+                new += is_new
         return InteractionFacts(
             interaction=self.id,
             conversation=thread.conversation,
@@ -128,14 +133,8 @@ class Draft:
             failures=failures,
             status=self.status,
             error=self.error,
-            messages_new=sum(
-                1
-                for place, message in enumerate(turn.messages)
-                if message.history is not None and self.what_is_new[place]
-            )
-            if self.what_is_new
-            else 0,
-            messages_total=sum(1 for message in turn.messages if message.history is not None),
+            messages_new=new,
+            messages_total=total,
             tool_calls=self.call_tools,
             untrusted=bool(asked and asked.decision.untrusted),
             input_tokens=self.usage.input_tokens,
@@ -150,8 +149,24 @@ class Draft:
         )
 
     def opened(self, entry: EntryId, at_ms: int) -> Entry:
-        """Queued before the model is called: facts only."""
-        return self._entry(entry, EntryKind.INTERACTION_OPENED, at_ms, self.facts(self.started), None)
+        """Queued before the model is called: what says that it began; the rest follows in the full entry."""
+        turn, caller, thread = self.turn, self.caller, self.thread
+        facts = InteractionFacts(
+            interaction=self.id,
+            conversation=thread.conversation,
+            use_case=caller.use_case.id,
+            key=caller.key.id,
+            agent=caller.key.agent,
+            route=turn.route,
+            channel=turn.channel,
+            stream=turn.stream,
+            first=thread.first,
+            unlinked=thread.unlinked,
+            release=caller.live.digest,
+            verdict=self.input.decision.verdict if self.input else Verdict.ALLOW,
+            trace=turn.trace,
+        )
+        return self._entry(entry, EntryKind.INTERACTION_OPENED, at_ms, facts, None)
 
     def closed(self, entry: EntryId, at_ms: int, now: float) -> Entry:
         """The full entry."""

@@ -95,24 +95,34 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     under: bytes = b""
 
 
+MAX_UNDER = 1_024
+"""Use cases and releases whose hash beginnings are kept."""
+
+
 class Memo:
     """Readings by keyed hash, at most `size` twice over: a full half is set aside, and the older half forgotten."""
 
-    __slots__ = ("_key", "_new", "_old", "_size")
+    __slots__ = ("_base", "_new", "_old", "_size", "_under")
 
     def __init__(self, key: bytes, size: int = 8_192) -> None:
-        self._key = key
+        self._base = hashlib.blake2b(key=key, digest_size=16)
+        self._under: dict[bytes, hashlib.blake2b] = {}
         self._size = size
         self._new: dict[bytes, Seen] = {}
         self._old: dict[bytes, Seen] = {}
 
     def name(self, message: Message, under: bytes) -> bytes:
         """16 bytes: keyed hash of the message's texts and of `under`, the digests that a reading depends on."""
-        hasher = hashlib.blake2b(under, key=self._key, digest_size=16)
+        base = self._under.get(under)
+        if base is None:
+            if len(self._under) >= MAX_UNDER:
+                self._under.clear()
+            base = self._under[under] = self._base.copy()
+            base.update(under)
+        hasher = base.copy()
         for leaf in message.leaves:
-            text = leaf.text.encode()
-            hasher.update(b"%b\0%d\0%d\0" % (leaf.channel.encode(), leaf.key, len(text)))
-            hasher.update(text)
+            text = leaf.text
+            hasher.update(f"{leaf.channel.value}\0{len(text)}\0{leaf.key:d}\0{text}".encode("utf-8", "surrogatepass"))
         return hasher.digest()
 
     def get(self, name: bytes) -> Seen | None:
@@ -130,8 +140,12 @@ class Memo:
         self._new[name] = seen
 
 
-def screen(messages: Sequence[Message], new: Sequence[bool], setting: Setting, memo: Memo | None = None) -> Screened:
-    """Read every message. `new[i]`: message i is here for the first time, so it is read even when the memo knows it."""
+def screen(
+    messages: Sequence[Message], new: Sequence[bool], setting: Setting, memo: Memo | None = None, new_from: int = 0
+) -> Screened:
+    """Read every message. `new[i]`: what is found in message i counts as found for the first time. Messages before
+    `new_from`, and those of no conversation (prompts, tool definitions), may be taken from the memo; the others are
+    always read."""
     side = setting.side
     found: list[Found] = []
     findings: list[Finding] = []
@@ -146,7 +160,8 @@ def screen(messages: Sequence[Message], new: Sequence[bool], setting: Setting, m
             unreadable.append(Unreadable(part, side, fresh))
         if not message.leaves:
             continue
-        seen = _known(message, fresh, setting, memo)
+        again = place < new_from or (message.history is None and message.role is not Role.USER)
+        seen = _known(message, setting, memo, again=again)
         if seen.failures:
             failures.update(dict.fromkeys(seen.failures))
             failed.append(place)
@@ -161,11 +176,11 @@ def screen(messages: Sequence[Message], new: Sequence[bool], setting: Setting, m
     )
 
 
-def _known(message: Message, fresh: bool, setting: Setting, memo: Memo | None) -> Seen:
+def _known(message: Message, setting: Setting, memo: Memo | None, *, again: bool) -> Seen:
     if memo is None:
         return read(message, setting)
     name = memo.name(message, setting.under)
-    seen = None if fresh else memo.get(name)
+    seen = memo.get(name) if again else None
     if seen is None:
         seen = read(message, setting)
         if not seen.failures:

@@ -289,4 +289,4 @@ class Face(Protocol):
 def canonical(role: Role, texts: Iterable[str]) -> bytes:
     """What recognises a message when the client sends it back: its role and its texts joined, whichever parts they
     came in."""
-    return orjson.dumps([role.value, "".join(texts)])
+    return orjson.dumps((role.value, "".join(texts)))

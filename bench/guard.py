@@ -1,0 +1,131 @@
+"""CPU of the gateway and guard alone: ASGI in, ASGI out, everything else in memory. `python bench/guard.py [seconds]`.
+
+Prints microseconds of CPU (process_time) per request and per stream event, with and without the detectors, so that
+what the request path itself costs can be told from what it calls. uvicorn, the journal and the provider are left out.
+"""
+
+import asyncio
+import cProfile
+import gc
+import pstats
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from handrail.detectors.base import Report  # noqa: E402  the path is set above
+from tests.fakes.gateway import KEY, chat_answer, chat_stream, world  # noqa: E402
+from tests.fakes.guard import Answering  # noqa: E402
+
+SYSTEM = "You are the support assistant of an online shop. " * 20
+BODY = {
+    "model": "support",
+    "messages": [
+        {"role": "system", "content": SYSTEM},
+        {"role": "user", "content": "Hi, my order 48213 has not arrived. My email is jane.doe@example.com."},
+        {"role": "assistant", "content": "I am sorry to hear that. Let me check the status of your order."},
+        {"role": "user", "content": "Thanks. Can you refund me if it does not arrive by Thursday? I am unhappy."},
+    ],
+    "temperature": 0.2,
+    "max_tokens": 300,
+}
+ANSWER = chat_answer(
+    "Thank you for contacting support. I have looked at order 48213 and can see that the parcel left our warehouse on "
+    "Monday and is with the courier. Delivery is expected within two working days. If it has not arrived by Thursday, "
+    "please reply to this message and I will open an investigation with the courier."
+)
+WORDS = [
+    "Thanks", " for", " reaching", " out", ".", " Your", " order", " has", " been", " shipped", " and", " should",
+    " arrive", " within", " three", " working", " days",
+]  # fmt: skip
+EVENTS = chat_stream([WORDS[place % 17] for place in range(40)])
+
+
+class Nothing:
+    """A screener that finds nothing, at no cost."""
+
+    def screen(self, text: Any, kinds: Any, deadline: float | None = None) -> Report:
+        return Report("en", ())
+
+
+def driver(w: Any, body: dict[str, Any]) -> Callable[[], Any]:
+    """One request at a time, with the least ASGI server that can be."""
+    data = orjson.dumps(body)
+    scope = {
+        "type": "http", "method": "POST", "path": "/v1/chat/completions", "client": ("127.0.0.1", 1),
+        "headers": [(b"host", b"x"), (b"content-type", b"application/json"), (b"authorization", b"Bearer " + KEY.encode())],
+    }  # fmt: skip
+    message = {"type": "http.request", "body": data, "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        return None
+
+    async def once() -> None:
+        first = True
+        gone = asyncio.get_running_loop().create_future()
+
+        async def receive() -> dict[str, Any]:
+            nonlocal first
+            if first:
+                first = False
+                return message
+            await gone
+            return {"type": "http.disconnect"}
+
+        await w.gateway(scope, receive, send)
+
+    return once
+
+
+def measure(once: Callable[[], Any], clear: Callable[[], None], seconds: float) -> float:
+    """Microseconds of CPU per call, the least of five rounds."""
+
+    async def rounds() -> float:
+        for _ in range(200):
+            await once()
+        best = 1e9
+        for _ in range(5):
+            clear()
+            gc.collect()
+            count, start, until = 0, time.process_time(), time.monotonic() + seconds / 5
+            while time.monotonic() < until:
+                for _ in range(20):
+                    await once()
+                count += 20
+            best = min(best, (time.process_time() - start) / count * 1e6)
+        return best
+
+    return asyncio.run(rounds())
+
+
+def main() -> None:
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 and sys.argv[1] != "profile" else 2.0
+    for name, screener in (("no detectors", Nothing()), ("detectors", None)):
+        w = world(lambda request: Answering(EVENTS if request.stream else [ANSWER]), screener=screener)
+        clear = w.journal.entries.clear
+        whole = measure(driver(w, BODY), clear, seconds)
+        stream = measure(driver(w, {**BODY, "stream": True}), clear, seconds)
+        print(f"{name}: {whole:.1f} us per request, {stream:.1f} us per stream of {len(EVENTS)} events")
+    if "profile" in sys.argv:
+        for more in ({}, {"stream": True}):
+            w = world(lambda request: Answering(EVENTS if request.stream else [ANSWER]), screener=Nothing())
+            profile = cProfile.Profile()
+            once = driver(w, {**BODY, **more})
+
+            async def many(once: Callable[[], Any] = once) -> None:
+                for _ in range(2000):
+                    await once()
+
+            profile.enable()
+            asyncio.run(many())
+            profile.disable()
+            pstats.Stats(profile).sort_stats(sys.argv[-1] if sys.argv[-1] in ("cumtime", "tottime") else "tottime").print_stats(45)
+
+
+if __name__ == "__main__":
+    main()

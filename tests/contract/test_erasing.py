@@ -117,6 +117,7 @@ def test_a_conversation_of_two_customers_is_listed_and_left(durable: Rig) -> Non
     durable.run(body())
 
 
+@pytest.mark.promise("STO-HOLD")
 def test_a_legal_hold_blocks_erasure_and_retention_until_it_is_lifted(durable: Rig) -> None:
     async def body() -> None:
         store = await durable.open()
@@ -136,6 +137,7 @@ def test_a_legal_hold_blocks_erasure_and_retention_until_it_is_lifted(durable: R
     durable.run(body())
 
 
+@pytest.mark.promise("STO-RETENTION")
 def test_retention_destroys_what_is_due_and_nothing_else(durable: Rig) -> None:
     async def body() -> None:
         store = await durable.open()

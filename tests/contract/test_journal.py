@@ -55,6 +55,7 @@ def test_an_id_is_recorded_once_and_its_neighbours_in_the_batch_stay(rig: Rig) -
     rig.run(body())
 
 
+@pytest.mark.promise("STO-ONE-COMMIT")
 def test_a_command_that_raises_leaves_nothing_and_the_others_of_its_batch_commit(rig: Rig) -> None:
     async def body() -> None:
         store = await rig.open()
@@ -147,6 +148,7 @@ def test_two_processes_write_to_one_database(durable: Rig) -> None:
     durable.run(body())
 
 
+@pytest.mark.promise("STO-PROJECTION")
 def test_what_is_stored_is_what_the_commitment_covers_and_the_columns_follow_from_it(durable: Rig) -> None:
     async def body() -> None:
         store = await durable.open()

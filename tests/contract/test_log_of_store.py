@@ -1,144 +1,148 @@
 """The whole way on a real database: journal, sequencer, folder, verification with index columns, export, proof."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-import apsw
 import pytest
 from fakes.log import LOG_KEY, TRUST, entry
+from fakes.storage import OPERATOR, Rig, begin, entry_of
 
 from handrail.backends.log.export import Export, export
 from handrail.backends.log.files import LogFolder
 from handrail.backends.log.records import StoredRecords
 from handrail.backends.log.sequencer import Sequencer
-from handrail.backends.sqlite.open import SqliteStore
-from handrail.backends.system import SystemClock, SystemIds
-from handrail.ledger.proof import check_proof, make_proof
+from handrail.ledger.erase import Who
+from handrail.ledger.proof import check_proof, prove
 from handrail.ledger.read import columns
-from handrail.ledger.seal import LocalKek
-from handrail.ledger.tree import Tiles, inclusion_proof
 from handrail.ledger.verify import BadLog, Report, verify
-from handrail.terms.ids import EntryId
+from handrail.terms.ids import CustomerId
 
-ENTRIES = 600
-
-
-async def opened(data_dir: Path) -> AsyncIterator[SqliteStore]:
-    ids = SystemIds()
-    store = SqliteStore(data_dir, LocalKek(sha256(b"kek").digest(), nonce=ids.token), ids=ids, clock=SystemClock())
-    yield store
-    await store.close()
+PLAIN = 590
+SEALED = 10
+TOTAL = PLAIN + SEALED
+ANN = CustomerId("ann.heliotrope@example.org")
 
 
-def with_store(data_dir: Path, work: Callable[[SqliteStore], Awaitable[object]]) -> object:
-    async def run() -> object:
-        async for store in opened(data_dir):
-            return await work(store)
-        raise AssertionError
-
-    return asyncio.run(run())
-
-
-async def publish(store: SqliteStore, folder: LogFolder) -> None:
+async def publish(store: Any, folder: LogFolder) -> None:
     sequencer = Sequencer(store.sequencing, folder, [LOG_KEY], batch=250)
     while await sequencer.step(1_700_000_000_000):
         pass
     await sequencer.close()
 
 
-def check(data_dir: Path) -> Report:
-    async def work(store: SqliteStore) -> Report:
-        records = StoredRecords(store.reading, asyncio.get_running_loop(), payloads=True)
-        folder = LogFolder(data_dir / "log")
-        return await asyncio.to_thread(verify, folder.read, TRUST, records=records, project=columns)
-
-    report = with_store(data_dir, work)
-    assert isinstance(report, Report)
-    return report
+async def check(store: Any, folder: LogFolder) -> Report:
+    records = StoredRecords(store.reading, asyncio.get_running_loop(), payloads=True)
+    return await asyncio.to_thread(verify, folder.read, TRUST, records=records, project=columns)
 
 
-def bad(data_dir: Path, change: str) -> BadLog:
-    """What verification finds after a change made past our code."""
-    db = apsw.Connection(str(data_dir / "handrail.db"))
-    db.execute(change).fetchall()
-    db.close()
-    with pytest.raises(BadLog) as caught:
-        check(data_dir)
-    return caught.value
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    async def fill(store: SqliteStore) -> None:
-        await asyncio.gather(*(store.journal.record(entry(n)) for n in range(ENTRIES)))
-        await publish(store, LogFolder(tmp_path / "log"))
-
-    with_store(tmp_path, fill)
-    return tmp_path
+async def filled(rig: Rig) -> tuple[Any, LogFolder, list[Any]]:
+    """A store with published entries, the last of which have payloads of one customer's conversation."""
+    store, folder = await rig.open(), LogFolder(rig.folder / "log")
+    await asyncio.gather(*(store.journal.record(entry(n)) for n in range(PLAIN)))
+    thread = await begin(store, customer=ANN)
+    sealed = [entry_of(thread) for _ in range(SEALED)]
+    for one in sealed:
+        await store.journal.record(one)
+    await publish(store, folder)
+    return store, folder, sealed
 
 
 @pytest.mark.promise("LED-4")
-def test_a_home_verifies_with_its_index_columns(home: Path) -> None:
-    report = check(home)
-    assert (report.entries, report.facts, report.columns) == (ENTRIES, ENTRIES, ENTRIES)
+def test_a_home_verifies_with_its_index_columns_and_payloads(durable: Rig) -> None:
+    async def body() -> None:
+        store, folder, _ = await filled(durable)
+        report = await check(store, folder)
+        assert (report.entries, report.facts, report.columns) == (TOTAL, TOTAL, TOTAL)
+        assert (report.payloads, report.payloads_absent) == (SEALED, 0)
+
+    durable.run(body())
+
+
+CHANGES = [
+    ("UPDATE interaction SET verdict = 'deny' WHERE seq = $1", 8, "interaction.verdict"),
+    ("UPDATE interaction SET kinds = 0 WHERE seq = $1", 300, "interaction.kinds"),
+    ("DELETE FROM interaction WHERE seq = $1", 8, "interaction"),
+    ("UPDATE entry SET at_ms = at_ms + 1 WHERE seq = $1", 599, "at_ms"),
+    ("UPDATE entry SET kind = 'key.revoked' WHERE seq = $1", 0, "kind"),
+    ("UPDATE entry SET facts = (SELECT facts FROM entry WHERE id = 'ent_00000000000000000000000005') WHERE seq = $1", 1,
+     "facts were changed"),
+    ("UPDATE payload SET sealed = commitment FROM entry e WHERE e.seq = payload.seq AND payload.seq = $1", 595,
+     "payload was changed"),
+    ("UPDATE payload SET subject = 'su_another' WHERE seq = $1", 596, "another subject"),
+    ("DELETE FROM sequenced WHERE seq = $1", 256, "no record"),
+]  # fmt: skip
 
 
 @pytest.mark.promise("LED-4")
-@pytest.mark.parametrize(
-    ("change", "index", "what"),
-    [
-        ("UPDATE interaction SET verdict = 'deny' WHERE seq = 9", 8, "interaction.verdict"),
-        ("UPDATE interaction SET kinds = 0 WHERE seq = 300", 299, "interaction.kinds"),
-        ("DELETE FROM interaction WHERE seq = 9", 8, "interaction"),
-        ("UPDATE entry SET at_ms = at_ms + 1 WHERE seq = 600", 599, "at_ms"),
-        ("UPDATE entry SET facts = CAST(replace(CAST(facts AS TEXT), 'gpt-4o', 'gpt-5o') AS BLOB) WHERE seq = 2", 1,
-         "facts were changed"),
-        ("DELETE FROM entry WHERE seq = 257", 256, "no record"),
-        ("UPDATE sequenced SET seq = CASE idx WHEN 3 THEN 5000 ELSE seq END", 3, "no record"),
-    ],
-)  # fmt: skip
-def test_a_row_changed_past_our_code_is_named(home: Path, change: str, index: int, what: str) -> None:
-    found = bad(home, change)
-    assert found.index == index
-    assert what in found.what
+@pytest.mark.parametrize(("change", "index", "what"), CHANGES, ids=[change[:40] for change, _, _ in CHANGES])
+def test_a_row_changed_past_our_code_is_named(durable: Rig, change: str, index: int, what: str) -> None:
+    async def body() -> None:
+        store, folder, _ = await filled(durable)
+        seqs = (await store.reading.rows("SELECT seq FROM sequenced WHERE idx = $1", (index,)))[0]
+        await store.journal.run(lambda tx: tx.fetch(change, seqs))
+        with pytest.raises(BadLog) as caught:
+            await check(store, folder)
+        assert caught.value.index == index
+        assert what in caught.value.what
+
+    durable.run(body())
 
 
-@pytest.mark.promise("LED-8")
-def test_rows_swapped_in_the_log_order_are_named(home: Path) -> None:
-    found = bad(
-        home,
-        "UPDATE sequenced SET seq = 9999 WHERE idx = 10; UPDATE sequenced SET seq = 11 WHERE idx = 11;"
-        "UPDATE sequenced SET seq = 9998 WHERE idx = 11; UPDATE sequenced SET seq = 12 WHERE idx = 10;"
-        "UPDATE sequenced SET seq = 11 WHERE idx = 11",
-    )
-    assert found.index == 10
+@pytest.mark.promise("LED-4")
+def test_two_entries_that_changed_places_are_named(durable: Rig) -> None:
+    async def body() -> None:
+        store, folder, _ = await filled(durable)
+        rows = await store.reading.rows("SELECT seq FROM sequenced WHERE idx IN (10, 11) ORDER BY idx")
+        moves = (("$1", -1, rows[1][0]), ("$1", rows[1][0], rows[0][0]), ("$1", rows[0][0], -1))
+        for _, new, old in moves:
+            await store.journal.run(
+                lambda tx, new=new, old=old: tx.fetch("UPDATE sequenced SET seq = $1 WHERE seq = $2", (new, old))
+            )
+        with pytest.raises(BadLog) as caught:
+            await check(store, folder)
+        assert caught.value.index == 10
+
+    durable.run(body())
+
+
+@pytest.mark.promise("LED-10")
+def test_the_log_verifies_after_an_erasure(durable: Rig) -> None:
+    async def body() -> None:
+        store, folder, sealed = await filled(durable)
+        await store.erasing.erase(Who(customer=ANN), reason="request 4711", by=OPERATOR)
+        await publish(store, folder)
+        report = await check(store, folder)
+        assert report.entries == TOTAL + 1
+        assert (report.payloads, report.payloads_absent) == (0, len(sealed))
+
+    durable.run(body())
 
 
 @pytest.mark.promise("LED-9")
-def test_an_export_and_a_proof_of_a_home_are_checked_without_it(home: Path) -> None:
-    folder = LogFolder(home / "log")
-
-    async def work(store: SqliteStore) -> bytes:
+def test_an_export_and_a_proof_of_a_home_are_checked_without_it(durable: Rig, tmp_path: Path) -> None:
+    async def body() -> bytes:
+        store, folder, sealed = await filled(durable)
         records = StoredRecords(store.reading, asyncio.get_running_loop(), payloads=True)
-        await asyncio.to_thread(export, folder.read, records, home / "out.zip", keys=[LOG_KEY.verifier], payloads=True)
-        shown = await store.reader.entry(EntryId(f"ent_{37:026d}"))
-        assert shown.index is not None
-        path = inclusion_proof(Tiles(folder.read, ENTRIES), shown.index)
-        return make_proof(shown.index, path, folder.read("checkpoint") or b"", shown.commitment, shown.facts).encode()
+        target = tmp_path / "out.zip"
+        await asyncio.to_thread(export, folder.read, records, target, keys=[LOG_KEY.verifier], payloads=True)
+        shown = await store.reader.entry(sealed[3].id)
+        return prove(folder.read, shown.index, shown.commitment, shown.facts).encode()
 
-    proof = with_store(home, work)
-    assert isinstance(proof, bytes)
-    assert check_proof(proof, TRUST).facts.id == f"ent_{37:026d}"
-    opened_export = Export(home / "out.zip")
-    assert verify(opened_export.read, TRUST, records=opened_export).facts == ENTRIES
+    proof = durable.run(body())
+    opened = Export(tmp_path / "out.zip")
+    report = verify(opened.read, TRUST, records=opened)
+    assert (report.facts, report.payloads) == (TOTAL, SEALED)
+    proven = check_proof(proof, TRUST, opened.records(PLAIN + 3, 1)[0].payload)
+    assert proven.index == PLAIN + 3
 
 
-def test_a_restarted_sequencer_goes_on_with_the_log(home: Path) -> None:
-    async def more(store: SqliteStore) -> None:
-        await asyncio.gather(*(store.journal.record(entry(n)) for n in range(ENTRIES, ENTRIES + 100)))
-        await publish(store, LogFolder(home / "log"))
+def test_a_restarted_sequencer_goes_on_with_the_log(durable: Rig) -> None:
+    async def body() -> None:
+        store, folder, _ = await filled(durable)
+        again = await durable.open()
+        await asyncio.gather(*(again.journal.record(entry(n)) for n in range(10_000, 10_100)))
+        await publish(again, folder)
+        assert (await check(store, folder)).entries == TOTAL + 100
 
-    with_store(home, more)
-    assert check(home).entries == ENTRIES + 100
+    durable.run(body())

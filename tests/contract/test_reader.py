@@ -33,6 +33,7 @@ async def filled(rig: Rig) -> tuple[Any, dict[str, str]]:
     return store, {entry.interaction: name for name, entry in entries.items()}
 
 
+@pytest.mark.promise("STO-FIND")
 @pytest.mark.parametrize(
     ("query", "expected"),
     [

@@ -46,6 +46,7 @@ def test_history_that_fits_nothing_is_a_new_conversation_marked_unlinked(rig: Ri
     rig.run(body())
 
 
+@pytest.mark.promise("STO-THREADS")
 def test_history_that_fits_two_is_not_guessed(rig: Rig) -> None:
     async def body() -> None:
         store = await rig.open()

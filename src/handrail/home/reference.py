@@ -16,7 +16,8 @@ def reference() -> str:
     lines = [
         "# The home folder: every field",
         "",
-        "Generated from the declarations by `scripts/reference_home.py`; `handrail schema` prints the same for editors.",
+        "Generated from the declarations by `scripts/reference_home.py`; `handrail schema` prints the same for",
+        "editors.",
         "A field that is not required may be left out or left empty. What makes sense together is told",
         "by `handrail check`.",
     ]

@@ -239,11 +239,11 @@ def _digits(page: Page, gates: frozenset[int]) -> list[Hit]:
     later: list[Hit] = []
     for number in page.lines:
         if any(start < number.end and number.start < end for start, end in taken):
-            continue
-        if _one(page, number, hits, later):
-            continue
-        for part in _parts(number):
-            _one(page, part, hits, later)
+            for part in _rest(number, taken):
+                _one(page, part, hits, later)
+        elif not _one(page, number, hits, later):
+            for part in _parts(page.text, number):
+                _one(page, part, hits, later)
     return hits + later + (places.find_postcodes(page) if Gate.UK in gates else [])
 
 
@@ -271,20 +271,32 @@ def _one(page: Page, number: Number, hits: list[Hit], later: list[Hit]) -> bool:
     return found is not None
 
 
-def _parts(number: Number) -> list[Number]:
-    """A run of several values, cut beside each group too long to be part of one: "11238 3476227153"."""
-    groups = number.groups
-    if len(groups) == 1 or all(end - start < 8 for start, end in groups):
-        return []
-    parts: list[Number] = []
-    short: list[tuple[int, int]] = []
-    for group in (*groups, (0, 9)):
-        if group[1] - group[0] < 8:
-            short.append(group)
-            continue
-        if short:
-            parts.append(Number(short[0][0], short[-1][1], tuple(short)))
-            short = []
-        if group != (0, 9):
-            parts.append(Number(group[0], group[1], (group,)))
-    return parts
+def _parts(text: str, number: Number) -> list[Number]:
+    """A run of several values, cut beside each group too long to be part of one ("11238 3476227153") and before a
+    bracket ("212-555-0123 (206) 555-0142")."""
+    parts: list[list[tuple[int, int]]] = [[]]
+    for group in number.groups:
+        long = group[1] - group[0] >= _WHOLE
+        last = parts[-1]
+        if last and (long or last[-1][1] - last[-1][0] >= _WHOLE or "(" in text[last[-1][1] : group[0]]):
+            parts.append([])
+        parts[-1].append(group)
+    return [_number(groups) for groups in parts] if len(parts) > 1 else []
+
+
+def _rest(number: Number, taken: list[tuple[int, int]]) -> list[Number]:
+    """What a run holds beside the spans already taken."""
+    parts: list[list[tuple[int, int]]] = [[]]
+    for group in number.groups:
+        if any(start < group[1] and group[0] < end for start, end in taken):
+            parts.append([])
+        else:
+            parts[-1].append(group)
+    return [_number(groups) for groups in parts if groups]
+
+
+def _number(groups: list[tuple[int, int]]) -> Number:
+    return Number(groups[0][0], groups[-1][1], tuple(groups))
+
+
+_WHOLE = 8  # digits of a group that is a value by itself

@@ -93,7 +93,14 @@ def _card(page: Page, number: Number) -> Hit | None:
 def _own(text: str, groups: tuple[tuple[int, int], ...], first: int, sizes: tuple[int, ...]) -> bool:
     """Whether a card may begin at a later group: a long group of its own, or after a line break or a comma."""
     before = text[groups[first - 1][1] : groups[first][0]]
-    return sizes[first] >= 13 or "," in before or ("\n" in before and sizes[first - 1] != sizes[first])
+    return sizes[first] >= 13 or "," in before or ("\n" in before and _line_ends(text, groups, first, sizes))
+
+
+def _line_ends(text: str, groups: tuple[tuple[int, int], ...], first: int, sizes: tuple[int, ...]) -> bool:
+    """Whether the line before held a number of its own, not one group of a card split over lines."""
+    return sizes[first - 1] != sizes[first] or (
+        first > 1 and "\n" not in text[groups[first - 2][1] : groups[first - 1][0]]
+    )
 
 
 def _free(page: Page, number: Number, first: int, last: int) -> bool:

@@ -6,6 +6,9 @@ import tracemalloc
 
 import pytest
 
+from handrail.backends.egress import Egress, parse_url, system_resolve
+from handrail.backends.upstream.pool import HttpPool
+from handrail.backends.upstream.request import Addressing
 from handrail.terms.errors import Code, HandrailError
 
 
@@ -205,5 +208,54 @@ def test_closing_the_client_ends_running_calls_with_an_error(own) -> None:
         await asyncio.sleep(0.01)
         await model.close()
         assert (await waiting).code is Code.UPSTREAM_ERROR
+
+    own.play(handler, test)
+
+
+def test_an_answer_nobody_reads_nor_closes_does_not_hold_its_place_for_good(own) -> None:
+    left = asyncio.Event()
+
+    async def handler(call) -> None:
+        try:
+            await call.start_stream()
+            for _ in range(64):
+                await call.chunk(b"0" * 1024 * 1024)
+        finally:
+            left.set()
+
+    async def test(model, site) -> None:
+        provider, origin = site.provider(), parse_url(site.provider().base_url)[0]
+        egress = Egress(resolve=system_resolve, published=lambda: {origin}, monotonic=lambda: 0.0)
+        pool = HttpPool(Addressing(provider, lambda _: "k"), egress)
+        answer = await pool.exchange(site.ask(stream=True), fresh=False)
+        await asyncio.sleep(0.05)
+        now = asyncio.get_running_loop().time()
+        pool.sweep(now + provider.idle_timeout_ms / 1000 + 299)
+        assert not answer.ended
+        pool.sweep(now + provider.idle_timeout_ms / 1000 + 301)
+        assert answer.ended
+        await asyncio.wait_for(left.wait(), 1)
+
+    own.play(handler, test)
+
+
+def test_an_idle_connection_is_closed_after_its_time(own) -> None:
+    async def handler(call) -> None:
+        await call.answer(b"{}")
+        await call.until_client_leaves()
+        gone.set()
+
+    gone = asyncio.Event()
+
+    async def test(model, site) -> None:
+        origin = parse_url(site.provider().base_url)[0]
+        egress = Egress(resolve=system_resolve, published=lambda: {origin}, monotonic=lambda: 0.0)
+        pool = HttpPool(Addressing(site.provider(), lambda _: "k"), egress)
+        await (await pool.exchange(site.ask(), fresh=False)).read()
+        pool.sweep(asyncio.get_running_loop().time() + 29)
+        await asyncio.sleep(0.01)
+        assert not gone.is_set()
+        pool.sweep(asyncio.get_running_loop().time() + 31)
+        await asyncio.wait_for(gone.wait(), 1)
 
     own.play(handler, test)

@@ -26,6 +26,7 @@ from handrail.terms.errors import HandrailError
 
 MAX_HEAD = 64 * 1024  # bytes of status line and headers
 MAX_HEADERS = 128
+FORGOTTEN_S = 300.0  # beyond the idle limit, while our reader takes nothing
 MAX_INTERIM = 8  # 1xx responses before the final one
 WATCHED = frozenset({b"content-length", b"transfer-encoding", b"content-encoding", b"keep-alive"})
 
@@ -264,9 +265,14 @@ class Connection(asyncio.Protocol):
         return not self._any
 
     def expire(self, now: float) -> None:
-        """Called by the sweep: ends the exchange when the provider was silent past the deadline."""
-        if self._answer is not None and now >= self.deadline and not self._paused:
+        """Called by the sweep: ends the exchange when the provider was silent past the deadline, or when nobody has
+        read for FORGOTTEN_S what waits here, so that a caller that forgot to close does not hold its place for good."""
+        if self._answer is None or now < self.deadline:
+            return
+        if not self._paused:
             self._fail(late(self._who, "went silent" if self._head_done else "sent no answer"))
+        elif now >= self.deadline + FORGOTTEN_S:
+            self._answer.abandon()
 
     def drop(self) -> None:
         """Close now, in the middle of anything."""

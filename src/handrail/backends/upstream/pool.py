@@ -122,20 +122,21 @@ class HttpPool:
     def _keep_account(self, connection: Connection) -> Connection:
         self._open.add(connection)
         if self._sweeper is None:
-            self._sweeper = connection.loop.call_later(self._sweep_s, self._sweep)
+            self._sweeper = connection.loop.call_later(self._sweep_s, self._tick)
         return connection
 
-    def _sweep(self) -> None:
+    def _tick(self) -> None:
         loop = asyncio.get_running_loop()
-        now = loop.time()
+        self.sweep(loop.time())
+        self._sweeper = loop.call_later(self._sweep_s, self._tick) if self._open else None
+
+    def sweep(self, now: float) -> None:
+        """End what is past its time at `now` (loop time); the pool's own timer does this while anything is open."""
         for connection in tuple(self._open):
             connection.expire(now)
-        keep = [(until, connection) for until, connection in self._idle if now < until]
-        expired = [connection for until, connection in self._idle if now >= until]
-        self._idle = keep
-        for connection in expired:
-            connection.drop()
-        self._sweeper = loop.call_later(self._sweep_s, self._sweep) if self._open else None
+        for until, connection in tuple(self._idle):
+            if now >= until:
+                connection.drop()
 
     # what a connection tells
 

@@ -124,10 +124,11 @@ def check_spoken(doc: Fitted, value: Mapping[str, Any], defaults: Mapping[str, A
                 gone = [code for code in languages if not says(spoken, code)]
                 if gone or (not languages and not spoken):
                     place = doc.place("findings", where, name) if doc_path else doc.place()
+                    origin = "" if doc_path else " (declared in defaults of handrail.yaml)"
                     yield mistake(
                         place,
                         "sentence.missing",
-                        f"{action} for {name} has no sentence{_for(gone)}",
+                        f"{action} for {name}{origin} has no sentence{_for(gone)}",
                         expected=f"sentences for {name}, or sentences: {{{action}: ...}}; * stands for any language",
                     )
     yield from _disclosure(doc, value, defaults, languages)

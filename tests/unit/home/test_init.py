@@ -74,6 +74,13 @@ def test_the_data_folder_is_private_and_not_in_git(tmp_path: Path) -> None:
     assert ".handrail/kek" in started.files
 
 
+def test_a_data_folder_that_others_could_read_is_closed(tmp_path: Path) -> None:
+    (tmp_path / ".handrail").mkdir(mode=0o755)
+    (tmp_path / ".handrail").chmod(0o755)
+    init(tmp_path, kek=KEK)
+    assert stat.S_IMODE((tmp_path / ".handrail").stat().st_mode) == 0o700
+
+
 def test_a_home_is_never_overwritten(tmp_path: Path) -> None:
     init(tmp_path, kek=KEK)
     (tmp_path / "handrail.yaml").write_text("organisation: Mine\n")

@@ -120,6 +120,15 @@ def test_a_snapshot_that_cannot_be_read_never_replaces_one_that_could() -> None:
 
 
 @pytest.mark.promise("INF-2")
+def test_a_database_that_was_emptied_never_replaces_what_is_in_force() -> None:
+    memory, ids, in_force = MemoryRegister(), CountingIds(), InForce()
+    memory.do(published(ids))
+    asyncio.run(look(in_force, memory, memory.clock))
+    assert asyncio.run(look(in_force, MemoryRegister(), memory.clock)) is False
+    assert in_force.current is not None
+
+
+@pytest.mark.promise("INF-2")
 def test_nothing_read_is_not_fresh() -> None:
     assert not is_fresh(InForce(), HandClock(0))
 

@@ -117,6 +117,14 @@ def test_a_handover_wins_over_a_block_in_either_order() -> None:
         assert [reason.code for reason in decision.reasons] == ["finding.VULNERABILITY", "finding.SECRET"]
 
 
+@pytest.mark.promise("POL-2")
+def test_of_two_handovers_the_vulnerable_person_is_spoken_to_in_either_order() -> None:
+    other = FindingRule(action=FindingAction.HANDOVER, sentences={"*": "We are sorry to hear that."})
+    case = use_case(findings={**use_case().findings, Kind.COMPLAINT: other})
+    for items in ((Kind.COMPLAINT, Kind.VULNERABILITY), (Kind.VULNERABILITY, Kind.COMPLAINT)):
+        assert decided(*(found(kind) for kind in items), case=case).sentence == PERSON["*"]
+
+
 def test_a_score_below_the_rule_does_nothing() -> None:
     decision = decided(found(Kind.SECRET, score=0.49))
     assert (decision.verdict, decision.actions) == (Verdict.ALLOW, (None,))

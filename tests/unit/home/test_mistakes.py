@@ -266,8 +266,10 @@ def test_the_same_id_in_two_files_is_found_in_the_second() -> None:
 def test_a_default_without_a_sentence_is_told_for_each_use_case_that_lacks_it() -> None:
     top = HANDRAIL + "  findings: {input: {SECRET: block}}\n"
     assert [str(each) for each in check(home({TOP: top}))] == [
-        "use-cases/chat.yaml:1:1: block for SECRET (declared in defaults of handrail.yaml) has no sentence for en, de; "
-        "expected sentences for SECRET, or sentences: {block: ...}; * stands for any language"
+        (
+            "use-cases/chat.yaml:1:1: block for SECRET (declared in defaults of handrail.yaml) has no sentence for en, de; "
+            "expected sentences for SECRET, or sentences: {block: ...}; * stands for any language"
+        )
     ]
     assert check(home({TOP: top, UC: CHAT + "sentences: {block: {'*': No.}}\n"})) == []
 

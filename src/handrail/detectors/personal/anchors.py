@@ -53,7 +53,7 @@ _NEIGHBOURS = {
     letter: row[max(0, at - 1) : at] + row[at + 1 : at + 2] for row in _ROWS for at, letter in enumerate(row)
 }
 """Keys beside a key on the same row."""
-_WORD = re.compile(r"[^\W_]+")
+_WORD = re.compile(r"\w+")
 
 
 class _Index(NamedTuple):
@@ -105,6 +105,8 @@ _SEPARATORS = str.maketrans(dict.fromkeys("-./'\t\n", " "))
 def find_anchors(low: str) -> list[Anchor]:
     """The anchors of a text in lower case without accents, in order, longest phrase first."""
     index = _index()
+    if "_" in low:
+        low = low.replace("_", " ")  # names of fields: card_number
     phrases, typos, known = index.phrases, index.typos, index.known
     found: list[Anchor] = []
     spaced = ""

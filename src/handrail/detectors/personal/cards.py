@@ -31,8 +31,22 @@ def luhn(digits: str) -> bool:
     return total % 10 == 0
 
 
-def _issued(digits: str, rows: tuple[tuple[str, str, tuple[int, ...]], ...]) -> bool:
-    return any(first <= digits[: len(first)] <= last and len(digits) in lengths for first, last, lengths in rows)
+def _prefixes(rows: tuple[tuple[str, str, tuple[int, ...]], ...]) -> dict[str, frozenset[int]]:
+    """Every prefix of the ranges with the lengths of its cards."""
+    lengths: dict[str, frozenset[int]] = {}
+    for first, last, sizes in rows:
+        for value in range(int(first), int(last) + 1):
+            prefix = str(value).zfill(len(first))
+            lengths[prefix] = lengths.get(prefix, frozenset()) | frozenset(sizes)
+    return lengths
+
+
+_ISSUED, _RARE = _prefixes(ISSUERS), _prefixes(RARE)
+_NONE: frozenset[int] = frozenset()
+
+
+def _issued(digits: str, prefixes: dict[str, frozenset[int]]) -> bool:
+    return any(len(digits) in prefixes.get(digits[:size], _NONE) for size in (1, 2, 3, 4, 6))
 
 
 def _shaped(sizes: tuple[int, ...]) -> bool:
@@ -70,24 +84,30 @@ def _card(page: Page, number: Number) -> Hit | None:
         total = 0
         digits = ""
         for last in range(first, count):
-            if last > first and _INSIDE.fullmatch(text, groups[last - 1][1], groups[last][0]) is None:
+            if last > first and not _joined(text, groups[last - 1][1], groups[last][0]):
                 break
             digits += text[groups[last][0] : groups[last][1]]
             total = len(digits)
             if total > 19:
                 break
-            if total < 12 or not _shaped(sizes[first : last + 1]) or not luhn(digits):
+            if total < 12 or not _shaped(sizes[first : last + 1]):
+                continue
+            issued = _issued(digits, _ISSUED)
+            if not (issued or _issued(digits, _RARE)) or not luhn(digits):
                 continue
             start, end = groups[first][0], groups[last][1]
             if not _free(page, number, first, last):
                 continue
-            if _issued(digits, ISSUERS):
-                if page.direct(start) is Label.OTHER and total != 16:
-                    continue
+            if issued and (total == 16 or page.direct(start) is not Label.OTHER):
                 return Hit(Kind.CARD, start, end, 0.99, "luhn")
-            if _issued(digits, RARE) and page.label(start, end) is Label.CARD:
+            if not issued and page.label(start, end) is Label.CARD:
                 return Hit(Kind.CARD, start, end, 0.95, "luhn_named")
     return None
+
+
+def _joined(text: str, end: int, start: int) -> bool:
+    """Whether two groups may belong to one card."""
+    return (start - end == 1 and text[end] in " -.") or _INSIDE.fullmatch(text, end, start) is not None
 
 
 def _own(text: str, groups: tuple[tuple[int, int], ...], first: int, sizes: tuple[int, ...]) -> bool:

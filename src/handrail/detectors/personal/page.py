@@ -27,7 +27,7 @@ class Number(NamedTuple):
     groups: tuple[tuple[int, int], ...]
 
 
-_NUMBER = re.compile(r"\d+(?:(?:[ \t\-/_()]|\.(?! )|\r?\n){1,3}\d+)*")
+_NUMBER = re.compile(r"\d+(?:(?!\. )[ \t\-/_().\r\n]{1,3}\d+)*")
 _LEAST = 3  # digits of the shortest value, a card's code
 _GROUP = re.compile(r"\d+")
 _BREAK = re.compile(r"[.!?;](?:\s|$)|[!?;\n]")

@@ -17,7 +17,8 @@ _HALF_DAY: Final = 720
 class Held:
     """Every value that a context states. `measured`: by kind of measure; `amounts`: by currency; `dates`: (year or 0,
     month, day or 0), each also without its year or day; `partial`: those written without; `weekdays`: Monday 0, also
-    those that full dates fall on; `times`: minutes of the day."""
+    those that full dates fall on; `times`: minutes of the day; `twelve_hours`: none of them after
+    noon, so the context may count to twelve twice."""
 
     numbers: frozenset[object]
     measured: dict[str, frozenset[object]]
@@ -26,6 +27,7 @@ class Held:
     partial: frozenset[tuple[int, int, int]]
     weekdays: frozenset[object]
     times: frozenset[object]
+    twelve_hours: bool
 
 
 def hold(found: Sequence[Quantity], words: Sequence[Token], language: str) -> Held:
@@ -41,7 +43,7 @@ def hold(found: Sequence[Quantity], words: Sequence[Token], language: str) -> He
     times = by_kind.pop("time", set())
     numbers: set[object] = set().union(*by_kind.values())
     numbers.update(float(each) for v in dates for each in v if each)
-    numbers.update(float(t.word) for t in words if t.word.isdigit() and len(t.word) < 19)
+    numbers.update(float(t.word) for t in words if t.word.isdecimal() and len(t.word) < 19)
     ordinal = ordinals(language)
     numbers.update(ordinal[t.word] for t in words if t.word in ordinal)
     by_kind.pop("amount", None)
@@ -53,6 +55,7 @@ def hold(found: Sequence[Quantity], words: Sequence[Token], language: str) -> He
         partial=frozenset(v for v in dates if not all(v)),
         weekdays=frozenset(weekdays | {d for v in dates if (d := _weekday(v)) is not None}),
         times=frozenset(times),
+        twelve_hours=not any(isinstance(t, int) and t > _HALF_DAY + 59 for t in times),
     )
 
 
@@ -94,14 +97,17 @@ def _date_held(value: object, held: Held) -> bool:
 
 
 def _time_held(value: object, held: Held) -> bool:
-    """Also twelve hours apart (`2:00` for `14:00`), and a full hour as a bare number (`from 9 to 5`)."""
+    """Also `2:00` for `14:00`, `2 pm` where the context counts twelve hours, and a full hour as a bare number."""
     if not isinstance(value, int):
         return False
-    near = {value, value + _HALF_DAY, value - _HALF_DAY}
-    if not held.times.isdisjoint(near):
+    if value in held.times or (value <= _HALF_DAY and value + _HALF_DAY in held.times):
+        return True
+    if held.twelve_hours and value - _HALF_DAY in held.times:
         return True
     hour, minute = divmod(value, 60)
-    return minute == 0 and not held.numbers.isdisjoint((float(hour), float(hour % 12)))
+    return minute == 0 and not held.numbers.isdisjoint(
+        (float(hour), float(hour % 12)) if held.twelve_hours else (float(hour),)
+    )
 
 
 def _weekday(value: tuple[int, int, int]) -> int | None:

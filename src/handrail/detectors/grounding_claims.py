@@ -118,7 +118,7 @@ def _claim(
     if stated:
         taken = {place for q in stated for place in range(q.start, q.end)}
         content = [
-            n for n, t in enumerate(words) if t[0] not in stop and t[1] not in taken and not t[0][0].isdigit()
+            n for n, t in enumerate(words) if t[0] not in stop and t[1] not in taken and not t[0][0].isdecimal()
         ]  # fmt: skip
     else:
         content = [n for n, t in enumerate(words) if t[0] not in stop]
@@ -136,7 +136,7 @@ def _is_count(quantity: Quantity, words: list[Token], stems: list[str], context:
     if quantity.kind != "number" or not quantity.values <= _COUNTS:
         return False
     place = bisect_left(words, quantity.start, key=_start)
-    if place >= len(words) or words[place].word[0].isdigit():
+    if place >= len(words) or words[place].word[0].isdecimal():
         return False
     return all(s not in context.stems for s in stems[place + 1 : place + 3])
 

@@ -21,6 +21,7 @@ _RANGE_WORDS = frozenset(("-", "to", "bis", "a", "al", "au", "tot", "t/m", "do",
 _LINKS = ("de", "of", "do", "th", "st", "nd", "rd")
 _ALSO_WORDS = frozenset(("may", "march", "mars", "mar", "mai", "set", "dec", "maja"))
 """Months that are also other words: they need a day or a year."""
+_PLAIN = re.compile(r"\d{1,18}(?:[.,]\d{1,18}){0,6}$")
 _GROUPED = re.compile(r"^\d{1,3}(?:[.,]\d{3})+$")
 
 
@@ -83,14 +84,16 @@ def _joined(numbers: dict[str, int], link: str) -> dict[str, int]:
 
 def readings(number: str) -> frozenset[object]:
     """The values that a written number can have: `1.234` is 1234 and 1.234; `1.234,56` is 1234.56 only."""
-    found: set[object] = set()
+    if not _PLAIN.match(number):
+        return frozenset({number})
+    if number.isdecimal():
+        return frozenset({float(number)})
     point, comma = number.rfind("."), number.rfind(",")
     if point >= 0 and comma >= 0:
         thousands = "," if point > comma else "."
-        number = number.replace(thousands, "").replace(",", ".")
-        return frozenset({float(number)}) if number.count(".") <= 1 else frozenset()
-    if point < 0 and comma < 0:
-        return frozenset({float(number)}) if number.isdigit() and len(number) < 19 else frozenset({number})
+        plain = number.replace(thousands, "").replace(",", ".")
+        return frozenset({float(plain)}) if plain.count(".") == 1 else frozenset({number})
+    found: set[object] = set()
     if _GROUPED.match(number):
         found.add(float(number.replace(".", "").replace(",", "")))
     plain = number.replace(",", ".")
@@ -112,7 +115,7 @@ def quantities(folded: str, words: list[Token], language: str) -> list[Quantity]
     """Every quantity of a folded text, by place. `words`: its tokens, with offsets into `folded`."""
     known = _words(language)
     marks = known.marks
-    hits = [n for n, t in enumerate(words) if t[0] in marks or t[0][0].isdigit()]
+    hits = [n for n, t in enumerate(words) if t[0] in marks or t[0][0].isdecimal()]
     if not hits:
         return []
     taken = list(_written_dates(words, hits, known))
@@ -140,7 +143,7 @@ def _formatted(folded: str, words: list[Token], hits: list[int]) -> Iterator[Qua
     done = 0
     for place in hits:
         start = words[place].start
-        if start < done or not words[place].word[0].isdigit():
+        if start < done or not words[place].word[0].isdecimal():
             continue
         for read in (_iso_date, _numeric_date, _clock_time):
             made = read(folded, start)
@@ -209,7 +212,7 @@ def _written_dates(words: list[Token], hits: list[int], known: _Words) -> Iterat
             after += 2 if after + 1 < len(words) and words[after + 1].word in ("th", "st", "nd", "rd") else 1
         year = 0
         for near in (after, after + 1):
-            if near < len(words) and len(words[near].word) == 4 and words[near].word.isdigit():
+            if near < len(words) and len(words[near].word) == 4 and words[near].word.isdecimal():
                 year, end = int(words[near].word), words[near].end
                 break
             if near < len(words) and words[near].word not in _LINKS:
@@ -221,7 +224,7 @@ def _written_dates(words: list[Token], hits: list[int], known: _Words) -> Iterat
 
 
 def _day(word: str) -> int:
-    return int(word) if word.isdigit() and len(word) <= 2 and 1 <= int(word) <= 31 else 0
+    return int(word) if word.isdecimal() and len(word) <= 2 and 1 <= int(word) <= 31 else 0
 
 
 def _weekdays(words: list[Token], hits: list[int], known: _Words, folded: str) -> Iterator[Quantity]:
@@ -247,7 +250,7 @@ def _numbers(folded: str, words: list[Token], hits: list[int], known: _Words) ->
     """Numbers in digits or words with the unit, currency or percent sign that stands by them."""
     spoken, done = known.numbers, 0
     for place in hits:
-        if place < done or not (words[place][0] in spoken or words[place][0][0].isdigit()):
+        if place < done or not (words[place][0] in spoken or words[place][0][0].isdecimal()):
             continue
         values, done = _value(words, place, known)
         yield _measured(folded, words, place, done, values, known)
@@ -293,7 +296,7 @@ def _working_days(one: str, two: str, known: _Words) -> bool:
 def _value(words: list[Token], place: int, known: _Words) -> tuple[frozenset[object], int]:
     """The number that begins at `place` and the place after it. Joins `twenty four`, `two hundred`."""
     word = words[place].word
-    if word[0].isdigit():
+    if word[0].isdecimal():
         return readings(word), place + 1
     value = known.numbers[word]
     following = place + 1

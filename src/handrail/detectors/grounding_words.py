@@ -121,9 +121,9 @@ def _ends(text: str, dot: int, after: int) -> bool:
     before = text[dot - 1 : dot]
     if after == dot + 1:
         return before.islower() and text[after].isupper()
-    if before.isdigit():
+    if before.isdecimal():
         mark = text[dot - 3 : dot - 2]
-        return text[dot - 3 : dot].isdigit() or (mark in ".,:" and mark != "" and text[dot - 2 : dot].isdigit())
+        return text[dot - 3 : dot].isdecimal() or (mark in ".,:" and mark != "" and text[dot - 2 : dot].isdecimal())
     return not _is_abbreviation(text, dot)
 
 

@@ -2,7 +2,9 @@
 
 import json
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
+from time import process_time
 from typing import NamedTuple
 
 import pytest
@@ -24,9 +26,9 @@ class Case(NamedTuple):
     reason: str
 
 
-def cases() -> list[Case]:
+def cases(file: str = "grounding_cases.txt") -> list[Case]:
     language, context, made = "en", "", []
-    for line in (HERE / "grounding_cases.txt").read_text("utf-8").splitlines():
+    for line in (HERE / file).read_text("utf-8").splitlines():
         head, _, rest = line.partition(" ")
         if head == "@":
             language = rest
@@ -84,6 +86,15 @@ def test_ground_2_precision_and_recall_at_the_threshold_hold_in_english_and_in_t
     language: str,
 ) -> None:
     held = [c for c in cases() if (c.language == "en") == (language == "en")]
+    hit = [c for c in held if find(c.answer, c.context, language=c.language)]
+    found = sum(c.wrong for c in hit)
+    assert found / len(hit) >= 0.88
+    assert found / sum(c.wrong for c in held) >= 0.88
+
+
+@pytest.mark.promise("GROUND-2")
+def test_ground_2_holds_on_answers_that_were_written_after_the_detector_and_never_tuned_on() -> None:
+    held = cases("grounding_fresh.txt")
     hit = [c for c in held if find(c.answer, c.context, language=c.language)]
     found = sum(c.wrong for c in hit)
     assert found / len(hit) >= 0.88
@@ -165,3 +176,38 @@ def test_the_function_and_the_detector_give_one_score() -> None:
 def test_words_of_the_question_are_not_new() -> None:
     answer = "Trainers can be returned within 30 days."
     assert ungroundedness(answer, POLICY, "Can I return trainers?") <= ungroundedness(answer, POLICY)
+
+
+@pytest.mark.promise("GROUND-4")
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "two ",
+        "12.03. ",
+        "sorry to ",
+        "1,2 ",
+        "Monday to ",
+        "$5 ",
+        "A-1 ",
+        "12/3/",
+        "return shoes ",
+        "e.g. ",
+        "not ",
+        "Ab",
+    ],
+)
+def test_ground_4_work_grows_linearly_with_the_answer_and_with_the_context(piece: str) -> None:
+    runs = count()
+
+    def cpu(size: int, *, as_context: bool) -> float:
+        text = (piece * (size // len(piece) + 1))[:size]
+        fresh = f"{next(runs)} "  # a context that was not read before
+        answer, context = (POLICY, fresh + text) if as_context else (text, fresh + POLICY)
+        begun = process_time()
+        find(answer, context, floor=0)
+        return process_time() - begun
+
+    for as_context in (False, True):
+        small = min(cpu(4096, as_context=as_context) for _ in range(3))
+        large = min(cpu(32768, as_context=as_context) for _ in range(2))
+        assert large < 8 * small * 4 + 0.01

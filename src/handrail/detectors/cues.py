@@ -24,6 +24,8 @@ from handrail.terms.finding import Kind, Role
 
 GATE_MEMORY = 8 << 20
 """Bytes the automaton of one gate may grow to. It grows with what it meets; a few MB in practice."""
+MOST = 50
+"""Matches of one rule in one text that are told apart; the next one spans the rest of the text."""
 GAP = r"[^.!?。！？।]{0,40}?"
 _PLACE = re2.compile(r"\{(\w+)\.([\w*-]+)\}")
 _END = re2.compile(r"[.!?。！？।…]+[\"'’”»)\]]*(?:\s|$)|\n\s*\n|[。！？।]")
@@ -96,10 +98,17 @@ class Cues:
         for number, rule in enumerate(self.rules):
             if not rule.needs <= present or role not in rule.roles:
                 continue
+            matches = 0
             for match in self._pattern(number).finditer(plain):
                 start, end = match.span()
-                if end > start and not self._taken_back(rule, plain, (start, end), present, role):
-                    found.append(Hit(start=start, end=end, score=rule.score, reason=rule.reason, kind=rule.kind))
+                if end == start or self._taken_back(rule, plain, (start, end), present, role):
+                    continue
+                matches += 1
+                if matches > MOST:
+                    end = len(plain)
+                found.append(Hit(start=start, end=end, score=rule.score, reason=rule.reason, kind=rule.kind))
+                if matches > MOST:
+                    break
         return found
 
     def _taken_back(self, rule: Rule, plain: str, span: tuple[int, int], present: frozenset[str], role: Role) -> bool:
@@ -223,8 +232,8 @@ def _opening(term: str) -> str:
 
 
 def _raw(pattern: str) -> str:
-    """A raw pattern in the folded form: letters lose their accents, everything else stays."""
-    return f"(?i:{''.join(letter if letter.isascii() else unaccent(letter) for letter in pattern)})"
+    """A raw pattern in the folded form: letters lose their accents and quotes their curls, everything else stays."""
+    return f"(?i:{''.join(letter if letter.isascii() else fold(letter) for letter in pattern)})"
 
 
 def load(name: str) -> Cues:

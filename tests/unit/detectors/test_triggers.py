@@ -1,6 +1,8 @@
 """What a person must see: own sentences in eight languages, and what only sounds like it."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from handrail.detectors.base import Text
 from handrail.detectors.triggers import triggers_detector
@@ -168,6 +170,14 @@ def test_a_wish_to_leave_is_found(language: str, text: str) -> None:
 @pytest.mark.parametrize(("language", "text"), QUIET)
 def test_everyday_questions_raise_no_trigger(language: str, text: str) -> None:
     assert kinds(text, language) == set()
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_read_without_an_error_the_same_way_twice(text: str) -> None:
+    whole = Text(text=text, role=Role.USER)
+    first = DETECTOR.find(whole, "en")
+    assert first == DETECTOR.find(whole, "en")
+    assert all(0 <= f.start < f.end <= len(text) for f in first)
 
 
 def test_only_what_the_user_wrote_counts() -> None:

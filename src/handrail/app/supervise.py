@@ -35,11 +35,13 @@ class Life:
 
 @dataclass(slots=True)
 class Child:
-    """`main` runs in the child and returns its exit code. `needed`: the parent counts it towards readiness."""
+    """`main` runs in the child and returns its exit code. `needed`: the parent counts it towards readiness.
+    `last`: told to stop only when the others have ended."""
 
     name: str
     main: Callable[[Life], int]
     needed: bool = True
+    last: bool = False
     pid: int = 0
     started: float = 0.0
     failed_starts: int = 0
@@ -141,10 +143,13 @@ class Supervisor:
                 self._start(child)
 
     def _end_all(self) -> None:
-        alive = [child for child in self.children if child.pid]
+        deadline = time.monotonic() + self.drain_s
+        for last in (False, True):
+            self._end([child for child in self.children if child.pid and child.last is last], deadline)
+
+    def _end(self, alive: list[Child], deadline: float) -> None:
         for child in alive:
             _send(child.pid, signal.SIGTERM)
-        deadline = time.monotonic() + self.drain_s
         while any(child.pid for child in alive) and time.monotonic() < deadline:
             self._reap()
             time.sleep(0.02)

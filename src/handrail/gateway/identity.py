@@ -50,6 +50,11 @@ class Refusals:
         done = [name for name in self._counts if name[0] < before_minute]
         return [Refusal(*name, self._counts.pop(name)) for name in sorted(done)]
 
+    def restore(self, refusal: Refusal) -> None:
+        """Put back a count that could not be recorded."""
+        name = (refusal.minute, refusal.source, refusal.code, refusal.key)
+        self._counts[name] = self._counts.get(name, 0) + refusal.count
+
 
 class Identity:
     """Looks keys up in the snapshot in force; what it derives from a key lives as long as that snapshot."""

@@ -41,3 +41,11 @@ def ulid(now_ms: int, randomness: bytes) -> str:
         out.append(ALPHABET[value & 31])
         value >>= 5
     return "".join(reversed(out))
+
+
+def made_at_ms(name: str) -> int:
+    """When an id of ours was made, Unix ms. Raises ValueError for anything else."""
+    value = 0
+    for letter in name.rpartition("_")[2][:10]:
+        value = value << 5 | ALPHABET.index(letter)
+    return value

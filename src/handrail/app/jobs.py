@@ -1,0 +1,144 @@
+"""The jobs process: what runs beside the request path, and when.
+
+| job | when |
+|---|---|
+| publish the log (one leader per database) | each second, or at once when 1,000 entries wait |
+| close interactions whose process died | each 10 seconds |
+| apply retention | at the start, then each hour |
+| rotate the sealing key | when the newest is 7 days old, looked at each hour |
+
+A job that fails says so in the log and runs again at its next time; it never ends the process.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import uvloop
+
+from handrail.app import wire
+from handrail.app.settings import Settings
+from handrail.app.supervise import Life
+from handrail.in_force.follow import follow, look
+from handrail.in_force.snapshot import InForce
+from handrail.ledger.entry import Entry, EntryKind
+from handrail.terms.actor import Actor, ActorKind
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import EntryId, made_at_ms
+
+if TYPE_CHECKING:
+    from handrail.app.wire import Sequencer, Store
+
+log = logging.getLogger("handrail.jobs")
+BY = Actor(ActorKind.SYSTEM, "jobs")
+HOUR_S = 3_600.0
+SWEEP_S = 10.0
+LOST_AFTER_MS = 15 * 60_000
+"""An interaction without an end after this long has none: longer than any stream may be idle or any answer may take."""
+ROTATE_AFTER_MS = 7 * 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    settings: Settings
+    env: Mapping[str, str]
+
+    def __call__(self, life: Life) -> int:
+        return uvloop.run(self._run(life))
+
+    async def _run(self, life: Life) -> int:
+        async with wire.opened(self.settings, self.env, checkpoints=True) as store:
+            stop = asyncio.Event()
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, stop.set)
+            loop.add_reader(life.parent, stop.set)
+            in_force = InForce()
+            await look(in_force, store.in_force, wire.CLOCK)
+            await store.journal.record(_moment(EntryKind.SERVER_STARTED))
+            sequencer = wire.sequencer(self.settings, self.env, store)
+            pause = _pause_until(stop)
+            tasks = [
+                asyncio.create_task(follow(in_force, store.in_force, wire.CLOCK, on_change=store.keys.forget)),
+                asyncio.create_task(_each(SWEEP_S, pause, stop, lambda: _sweep(store))),
+                asyncio.create_task(_each(HOUR_S, pause, stop, lambda: _hourly(store, in_force))),
+            ]
+            life.ready()
+            publishing = asyncio.create_task(
+                wire.run_sequencer(
+                    sequencer, now_ms=wire.CLOCK.now_ms, pause=pause, report=_report, stopped=stop.is_set
+                )
+            )
+            await stop.wait()
+            loop.remove_reader(life.parent)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, publishing, return_exceptions=True)
+            with contextlib.suppress(HandrailError):
+                await store.journal.record(_moment(EntryKind.SERVER_STOPPED))
+            await _publish_rest(sequencer)
+        return 0
+
+
+def _moment(kind: EntryKind) -> Entry:
+    return Entry(id=EntryId(wire.IDS.new("en")), kind=kind, at_ms=wire.CLOCK.now_ms(), actor=BY)
+
+
+def _pause_until(stop: asyncio.Event) -> Callable[[float], Awaitable[None]]:
+    async def pause(seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), seconds)
+
+    return pause
+
+
+async def _each(
+    seconds: float,
+    pause: Callable[[float], Awaitable[None]],
+    stop: asyncio.Event,
+    work: Callable[[], Awaitable[None]],
+) -> None:
+    while not stop.is_set():
+        try:
+            await work()
+        except HandrailError as error:
+            log.warning("jobs.failed", extra={"code": error.code.value})
+        except Exception:  # the job, not the process: the next time may go well
+            log.exception("jobs.broken")
+        await pause(seconds)
+
+
+async def _sweep(store: "Store") -> None:
+    closed = await store.erasing.interrupted(older_than_ms=LOST_AFTER_MS, by=BY)
+    if closed:
+        log.warning("jobs.interrupted", extra={"interactions": closed})
+
+
+async def _hourly(store: "Store", in_force: InForce) -> None:
+    if in_force.current is not None:
+        for name, use_case in in_force.current.ruleset.use_cases.items():
+            days = use_case.retention
+            await store.erasing.expire(name, keep_days=days.payload_days, minimum_days=days.minimum_days, by=BY)
+    made = [made_at_ms(name) for name in store.keys.folder.names() if name.startswith("intermediate-")]
+    if made and wire.CLOCK.now_ms() - max(made) >= ROTATE_AFTER_MS:
+        await store.erasing.rotate(by=BY)
+
+
+def _report(outcome: object) -> None:
+    if isinstance(outcome, HandrailError):
+        level = logging.ERROR if outcome.code is Code.LOG_CONFLICT else logging.WARNING
+        log.log(level, "log.unpublished", extra={"code": outcome.code.value, "reason": outcome.message})
+    elif isinstance(outcome, Exception):
+        log.warning("log.unpublished", extra={"reason": type(outcome).__name__})
+
+
+async def _publish_rest(sequencer: "Sequencer") -> None:
+    """What is journaled by now, under a last checkpoint; what fails is published at the next start."""
+    with contextlib.suppress(HandrailError, OSError):
+        while await sequencer.step(wire.CLOCK.now_ms()) is not None:
+            pass
+        await sequencer.close()

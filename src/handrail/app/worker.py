@@ -1,0 +1,191 @@
+"""One gateway worker: the request path and nothing else.
+
+Order of starting: storage, what is in force, detectors, then the socket is served. Order of ending: no new requests
+(`gateway.draining`), running ones end, what is queued is committed, storage closes.
+"""
+
+import asyncio
+import contextlib
+import gc
+import signal
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+import uvicorn
+import uvloop
+
+from handrail.app import wire
+from handrail.app.settings import Settings
+from handrail.app.supervise import Life
+from handrail.detectors.run import Runner
+from handrail.gateway.identity import Identity, Refusals
+from handrail.gateway.metrics import Metrics
+from handrail.gateway.routes import face_routes, own_routes
+from handrail.gateway.server import Gateway
+from handrail.guard.budgets import Budgets
+from handrail.guard.ports import Spending
+from handrail.in_force.follow import follow, look
+from handrail.in_force.snapshot import InForce
+from handrail.ledger.entry import Entry, EntryKind
+from handrail.ledger.store import Journal
+from handrail.terms.actor import Actor, ActorKind
+from handrail.terms.errors import HandrailError
+from handrail.terms.ids import EntryId
+
+DRAIN_S = 20
+EXCHANGE_S = 1.0
+REFUSALS_S = 5.0
+
+
+class UnregisteredFacts(msgspec.Struct, frozen=True):
+    """Facts of `call.unregistered`: so many calls of one minute from one source. `key`: the id of a known key."""
+
+    minute: int
+    source: str
+    code: str
+    key: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """`listener`: bound by the parent. `screener`: built before the fork, so that workers share its memory."""
+
+    settings: Settings
+    env: Mapping[str, str]
+    listener: socket.socket
+    screener: Runner
+
+    def __call__(self, life: Life) -> int:
+        return uvloop.run(self._run(life))
+
+    async def _run(self, life: Life) -> int:
+        async with wire.opened(self.settings, self.env, checkpoints=False) as store:
+            in_force = InForce()
+            await look(in_force, store.in_force, wire.CLOCK)
+            net = wire.net(self.settings, self.env, store, in_force, self.screener)
+            identity, refusals, metrics = Identity(in_force, wire.CLOCK), Refusals(), Metrics()
+            log = wire.LogFolder(self.settings.log_dir)
+            gateway = Gateway(
+                net,
+                identity,
+                refusals,
+                metrics,
+                [*face_routes(), *own_routes(identity, metrics, lambda: _standing(in_force, gateway), log)],
+            )
+            server = _server(gateway, self.settings)
+            tasks = [
+                asyncio.create_task(
+                    follow(in_force, store.in_force, wire.CLOCK, on_change=store.keys.forget), name="follow"
+                ),
+                asyncio.create_task(_exchange(net.budgets, store.spending), name="budgets"),
+                asyncio.create_task(_refusals(refusals, store.journal), name="refusals"),
+                asyncio.create_task(_ready(server, life), name="ready"),
+            ]
+            _stop_on_signals(server, gateway, life)
+            gc.collect()
+            gc.freeze()
+            try:
+                await server.serve(sockets=[self.listener])
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                with contextlib.suppress(HandrailError):
+                    await net.budgets.exchange(store.spending)
+                await _record_refusals(refusals, store.journal, before_minute=1 << 40)
+        return 0
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us: `_stop_on_signals` also has to tell the gateway."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _server(gateway: Gateway, settings: Settings) -> uvicorn.Server:
+    boot = settings.boot
+    config = uvicorn.Config(
+        gateway,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=False,
+        proxy_headers=boot.behind_proxy,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=DRAIN_S,
+        backlog=2048,
+        ssl_certfile=str(settings.home / boot.tls_cert_file) if boot.tls_cert_file else None,
+        ssl_keyfile=str(settings.home / boot.tls_key_file) if boot.tls_key_file else None,
+    )
+    return _Server(config)
+
+
+def _standing(in_force: InForce, gateway: Gateway) -> str | None:
+    if gateway.draining:
+        return "draining"
+    return None if in_force.current is not None else "nothing is published yet"
+
+
+def _stop_on_signals(server: uvicorn.Server, gateway: Gateway, life: Life) -> None:
+    """SIGTERM, SIGINT, or the parent's end: drain."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        gateway.draining = True
+        server.should_exit = True
+        loop.remove_reader(life.parent)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    loop.add_reader(life.parent, stop)
+
+
+async def _ready(server: uvicorn.Server, life: Life) -> None:
+    while not server.started:
+        await asyncio.sleep(0.005)
+    life.ready()
+
+
+async def _exchange(budgets: Budgets, spending: Spending) -> None:
+    """Counts of budgets are shared once a second; when that fails, own counts go on and are given the next time."""
+    while True:
+        await asyncio.sleep(EXCHANGE_S)
+        with contextlib.suppress(HandrailError):
+            await budgets.exchange(spending)
+
+
+async def _refusals(refusals: Refusals, journal: Journal) -> None:
+    while True:
+        await asyncio.sleep(REFUSALS_S)
+        await _record_refusals(refusals, journal, before_minute=wire.CLOCK.now_ms() // 60_000)
+
+
+async def _record_refusals(refusals: Refusals, journal: Journal, *, before_minute: int) -> None:
+    """One entry per minute, source and code. What cannot be recorded now is counted again and tried later."""
+    waiting = refusals.drain(before_minute)
+    for at, refusal in enumerate(waiting):
+        facts = UnregisteredFacts(refusal.minute, refusal.source, refusal.code, refusal.key, refusal.count)
+        kind = EntryKind.CALL_REFUSED if refusal.key else EntryKind.CALL_UNREGISTERED
+        entry = Entry(
+            id=EntryId(wire.IDS.new("en")),
+            kind=kind,
+            at_ms=wire.CLOCK.now_ms(),
+            actor=Actor(ActorKind.SYSTEM, "gateway"),
+            facts=facts,
+        )
+        try:
+            await journal.record(entry)
+        except HandrailError:
+            for left in waiting[at:]:
+                refusals.restore(left)
+            return

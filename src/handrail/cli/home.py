@@ -1,0 +1,70 @@
+"""`handrail init | check | schema | publish`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from handrail.app import wire
+from handrail.cli import options
+from handrail.home.check import check as look
+from handrail.home.compile import compile_home
+from handrail.home.init import KEK_BYTES
+from handrail.home.init import init as start
+from handrail.home.problem import HomeInvalid
+from handrail.home.publish import Publish
+from handrail.home.read import read
+from handrail.home.schema import FILES, encoded
+
+folder = click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path())
+
+
+@click.command()
+@folder
+def init(folder: Path) -> None:
+    """Write a commented starter home into FOLDER."""
+    started = start(folder, kek=wire.IDS.token(KEK_BYTES))
+    for name in started.files:
+        click.echo(f"wrote {folder / name}")
+    click.echo(f"next: handrail check {folder}, then handrail publish {folder}")
+
+
+@click.command()
+@folder
+def check(folder: Path) -> None:
+    """Say every mistake of the home in FOLDER with file, line and column. Exit code 1 when there is one."""
+    mistakes = look(read(folder))
+    for mistake in mistakes:
+        click.echo(str(mistake))
+    if mistakes:
+        click.echo(f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}", err=True)
+        sys.exit(1)
+    click.echo(f"{folder}: no mistakes in {len(read(folder).use_cases)} use cases")
+
+
+@click.command()
+@click.argument("name", type=click.Choice(sorted(FILES)), default=sorted(FILES)[0])
+def schema(name: str) -> None:
+    """Print the JSON Schema of one kind of file, for editors."""
+    click.echo(encoded(name).decode())
+
+
+@click.command()
+@folder
+@options.token
+def publish(folder: Path, token: str | None) -> None:
+    """Put the home in FOLDER in force: a ruleset and a release per use case, in one transaction."""
+    try:
+        compiled = compile_home(read(folder))
+    except HomeInvalid as problem:
+        for mistake in problem.mistakes:
+            click.echo(str(mistake), err=True)
+        click.echo("nothing was published: what was in force stays in force", err=True)
+        sys.exit(1)
+    done = options.command(folder, Publish(ids=wire.IDS, compiled=compiled, token=token))
+    if not done.changed:
+        click.echo("nothing changed: this is in force already")
+        return
+    click.echo(f"ruleset {done.ruleset[:12]} {'is in force' if done.ruleset_changed else 'unchanged'}")
+    for use_case, release in sorted(done.went_live.items()):
+        click.echo(f"  {use_case}: {f'release {release[:12]} is live' if release else 'retired'}")

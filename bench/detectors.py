@@ -18,6 +18,7 @@ from handrail.detectors.base import Text
 from handrail.detectors.catalogue import built_in
 from handrail.detectors.pii import AddressDetector, HealthDetector, PersonalDetector, ReplyDetector, find_personal
 from handrail.detectors.run import Runner
+from handrail.detectors.window import Window
 from handrail.terms.finding import PERSONAL, Role
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -144,7 +145,32 @@ def utterances():
                 print("      ", item)
 
 
+PROSE = (
+    "Thank you for contacting us about your recent purchase. We are looking into the problem and will get back to you "
+    "as soon as possible with an answer, and in the meantime you may keep using the product as usual. "
+)
+
+
+def streams():
+    text = PROSE * 5
+    rounds, deltas = 40, len(text) / 10
+    started = time.process_time()
+    for _ in range(rounds):
+        window = Window(lambda finding, value: None)
+        for at in range(0, len(text), 10):
+            window.feed(text[at : at + 10])
+        window.feed("", final=True)
+    print(
+        f"## stream: {(time.process_time() - started) / rounds / deltas * 1e6:.1f} us per 10-character delta of prose"
+    )
+    started = time.process_time()
+    for number in range(5000):
+        find_personal(f"{PROSE[:90]}{'abcdefghij'[number % 10]}")
+    print(f"## a text of 90 characters without candidates: {(time.process_time() - started) / 5000 * 1e6:.1f} us")
+
+
 def main():
+    streams()
     for seed in (20261, 7):
         messages, found_in = generated(seed, 4000)
     if "--show" in sys.argv:

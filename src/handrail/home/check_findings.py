@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from handrail.home.codes import LANGUAGES
-from handrail.home.defaults import DISCLOSED
+from handrail.home.defaults import DISCLOSED, LOOKED_FOR
 from handrail.home.fit import Fitted, Path, shown
 from handrail.home.mistake import Mistake, did_you_mean, mistake
 from handrail.policy.evaluate import NEVER_REST_SCORE
@@ -12,7 +12,6 @@ from handrail.policy.ruleset import Audience, FindingAction
 from handrail.terms.finding import NEVER_REST, Kind
 
 PLACES = ("input", "sources", "answers")
-ANSWERS_ONLY = frozenset({Kind.UNGROUNDED, Kind.PROMPT_LEAK})
 TRIGGERS = frozenset({Kind.COMPLAINT, Kind.LEGAL, Kind.VULNERABILITY, Kind.HUMAN, Kind.LEAVE, Kind.UNSEEN_PROMPT})
 ELSEWHERE = {Kind.UNREADABLE: "on_unreadable_part", Kind.UNSCREENED: "on_detector_failure"}
 SPEAKING = frozenset({FindingAction.BLOCK, FindingAction.HANDOVER})
@@ -45,9 +44,13 @@ def _rule(doc: Fitted, where: str, kind: Kind, rule: str | Mapping[str, Any], pa
         )
     if kind in NEVER_REST:
         yield from _never_rest(doc, kind, action, given, place, path)
-    if kind in ANSWERS_ONLY and where != "answers":
+    if kind not in LOOKED_FOR[where] and kind not in ELSEWHERE:
+        places = [name for name in PLACES if kind in LOOKED_FOR[name]]
         yield mistake(
-            doc.key(*path), "finding.side", f"{kind.value} is found in answers only", hint="move it below answers:"
+            doc.key(*path),
+            "finding.side",
+            f"{kind.value} is not looked for in {where}, so this rule would never act",
+            hint=f"move it below {' or '.join(f'{name}:' for name in places)}",
         )
     if kind in TRIGGERS and action is FindingAction.MASK:
         yield mistake(

@@ -28,6 +28,16 @@ ANSWERS: dict[Kind, FindingAction] = {
     Kind.PROMPT_LEAK: FindingAction.BLOCK,
 }
 
+_TRIGGERS = frozenset({Kind.COMPLAINT, Kind.LEGAL, Kind.VULNERABILITY, Kind.HUMAN, Kind.LEAVE})
+
+LOOKED_FOR: dict[str, frozenset[Kind]] = {
+    "input": PERSONAL | _TRIGGERS | {Kind.INJECTION, Kind.UNSEEN_PROMPT},
+    "sources": PERSONAL | {Kind.INJECTION},
+    "answers": PERSONAL | {Kind.UNGROUNDED, Kind.LINK, Kind.MARKUP, Kind.PROMPT_LEAK},
+}
+"""What is looked for in which place (`guard.screen` does it, a test holds the two together): a rule for anything else
+would never act, and a rule that never acts is a mistake, not a setting."""
+
 BLOCKED: dict[str, str] = {
     "en": "I can't help with that here. Please contact our team directly.",
     "de": "Dabei kann ich hier nicht helfen. Bitte wenden Sie sich direkt an unser Team.",

@@ -55,18 +55,26 @@ def _findings() -> list[str]:
         "",
         "## Findings and their defaults",
         "",
-        "What each kind leads to when the home says nothing. Never-rest kinds are masked in every mode, observe",
-        "included.",
+        "What each kind leads to when the home says nothing; an empty cell: it is not looked for there. Never-rest",
+        "kinds are masked in every mode, observe included.",
         "",
         "| kind | input | sources | answers |",
         "|---|---|---|---|",
     ]
     for kind in Kind:
-        own = defaults.INPUT[kind]
         never = " (never rests)" if kind in NEVER_REST else ""
-        sources, answers = defaults.SOURCES.get(kind, own), defaults.ANSWERS.get(kind, own)
-        lines.append(f"| `{kind.value}`{never} | {own.value} | {sources.value} | {answers.value} |")
+        row = [_default(kind, where) for where in defaults.LOOKED_FOR]
+        if any(row):
+            lines.append(f"| `{kind.value}`{never} | {' | '.join(row)} |")
     return lines
+
+
+def _default(kind: Kind, where: str) -> str:
+    """Empty: not looked for there."""
+    if kind not in defaults.LOOKED_FOR[where]:
+        return ""
+    own = {"input": defaults.INPUT, "sources": defaults.SOURCES, "answers": defaults.ANSWERS}[where]
+    return own.get(kind, defaults.INPUT[kind]).value
 
 
 def _words() -> list[str]:

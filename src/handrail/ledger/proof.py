@@ -113,6 +113,8 @@ def check_proof(data: bytes, trust: Trust, ciphertext: bytes | None = None) -> P
         commitment = decode(extra.commitment)
     except (msgspec.MsgspecError, ValueError) as error:
         raise BadProof(f"the extra line holds no entry of handrail: {error}") from None
+    if msgspec.json.encode(extra) != proof.extra:
+        raise BadProof("the extra line spells its entry in another way than handrail does")
     trusted = check_checkpoint(proof.checkpoint, trust)
     checkpoint = trusted.checkpoint
     check_inclusion(leaf_hash(extra.commitment), proof.index, checkpoint.size, proof.path, checkpoint.root)

@@ -48,7 +48,7 @@ class Grounding:
         if text.role is not Role.ASSISTANT or not text.context:
             return []
         context = prepare(text.context, language)
-        return [f for f in judge(text.text, context, language, self._models) if f.score >= self._floor]
+        return judge(text.text, context, language, self._models, floor=self._floor)
 
 
 def ungroundedness(answer: str, context: str | tuple[str, ...], question: str = "", language: str = "en") -> float:
@@ -60,9 +60,14 @@ def ungroundedness(answer: str, context: str | tuple[str, ...], question: str = 
 
 
 def judge(
-    answer: str, context: PreparedContext, language: str, models: Models, asked: frozenset[str] = frozenset()
+    answer: str,
+    context: PreparedContext,
+    language: str,
+    models: Models,
+    asked: frozenset[str] = frozenset(),
+    floor: float = FLOOR,
 ) -> list[Finding]:
-    """Findings for every claim at whatever score, in order of the text."""
+    """Findings for every claim that scores at least `floor`, in order of the text."""
     known = classes(language)
     model = models.service if context.service else models.prose
     found: list[Finding] = []
@@ -71,8 +76,9 @@ def judge(
         probability = model.probability(measure(claim, aligned, context, known))
         if asked:
             probability = min(probability, model.probability(measure(claim, aligned, context, known, asked)))
-        score = settled(claim, aligned, probability)
-        found += _findings(claim, aligned, context, known, round(score, 4))
+        score = round(settled(claim, aligned, probability), 4)
+        if score >= floor:
+            found += _findings(claim, aligned, context, known, score)
     return found
 
 

@@ -6,9 +6,8 @@ itself is ever a measure: the model sees counts and shares only, so it carries t
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 from handrail.detectors.grounding_context import PreparedContext, Statement
 from handrail.detectors.grounding_quantities import Quantity
@@ -28,8 +27,7 @@ _SECOND = frozenset(("you", "your", "yourself"))
 _MODALS = frozenset(("can", "could", "may", "might", "will", "would", "shall", "should", "must"))
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A sentence of the answer with what was found in it. `stems` runs along `words`; `content`: places of the words
     that carry content; `said`: the words as a set."""
 
@@ -43,8 +41,7 @@ class Claim:
     said: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Alignment:
+class Alignment(NamedTuple):
     """The statement of the context that a claim speaks of, and how they differ."""
 
     statement: Statement | None

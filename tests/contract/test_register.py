@@ -15,7 +15,7 @@ from fakes.register import CountingIds, MemoryRegister
 from fakes.storage import CLOCK, IDS, PostgresServer
 from fakes.storage import Rig as Storage
 
-from handrail.home.compile import compile_home
+from handrail.home.compile import Compiled, compile_home
 from handrail.home.publish import Publish, Published
 from handrail.in_force.follow import follow
 from handrail.in_force.snapshot import InForce, Snapshot
@@ -401,3 +401,29 @@ def test_what_is_in_force_outlives_the_process(storage: Storage) -> None:
     published, now = storage.run(first()), storage.run(second())
     assert now is not None
     assert now.ruleset_digest == published.ruleset
+
+
+@pytest.mark.promise("HOM-3")
+def test_publishes_from_two_sides_at_once_never_mix(storage: Storage) -> None:
+    """Whoever is last: ruleset and releases in force are of one and the same publish."""
+
+    def compiled(step: int, who: str) -> Compiled:
+        case = CHAT.replace("name: Chat", f"name: {who} {step}") + f"  parameters: {{seed: {step}, stop: {who}}}\n"
+        return compile_home(home({"use-cases/chat.yaml": case}))
+
+    async def scene() -> Snapshot | None:
+        one, two = await storage.open(), await storage.open()
+        for step in range(5):
+            await asyncio.gather(
+                one.journal.run(Publish(ids=IDS, compiled=compiled(step, "one"))),
+                two.journal.run(Publish(ids=IDS, compiled=compiled(step, "two"))),
+            )
+            now = await one.in_force.load()
+            name = now.ruleset.use_cases[CHAT_ID].name
+            parameters = now.live[CHAT_ID].release.parameters
+            assert name == f"{parameters['stop']} {parameters['seed']}"
+        return await two.in_force.load()
+
+    now = storage.run(scene())
+    assert now is not None
+    assert now.epoch == 11

@@ -44,7 +44,7 @@ def look(text: HomeText) -> Checked:
         mistakes += check_defaults(home)
     for case in cases:
         if case.value:
-            mistakes += check_use_case(case, home=home.value, prompts=prompts)
+            mistakes += check_use_case(case, home=home, prompts=prompts)
     mistakes += check_ids(cases)
     mistakes += check_prompts(prompts)
     return Checked(home, cases, prompts, tuple(sorted(set(mistakes))))

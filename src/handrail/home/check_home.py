@@ -33,13 +33,14 @@ def check_home(home: Fitted, *, names: frozenset[str], time_zones: frozenset[str
 
 def _organisation(home: Fitted, value: Mapping[str, Any], time_zones: frozenset[str]) -> Iterator[Mistake]:
     zone = value.get("time_zone")
-    if zone and time_zones and zone not in time_zones:
+    if zone and zone != "UTC" and zone not in time_zones:
+        hint = did_you_mean(zone, time_zones) if time_zones else "this machine knows none: install tzdata, or write UTC"
         yield mistake(
             home.place("time_zone"),
             "time_zone.unknown",
             f"the time zone {shown(zone)} is unknown",
             expected="an IANA name, such as Europe/Berlin",
-            hint=did_you_mean(zone, time_zones),
+            hint=hint,
         )
     currency = value.get("currency")
     if currency and currency not in CURRENCIES:

@@ -34,21 +34,23 @@ _HOST = re.compile(r"^(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,63}$")
 _TOOL = re.compile(r"^[A-Za-z0-9_.:-]{1,100}$")
 
 
-def check_use_case(case: Fitted, *, home: Mapping[str, Any], prompts: Mapping[str, str]) -> Iterator[Mistake]:
-    """Every mistake of meaning in one file; those of form are `home.fit`."""
-    value, defaults = case.value, home.get("defaults") or {}
-    yield from _people(case, value, defaults)
+def check_use_case(case: Fitted, *, home: Fitted, prompts: Mapping[str, str]) -> Iterator[Mistake]:
+    """Every mistake of meaning in one file; those of form are `home.fit`. What leans on a `handrail.yaml` that could
+    not be read is left out: its own mistake is told, and it would only be told again here."""
+    value = case.value
     yield from check_regions(case, value, ())
     yield from check_levels(case)
     yield from check_findings(case, value, ())
-    yield from check_spoken(case, value, defaults)
     yield from _accepted(case, value)
-    yield from _route(case, value, home)
     yield from _parameters(case, value)
     yield from _prompt(case, value, prompts)
     yield from _links(case, value)
-    yield from check_limits(case, value, (), home)
-    yield from _cost(case, value, home)
+    yield from check_limits(case, value, (), home.value)
+    if home.value:
+        yield from _people(case, value, home)
+        yield from check_spoken(case, value, home.value.get("defaults") or {})
+        yield from _route(case, value, home.value)
+        yield from _cost(case, value, home.value)
 
 
 def check_defaults(doc: Fitted) -> Iterator[Mistake]:
@@ -80,9 +82,11 @@ def check_ids(cases: Iterable[Fitted]) -> Iterator[Mistake]:
             first[name] = case.place("id")
 
 
-def _people(case: Fitted, value: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[Mistake]:
+def _people(case: Fitted, value: Mapping[str, Any], home: Fitted) -> Iterator[Mistake]:
+    defaults = home.value.get("defaults") or {}
     for name in INHERITED:
-        if name not in value and name not in defaults and not _tried(case, name):
+        tried = (name,) in case.places or ("defaults", name) in home.places  # a mistake of form was told already
+        if name not in value and name not in defaults and not tried:
             yield mistake(
                 case.place(),
                 "field.missing",
@@ -101,11 +105,6 @@ def _people(case: Fitted, value: Mapping[str, Any], defaults: Mapping[str, Any])
             f"nobody can be reached at {shown(contact)}",
             expected="an e-mail address, tel:+44..., or https://...",
         )
-
-
-def _tried(case: Fitted, name: str) -> bool:
-    """The field stands there with a mistake of form, which was said already."""
-    return (name,) in case.places
 
 
 def _same(place: Place) -> Mistake:

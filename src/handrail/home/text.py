@@ -11,7 +11,7 @@ PROMPTS = "prompts"
 
 class HomeText(msgspec.Struct, frozen=True, kw_only=True):
     """`texts`: relative name (with `/`) to text: `handrail.yaml`, `use-cases/*.yaml`, `prompts/*.md`. `names`: these
-    and every other file in those folders and at the top. `time_zones`: what this machine knows; empty = unknown.
+    and every other file in those folders and at the top. `time_zones`: what this machine knows (UTC always counts).
     `mistakes`: files that could not be read as text."""
 
     texts: dict[str, str]

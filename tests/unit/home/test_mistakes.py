@@ -7,6 +7,7 @@ that file, line and column are checked, and the row stays readable.
 
 from typing import NamedTuple
 
+import msgspec
 import pytest
 from fakes.home import CHAT, HANDRAIL, home
 
@@ -274,6 +275,20 @@ def test_a_default_without_a_sentence_is_told_for_each_use_case_that_lacks_it() 
         )
     ]
     assert check(home({TOP: top, UC: CHAT + "sentences: {block: {'*': No.}}\n"})) == []
+
+
+def test_one_mistake_is_told_once_and_not_again_in_every_file_that_leans_on_it() -> None:
+    broken = check(home({TOP: HANDRAIL.replace("currency: EUR", "currency: [EUR")}))
+    assert {each.file for each in broken} == {TOP}
+    owner = check(home({TOP: HANDRAIL.replace("ada@shop.example", "Ada")}))
+    assert [(each.file, each.code) for each in owner] == [(TOP, "value.form")]
+
+
+def test_a_machine_without_time_zones_says_so_and_takes_utc() -> None:
+    bare = msgspec.structs.replace(home(), time_zones=frozenset())
+    assert [each.hint for each in check(bare)] == ["this machine knows none: install tzdata, or write UTC"]
+    utc = home({TOP: HANDRAIL.replace("Europe/Berlin", "UTC")})
+    assert check(msgspec.structs.replace(utc, time_zones=frozenset())) == []
 
 
 def test_no_use_case_and_no_handrail_file_are_mistakes() -> None:

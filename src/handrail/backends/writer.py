@@ -1,8 +1,10 @@
 """The one writer thread of a process: takes what is queued, commits it as one batch, answers every waiter.
 
-There is no timer: a batch is whatever has gathered while the last one was committed. A batch is one transaction; each
-command in it has a savepoint, so a lost race fails that command alone; plain rows need none. Waiters are answered on
-their event loop by one call for each batch.
+A batch is whatever has gathered: while the last one was committed, and until `PACE_SECONDS` after that one began. So a
+lone waiter is served at once, and under load a commit, whose cost hardly depends on its size, is shared. What nobody
+waits for rides with the next batch, `LINGER_SECONDS` later at most. A batch is one transaction; each command in it has
+a savepoint, so a lost race fails that command alone; plain rows need none. Waiters are answered on their event loop by
+one call for each batch.
 
 When it cannot answer: a batch that cannot commit (disk full, locked, connection lost) is rolled back whole and every
 waiter gets JOURNAL_UNAVAILABLE; nothing is half done. `failed` then stays true, and nothing may be queued unwatched,
@@ -13,6 +15,8 @@ import asyncio
 import logging
 import queue
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
@@ -26,6 +30,8 @@ log = logging.getLogger("handrail.journal")
 CAPACITY = 8_192
 MAX_BATCH = 512
 PROBE_SECONDS = 0.25
+LINGER_SECONDS = 0.02
+PACE_SECONDS = 0.0005
 
 
 class StorageError(Exception):
@@ -74,10 +80,6 @@ ROWS = frozenset({Entry, SubjectRow, ConversationRow})
 """What is inserted as it is; everything else that is queued is a command."""
 
 
-class _Stop:
-    pass
-
-
 class Writer:
     """Owns the engine from construction to `close`. `on_lost`: called on the writer thread when a batch was lost, so
     that caches forget what never became durable."""
@@ -89,15 +91,18 @@ class Writer:
         on_lost: Callable[[], None],
         capacity: int = CAPACITY,
         max_batch: int = MAX_BATCH,
+        pace_s: float = PACE_SECONDS,
     ) -> None:
         """`engine` is called on the new thread. Raises what it raises."""
         self._make = engine
         self._on_lost = on_lost
         self._capacity = capacity
         self._max_batch = max_batch
-        self._queue: queue.SimpleQueue[Op] = queue.SimpleQueue()
-        self._put = self._queue.put
-        self._size = self._queue.qsize
+        self._pace_s = pace_s
+        self._began = 0.0  # monotonic seconds of the last batch
+        self._ops: deque[Op] = deque()
+        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._rung = False
         self._closed = False
         self._started: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
         self._taken = 0
@@ -114,34 +119,41 @@ class Writer:
     @property
     def waiting(self) -> int:
         """How many operations wait for the next batch."""
-        return self._size()
+        return len(self._ops)
 
     def put(self, item: Any) -> int:
         """Queue without a waiter; its ticket: it is settled once `done` has reached it. Raises HandrailError
         JOURNAL_UNAVAILABLE."""
         if self.failed:
             raise unavailable("the last commit failed")
-        if self._closed or self._size() >= self._capacity:
+        if self._closed or len(self._ops) >= self._capacity:
             raise unavailable("its queue is full" if not self._closed else "it is closed")
-        self._put((item, None))
+        self._ops.append((item, None))
+        if len(self._ops) == self._max_batch:
+            self._ring()
         self._taken += 1
         return self._taken
 
     def submit(self, item: Any) -> asyncio.Future[Any]:
         """Queue with a waiter on the running event loop. Raises HandrailError JOURNAL_UNAVAILABLE."""
-        if self._closed or self._size() >= self._capacity:
+        if self._closed or len(self._ops) >= self._capacity:
             raise unavailable("its queue is full" if not self._closed else "it is closed")
         future = asyncio.get_running_loop().create_future()
-        self._put((item, future))
+        self._ops.append((item, future))
+        if not self._rung:
+            self._ring()
         self._taken += 1
         return future
 
     def close(self) -> None:
         """Commit what is queued, then stop. Blocks; may be called twice."""
-        if not self._closed:
-            self._closed = True
-            self._put((_Stop(), None))
+        self._closed = True
+        self._ring()
         self._thread.join()
+
+    def _ring(self) -> None:
+        self._rung = True
+        self._bell.put(None)
 
     def _run(self) -> None:
         try:
@@ -159,20 +171,21 @@ class Writer:
     def _batch(self, engine: Engine) -> bool:
         """One turn of the thread. False: stop."""
         try:
-            first = self._queue.get(timeout=PROBE_SECONDS if self.failed else None)
+            self._bell.get(timeout=PROBE_SECONDS if self.failed else LINGER_SECONDS)
         except queue.Empty:
-            self._probe(engine)
-            return True
-        ops = [first]
-        get = self._queue.get_nowait
-        for _ in range(min(self._size(), self._max_batch - 1)):
-            ops.append(get())
-        stop = any(type(item) is _Stop for item, _ in ops)
-        if stop:
-            ops = [op for op in ops if type(op[0]) is not _Stop]
+            if self.failed and not self._ops:
+                self._probe(engine)
+        wait = self._began + self._pace_s - time.monotonic()
+        if wait > 0 and self._ops and not self._closed:
+            time.sleep(wait)
+        self._rung = False  # from here on a new waiter rings again; one too many does no harm
+        ops = [self._ops.popleft() for _ in range(min(len(self._ops), self._max_batch))]
         if ops:
+            self._began = time.monotonic()
             self._commit(engine, ops)
-        return not stop
+        if self._ops and not self._rung:
+            self._ring()
+        return bool(self._ops) or not self._closed
 
     def _commit(self, engine: Engine, ops: list[Op]) -> None:
         answers: list[Answer] = []

@@ -17,7 +17,7 @@ from handrail.backends.sqlite.lookups import SqliteLookups
 from handrail.backends.sqlite.read import ReadThread
 from handrail.backends.sqlite.register import SqliteInForce
 from handrail.backends.threads import StoredThreads
-from handrail.backends.writer import CAPACITY, Writer, unavailable
+from handrail.backends.writer import CAPACITY, PACE_SECONDS, Writer, unavailable
 from handrail.ledger.seal import KeyWrapper
 from handrail.terms.clock import Clock
 from handrail.terms.ids import Ids
@@ -47,6 +47,7 @@ class SqliteStore:
         keys_dir: Path | None = None,
         checkpoints: bool = True,
         capacity: int = CAPACITY,
+        pace_s: float = PACE_SECONDS,
     ) -> None:
         """Opens or makes the database and applies migrations. `keys_dir`: default `data_dir/keys`. `checkpoints`: this
         process moves the WAL into the database; exactly one of several should. Raises HandrailError HOME_INVALID or
@@ -55,7 +56,9 @@ class SqliteStore:
         self.keys = Keyring(KeyFolder(keys_dir or data_dir / "keys", wrapper), ids)
         first = connect(self.path, checkpoints=checkpoints)
         migrate(first, self.keys, clock)
-        self.writer = Writer(lambda: SqliteEngine(first, self.keys, ids), on_lost=self.keys.forget, capacity=capacity)
+        self.writer = Writer(
+            lambda: SqliteEngine(first, self.keys, ids), on_lost=self.keys.forget, capacity=capacity, pace_s=pace_s
+        )
         self.db: apsw.Connection = connect(self.path, read_only=True)
         self.journal = BatchedJournal(self.writer)
         self.threads = StoredThreads(self.journal, self.keys, SqliteLookups(self.db), ids, clock)

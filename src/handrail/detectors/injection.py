@@ -61,7 +61,9 @@ class Injection:
         plain = unaccent(view.text).replace("_", " ")
         present = self.cues.present(plain, text.role)
         hits = self._hits(plain, present, text.role, language) if present else []
-        if not hits and language == "en":
+        if not hits and (
+            language == "en" or (text.role in STEERED and plain.isascii())
+        ):  # lists of names mislead guesses
             hits = self._modelled(view.text, plain, present, text.role)
         if not text.text.isascii() or present & OPENERS:
             hits += self._hidden(text, plain, present, language)

@@ -64,6 +64,11 @@ def runner() -> Runner:
     return Runner(built_in(), CLOCK.monotonic)
 
 
+def ranking_runner() -> Runner:
+    """Every built-in detector; claims of an answer are reported at any score, so that answers can be ranked."""
+    return Runner(built_in(grounding_floor=0.0), CLOCK.monotonic)
+
+
 def net(given: Settings, env: Mapping[str, str], store: "Store", in_force: InForce, screener: Runner) -> Net:
     """What an interaction needs, on the real world."""
     egress = Egress(resolve=system_resolve, published=_published(in_force), monotonic=CLOCK.monotonic)

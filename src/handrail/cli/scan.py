@@ -12,6 +12,7 @@ import orjson
 from handrail.app import wire
 from handrail.cli import options
 from handrail.detectors.catalogue import lines
+from handrail.detectors.grounding import THRESHOLD
 from handrail.detectors.scan import default_action
 from handrail.detectors.scan import scan as read
 from handrail.home.compile import compile_home
@@ -21,6 +22,9 @@ from handrail.policy.evaluate import Found, Rules, Side
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Finding, Kind, Role
 from handrail.terms.ids import UseCaseId
+
+NONE = "none"
+"""The action of a finding that leads to nothing: its score is below the rule's."""
 
 
 class Action(Protocol):
@@ -41,7 +45,7 @@ def scan(use_case: str | None, kinds: str | None, show: bool, home: Path) -> Non
         return
     wanted = _kinds(kinds)
     action = _action(home, use_case)
-    runner = wire.runner()
+    runner = wire.ranking_runner()
     failed = False
     out = sys.stdout.buffer
     for number, line in enumerate(sys.stdin.buffer, 1):
@@ -74,7 +78,12 @@ def _kinds(given: str | None) -> frozenset[Kind]:
 
 
 def _default(finding: Finding, *, role: Role) -> str:
-    return default_action(finding.kind)
+    return NONE if _weak(finding) else default_action(finding.kind)
+
+
+def _weak(finding: Finding) -> bool:
+    """A claim that is only reported so that answers can be ranked; the gateway never sees it."""
+    return finding.kind is Kind.UNGROUNDED and finding.score < THRESHOLD
 
 
 def _action(home: Path, use_case: str | None) -> Action:
@@ -93,6 +102,6 @@ def _action(home: Path, use_case: str | None) -> Action:
     def action(finding: Finding, *, role: Role) -> str:
         side = Side.OUTPUT if role is Role.ASSISTANT else Side.INPUT
         done = rules.action(Found(kind=finding.kind, side=side, role=role, score=finding.score))
-        return done.value if done is not None else "none"
+        return NONE if done is None or _weak(finding) else done.value
 
     return action

@@ -1,7 +1,7 @@
 """The built-in detectors, in the order they run, and what each kind means (`handrail scan --kinds`)."""
 
 from handrail.detectors.base import Detector
-from handrail.detectors.grounding import Grounding
+from handrail.detectors.grounding import THRESHOLD, Grounding
 from handrail.detectors.injection import injection_detector
 from handrail.detectors.links import Links
 from handrail.detectors.pii import AddressDetector, HealthDetector, PersonalDetector, ReplyDetector
@@ -45,9 +45,10 @@ MEANING: dict[Kind, str] = {
 }
 
 
-def built_in() -> tuple[Detector, ...]:
+def built_in(grounding_floor: float = THRESHOLD) -> tuple[Detector, ...]:
     """Every built-in detector; personal data first, so that masking never waits for the rest. Loads word families and
-    the small models of the others: build once."""
+    the small models of the others: build once. `grounding_floor`: claims below this score are not reported; 0 ranks
+    every answer."""
     return (
         PersonalDetector(),
         ReplyDetector(),
@@ -58,7 +59,7 @@ def built_in() -> tuple[Detector, ...]:
         Links(),
         Markup(),
         PromptLeak(),
-        Grounding(),
+        Grounding(grounding_floor),
     )
 
 

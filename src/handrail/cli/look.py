@@ -1,0 +1,184 @@
+"""`handrail find | show | report`."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+import orjson
+
+from handrail.app import wire
+from handrail.cli import options
+from handrail.ledger.commitment import read_facts
+from handrail.ledger.entry import Entry, EntryKind, InteractionFacts
+from handrail.ledger.read import MAX_LIMIT, PROJECTED, Query, interaction_facts
+from handrail.people.acting import acting
+from handrail.people.authorise import Act
+from handrail.people.store import PeopleTransaction
+from handrail.terms.decision import Outcome, Verdict
+from handrail.terms.finding import Kind
+from handrail.terms.ids import CustomerId, Digest, EntryId, InteractionId, UseCaseId
+from handrail.watch.report import lines
+from handrail.watch.report import report as summarise
+
+if TYPE_CHECKING:
+    from handrail.app.wire import Store
+
+_SPAN = re.compile(r"(\d+)([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+since = click.option("--since", help="An instant (2026-11-21T10:00Z) or a span back from now (90m, 24h, 7d).")
+until = click.option("--until", help="Likewise.")
+
+
+def instant(text: str | None) -> int | None:
+    """Unix ms."""
+    if text is None:
+        return None
+    span = _SPAN.fullmatch(text)
+    if span:
+        return wire.CLOCK.now_ms() - int(span[1]) * _SECONDS[span[2]] * 1000
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text} is no instant; write 2026-11-21T10:00Z or 24h") from None
+    return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+class PayloadReadFacts(msgspec.Struct, frozen=True):
+    """Facts of `payload.read`. `reason`: a reference such as `ticket 4711`."""
+
+    interaction: InteractionId
+    reason: str
+
+
+@click.command()
+@since
+@until
+@click.option("--use-case")
+@click.option("--release", help="Its digest.")
+@click.option("--finding", type=click.Choice([kind.value for kind in Kind]))
+@click.option("--customer", help="The id your system uses; looked up by its keyed hash.")
+@click.option("--conversation", help="Our id, or the one your client gave.")
+@click.option("--verdict", type=click.Choice([one.value for one in Verdict]))
+@click.option("--outcome", type=click.Choice([one.value for one in Outcome]))
+@click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=50, show_default=True)
+@click.option("--json", "as_json", is_flag=True)
+@options.home
+def find(
+    since: str | None, until: str | None, use_case: str | None, release: str | None, finding: str | None,
+    customer: str | None, conversation: str | None, verdict: str | None, outcome: str | None, limit: int,
+    as_json: bool, home: Path,
+) -> None:  # fmt: skip
+    """Search interactions by their facts, newest first. Text is never searched."""
+    query = Query(
+        since_ms=instant(since),
+        until_ms=instant(until),
+        use_case=UseCaseId(use_case) if use_case else None,
+        release=Digest(release) if release else None,
+        finding=Kind(finding) if finding else None,
+        customer=CustomerId(customer) if customer else None,
+        conversation=conversation,
+        verdict=Verdict(verdict) if verdict else None,
+        outcome=Outcome(outcome) if outcome else None,
+        limit=limit,
+    )
+    page = options.with_store(home, lambda store: store.reader.find(query))
+    for one in page.found:
+        if as_json:
+            click.echo(msgspec.json.encode(one))
+            continue
+        kinds = ",".join(kind.value for kind in one.kinds)
+        outcome_ = one.outcome.value if one.outcome else ""
+        click.echo(f"{_time(one.at_ms)}  {one.interaction}  {one.use_case}  {one.verdict.value}  {outcome_}  {kinds}")
+    if not page.found:
+        click.echo("nothing found", err=True)
+    elif page.cursor:
+        click.echo(f"more than {limit}: narrow the search or raise --limit", err=True)
+
+
+@click.command()
+@click.argument("interaction")
+@click.option("--payload", is_flag=True, help="Also the masked texts; recorded as read.")
+@click.option("--reason", default="", help="With --payload: a reference such as `ticket 4711`.")
+@options.token
+@options.home
+def show(interaction: str, payload: bool, reason: str, token: str | None, home: Path) -> None:
+    """Show one INTERACTION: its facts, its place in the log and, with --payload, its texts."""
+
+    async def work(store: "Store") -> dict[str, object]:
+        shown = await store.reader.show(InteractionId(interaction))
+        out: dict[str, object] = {
+            "entry": shown.entry,
+            "index": shown.index,
+            "at": _time(shown.recorded.at_ms),
+            "ruleset": shown.recorded.ruleset,
+            "release": shown.recorded.release,
+            "facts": orjson.loads(bytes(shown.recorded.facts)),
+        }
+        if payload:
+            await _record_reading(store, InteractionId(interaction), token, reason)
+            out["payload"] = (
+                orjson.loads(shown.payload) if shown.payload is not None else f"({shown.missing or 'none'})"
+            )
+        return out
+
+    click.echo(orjson.dumps(options.with_store(home, work), option=orjson.OPT_INDENT_2))
+
+
+async def _record_reading(store: "Store", interaction: InteractionId, token: str | None, reason: str) -> None:
+    """Who read which payload and why; without this entry nothing is shown."""
+
+    def record(tx: PeopleTransaction) -> None:
+        by = acting(tx, token, Act.READ_PAYLOAD)
+        facts = PayloadReadFacts(interaction, reason)
+        tx.append(
+            Entry(
+                id=EntryId(wire.IDS.new("en")),
+                kind=EntryKind.PAYLOAD_READ,
+                at_ms=tx.now_ms,
+                actor=by,
+                facts=facts,
+                about=interaction,
+            )
+        )
+
+    await store.journal.run(record)
+
+
+@click.command()
+@since
+@until
+@click.option("--use-case")
+@options.home
+def report(since: str | None, until: str | None, use_case: str | None, home: Path) -> None:
+    """What happened and, for use cases that observe, what enforcing would have done."""
+    begin, end = instant(since), instant(until)
+
+    async def work(store: "Store") -> list[InteractionFacts]:
+        return [
+            facts
+            async for at_ms, facts in _interactions(store)
+            if (begin is None or at_ms >= begin)
+            and (end is None or at_ms < end)
+            and (use_case is None or facts.use_case == use_case)
+        ]
+
+    for line in lines(summarise(options.with_store(home, work))):
+        click.echo(line)
+
+
+async def _interactions(store: "Store") -> AsyncIterator[tuple[int, InteractionFacts]]:
+    after = 0
+    while rows := await store.reader.entries(after, 2_000):
+        for _, data in rows:
+            recorded = read_facts(data)
+            if recorded.kind in PROJECTED:
+                yield recorded.at_ms, interaction_facts(recorded)
+        after = rows[-1][0]
+
+
+def _time(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")

@@ -61,7 +61,7 @@ class Rollout(StrEnum):
 
 
 class DataClass(StrEnum):
-    """What a use case may see of people. The last five may never be declared (controls.md, forbidden in every cell)."""
+    """What a use case may see of people. The last five may never be declared (`home.levels.NEVER` says why)."""
 
     CONTACT = "contact"
     IDENTITY = "identity"

@@ -19,7 +19,7 @@ Path: TypeAlias = tuple[str | int, ...]
 
 SECRET = re.compile(
     r"(?:\bsk-[A-Za-z0-9_-]{12,}|\bAKIA[0-9A-Z]{12,}|\bgh[pousr]_[A-Za-z0-9]{20,}|\bxox[abprs]-[A-Za-z0-9-]{10,}"
-    r"|\bAIza[0-9A-Za-z_-]{20,}|\bhr_[a-z2-7]{16}_|-----BEGIN [A-Z ]*PRIVATE KEY|\bBearer\s+[A-Za-z0-9._-]{12,}"
+    r"|\bAIza[0-9A-Za-z_-]{20,}|\bh[rpo]_[a-z2-7]{16}_|-----BEGIN [A-Z ]*PRIVATE KEY|\bBearer\s+[A-Za-z0-9._-]{12,}"
     r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.|[a-z][a-z0-9+.-]*://[^\s/@:]+:[^\s/@]+@)"
 )
 """Shapes of secrets that people paste: keys of model and cloud vendors, ours, tokens, passwords inside a URL."""

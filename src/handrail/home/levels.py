@@ -1,7 +1,7 @@
 """Risk and autonomy per action type: what the shorthand means, and which pairs are forbidden; pure.
 
-Source: controls.md, parts i and iii. A sentence that reaches a customer without a person in between is an action
-(`assert`), because the company answers for it (Moffatt v. Air Canada, 2024 BCCRT 149).
+Source: docs/guides/home.md, risk and autonomy. A sentence that reaches a customer without a person in between is
+an action (`assert`), because the company answers for it (Moffatt v. Air Canada, 2024 BCCRT 149).
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from handrail.policy.ruleset import ActionType, Audience, Autonomy, Level, Risk
 
 _TOO_MUCH_FOR_A4 = (Risk.R2, Risk.R3, Risk.R4)
 FORBIDDEN = frozenset({(Risk.R4, Autonomy.A3), *((risk, Autonomy.A4) for risk in _TOO_MUCH_FOR_A4)})
-"""Cells of the matrix that no waiver opens (part iii). A3 x R4 as a documented legal exception comes with
+"""Cells of the matrix that no waiver opens. A3 x R4 as a documented legal exception comes with
 governance."""
 
 AT_LEAST = {

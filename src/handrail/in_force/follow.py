@@ -17,9 +17,9 @@ from handrail.terms.errors import HandrailError
 log = logging.getLogger("handrail.in_force")
 
 EVERY_S = 0.25
-"""Between two looks at the epoch: a quarter of the second that is promised (storage.md, part 5)."""
+"""Between two looks at the epoch: a quarter of the second that is promised (INF-1)."""
 STALE_S = 1.0
-"""Without a look for this long, actions are refused (storage.md, part 5: fails closed for actions)."""
+"""Without a look for this long, whoever acts should refuse: a stop or a revoked key may be missed."""
 
 
 async def look(in_force: InForce, store: InForceStore, clock: Clock) -> bool:

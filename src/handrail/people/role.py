@@ -20,8 +20,8 @@ class Role(StrEnum):
 
 
 AUDITOR_EXCLUDES = frozenset({Role.OWNER, Role.APPROVER, Role.ENGINEER, Role.ADMIN, Role.COMPLIANCE})
-"""Who checks the record may not be among those who make it (controls.md, SEC-05: separation of author, approver and
-auditor)."""
+"""Who checks the record may not be among those who make it (docs/guides/home.md: separation of author, approver
+and auditor)."""
 
 
 def require_compatible(roles: Set[Role]) -> None:

@@ -237,6 +237,8 @@ def test_every_mistake_is_told_at_once_in_the_order_of_the_files() -> None:
         "postgresql://me:hunter2hunter2@db/x",
         "Bearer abcdefghijklmnop",
         "-----BEGIN PRIVATE KEY-----",
+        "hr_abcdefghijklmnop_secret",
+        "hp_abcdefghijklmnop_secret",
     ],
 )
 def test_a_pasted_secret_is_refused_and_never_repeated(secret: str) -> None:

@@ -181,7 +181,7 @@ class StoredErasing:
         facts = await self._journal.run(finish)
         for name in facts.destroyed:
             self._keys.folder.destroy(name)
-            self._keys.forget_intermediate(name)
+        self._keys.forget()
         return facts
 
     async def interrupted(self, *, older_than_ms: int, by: Actor) -> int:

@@ -202,14 +202,11 @@ class Keyring:
         return self._subjects.get(subject)
 
     def forget(self) -> None:
-        """Drop every subject key from memory: the epoch grew, or what was queued got lost."""
+        """Drop every key from memory but the lookup key: the epoch grew, or what was queued got lost."""
         with self._lock:
             self.generation += 1
             self._subjects.clear()
-
-    def forget_intermediate(self, name: str) -> None:
-        """It was destroyed."""
-        self._wrappers.pop(name, None)
+            self._wrappers.clear()
 
     def _wrapper(self, name: str) -> AESGCM:
         cipher = self._wrappers.get(name)

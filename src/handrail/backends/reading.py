@@ -66,7 +66,14 @@ class StoredReader:
         return SubjectId(found[0][0]) if found else None
 
     async def _shown(self, sql: str, name: str) -> Shown:
-        found: list[tuple[Any, ...]] = await self._rows(sql, (name,))
-        if not found:
-            raise HandrailError(Code.NOT_FOUND, f"nothing is recorded under {name}")
-        return shown(found[0], self._keys)
+        """Looks twice: a rotation may have wrapped the key anew since the first look."""
+        for last in (False, True):
+            found: list[tuple[Any, ...]] = await self._rows(sql, (name,))
+            if not found:
+                break
+            try:
+                return shown(found[0], self._keys)
+            except HandrailError:
+                if last:
+                    raise
+        raise HandrailError(Code.NOT_FOUND, f"nothing is recorded under {name}")

@@ -234,14 +234,23 @@ class StoredThreads:
         return subject
 
     async def _subject(self, subject: str) -> Subject | None:
+        """None when it was erased. Looks twice: a rotation may have wrapped the key anew since the first look."""
         key = self._keys.cached(subject)
-        if key is None:
+        for last in (False, True):
+            if key is not None:
+                break
             generation = self._keys.generation
             stored = await self._db.key(subject)
             if stored is None:
                 return None
-            key = self._keys.unwrap(subject, stored[0], stored[1])
-            self._keys.remember(subject, key, generation)
+            try:
+                key = self._keys.unwrap(subject, stored[0], stored[1])
+            except HandrailError:
+                if last:
+                    raise
+            else:
+                self._keys.remember(subject, key, generation)
+        assert key is not None  # the second look gave it, or raised
         return Subject(SubjectId(subject), key)
 
     async def _join(self, row: ConversationRow, subject: str) -> None:

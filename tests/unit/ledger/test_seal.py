@@ -1,0 +1,56 @@
+"""Sealing: what opens, and everything that must not."""
+
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handrail.ledger.seal import LocalKek, Sealer, Unreadable, unseal, unwrap, wrap
+
+KEY, OTHER = bytes(range(32)), bytes(32)
+NONCE = bytes(range(12))
+
+
+@given(st.binary(max_size=5_000))
+def test_a_sealed_payload_opens_to_what_it_was(payload: bytes) -> None:
+    sealed = Sealer().seal(payload, AESGCM(KEY), entry="en_1", key="su_1", nonce=NONCE)
+    assert unseal(sealed, AESGCM(KEY), entry="en_1", key="su_1") == payload
+
+
+@given(st.integers(min_value=0, max_value=200), st.integers(min_value=1, max_value=255))
+def test_a_changed_byte_is_noticed(at: int, flip: int) -> None:
+    sealed = bytearray(Sealer().seal(b"the word is heliotrope" * 9, AESGCM(KEY), entry="e", key="k", nonce=NONCE))
+    sealed[at % len(sealed)] ^= flip
+    with pytest.raises(Unreadable):
+        unseal(bytes(sealed), AESGCM(KEY), entry="e", key="k")
+
+
+@pytest.mark.parametrize(("key", "entry", "name"), [(OTHER, "e", "k"), (KEY, "e2", "k"), (KEY, "e", "k2")])
+def test_another_key_entry_or_key_id_opens_nothing(key: bytes, entry: str, name: str) -> None:
+    sealed = Sealer().seal(b"heliotrope", AESGCM(KEY), entry="e", key="k", nonce=NONCE)
+    with pytest.raises(Unreadable) as caught:
+        unseal(sealed, AESGCM(key), entry=entry, key=name)
+    assert "heliotrope" not in str(caught.value)
+
+
+@pytest.mark.parametrize("sealed", [b"", b"\x01", b"\x02" + bytes(60), b"\x01" + bytes(60)])
+def test_what_was_never_sealed_is_unreadable(sealed: bytes) -> None:
+    with pytest.raises(Unreadable):
+        unseal(sealed, AESGCM(KEY), entry="e", key="k")
+
+
+def test_a_wrapped_key_opens_under_its_name_only() -> None:
+    wrapped = wrap(AESGCM(KEY), OTHER, name="su_1", nonce=NONCE)
+    assert unwrap(AESGCM(KEY), wrapped, name="su_1") == OTHER
+    for cipher, name in ((AESGCM(KEY), "su_2"), (AESGCM(OTHER), "su_1")):
+        with pytest.raises(Unreadable):
+            unwrap(cipher, wrapped, name=name)
+    with pytest.raises(Unreadable):
+        unwrap(AESGCM(KEY), b"", name="su_1")
+
+
+def test_a_key_encryption_key_has_32_bytes() -> None:
+    with pytest.raises(ValueError, match="32 bytes"):
+        LocalKek(b"short", nonce=bytes)
+    kek = LocalKek(KEY, nonce=bytes)
+    assert kek.unwrap(kek.wrap(OTHER, name="lookup"), name="lookup") == OTHER

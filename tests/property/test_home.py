@@ -93,7 +93,7 @@ def sound(found: list[Mistake], text: HomeText) -> None:
 
 
 @pytest.mark.promise("HOM-9")
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.lists(EDIT, max_size=5), st.lists(EDIT, max_size=3))
 def test_a_home_is_either_told_what_is_wrong_or_compiles_to_something_that_can_be_stored(
     case: list[tuple[int, str, str]], top: list[tuple[int, str, str]]

@@ -47,6 +47,7 @@ from handrail.releases.release import LiveRelease, Release, Target
 from handrail.terms.finding import Kind
 from handrail.terms.ids import KeyId, ProviderId, UseCaseId
 
+DETECTORS = built_in()
 KEY = "hr_aaaabbbbccccdddd_testtesttesttesttesttesttesttesttesttesttes"
 SENTENCE = "I cannot help with that here."
 HANDOVER = "A colleague takes over now."
@@ -187,7 +188,7 @@ def world(
         threads=threads,
         journal=journal,
         references=references,
-        screener=screener or Runner(built_in(), clock.monotonic),
+        screener=screener or Runner(DETECTORS, clock.monotonic),
         budgets=Budgets(clock),
         memo=Memo(b"k" * 32),
         clock=clock,

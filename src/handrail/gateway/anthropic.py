@@ -66,6 +66,20 @@ class AnthropicFace:
     path = "/messages"
     speaks = frozenset({Dialect.ANTHROPIC})
     form = Form.ANTHROPIC
+    reads: frozenset[Channel] = frozenset(
+        {
+            Channel.SYSTEM,
+            Channel.USER,
+            Channel.ASSISTANT,
+            Channel.REASONING,
+            Channel.TOOL_ARGUMENTS,
+            Channel.TOOL_RESULT,
+            Channel.TOOL_DEFINITION,
+            Channel.OTHER,
+            Channel.DOCUMENT,
+        }
+    )
+    says: frozenset[Channel] = frozenset({Channel.ASSISTANT, Channel.REASONING, Channel.TOOL_ARGUMENTS})
     passed_headers = frozenset({b"anthropic-version", b"anthropic-beta", b"idempotency-key"})
 
     def read(self, body: bytes, value: Any, sent: Sent, bounds: Bounds) -> Turn:

@@ -51,6 +51,8 @@ class EmbeddingsFace:
     path = "/embeddings"
     speaks = frozenset({Dialect.OPENAI, Dialect.AZURE})
     form = Form.OPENAI
+    reads: frozenset[Channel] = frozenset({Channel.USER, Channel.OTHER})
+    says: frozenset[Channel] = frozenset({})
     passed_headers: frozenset[bytes] = frozenset()
 
     def read(self, body: bytes, value: Any, sent: Sent, bounds: Bounds) -> Turn:

@@ -7,7 +7,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from handrail.gateway.fields import Sent
+from handrail.gateway.errors import Form
+from handrail.gateway.fields import Bounds, Sent
+from handrail.guard.turn import Channel, Face, Turn
 from handrail.people.key import Scope
 from handrail.terms.errors import Code, HandrailError
 
@@ -56,6 +58,27 @@ class Handler(Protocol):
     async def __call__(self, request: Request) -> Response: ...
 
 
+class ReadFace(Face, Protocol):
+    """A dialect as the server needs it: it also reads requests, and says what it reads. The guard matrix has a cell for
+    each channel of `reads` (requests) and `says` (answers)."""
+
+    @property
+    def form(self) -> Form: ...
+
+    @property
+    def passed_headers(self) -> frozenset[bytes]: ...
+
+    @property
+    def reads(self) -> frozenset[Channel]: ...
+
+    @property
+    def says(self) -> frozenset[Channel]: ...
+
+    def read(self, body: bytes, value: Any, sent: Sent, bounds: Bounds) -> Turn:
+        """Raises HandrailError REQUEST_INVALID with the field's place."""
+        ...
+
+
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the table. `path` ending in `/` is a prefix. `scope`: what a key must hold, None for none at all.
     `unguarded`: why no detector reads what passes here; a row must have either a `face` or this reason."""
@@ -63,7 +86,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     path: str
     handler: Handler | None = None
-    face: Any = None
+    face: ReadFace | None = None
     scope: Scope | None = None
     unguarded: str = ""
 

@@ -63,6 +63,22 @@ class ChatFace:
     path = "/chat/completions"
     speaks = frozenset({Dialect.OPENAI, Dialect.AZURE})
     form = Form.OPENAI
+    reads: frozenset[Channel] = frozenset(
+        {
+            Channel.SYSTEM,
+            Channel.USER,
+            Channel.ASSISTANT,
+            Channel.REASONING,
+            Channel.TOOL_ARGUMENTS,
+            Channel.TOOL_RESULT,
+            Channel.TOOL_DEFINITION,
+            Channel.OTHER,
+            Channel.REFUSAL,
+        }
+    )
+    says: frozenset[Channel] = frozenset(
+        {Channel.ASSISTANT, Channel.REASONING, Channel.REFUSAL, Channel.TOOL_ARGUMENTS}
+    )
     passed_headers = frozenset({b"openai-beta", b"idempotency-key"})
 
     def read(self, body: bytes, value: Any, sent: Sent, bounds: Bounds) -> Turn:

@@ -75,6 +75,22 @@ class ResponsesFace:
     path = "/responses"
     speaks = frozenset({Dialect.OPENAI, Dialect.AZURE})
     form = Form.OPENAI
+    reads: frozenset[Channel] = frozenset(
+        {
+            Channel.SYSTEM,
+            Channel.USER,
+            Channel.ASSISTANT,
+            Channel.REASONING,
+            Channel.TOOL_ARGUMENTS,
+            Channel.TOOL_RESULT,
+            Channel.TOOL_DEFINITION,
+            Channel.OTHER,
+            Channel.REFUSAL,
+        }
+    )
+    says: frozenset[Channel] = frozenset(
+        {Channel.ASSISTANT, Channel.REASONING, Channel.REFUSAL, Channel.TOOL_ARGUMENTS}
+    )
     passed_headers = frozenset({b"openai-beta", b"idempotency-key"})
 
     def read(self, body: bytes, value: Any, sent: Sent, bounds: Bounds) -> Turn:
@@ -175,7 +191,7 @@ class ResponsesFace:
         done = edits(changes, answer.body)
         value = orjson.loads(answer.body)
         for leaf in changes:
-            if leaf.path[-1:] == ("text",) and len(leaf.path) == 5:
+            if len(leaf.path) == 5 and leaf.path[2] == "content" and leaf.path[4] == "text":
                 part = value["output"][leaf.path[1]]["content"][leaf.path[3]]
                 if "logprobs" in part:
                     done[(*leaf.path[:-1], "logprobs")] = b"[]"

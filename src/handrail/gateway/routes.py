@@ -8,7 +8,7 @@ import orjson
 
 from handrail.gateway.anthropic import AnthropicFace
 from handrail.gateway.embeddings import EmbeddingsFace
-from handrail.gateway.http import Request, Response, Route
+from handrail.gateway.http import ReadFace, Request, Response, Route
 from handrail.gateway.identity import Identity
 from handrail.gateway.metrics import Metrics
 from handrail.gateway.openai_chat import ChatFace
@@ -25,7 +25,7 @@ class LogReader(Protocol):
         ...
 
 
-FACES = (ChatFace(), ResponsesFace(), AnthropicFace(), EmbeddingsFace())
+FACES: tuple[ReadFace, ...] = (ChatFace(), ResponsesFace(), AnthropicFace(), EmbeddingsFace())
 """Every dialect; the guard matrix runs over them."""
 
 

@@ -88,6 +88,7 @@ class Gateway:
     async def _face(self, route: Route, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """A route whose texts the guard reads."""
         net, face = self.net, route.face
+        assert face is not None  # the caller looked
         started = net.clock.monotonic()
         interaction = InteractionId(net.ids.new("in"))
         headers = scope["headers"]

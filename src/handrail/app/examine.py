@@ -1,0 +1,118 @@
+"""What `handrail doctor` looks at: files, database, the running server. Raises nothing: what cannot be seen is said."""
+
+import asyncio
+import shutil
+import stat
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from handrail.app import wire
+from handrail.app.doctor import DAY_MS, Seen
+from handrail.app.settings import LOG_KEY_FILE, Secrets, Settings, key_encryption_key
+from handrail.home.check import check
+from handrail.home.compile import compile_home
+from handrail.home.problem import HomeInvalid
+from handrail.home.read import read
+from handrail.ledger.commitment import read_facts
+from handrail.ledger.read import PROJECTED, interaction_facts
+from handrail.policy.ruleset import digest
+from handrail.terms.errors import HandrailError
+
+if TYPE_CHECKING:
+    from handrail.app.wire import Store
+
+LATEST = 5_000
+"""Entries looked at for the share of unlinked conversations."""
+
+
+async def gather(given: Settings, env: Mapping[str, str]) -> Seen:
+    """Look at everything. Raises nothing: what cannot be seen is said in `unseen`."""
+    seen = Seen(mistakes=len(check(read(given.home))), now_ms=wire.CLOCK.now_ms())
+    _files(given, env, seen)
+    try:
+        async with wire.opened(given, env, checkpoints=False) as store:
+            await _database(given, env, store, seen)
+    except HandrailError as error:
+        seen.unseen["database"] = error.message
+    seen.server = await _server(given)
+    return seen
+
+
+def _files(given: Settings, env: Mapping[str, str], seen: Seen) -> None:
+    try:
+        key_encryption_key(given, env)
+    except HandrailError as error:
+        seen.unseen["key-encryption key"] = error.message
+    if not given.data_dir.is_dir():
+        seen.unseen["data folder"] = "it does not exist; handrail init makes it"
+        return
+    seen.disk_free = shutil.disk_usage(given.data_dir).free
+    for path in (given.data_dir, given.keys_dir, given.data_dir / "kek", given.data_dir / LOG_KEY_FILE):
+        if path.exists() and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            seen.wide_open.append(path.name)
+    inside = given.data_dir.is_relative_to(given.home)
+    ignored = given.home / ".gitignore"
+    if inside and (given.home / ".git").exists():
+        seen.not_ignored = given.data_dir.name not in (ignored.read_text() if ignored.exists() else "")
+    boot = given.boot
+    seen.one_holder = not (boot.kek_env or boot.log_key_env or boot.log_key_file) and given.database_url is None
+    seen.witnessed = wire.LogFolder(given.log_dir).read("witnessed") is not None
+
+
+async def _database(given: Settings, env: Mapping[str, str], store: "Store", seen: Seen) -> None:
+    seen.snapshot = await store.in_force.load()
+    people = await store.journal.run(lambda tx: (len(tx.persons.all()), tx.now_ms))
+    seen.people, seen.clock_off_ms = people[0], wire.CLOCK.now_ms() - people[1]
+    if seen.snapshot is not None:
+        secrets = Secrets(given.home, env)
+        for provider in seen.snapshot.ruleset.providers.values():
+            try:
+                secrets(provider)
+            except HandrailError as error:
+                seen.missing_secrets[provider.id] = error.message
+        try:
+            seen.unpublished = digest(compile_home(read(given.home)).ruleset) != seen.snapshot.ruleset_digest
+        except HomeInvalid:
+            seen.unpublished = True
+    await _journal(given, store, seen)
+
+
+async def _journal(given: Settings, store: "Store", seen: Seen) -> None:
+    after = max(0, await store.sequencing.sequenced() - LATEST)
+    rows = await store.reader.entries(after, LATEST)
+    newest = 0
+    while rows:
+        after = rows[-1][0]
+        for _, data in rows:
+            recorded = read_facts(data)
+            newest = recorded.at_ms
+            if recorded.kind in PROJECTED and recorded.at_ms > seen.now_ms - DAY_MS:
+                seen.interactions += 1
+                seen.unlinked += interaction_facts(recorded).unlinked
+        rows = await store.reader.entries(after, LATEST)
+    if newest and await store.sequencing.take(1):
+        seen.log_behind_ms = seen.now_ms - newest
+
+
+async def _server(given: Settings) -> str:
+    """Empty when it is ready, else why not."""
+    boot = given.boot
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(boot.host, boot.host)  # noqa: S104  read, not bound
+    try:
+        reader, writer = await asyncio.wait_for(asyncio.open_connection(host, boot.port), 2)
+    except (OSError, TimeoutError):
+        return f"nothing listens on {boot.host}:{boot.port}"
+    if boot.tls_cert_file:
+        writer.close()
+        return ""
+    try:
+        writer.write(f"GET /readyz HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n".encode())
+        answer = await asyncio.wait_for(reader.read(4_096), 2)
+    except (OSError, TimeoutError):
+        return f"{boot.host}:{boot.port} is taken by something that does not answer"
+    finally:
+        writer.close()
+    status, _, body = answer.partition(b"\r\n\r\n")
+    if b"handrail" not in status.lower() and b'"status"' not in body:
+        return f"another program listens on {boot.host}:{boot.port}"
+    return "" if b" 200 " in status[:16] else f"it is not ready: {body.decode(errors='replace')[:80]}"

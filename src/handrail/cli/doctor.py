@@ -1,0 +1,28 @@
+"""`handrail doctor`."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from handrail.app.doctor import Level, diagnose
+from handrail.app.examine import gather
+from handrail.app.settings import environment
+from handrail.cli import options
+
+
+@click.command()
+@options.home
+def doctor(home: Path) -> None:
+    """Find and explain the likeliest mistakes. Exit code 1 when something is broken."""
+    given = options.loaded(home)
+    found = diagnose(asyncio.run(gather(given, environment())))
+    for advice in found:
+        click.echo(f"{advice.level.value:6}  {advice.what}")
+        click.echo(f"        {advice.why}")
+        click.echo(f"        mend: {advice.mend}")
+    if not found:
+        click.echo("nothing found: home, keys, database, log and server look right")
+    if any(advice.level is Level.BROKEN for advice in found):
+        sys.exit(1)

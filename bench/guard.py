@@ -18,9 +18,10 @@ import orjson
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from handrail.detectors.base import Report  # noqa: E402  the path is set above
-from tests.fakes.gateway import KEY, chat_answer, chat_stream, world  # noqa: E402
-from tests.fakes.guard import Answering  # noqa: E402
+from tests.fakes.gateway import KEY, chat_answer, chat_stream, world
+from tests.fakes.guard import Answering
+
+from handrail.detectors.base import Report
 
 SYSTEM = "You are the support assistant of an online shop. " * 20
 BODY = {
@@ -58,7 +59,7 @@ def driver(w: Any, body: dict[str, Any]) -> Callable[[], Any]:
     data = orjson.dumps(body)
     scope = {
         "type": "http", "method": "POST", "path": "/v1/chat/completions", "client": ("127.0.0.1", 1),
-        "headers": [(b"host", b"x"), (b"content-type", b"application/json"), (b"authorization", b"Bearer " + KEY.encode())],
+        "headers": [(b"content-type", b"application/json"), (b"authorization", b"Bearer " + KEY.encode())],
     }  # fmt: skip
     message = {"type": "http.request", "body": data, "more_body": False}
 
@@ -124,7 +125,9 @@ def main() -> None:
             profile.enable()
             asyncio.run(many())
             profile.disable()
-            pstats.Stats(profile).sort_stats(sys.argv[-1] if sys.argv[-1] in ("cumtime", "tottime") else "tottime").print_stats(45)
+            pstats.Stats(profile).sort_stats(
+                sys.argv[-1] if sys.argv[-1] in ("cumtime", "tottime") else "tottime"
+            ).print_stats(45)
 
 
 if __name__ == "__main__":

@@ -163,6 +163,10 @@ def _block(kind: str, field: str, text: str) -> dict[str, Any]:
     return {"type": kind, field: text}
 
 
+def _reasoning(text: str) -> dict[str, Any]:
+    return {"type": "reasoning", "id": "rs_1", "summary": [_block("summary_text", "text", text)]}
+
+
 def _reasoning_message(text: str) -> list[bytes]:
     """An Anthropic stream that thinks first."""
     empty = {**orjson.loads(dialects.message("")), "content": [], "stop_reason": None}
@@ -211,16 +215,13 @@ def _responses_lane(kind: str, field: str, text: str) -> list[bytes]:
         name = "response.refusal"
     else:
         place = {"item_id": "rs_1", "output_index": 0, "summary_index": 0}
-        item = {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": text}]}
+        item = _reasoning(text)
         name = "response.reasoning_summary_text"
     values += [{"type": f"{name}.delta", **place, "delta": delta} for delta in cut(text)]
     values.append({"type": f"{name}.done", **place, field: text})
     values.append({"type": "response.output_item.done", "output_index": 0, "item": item})
     values.append({"type": "response.completed", "response": dialects.response([item])})
     return dialects.events([{**value, "sequence_number": place} for place, value in enumerate(values)])
-
-
-ARGUMENTS = "arguments"
 
 
 def _chat_whole_call(text: str) -> bytes:

@@ -32,6 +32,7 @@ FILTERED = ('"content_filter"', '"refusal"')
 INPUT_CELLS = [(path, stream, channel) for path in ROUTES for stream in (False, True) for channel in REQUESTS[path]
                if not (stream and path not in STREAMING)]  # fmt: skip
 OUTPUT_CELLS = [(path, stream, channel) for path in ROUTES for stream in (False, True) for channel in ANSWERS[path]]
+MODE_CELLS = [(*cell, mode) for cell in OUTPUT_CELLS for mode in StreamMode if cell[1] or mode is StreamMode.WINDOW]
 
 
 class Failing:
@@ -191,11 +192,8 @@ def test_a_detector_that_fails_on_a_request(path: str, stream: bool, channel: Ch
 
 
 @pytest.mark.promise("GTW-6")
-@pytest.mark.parametrize("mode", list(StreamMode))
-@pytest.mark.parametrize(("path", "stream", "channel"), OUTPUT_CELLS)
+@pytest.mark.parametrize(("path", "stream", "channel", "mode"), MODE_CELLS)
 def test_a_finding_in_an_answer(path: str, stream: bool, channel: Channel, mode: StreamMode) -> None:
-    if not stream and mode is not StreamMode.WINDOW:
-        pytest.skip("the mode is for streams")
     for kind in kinds(channel):
         text, part = SAMPLES[kind]
         if not live(kind, Side.OUTPUT, channel):

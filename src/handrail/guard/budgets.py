@@ -58,11 +58,11 @@ class Budgets:
         limits = use_case.budget
         now = self._clock.now_ms()
         day = self._day(use_case.id, time_zone, now)
+        minute: _Period | None = None
         if limits.requests_per_minute is not None:
             minute = self._minute(use_case.id, now)
             if minute.total.requests + minute.requests >= limits.requests_per_minute:
                 raise _spent(Code.BUDGET_REQUESTS, "requests per minute", minute, now)
-            minute.requests += 1
         if limits.requests is not None and day.total.requests + day.requests >= limits.requests:
             raise _spent(Code.BUDGET_REQUESTS, "requests per day", day, now)
         if limits.tokens is not None and day.total.tokens + day.tokens >= limits.tokens:
@@ -70,6 +70,8 @@ class Budgets:
         if limits.cost_minor is not None and day.total.cost_micro_minor + day.cost >= limits.cost_minor * 1_000_000:
             raise _spent(Code.BUDGET_COST, "cost per day", day, now)
         day.requests += 1
+        if minute is not None:
+            minute.requests += 1
 
     def spend(self, use_case: UseCaseId, *, tokens: int, cost_micro_minor: int) -> None:
         """Count what an answer took, in the day its request was admitted or the current one."""

@@ -142,6 +142,8 @@ class Chat:
             )
         except HandrailError as error:
             raise RefusedError(error, ReplyIds(call.interaction, None)) from error
+        if thread.release is None:
+            thread = msgspec.structs.replace(thread, release=caller.live.digest)
         vault = Vault(lambda: conversation_key(thread.subject.key, thread.conversation))
         draft = Draft(call.interaction, caller, turn, thread, vault, call.started, net.clock.now_ms())
         draft.noted = noted
@@ -195,7 +197,7 @@ class Chat:
         before = self.net.clock.monotonic()
         choices = choices_for(call.caller, call.turn.model, call.face.speaks)
         asked = await ask(self.net.model, choices, call.turn, call.face.path, body_for)
-        draft.attempts = asked.response.attempts
+        draft.attempts = asked.attempts
         draft.upstream_ms = int((self.net.clock.monotonic() - before) * 1000)
         return asked
 

@@ -23,10 +23,11 @@ MAX_ERROR_BODY = 64 * 1024
 
 class Asked(msgspec.Struct, frozen=True):
     """A provider that answers. `body`: whole, or None for a stream; `first`: the first bytes of a stream, `rest` what
-    follows."""
+    follows. `attempts`: over all targets that answered."""
 
     choice: Choice
     response: ModelResponse
+    attempts: int
     body: bytes | None
     first: bytes = b""
     rest: AsyncIterator[bytes] | None = None
@@ -65,7 +66,7 @@ async def ask(
         try:
             attempts += response.attempts
             if 200 <= response.status < 300:
-                return await _taken(choice, response, turn.stream)
+                return await _taken(choice, response, attempts, turn.stream)
             failure = await _refused(response)
         except HandrailError as error:
             failure = error
@@ -78,13 +79,13 @@ async def ask(
     raise failure
 
 
-async def _taken(choice: Choice, response: ModelResponse, stream: bool) -> Asked:
+async def _taken(choice: Choice, response: ModelResponse, attempts: int, stream: bool) -> Asked:
     if not stream:
-        return Asked(choice, response, await response.read())
+        return Asked(choice, response, attempts, await response.read())
     pieces = response.chunks()
     async for first in pieces:
         if first:
-            return Asked(choice, response, None, first, pieces)
+            return Asked(choice, response, attempts, None, first, pieces)
     raise HandrailError(Code.UPSTREAM_INVALID, "the provider's stream ended before its first event")
 
 

@@ -58,7 +58,7 @@ def normalised(kind: Kind, value: str) -> str:
 def token_of(kind: Kind, value: str, key: bytes) -> str:
     """The token of a value under a conversation key (any length, 32 bytes expected)."""
     digest = hmac.digest(key, kind.value.encode() + b"\0" + normalised(kind, value).encode(), "sha256")
-    return f"[{kind.value}_{base64.b32encode(digest)[:TOKEN_CHARACTERS].decode()}]"
+    return f"[{kind.value}_{base64.b32encode(digest[:5]).decode()}]"
 
 
 def constant_of(kind: Kind) -> str:

@@ -153,3 +153,46 @@ def test_an_earlier_response_passes_only_when_it_was_made_here() -> None:
     assert (other.status, other.json["error"]["code"]) == (404, "reference.unknown")
     stolen = asyncio.run(w.post("/v1/responses", {**follow, "user": "somebody else"}))
     assert stolen.status == 404
+
+
+def test_a_literal_token_beside_the_real_value_is_never_restored() -> None:
+    seen: list[str] = []
+
+    def script(request):
+        seen.append(orjson.loads(request.body)["messages"][-1]["content"])
+        return Answering([chat_answer(orjson.loads(request.body)["messages"][0]["content"])])
+
+    w = world(script)
+    headers = {"x-handrail-conversation": "same"}
+    real = {"role": "user", "content": f"My card is {CARD}."}
+    turn(w, [real], headers=headers)
+    token = seen[0].removeprefix("My card is ").removesuffix(".")
+    got = turn(w, [{"role": "user", "content": f"Say {token} now."}, real], headers=headers)
+    assert CARD not in got.body.decode()
+
+
+def test_a_number_in_arguments_is_read_and_masked() -> None:
+    w = world(lambda request: Answering([dialects.message("ok")]))
+    use = {"type": "tool_use", "id": "toolu_1", "name": "pay", "input": {"card_number": 4111111111111111}}
+    result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "paid"}
+    body = {
+        "model": "support",
+        "max_tokens": 9,
+        "messages": [
+            {"role": "user", "content": "Pay."},
+            {"role": "assistant", "content": [use]},
+            {"role": "user", "content": [result]},
+        ],
+    }
+    assert asyncio.run(w.post("/v1/messages", body)).status == 200
+    given = orjson.loads(w.model.requests[0].body)["messages"][1]["content"][0]["input"]
+    assert given["card_number"].startswith("[CARD_")
+
+
+def test_a_value_in_the_name_of_a_field_is_refused() -> None:
+    w = world(lambda request: Answering([chat_answer("ok")]))
+    messages = [{"role": "user", "content": "hi"}]
+    body = {"model": "support", "messages": messages, "metadata": {f"card {CARD}": "x"}}
+    got = asyncio.run(w.post(PATH, body))
+    assert (got.status, got.json["error"]["code"]) == (400, "request.invalid")
+    assert w.model.requests == []

@@ -83,10 +83,12 @@ class MemoryJournal:
 
 
 class MemoryThreads:
-    """Conversations in a dictionary, with the rules of the port."""
+    """Conversations in a dictionary, with the rules of the port. `now_ms`: when a conversation begins."""
 
-    def __init__(self) -> None:
+    def __init__(self, now_ms: Callable[[], int] = lambda: 0) -> None:
         self._made = 0
+        self._now_ms = now_ms
+        self.begun: dict[str, tuple[int, str, str | None, str | None]] = {}  # at, use case, given id, customer
         self._turns: dict[str, int] = {}
         self._owners: dict[str, tuple[str, str]] = {}
         self._seen: dict[str, set[bytes]] = {}
@@ -123,6 +125,7 @@ class MemoryThreads:
             found = f"cv_{self._made:026d}"
             self._turns[found] = 0
             self._owners[found] = (use_case, key_id)
+            self.begun[found] = (self._now_ms(), use_case, conversation, customer)
             self._seen[found] = set()
             if conversation is not None:
                 self._given[use_case, key_id, conversation] = found

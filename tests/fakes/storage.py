@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fakes.guard import MemoryReferences, MemorySpending, MemoryThreads
+from fakes.outcomes import MemoryOutcomes
 from handrail.backends.postgres.open import PostgresStore
 from handrail.backends.sqlite.open import SqliteStore
 from handrail.backends.system import SystemClock, SystemIds
@@ -157,7 +158,8 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.journal = MemoryJournal()
-        self.threads = MemoryThreads()
+        self.threads = MemoryThreads(CLOCK.now_ms)
+        self.outcomes = MemoryOutcomes(self.journal, self.threads, CLOCK.now_ms)
         self.references = MemoryReferences()
         self.spending = MemorySpending()
         self.reader = MemoryReader(self.journal)

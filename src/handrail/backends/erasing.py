@@ -7,6 +7,7 @@ import msgspec
 
 from handrail.backends.journal import BatchedJournal
 from handrail.backends.keyring import Keyring
+from handrail.backends.outcomes import OF_HELD, OF_USE_CASE, forget, waiting_for
 from handrail.backends.rows import Reading
 from handrail.ledger.commitment import read_facts
 from handrail.ledger.entry import Entry, EntryKind, InteractionFacts
@@ -32,6 +33,10 @@ from handrail.terms.ids import ConversationId, EntryId, Ids, SubjectId, UseCaseI
 REWRAP = 500
 SWEEP = 5_000
 MAX_NAMED = 10_000
+
+_OF_INTERACTIONS = "SELECT i.seq FROM interaction i WHERE i.use_case = $1 AND i.at_ms < $2"
+_DUE = f"FROM payload p WHERE p.sealed IS NOT NULL AND (p.seq IN ({_OF_INTERACTIONS}) OR p.seq IN ({OF_USE_CASE})) AND "
+_HELD = f"(p.subject IN (SELECT subject FROM legal_hold) OR p.subject IN ({OF_HELD}))"  # noqa: S608  our own text
 
 
 class ErasingTransaction(Transaction, Protocol):
@@ -128,14 +133,9 @@ class StoredErasing:
     async def expire(self, use_case: UseCaseId, *, keep_days: int, minimum_days: int, by: Actor) -> RetentionFacts:
         def expire(tx: ErasingTransaction) -> RetentionFacts:
             before = cutoff(tx.now_ms, keep_days=keep_days, minimum_days=minimum_days)
-            due = (
-                "FROM payload p JOIN interaction i ON i.seq = p.seq "
-                "WHERE i.use_case = $1 AND i.at_ms < $2 AND p.sealed IS NOT NULL AND "
-            )
-            hold = "EXISTS (SELECT 1 FROM legal_hold h WHERE h.subject = p.subject)"
-            held = tx.fetch(f"SELECT count(*) {due} {hold}", (use_case, before))[0][0]
+            held = tx.fetch(f"SELECT count(*) {_DUE} {_HELD}", (use_case, before))[0][0]
             gone = tx.fetch(
-                f"UPDATE payload SET sealed = NULL WHERE seq IN (SELECT p.seq {due} NOT {hold}) "  # noqa: S608  ours
+                f"UPDATE payload SET sealed = NULL WHERE seq IN (SELECT p.seq {_DUE} NOT {_HELD}) "  # noqa: S608  ours
                 "RETURNING seq",
                 (use_case, before),
             )
@@ -237,6 +237,9 @@ class StoredErasing:
             )
             values = (who.conversation, self._keys.lookup.given(who.conversation or ""))
         found = tx.fetch(sql, values)
+        if not found and who.conversation is not None:
+            waiting = waiting_for(tx, self._keys.lookup.given(who.conversation))
+            found = [(waiting,)] if waiting else []
         if not found:
             raise HandrailError(Code.NOT_FOUND, "nobody of this name is recorded, or it was erased already")
         if len(found) > 1:
@@ -292,6 +295,7 @@ def _held(tx: ErasingTransaction, subject: str) -> bool:
 def _destroy(tx: ErasingTransaction, subject: str, entry: str) -> int:
     """Overwrite the key, delete ciphertexts and everything that leads to the subject; how many payloads."""
     tx.fetch("UPDATE subject SET wrapped = NULL WHERE id = $1", (subject,))
+    outcomes = sum([_destroy(tx, own, entry) for own in forget(tx, subject)])
     customers = tx.fetch("DELETE FROM customer WHERE subject = $1 RETURNING hash", (subject,))
     for (customer,) in customers:
         tx.fetch("DELETE FROM provider_object WHERE customer = $1", (customer,))
@@ -305,7 +309,7 @@ def _destroy(tx: ErasingTransaction, subject: str, entry: str) -> int:
     tx.fetch("DELETE FROM party WHERE subject = $1", (subject,))
     tx.fetch("UPDATE conversation SET given = NULL, tail = NULL, seen = $1 WHERE subject = $2", (b"", subject))
     tx.fetch("INSERT INTO erased (subject, entry, at_ms) VALUES ($1, $2, $3)", (subject, entry, tx.now_ms))
-    return len(payloads)
+    return len(payloads) + outcomes
 
 
 def _named(tx: ErasingTransaction, root: str) -> list[Named]:

@@ -144,6 +144,10 @@ class Lookup:
         owner = f"{use_case}\0{'' if customer is None else '=' + customer}\0".encode()
         return blake2b(owner + name.encode(), key=self._key, digest_size=32, person=b"reference").digest()
 
+    def event(self, source: str, event: str) -> bytes:
+        """32 bytes for an outcome event's identity."""
+        return blake2b(f"{source}\0{event}".encode(), key=self._key, digest_size=32, person=b"event").digest()
+
     def check(self) -> bytes:
         """16 bytes that stand in the database and prove that both belong together."""
         return blake2b(b"", key=self._key, digest_size=16, person=b"check").digest()

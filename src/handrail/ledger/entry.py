@@ -36,6 +36,7 @@ class EntryKind(StrEnum):
     TOKEN_CREATED = "token.created"  # noqa: S105  the name of a kind
     TOKEN_REVOKED = "token.revoked"  # noqa: S105  the name of a kind
     OUTCOME_REPORTED = "outcome.reported"
+    OUTCOME_MATCHED = "outcome.matched"  # one that matched nothing when it came has found its conversation
     SUBJECT_LINKED = "subject.linked"
     SUBJECT_ERASED = "subject.erased"
     LEGAL_HOLD_SET = "legal_hold.set"

@@ -4,10 +4,16 @@ import json
 
 import pytest
 
-from handrail.review.outcome import MAX_BATCH, OutcomeType, parse
+from handrail.review.outcome import MAX_BATCH, Invalid, OutcomeEvent, OutcomeType
+from handrail.review.outcome import parse as parse_in_order
 
 NOW = 1_790_000_000_000
 BASE = {"id": "e1", "source": "crm", "type": "complaint", "conversation": "c1"}
+
+
+def parse(body: bytes, *, now_ms: int) -> tuple[list[OutcomeEvent], list[Invalid]]:
+    rows = parse_in_order(body, now_ms=now_ms)
+    return [row for row in rows if isinstance(row, OutcomeEvent)], [row for row in rows if isinstance(row, Invalid)]
 
 
 def one(**changes: object) -> object:
@@ -28,13 +34,13 @@ def test_a_single_event_a_list_and_a_wrapped_list_mean_the_same() -> None:
 def test_a_cloud_event_is_understood() -> None:
     event = {
         "specversion": "1.0", "id": "9", "source": "/helpdesk", "type": "handrail.outcome.csat",
-        "subject": "int_01J", "time": "2026-09-21T10:00:00+02:00", "datacontenttype": "application/json",
+        "subject": "in_01J", "time": "2026-09-21T10:00:00+02:00", "datacontenttype": "application/json",
         "data": {"score": 4},
     }  # fmt: skip
     good, bad = parse(json.dumps(event).encode(), now_ms=NOW)
     assert bad == []
     assert good[0].type is OutcomeType.CSAT
-    assert good[0].interaction == "int_01J"
+    assert good[0].interaction == "in_01J"
     assert good[0].occurred_at_ms == 1_789_977_600_000
 
 
@@ -55,6 +61,11 @@ def test_a_cloud_event_is_understood() -> None:
         ({"type": "refund_reversed", "data": {"amount_minor": 5}}, "data.currency"),
         ({"data": {"reason": "He Was Rude"}}, "data.reason"),
         ({"data": {"surprise": 1}}, "data"),
+        ({"specversion": "0.3"}, "specversion"),
+        ({"conversation": "x" * 201}, "conversation"),
+        ({"use_case": "or ders"}, "use_case"),
+        ({"data": {"score": "4"}}, "data.score"),
+        ({"conversation": 7}, "conversation"),
     ],
 )
 def test_a_mistake_names_its_field(changes: dict[str, object], field: str) -> None:

@@ -9,6 +9,7 @@ import asyncpg
 from handrail.backends.erasing import StoredErasing
 from handrail.backends.journal import BatchedJournal
 from handrail.backends.keyring import KeyFolder, Keyring
+from handrail.backends.outcomes import StoredOutcomes
 from handrail.backends.postgres.database import LEAST, LOSING, PoolReading, connect, migrate
 from handrail.backends.postgres.engine import PostgresEngine
 from handrail.backends.postgres.lookups import PostgresLookups
@@ -28,8 +29,8 @@ TAKE = "SELECT e.seq, e.commitment FROM unsequenced u JOIN entry e ON e.seq = u.
 
 
 class PostgresStore:
-    """`journal`, `threads`, `references`, `spending`, `reader`, `sequencing`, `erasing`, `in_force`: the ports.
-    `keys.forget`: to be called when the epoch grew. Belongs to the event loop that opened it."""
+    """`journal`, `threads`, `references`, `spending`, `outcomes`, `reader`, `sequencing`, `erasing`, `in_force`: the
+    ports. `keys.forget`: to be called when the epoch grew. Belongs to the event loop that opened it."""
 
     def __init__(self, dsn: str, keys: Keyring, pool: Any, *, ids: Ids, clock: Clock, capacity: int) -> None:
         self.keys = keys
@@ -39,6 +40,7 @@ class PostgresStore:
         self.threads = StoredThreads(self.journal, keys, PostgresLookups(reading), ids, clock)
         self.references = StoredReferences(self.journal, reading, keys.lookup)
         self.spending = StoredSpending(self.journal)
+        self.outcomes = StoredOutcomes(self.journal, reading, keys, ids)
         self.reader = StoredReader(reading, keys)
         self.sequencing = StoredSequencing(self.journal, reading, ids.new("sq"), take=TAKE)
         self.erasing = StoredErasing(self.journal, reading, keys, ids, self.clean, rotates=True)
@@ -73,7 +75,7 @@ class PostgresStore:
         """Vacuum what an erasure touched. PostgreSQL keeps old row versions in pages and in its own log for a while:
         they die with the intermediate key, which `erase` rotates at once here."""
         try:
-            await self._pool.execute("VACUUM subject, customer, payload, conversation, party")
+            await self._pool.execute("VACUUM subject, customer, payload, conversation, party, outcome")
         except LOSING:
             raise unavailable("PostgreSQL did not clean up; old row versions wait for its next vacuum") from None
 

@@ -8,6 +8,7 @@ import apsw
 from handrail.backends.erasing import StoredErasing
 from handrail.backends.journal import BatchedJournal
 from handrail.backends.keyring import KeyFolder, Keyring
+from handrail.backends.outcomes import StoredOutcomes
 from handrail.backends.reading import StoredReader
 from handrail.backends.references import StoredReferences, StoredSpending
 from handrail.backends.sequencing import StoredSequencing
@@ -33,9 +34,9 @@ highest of their numbers says, all below it have one."""
 
 
 class SqliteStore:
-    """`journal`, `threads`, `references`, `spending`, `reader`, `sequencing`, `erasing`, `in_force`: the ports. `db`: a
-    read-only connection of the event loop's thread, for further repositories. `keys.forget`: to be called when the
-    epoch grew."""
+    """`journal`, `threads`, `references`, `spending`, `outcomes`, `reader`, `sequencing`, `erasing`, `in_force`: the
+    ports. `db`: a read-only connection of the event loop's thread, for further repositories. `keys.forget`: to be
+    called when the epoch grew."""
 
     def __init__(
         self,
@@ -65,6 +66,7 @@ class SqliteStore:
         self.reading = self._reading = ReadThread(self.path)  # `reading`: for backends.log.records
         self.references = StoredReferences(self.journal, self._reading, self.keys.lookup)
         self.spending = StoredSpending(self.journal)
+        self.outcomes = StoredOutcomes(self.journal, self._reading, self.keys, ids)
         self.reader = StoredReader(self._reading, self.keys)
         self.sequencing = StoredSequencing(self.journal, self._reading, ids.new("sq"), take=TAKE)
         self.erasing = StoredErasing(self.journal, self._reading, self.keys, ids, self.clean, rotates=False)

@@ -4,6 +4,7 @@
 |---|---|
 | publish the log (one leader per database) | each second, or at once when 1,000 entries wait |
 | close interactions whose process died | each 10 seconds |
+| try outcome events again that matched no conversation | each 10 seconds, those that are due |
 | apply retention | at the start, then each hour |
 | rotate the sealing key | when the newest is 7 days old, looked at each hour |
 
@@ -37,6 +38,8 @@ log = logging.getLogger("handrail.jobs")
 BY = Actor(ActorKind.SYSTEM, "jobs")
 HOUR_S = 3_600.0
 SWEEP_S = 10.0
+MATCHES = 2_000
+"""Outcome events tried again at a time."""
 LOST_AFTER_MS = 15 * 60_000
 """An interaction without an end after this long has none: longer than any stream may be idle or any answer may take."""
 ROTATE_AFTER_MS = 7 * 86_400_000
@@ -65,6 +68,7 @@ class Jobs:
             tasks = [
                 asyncio.create_task(follow(in_force, store.in_force, wire.CLOCK, on_change=store.keys.forget)),
                 asyncio.create_task(_each(SWEEP_S, pause, stop, lambda: _sweep(store))),
+                asyncio.create_task(_each(SWEEP_S, pause, stop, lambda: _match(store))),
                 asyncio.create_task(_each(HOUR_S, pause, stop, lambda: _hourly(store, in_force))),
             ]
             life.ready()
@@ -116,6 +120,10 @@ async def _sweep(store: "Store") -> None:
     closed = await store.erasing.interrupted(older_than_ms=LOST_AFTER_MS, by=BY)
     if closed:
         log.warning("jobs.interrupted", extra={"interactions": closed})
+
+
+async def _match(store: "Store") -> None:
+    await store.outcomes.match(limit=MATCHES)
 
 
 async def _hourly(store: "Store", in_force: InForce) -> None:

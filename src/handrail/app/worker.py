@@ -20,6 +20,7 @@ from handrail.app import wire
 from handrail.app.settings import Settings
 from handrail.app.supervise import Life
 from handrail.detectors.run import Runner
+from handrail.gateway.events import event_routes
 from handrail.gateway.identity import Identity, Refusals
 from handrail.gateway.metrics import Metrics
 from handrail.gateway.routes import face_routes, own_routes
@@ -73,7 +74,11 @@ class Worker:
                 identity,
                 refusals,
                 metrics,
-                [*face_routes(), *own_routes(identity, metrics, lambda: _standing(in_force, gateway), log)],
+                [
+                    *face_routes(),
+                    *own_routes(identity, metrics, lambda: _standing(in_force, gateway), log),
+                    *event_routes(identity, store.outcomes, self.screener, wire.CLOCK, metrics),
+                ],
             )
             server = _server(gateway, self.settings)
             tasks = [

@@ -19,17 +19,9 @@ class Reading(Protocol):
     async def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
 
 
-class EntryRow(NamedTuple):
-    """One entry with its ciphertext. `subject`: whose key sealed it, or empty."""
-
-    id: str
-    kind: str
-    at_ms: int
-    commitment: bytes
-    facts: bytes
-    subject: str
-    sealed: bytes | None
-    projection: Projection | None
+EntryRow = tuple[tuple[str, str, int, bytes, bytes], tuple[str, bytes | None] | None, Projection | None]
+"""One entry for its three tables, without the row number: (id, kind, time, commitment, facts), (subject, ciphertext) or
+None, index columns or None. Plain tuples: this is made for every entry."""
 
 
 class SubjectRow(NamedTuple):
@@ -63,14 +55,17 @@ def entry_row(entry: Entry, key: bytes | None, *, sealer: Sealer, ids: Ids) -> E
     the compressor would hand it to the writer and back, which doubled the cost."""
     randomness = ids.token(SALT_SIZE + NONCE_SIZE)
     facts = facts_bytes(entry, randomness[:SALT_SIZE])
-    sealed = None
-    subject: str = entry.subject or ""
-    if entry.payload is not None:
+    kind, subject, body = entry.kind, entry.subject, entry.payload
+    projection = None
+    if kind in PROJECTED and isinstance(entry.facts, InteractionFacts):
+        projection = project(entry.at_ms, entry.release, entry.facts)
+    if body is None:
+        commitment = commit(entry, facts).encode()
+        payload: tuple[str, bytes | None] | None = None if projection is None or not subject else (subject, None)
+    else:
         if key is None or not subject:
             raise ValueError(f"entry {entry.id}: a payload needs the subject whose key seals it")
-        sealed = sealer.seal(entry.payload, AESGCM(key), entry=entry.id, key=subject, nonce=randomness[SALT_SIZE:])
-    commitment = commit(entry, facts, sealed, subject if sealed is not None else "").encode()
-    projection = None
-    if entry.kind in PROJECTED and isinstance(entry.facts, InteractionFacts):
-        projection = project(entry.at_ms, entry.release, entry.facts)
-    return EntryRow(entry.id, entry.kind.value, entry.at_ms, commitment, facts, subject, sealed, projection)
+        sealed = sealer.seal(body, AESGCM(key), entry=entry.id, key=subject, nonce=randomness[SALT_SIZE:])
+        commitment = commit(entry, facts, sealed, subject).encode()
+        payload = (subject, sealed)
+    return (entry.id, kind.value, entry.at_ms, commitment, facts), payload, projection

@@ -237,21 +237,13 @@ class PostgresEngine:
         if not rows:
             return []
         seqs = self._numbers(len(rows))
-        payloads = [
-            (seq, row.subject, row.sealed)
-            for seq, row in zip(seqs, rows, strict=True)
-            if row.sealed is not None or (row.projection is not None and row.subject)
-        ]
-        found = [(seq, *row.projection) for seq, row in zip(seqs, rows, strict=True) if row.projection is not None]
+        payloads = [(seq, *row[1]) for seq, row in zip(seqs, rows, strict=True) if row[1] is not None]
+        found = [(seq, *row[2]) for seq, row in zip(seqs, rows, strict=True) if row[2] is not None]
         got = self._wait(
             self._db.fetch(
                 _ENTRIES,
                 seqs,
-                [row.id for row in rows],
-                [row.kind for row in rows],
-                [row.at_ms for row in rows],
-                [row.commitment for row in rows],
-                [row.facts for row in rows],
+                *_columns([row[0] for row in rows], 5),
                 *_columns(payloads, 3),
                 *_columns(found, 10),
             )

@@ -150,6 +150,12 @@ class SqliteEngine:
             self._insert("conversation", rows if latest is None else list(latest.values()))
 
     def entries(self, entries: list[Entry]) -> list[Exception | None]:
+        answers: list[Exception | None] = []
+        for at in range(0, len(entries), CHUNK):  # sealed and inserted by portions, so that their memory is used again
+            answers += self._portion(entries[at : at + CHUNK])
+        return answers
+
+    def _portion(self, entries: list[Entry]) -> list[Exception | None]:
         errors: list[Exception | None] = []
         ready: list[EntryRow] = []
         with lost_on_error():
@@ -221,15 +227,17 @@ class SqliteEngine:
         self._db.close()
 
     def _append(self, rows: Sequence[EntryRow]) -> None:
-        entries, payloads, interactions = [], [], []
+        entries: list[tuple[Any, ...]] = []
+        payloads: list[tuple[Any, ...]] = []
+        interactions: list[tuple[Any, ...]] = []
         seq = self._seq
-        for row in rows:
+        for entry, payload, projection in rows:
             seq += 1
-            entries.append((seq, row.id, row.kind, row.at_ms, row.commitment, row.facts))
-            if row.sealed is not None or (row.projection is not None and row.subject):
-                payloads.append((seq, row.subject, row.sealed))
-            if row.projection is not None:
-                interactions.append((seq, *row.projection))
+            entries.append((seq, *entry))
+            if payload is not None:
+                payloads.append((seq, *payload))
+            if projection is not None:
+                interactions.append((seq, *projection))
         self._insert("entry", entries)
         self._insert("payload", payloads)
         self._insert("interaction", interactions)
@@ -240,13 +248,13 @@ class SqliteEngine:
             self._append([row])
         except apsw.ConstraintError as error:
             _require_taken(error)
-            return taken(row.id)
+            return taken(row[0][0])
         return None
 
     def _insert(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
         execute = self._db.execute
         for at in range(0, len(rows), CHUNK):
-            part = rows[at : at + CHUNK]
+            part = rows[at : at + CHUNK] if len(rows) > CHUNK else rows
             execute(_SQL[table, len(part)], tuple(chain.from_iterable(part)))
 
     def _row(self, entry: Entry) -> EntryRow:

@@ -111,9 +111,8 @@ async def main(count: int) -> None:
                 began = time.perf_counter()
                 page = await store.reader.find(query)
                 times.append(time.perf_counter() - began)
-            print(
-                f"  find {name:28} first {times[0] * 1e3:7.1f} ms, then {min(times) * 1e3:7.1f} ms, {len(page.found)} found"
-            )
+            first, again = times[0] * 1e3, min(times) * 1e3
+            print(f"  find {name:28} first {first:7.1f} ms, then {again:7.1f} ms, {len(page.found)} found")
         times = []
         for interaction in kept:
             began = time.perf_counter()

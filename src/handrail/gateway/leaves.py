@@ -6,6 +6,7 @@ belongs there: a word of the protocol or an identifier. A listed slot with any o
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -40,6 +41,11 @@ _LONG_NUMBER = 10_000_000
 def identifier(value: str) -> bool:
     """Short, starts with a letter, no nine digits in a row (dashes and dots between them or not), no space: cannot
     carry a card number or a sentence."""
+    return len(value) <= 80 and _is_identifier(value)
+
+
+@lru_cache(maxsize=8_192)
+def _is_identifier(value: str) -> bool:
     return _IDENTIFIER.fullmatch(value) is not None
 
 

@@ -15,6 +15,7 @@ what the use case declares (by default a refusal), a journal that cannot commit 
 
 import asyncio
 from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 
@@ -34,7 +35,7 @@ from handrail.terms.clock import Clock
 from handrail.terms.decision import Outcome, Reason
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Finding, Kind, Role
-from handrail.terms.ids import Digest, EntryId, Ids, InteractionId
+from handrail.terms.ids import Digest, EntryId, Ids, InteractionId, UseCaseId
 
 REFERENCE_KIND = "client-prompt:"
 """A client's prompt is remembered among the references by its keyed hash."""
@@ -113,6 +114,8 @@ class Chat:
         except asyncio.CancelledError:
             self.cancelled(draft)
             raise
+        except Exception as mistake:  # noqa: BLE001  a mistake of ours must refuse, recorded, and not pass
+            raise await self.refused(draft, broken(mistake)) from None
 
     async def open(self, call: Call) -> Draft:
         """Step 1. Raises RefusedError with no interaction written when the budget is used up or storage is away."""
@@ -361,7 +364,20 @@ def _is_new(place: int, message: Message, turn: Turn, thread: Thread, threads: T
     return threads.fingerprint(message.history) not in thread.seen
 
 
+def broken(mistake: Exception) -> HandrailError:
+    """A mistake of ours: nothing passes. Only its type is told, since its words may hold what a customer said."""
+    return HandrailError(Code.GUARD_UNAVAILABLE, f"handrail could not handle this request ({type(mistake).__name__})")
+
+
+@lru_cache(maxsize=1_024)
+def _nothing(use_case: UseCaseId, language: str) -> DecisionInput:
+    """The input of a decision when nothing was found, which is most of them."""
+    return DecisionInput(use_case=use_case, language=language)
+
+
 def _decided(caller: Caller, screened: Screened, language: str) -> Weighed:
+    if not (screened.found or screened.failures or screened.unreadable):
+        return Weighed(screened, _nothing(caller.use_case.id, language), caller.rules.nothing)
     given = DecisionInput(
         use_case=caller.use_case.id,
         language=language,

@@ -5,6 +5,8 @@ subject's key like the rest), the customer's id, and the canonical input of each
 decides again. Never-rest values are gone before anything gets here; a text that was not fully read is left out.
 """
 
+from functools import lru_cache
+
 import msgspec
 
 from handrail.guard.caller import Caller
@@ -188,7 +190,7 @@ class Draft:
                 answer=answer,
                 tokens={token: held.value for token, held in self.vault.held.items()},
                 customer=self.turn.customer,
-                decided=tuple([msgspec.Raw(encode(side.given)) for side in (self.input, self.output) if side]),
+                decided=tuple([_encoded(side) for side in (self.input, self.output) if side]),
             )
         )
 
@@ -209,6 +211,17 @@ class Draft:
             ruleset=self.caller.ruleset,
             release=self.caller.live.digest,
         )
+
+
+def _encoded(side: Weighed) -> msgspec.Raw:
+    if side.screened.found or side.screened.failures or side.screened.unreadable:
+        return msgspec.Raw(encode(side.given))
+    return _encoded_nothing(side.given)
+
+
+@lru_cache(maxsize=1_024)
+def _encoded_nothing(given: DecisionInput) -> msgspec.Raw:
+    return msgspec.Raw(encode(given))
 
 
 def personal_in(weighed: Weighed) -> dict[tuple[int, int], list[Finding]]:
@@ -239,6 +252,9 @@ def _kept(
             continue
         if place in failed:
             kept.append(Said(message.role, (), True, message.unreadable))
+            continue
+        if not spans:
+            kept.append(Said(message.role, tuple([leaf.text for leaf in message.leaves]), False, message.unreadable))
             continue
         texts = tuple(
             [

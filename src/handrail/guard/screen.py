@@ -10,6 +10,7 @@ the runner itself counts as the failure of every detector. Nothing here lets a t
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Protocol
 
 import msgspec
@@ -199,7 +200,7 @@ def read(message: Message, setting: Setting) -> Seen:
         role = ROLE_OF[leaves[0].channel]
         report = _report(leaves[0].text, role, setting)
         if not report.findings and not report.failures:
-            return Seen((), report.language)
+            return _clean(report.language)
         return Seen(
             tuple([Hit(f, role, ((0, f.start, f.end),)) for f in report.findings]),
             report.language,
@@ -222,6 +223,12 @@ def read(message: Message, setting: Setting) -> Seen:
             if touched:
                 hits.append(Hit(finding, ROLE_OF[channel], touched))
     return Seen(tuple(hits), language, tuple(dict.fromkeys(failures)))
+
+
+@lru_cache(maxsize=256)
+def _clean(language: str) -> Seen:
+    """Nothing found: one value for all such messages, so that the memo stays small."""
+    return Seen((), language)
 
 
 def _together(leaves: Sequence[Leaf], channel: Channel) -> tuple[str, list[tuple[int, int, int]]]:

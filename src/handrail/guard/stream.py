@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from handrail.detectors.mask import restore
-from handrail.guard.chat import Call, Chat, argument_values
+from handrail.guard.chat import Call, Chat, argument_values, broken
 from handrail.guard.lane import Lane, Reader, Stop, lane_for
 from handrail.guard.record import Draft, Weighed
 from handrail.guard.route import Asked
@@ -65,6 +65,8 @@ class StreamChat:
                 screen = StreamScreen(chat, call, draft)
             except HandrailError as error:
                 raise await chat.refused(draft, error) from error
+            except Exception as mistake:  # noqa: BLE001  a mistake of ours must refuse, recorded, and not pass
+                raise await chat.refused(draft, broken(mistake)) from None
             draft.first_byte_ms = int((chat.net.clock.monotonic() - draft.started) * 1000)
             await opened(Opening(chat.ids(draft), None, chat.disclosure(draft)))
             return await self._relay(call, draft, asked, screen, sink)
@@ -98,6 +100,9 @@ class StreamChat:
         except HandrailError as failure:
             ready, tail = screen.ready(), codec.failed(failure, ids)
             outcome, error = Outcome.FAILED, failure
+        except Exception as mistake:  # noqa: BLE001  whatever broke, nothing unread may follow
+            error = broken(mistake)
+            ready, tail, outcome = screen.ready(), codec.failed(error, ids), Outcome.REFUSED
         screen.settle()
         draft.outcome, draft.status, draft.error = outcome, 200, error.code.value if error else ""
         try:

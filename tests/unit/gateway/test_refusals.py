@@ -222,3 +222,24 @@ def test_plain_routes() -> None:
     assert asyncio.run(w.get(PATH)).status == 405
     assert asyncio.run(w.get("/v1/models", key=None)).status == 401
     assert asyncio.run(w.get("/v1/models/support")).json["id"] == "support"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_mistake_of_ours_refuses_and_tells_no_words_of_a_customer(stream: bool) -> None:
+    def script(request):
+        raise RuntimeError("words of a customer")
+
+    w = world(script)
+    got = asyncio.run(w.post(PATH, {**ASK, "stream": stream}))
+    assert (got.status, got.json["error"]["code"]) == (503, "guard.unavailable")
+    assert "words" not in got.body.decode()
+    assert w.journal.facts()[0].outcome == "refused"
+
+
+def test_a_mistake_in_the_middle_of_a_stream_ends_it_with_an_error() -> None:
+    pieces = [*chat_stream(["All is ", "well."])[:2], RuntimeError("words of a customer")]
+    w = world(lambda request: Answering(pieces))
+    got = asyncio.run(w.post(PATH, {**ASK, "stream": True}))
+    assert got.events()[-2]["error"]["code"] == "guard.unavailable"
+    assert "words" not in got.body.decode()
+    assert w.journal.facts()[0].outcome == "refused"

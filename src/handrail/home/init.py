@@ -23,8 +23,9 @@ class Started(msgspec.Struct, frozen=True):
     files: tuple[str, ...]
 
 
-def init(home: Path, *, kek: bytes) -> Started:
+def init(home: Path, *, kek: bytes, starter: Traversable | None = None) -> Started:
     """The starter in `home`, which is made when missing. `kek`: 32 random bytes for the key-encryption key.
+    `starter`: another folder of configuration files in place of `home/starter`.
 
     The data folder has mode 0700 and the key 0600. Raises HandrailError ALREADY when there is a home, and leaves it as
     it is; HOME_INVALID when the folder cannot be written.
@@ -41,17 +42,16 @@ def init(home: Path, *, kek: bytes) -> Started:
         _data_dir(home / DATA_DIR, kek, written)
         for name in FILES:
             _write(home, f"schemas/{name}.schema.json", encoded(name), written)
-        for name, data in _starter():
+        for name, data in _starter(starter or resources.files("handrail.home") / "starter"):
             _write(home, name, data, written)
     except OSError as error:
         raise HandrailError(Code.HOME_INVALID, f"the home cannot be written: {error.strerror}") from error
     return Started(home, tuple(written))
 
 
-def _starter() -> list[tuple[str, bytes]]:
-    """Relative name and content of each file of `home/starter`, `handrail.yaml` last: a crash leaves no half home that
+def _starter(root: Traversable) -> list[tuple[str, bytes]]:
+    """Relative name and content of each file of the starter, `handrail.yaml` last: a crash leaves no half home that
     looks whole."""
-    root = resources.files("handrail.home") / "starter"
     found = sorted(_files(root, ""))
     return [row for row in found if row[0] != HOME_FILE] + [row for row in found if row[0] == HOME_FILE]
 

@@ -18,6 +18,9 @@ from handrail.app.scripted_model import anthropic_messages, openai_chat, openai_
 from handrail.app.scripted_model.script import Ask, Fault, Reply, Script, reply
 from handrail.app.scripted_model.shapes import Answer, BadRequest, Body, Events, json_body
 
+SEEN_PATH = "/scripted/seen"
+"""Answered only by a server that was told to remember."""
+
 MAX_BODY = 16 * 1024 * 1024
 REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests"}
 
@@ -58,8 +61,10 @@ class ScriptedModel:
 
     def answer(self, request: Seen) -> tuple[Answer, Reply | None]:
         """The answer, and the reply it was made of with its delays and faults."""
-        self.seen.append(request)
         path = request.path.partition("?")[0]
+        if path == SEEN_PATH and self.seen.maxlen:
+            return self._remembered(), None
+        self.seen.append(request)
         suffix, dialect = next(
             ((suffix, dialect) for suffix, dialect in DIALECTS.items() if path.endswith(suffix)), ("", CHAT)
         )
@@ -87,6 +92,10 @@ class ScriptedModel:
             headers.get("x-api-key"),
             headers.get("api-key"),
         )
+
+    def _remembered(self) -> Body:
+        """The remembered bodies, oldest first, as JSON texts: what a provider would have got to see."""
+        return json_body({"seen": [request.body.decode("utf-8", "replace") for request in self.seen]})
 
     def _get(self, path: str) -> Body:
         if path.endswith("/models"):

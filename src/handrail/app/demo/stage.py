@@ -1,0 +1,143 @@
+"""The demo's home, keys and processes: everything that stands before the first word is said."""
+
+import contextlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from handrail.app import wire
+from handrail.app.demo.script import HOME, MODEL_SCRIPT
+from handrail.app.settings import Settings, settings
+from handrail.home.compile import compile_home
+from handrail.home.init import KEK_BYTES, init
+from handrail.home.problem import HomeInvalid
+from handrail.home.publish import Publish
+from handrail.home.read import read
+from handrail.home.text import HOME_FILE
+from handrail.people.keys import CreateKey
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import UseCaseId
+
+MARKER = ".demo"
+"""A folder that holds this file is the demo's own, and may be thrown away by the next run."""
+
+REMEMBER = 10_000
+START_S = 60.0
+END_S = 40.0
+_PORT = re.compile(r"(base_url: http://127\.0\.0\.1:)\d+(/v1)")
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A child process that said where it serves. `host`: host:port."""
+
+    process: "subprocess.Popen[str]"
+    host: str
+
+
+def write_home(folder: Path, *, keep: bool) -> bool:
+    """The demo's configuration in `folder`; True when it was written, False when a kept one stands there. Raises
+    HandrailError ALREADY rather than touch a folder that is not the demo's."""
+    if (folder / HOME_FILE).exists():
+        if not (folder / MARKER).exists():
+            raise HandrailError(Code.ALREADY, f"{folder} is a home, but not the demo's: give another with --home")
+        if keep:
+            return False
+        shutil.rmtree(folder)
+    elif folder.is_dir() and any(folder.iterdir()):
+        raise HandrailError(Code.ALREADY, f"{folder} holds other things: give another folder with --home")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARKER).write_text("made by handrail demo; the next run without --keep replaces this folder\n")
+    init(folder, kek=wire.IDS.token(KEK_BYTES), starter=HOME)
+    return True
+
+
+def point_at(folder: Path, model: str) -> None:
+    """Put the address of the model server, host:port, into the home."""
+    path = folder / HOME_FILE
+    port = model.rpartition(":")[2]
+    path.write_text(_PORT.sub(rf"\g<1>{port}\g<2>", path.read_text("utf-8")), "utf-8")
+
+
+async def publish(folder: Path, env: Mapping[str, str]) -> tuple[Settings, dict[str, str]]:
+    """Put the home in force and make a key for each use case: use case to key. Raises HandrailError HOME_INVALID."""
+    given = settings(folder, env)
+    try:
+        compiled = compile_home(read(folder))
+    except HomeInvalid as problem:
+        raise HandrailError(Code.HOME_INVALID, "\n".join(str(mistake) for mistake in problem.mistakes)) from None
+    keys: dict[str, str] = {}
+    async with wire.opened(given, env, checkpoints=True) as store:
+        await store.journal.run(Publish(ids=wire.IDS, compiled=compiled))
+        registered = frozenset(compiled.ruleset.use_cases)
+        for use_case in sorted(registered):
+            change = CreateKey(ids=wire.IDS, use_case=UseCaseId(use_case), registered=registered, agent="demo")
+            keys[use_case] = (await store.journal.run(change)).text
+    return given, keys
+
+
+@contextmanager
+def model_server(log: Path) -> Iterator[Running]:
+    """The scripted model as a process on a free port, remembering what it saw."""
+    arguments = ["-m", "handrail.app.scripted_model", "--port", "0", "--remember", str(REMEMBER)]
+    with _running([*arguments, "--script", str(MODEL_SCRIPT)], log, "no model inside") as running:
+        yield running
+
+
+@contextmanager
+def gateway(folder: Path, log: Path) -> Iterator[Running]:
+    """`handrail serve` as a process on a free port."""
+    arguments = ["-m", "handrail.cli.main", "serve", "--home", str(folder), "--port", "0"]
+    with _running(arguments, log, "handrail is ready") as running:
+        yield running
+
+
+def command(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run `handrail ...` on the home, as a person would."""
+    return subprocess.run(
+        [sys.executable, "-m", "handrail.cli.main", *arguments],
+        cwd=folder, capture_output=True, text=True, check=False, timeout=START_S,
+    )  # fmt: skip
+
+
+@contextmanager
+def _running(arguments: list[str], log: Path, sign: str) -> Iterator[Running]:
+    """In a session of its own, so that Ctrl-C reaches the demo alone and it ends its children in order. Raises
+    HandrailError HOME_INVALID with the last lines of its log when it does not start."""
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, *arguments], stdout=out, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        )
+    try:
+        yield Running(process, _wait_for(sign, process, log))
+    finally:
+        _end(process)
+
+
+def _wait_for(sign: str, process: "subprocess.Popen[str]", log: Path) -> str:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        for line in log.read_text().splitlines():
+            if sign in line:
+                return line.rpartition("http://")[2].removesuffix("/v1")
+        time.sleep(0.02)
+    tail = "\n".join(log.read_text().splitlines()[-12:])
+    raise HandrailError(Code.HOME_INVALID, f"a process of the demo did not start; its last lines:\n{tail}")
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """SIGTERM, then wait for the drain."""
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

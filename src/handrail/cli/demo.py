@@ -1,0 +1,54 @@
+"""`handrail demo`."""
+
+import asyncio
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from handrail.app.demo.run import Wish, play
+from handrail.app.settings import environment
+
+SECONDS_VARIABLE = "DEMO_SECONDS"
+PACE_S = 0.6  # on a terminal: time to read a line
+WIDTH = 132
+
+
+@click.command()
+@click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("demo-home"),
+    show_default=True,
+    help="Made fresh each time.",
+)
+@click.option("--keep", is_flag=True, help="Keep a demo home that is there, with its changes and its ledger.")
+def demo(home: Path, keep: bool) -> None:
+    """A made-up contact centre behind the net, with a scripted model: plays, checks itself, says where to look.
+
+    On a terminal it stays up until Ctrl-C. Without one, or with DEMO_SECONDS=N, it ends by itself (N seconds after its
+    start, or when the play is over). Exit code 1 when anything was not as it should be."""
+    terminal = sys.stdout.isatty()
+    until_s = _seconds(environment().get(SECONDS_VARIABLE, ""))
+    wish = Wish(
+        home=home,
+        keep=keep,
+        width=max(96, min(160, shutil.get_terminal_size((WIDTH, 40)).columns)),
+        colours=terminal,
+        pace_s=PACE_S if terminal else 0.0,
+        stay=terminal and until_s is None,
+        until_s=until_s,
+    )
+    sys.exit(asyncio.run(play(wish, environment(), _say)))
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        raise click.ClickException(f"{SECONDS_VARIABLE} is a number of seconds, such as 30") from None
+
+
+def _say(line: str) -> None:
+    click.echo(line)

@@ -6,16 +6,20 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from handrail.app.settings import LOG_KEY_FILE, Secrets, Settings, key_encryption_key
+from handrail.backends.bundle import Bundle, Copied, Making, flush, flush_folder, put
 from handrail.backends.egress import Egress, Origin, provider_origins, system_resolve
+from handrail.backends.erasing import ErasingTransaction
 from handrail.backends.log.export import Export, Exported, export
 from handrail.backends.log.files import LogFolder
 from handrail.backends.log.http import HttpLog
 from handrail.backends.log.records import StoredRecords
 from handrail.backends.log.sequencer import Sequencer
 from handrail.backends.log.sequencer import run as run_sequencer
+from handrail.backends.sqlite import backup as sqlite_backup
+from handrail.backends.sqlite.database import FILE as DATABASE_FILE
 from handrail.backends.sqlite.open import SqliteStore
 from handrail.backends.system import SystemClock, SystemIds
 from handrail.backends.upstream.clients import own_http
@@ -28,6 +32,7 @@ from handrail.guard.screen import Memo
 from handrail.in_force.snapshot import InForce
 from handrail.ledger.note import KeyType, SigningKey, parse_signing_key
 from handrail.ledger.seal import LocalKek
+from handrail.people.store import PeopleTransaction
 from handrail.terms.errors import Code, HandrailError
 
 if TYPE_CHECKING:
@@ -35,7 +40,29 @@ if TYPE_CHECKING:
 
     Store = SqliteStore | PostgresStore
 
-__all__ = ["Export", "Exported", "HttpLog", "LogFolder", "Sequencer", "StoredRecords", "export", "run_sequencer"]
+__all__ = [
+    "DATABASE_FILE",
+    "Bundle",
+    "Copied",
+    "Export",
+    "Exported",
+    "HttpLog",
+    "LogFolder",
+    "Making",
+    "Sequencer",
+    "StoredRecords",
+    "export",
+    "flush",
+    "flush_folder",
+    "put",
+    "run_sequencer",
+    "sqlite_backup",
+]
+
+
+class RestoringTransaction(PeopleTransaction, ErasingTransaction, Protocol):
+    """What a restore does in one command: who asks, erase again, record."""
+
 
 CLOCK = SystemClock()
 IDS = SystemIds()
@@ -114,6 +141,42 @@ def sequencer(given: Settings, env: Mapping[str, str], store: "Store") -> Sequen
     """The writer of the transparency log. The key is made at the first start."""
     keys = log_keys(given, env, make=True)
     return Sequencer(store.sequencing, LogFolder(given.log_dir), keys, origin=given.boot.log_origin or "")
+
+
+async def copy_database(given: Settings, folder: Path) -> Copied:
+    """A consistent copy of the database into `folder`, while others write. Raises HandrailError JOURNAL_UNAVAILABLE."""
+    if given.database_url is None:
+        return await asyncio.to_thread(sqlite_backup.copy_out, given.data_dir, folder)
+    from handrail.backends.postgres import backup  # deferred: SQLite homes never load asyncpg
+
+    return await backup.copy_out(given.database_url, folder)
+
+
+async def require_room(given: Settings) -> None:
+    """The database that a backup would be put into is empty. Raises HandrailError ALREADY or JOURNAL_UNAVAILABLE."""
+    if given.database_url is not None:
+        from handrail.backends.postgres import backup  # deferred, as above
+
+        await backup.require_empty(given.database_url)
+
+
+async def put_database(given: Settings, bundle: Bundle) -> None:
+    """The database of a backup. SQLite: its file was extracted into the data folder, and is checked; PostgreSQL: filled
+    in one transaction, unless an earlier attempt did. Raises HandrailError."""
+    if given.database_url is None:
+        await asyncio.to_thread(sqlite_backup.put_back, given.data_dir)
+        return
+    from handrail.backends.postgres import backup  # deferred, as above
+
+    names = [name.removesuffix(".copy") for name in bundle.names("database")]
+    await backup.copy_in(
+        given.database_url, bundle.manifest.migrations, names, lambda table: bundle.chunks(f"database/{table}.copy")
+    )
+
+
+def kek(key: bytes) -> LocalKek:
+    """What wraps keys, over 32 bytes."""
+    return LocalKek(key, nonce=IDS.token)
 
 
 def records(store: "Store", *, payloads: bool = False) -> StoredRecords:

@@ -9,6 +9,7 @@ from handrail.backends.journal import BatchedJournal
 from handrail.backends.keyring import Keyring
 from handrail.backends.outcomes import OF_HELD, OF_USE_CASE, forget, waiting_for
 from handrail.backends.rows import Reading
+from handrail.ledger.backup import Erasure
 from handrail.ledger.commitment import read_facts
 from handrail.ledger.entry import Entry, EntryKind, InteractionFacts
 from handrail.ledger.erase import (
@@ -95,6 +96,32 @@ class StoredErasing:
             await self.rotate(by=by)
         await self._clean()
         return erased
+
+    async def erased(self) -> list[Erasure]:
+        """Every subject erased so far, oldest first."""
+        rows = await self._reading.rows("SELECT subject, entry, at_ms FROM erased ORDER BY at_ms, subject")
+        return [Erasure(SubjectId(subject), entry, at_ms) for subject, entry, at_ms in rows]
+
+    async def clean(self) -> None:
+        """Overwrite what erasures left on disk. Raises HandrailError JOURNAL_UNAVAILABLE."""
+        self._keys.forget()
+        await self._clean()
+
+    def again(self, tx: ErasingTransaction, erasures: Sequence[Erasure], *, reason: str, by: Actor) -> int:
+        """Erase what was erased after a backup was made, inside a command; how many were not erased already. A legal
+        hold does not block it: the erasure was allowed when it was made. The caller calls `clean` afterwards."""
+        subjects, payloads, conversations, entry = [], 0, 0, self._entry_id()
+        for each in erasures:
+            if tx.fetch("SELECT 1 FROM erased WHERE subject = $1", (each.subject,)):
+                continue
+            subjects.append(each.subject)
+            conversations += len(tx.fetch("SELECT id FROM conversation WHERE subject = $1", (each.subject,)))
+            payloads += _destroy(tx, each.subject, entry)
+        if subjects:
+            facts = ErasedFacts(tuple(subjects), (), conversations, payloads, reference(reason))
+            self._append(tx, entry, EntryKind.SUBJECT_ERASED, by, facts, about=subjects[0])
+            tx.bump_epoch()
+        return len(subjects)
 
     async def hold(self, who: Who, *, reason: str, by: Actor) -> HoldFacts:
         said = reference(reason)

@@ -116,6 +116,15 @@ def _write(read: Read, records: RecordReader, sink: _Sink, keys: Sequence[Verifi
     return Exported(size, count)
 
 
+def cut(read: Read, size: int) -> Iterator[tuple[str, bytes]]:
+    """Path and bytes of every tile and bundle of a tree of this size, from a log that may have grown since. Raises
+    BadProof when one is missing."""
+    yield from _tiles(read, size)
+    for n in range(-(-size // WIDTH)):
+        width = min(WIDTH, size - n * WIDTH)
+        yield bundle_path(n, width), _bundle(read, n, width)
+
+
 def _tiles(read: Read, size: int) -> Iterator[tuple[str, bytes]]:
     level = 0
     while size >> 8 * level:

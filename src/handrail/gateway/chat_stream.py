@@ -61,6 +61,7 @@ class ChatCodec:
             pieces: list[Piece] = []
             self._slow(raw, pieces)
             yield from pieces
+            self._closed(pieces)  # only now have they been sent
 
     def text(self, piece: Piece, new: str) -> bytes:
         value = piece.value
@@ -109,11 +110,15 @@ class ChatCodec:
         return _DONE
 
     def blocked(self, sentence: str, code: str, ids: ReplyIds) -> bytes:
-        """A chunk with the sentence and finish_reason `content_filter`; the detail stands in the field `handrail`."""
+        """For each choice that is not finished, a chunk with the sentence and finish_reason `content_filter`; the
+        detail stands in the field `handrail`."""
         delta = {"content": sentence} if sentence else {}
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": "content_filter"}
         about = {"code": code, "interaction": ids.interaction, "outcome": "blocked"}
-        return self._chunk(choice, handrail=about) + _DONE
+        ends = [
+            {"index": index, "delta": delta, "logprobs": None, "finish_reason": "content_filter"}
+            for index in sorted(self._open) or [0]
+        ]
+        return b"".join([self._chunk(choice, handrail=about) for choice in ends]) + _DONE
 
     def failed(self, error: HandrailError, ids: ReplyIds) -> bytes:
         return event(orjson.dumps(detail(Form.OPENAI, error, ids.interaction))) + _DONE
@@ -154,6 +159,12 @@ class ChatCodec:
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError):
             raise HandrailError(Code.UPSTREAM_INVALID, "the provider's stream is no chat completion") from None
 
+    def _closed(self, pieces: list[Piece]) -> None:
+        for piece in pieces:
+            for choice in piece.value["choices"] if isinstance(piece.value, dict) else ():
+                if choice.get("finish_reason") is not None:
+                    self._open.pop(int(choice.get("index", 0)), None)
+
     def _none(self, raw: bytes, value: dict[str, Any], pieces: list[Piece]) -> None:
         """A chunk without choices: the usage, or content-filter results of the provider."""
         self._counted(value)
@@ -175,7 +186,9 @@ class ChatCodec:
         for place, (lane, channel, text) in enumerate(texts):
             if len(texts) > 1:  # one event per lane, so that each can wait or go on its own
                 only = _only(value, choice, delta, lane, first=place == 0)
-                pieces.append(Piece(event(orjson.dumps(only)), lane, channel, text, place > 0, value=only))
+                made = event(orjson.dumps(only))
+                unread = () if place else extra
+                pieces.append(Piece(made, lane, channel, text, place > 0, extra=unread, value=only))
             else:
                 alone = len(delta) == 1 and choice.get("finish_reason") is None and lane.rpartition(":")[2] in SPOKEN
                 if channel is Channel.TOOL_ARGUMENTS:
@@ -185,7 +198,7 @@ class ChatCodec:
                 if alone and lane.endswith(":content") and choice.get("logprobs") is None:
                     self._shape = shape_of(raw, _MARK, text, lane, channel)
         if choice.get("finish_reason") is not None:
-            ends = tuple(self._open.pop(index, ()))
+            ends = tuple(self._open.get(index, ()))
             if texts:  # the text must come out before the end: the end becomes an event of its own
                 for piece in pieces[-len(texts) :]:
                     piece.value = _without_end(piece.value)

@@ -303,3 +303,29 @@ def test_a_client_that_leaves_closes_the_provider_and_is_recorded(
     finally:
         w.model.script = script
     assert w.journal.facts()[-1].outcome == "cancelled"
+
+
+@pytest.mark.promise("GTW-4")
+def test_a_client_that_does_not_wait_for_a_whole_answer_closes_the_provider_too(served: tuple[World, str]) -> None:
+    w, address = served
+    kept: list[Answering] = []
+    script = w.model.script
+
+    def keeping(request: ModelRequest) -> Any:
+        kept.append(script(request))
+        return kept[-1]
+
+    w.model.script = keeping
+    try:
+        with (
+            openai.OpenAI(api_key=KEY, base_url=address + "/v1", max_retries=0, timeout=0.3) as client,
+            pytest.raises(openai.APITimeoutError),
+        ):
+            client.chat.completions.create(model="support", messages=user("be slow"))
+        deadline = time.monotonic() + 5
+        while not kept[-1].closed:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    finally:
+        w.model.script = script
+    assert w.journal.facts()[-1].outcome == "cancelled"

@@ -3,8 +3,11 @@
 import asyncio
 
 import orjson
-from tests.fakes.gateway import chat_answer, chat_stream, world
+from tests.fakes.gateway import chat_answer, chat_stream, rules, use_case, world
 from tests.fakes.guard import Answering
+
+from handrail.policy.ruleset import FindingAction
+from handrail.terms.finding import Kind
 
 ASK = {"model": "support", "messages": [{"role": "user", "content": "Where is my order 48213?"}]}
 
@@ -65,3 +68,64 @@ def test_a_card_in_a_stream_is_masked_whole() -> None:
     assert "4111" not in got.body.decode()
     assert text.startswith("Your card [CARD_")
     assert text.endswith("] is on file.")
+
+
+def chunk(*choices):
+    return b"data: " + orjson.dumps({"id": "c", "object": "chat.completion.chunk", "choices": list(choices)}) + b"\n\n"
+
+
+def choice(index, delta, reason=None):
+    return {"index": index, "delta": delta, "logprobs": None, "finish_reason": reason}
+
+
+def test_several_choices_and_fields_in_one_event_are_each_cleared() -> None:
+    card = "4111 1111 1111 1111"
+    events = [
+        chunk(choice(0, {"role": "assistant", "content": f"Card {card} "}), choice(1, {"content": "Hello "})),
+        chunk(choice(0, {"content": "is yours.", "reasoning_content": f"I saw {card}."})),
+        chunk(choice(1, {"content": "you."}, "stop")),
+        chunk(choice(0, {}, "stop")),
+        b"data: [DONE]\n\n",
+    ]
+    w = world(lambda request: Answering([b"".join(events)]))
+    got = asyncio.run(w.post("/v1/chat/completions", {**ASK, "stream": True, "n": 2}))
+    texts = {"0": "", "1": "", "thought": ""}
+    for event in got.events()[:-1]:
+        for each in event["choices"]:
+            texts[str(each["index"])] += each["delta"].get("content") or ""
+            texts["thought"] += each["delta"].get("reasoning_content") or ""
+    assert texts["0"].startswith("Card [CARD_")
+    assert texts["0"].endswith("] is yours.")
+    assert texts["1"] == "Hello you."
+    assert texts["thought"].startswith("I saw [CARD_")
+    assert "4111" not in got.body.decode()
+
+
+def test_a_block_ends_every_open_choice() -> None:
+    findings = rules({Kind.CARD: FindingAction.BLOCK})
+    events = [
+        chunk(
+            choice(0, {"content": "Hello "}),
+            choice(1, {"content": "Card 4111 1111 1111 1111 is what we have on file for you. "}),
+        ),
+        chunk(choice(0, {"content": "you."}, "stop")),
+        b"data: [DONE]\n\n",
+    ]
+    w = world(lambda request: Answering(events), case=use_case(findings=findings))
+    got = asyncio.run(w.post("/v1/chat/completions", {**ASK, "stream": True, "n": 2}))
+    reasons = {each["index"]: each["finish_reason"] for e in got.events()[:-1] for each in e["choices"]}
+    assert reasons == {0: "content_filter", 1: "content_filter"}
+    assert "4111" not in got.body.decode()
+
+
+def test_logprobs_of_a_changed_text_are_dropped_and_others_kept() -> None:
+    def script(request):
+        answer = orjson.loads(chat_answer(orjson.loads(request.body)["messages"][0]["content"]))
+        answer["choices"][0]["logprobs"] = {"content": [{"token": "x", "logprob": -0.1}]}
+        return Answering([orjson.dumps(answer)])
+
+    for text, dropped in (("Nothing special.", False), ("My card is 4111 1111 1111 1111 .", True)):
+        w = world(script)
+        messages = [{"role": "user", "content": text}]
+        got = asyncio.run(w.post("/v1/chat/completions", {"model": "support", "messages": messages}))
+        assert (got.json["choices"][0]["logprobs"] is None) is dropped

@@ -202,7 +202,7 @@ class Demo:
             return
         value = json.loads(shown.stdout)
         names = ("use_case", "language", "verdict", "outcome", "findings", "messages_new", "latency_ms")
-        fields = {name: value["facts"]["facts"][name] for name in names if name in value["facts"]["facts"]}
+        fields = {name: value["facts"][name] for name in names if name in value["facts"]}
         self.say(json.dumps({"index": value["index"], "at": value["at"]} | fields, ensure_ascii=False))
 
     def _command(self, *arguments: str, quiet: bool = False) -> "CompletedProcess[str]":

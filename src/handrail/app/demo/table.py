@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from handrail.app.demo.client import Answer
 from handrail.ledger.entry import FoundFact, InteractionFacts
 from handrail.terms.decision import Outcome
+from handrail.terms.finding import NEVER_REST
 
 MIN_WIDTH = 96
 DONE = {"mask": "masked", "mark": "marked", "block": "blocked", "handover": "handed over"}
@@ -29,8 +30,8 @@ def row(
 
 def did(facts: InteractionFacts) -> str:
     """What the net did, in a few words."""
-    verbs = DONE if facts.would_be is None else WOULD
-    parts = dict.fromkeys(_part(found, verbs) for found in facts.findings if found.new and found.action)
+    observed = facts.would_be is not None
+    parts = dict.fromkeys(_part(found, observed=observed) for found in facts.findings if found.new and found.action)
     said = ", ".join(parts)
     match facts.outcome:
         case Outcome.ANSWERED:
@@ -52,7 +53,8 @@ def colour(facts: InteractionFacts) -> str:
     return COLOURS.get(facts.outcome or Outcome.REFUSED, "")
 
 
-def _part(found: FoundFact, verbs: dict[str, str]) -> str:
+def _part(found: FoundFact, *, observed: bool) -> str:
+    verbs = WOULD if observed and found.kind not in NEVER_REST else DONE
     return f"{verbs.get(found.action, found.action)} {found.kind.value}{WHERE.get(found.side, '')}"
 
 

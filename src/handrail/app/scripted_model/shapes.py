@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import orjson
 
-FINGERPRINT = "scripted: no model, answers come from a script"
+FINGERPRINT = "scripted:no-model:answers-come-from-a-script"
 CREATED = 1_767_225_600  # 2026-01-01; a script has no clock, so that every run is the same
 
 

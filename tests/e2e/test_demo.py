@@ -1,0 +1,119 @@
+"""The demo as a person starts it: real processes, no terminal. And that its checks can fail."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from handrail.app.demo import checks, script
+from handrail.app.demo.stage import write_home
+from handrail.home.check import check
+from handrail.home.read import read
+from handrail.terms.errors import Code, HandrailError
+
+FICTION = re.compile(r"example(\.(com|net|org))?\Z")
+ADDRESS = re.compile(r"[\w.+-]+@([\w.-]+\w)")
+
+
+def run(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "handrail.cli.main", "demo", *options],
+        cwd=folder,
+        env={**os.environ, "DEMO_SECONDS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=180,
+    )
+
+
+@pytest.mark.promise("DEMO-1")
+def test_the_demo_plays_checks_itself_verifies_the_ledger_and_ends_with_0(tmp_path) -> None:
+    done = run(tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "NOT AS EXPECTED" not in done.stdout
+    assert "first guarded answer" in done.stdout
+    assert "masked CARD" in done.stdout
+    assert "masked PASSWORD" in done.stdout
+    assert "blocked INJECTION" in done.stdout
+    assert "blocked UNGROUNDED in the answer" in done.stdout
+    assert "masked EMAIL in the answer" in done.stdout
+    assert "handed over VULNERABILITY" in done.stdout
+    assert "would mask CARD, masked CVV" in done.stdout
+    assert "refused 401: key.unknown" in done.stdout
+    assert re.search(r"planted values, 0 of them in the [1-9]\d* requests", done.stdout)
+    assert re.search(r"OK: [1-9]\d* entries under the checkpoint", done.stdout)
+    assert "OPENAI_BASE_URL=http://127.0.0.1:" in done.stdout
+    assert done.stdout.rstrip().endswith("the demo ended")
+    assert (tmp_path / "demo-home" / "handrail.yaml").exists()
+
+
+@pytest.mark.promise("DEMO-2")
+def test_a_net_that_lets_a_card_number_through_fails_the_demo(tmp_path) -> None:
+    home = tmp_path / "demo-home"
+    write_home(home, keep=False)
+    chat = home / "use-cases" / "shop-chat.yaml"
+    sound = chat.read_text()
+    chat.write_text(sound.replace("CARD: mask", "CARD: mark"))
+    assert chat.read_text() != sound
+    done = run(tmp_path, "--keep")
+    assert done.returncode == 1
+    assert "NOT AS EXPECTED: planted value '4532 0151 1283 0366' reached the model unmasked" in done.stdout
+    assert "NOT AS EXPECTED: planted value 'fünf fünf fünf fünf, fünf' reached the model unmasked" in done.stdout
+    assert "the demo FAILED" in done.stdout
+    assert "DE89" not in "".join(line for line in done.stdout.splitlines() if "NOT AS" in line)
+
+
+def test_a_folder_that_is_not_the_demos_is_left_alone(tmp_path) -> None:
+    (tmp_path / "handrail.yaml").write_text("organisation: Somebody Else\n")
+    with pytest.raises(HandrailError) as caught:
+        write_home(tmp_path, keep=False)
+    assert caught.value.code is Code.ALREADY
+    assert (tmp_path / "handrail.yaml").read_text() == "organisation: Somebody Else\n"
+
+
+def test_the_demos_home_has_no_mistakes(tmp_path) -> None:
+    write_home(tmp_path / "home", keep=False)
+    assert check(read(tmp_path / "home")) == []
+
+
+def test_the_play_has_the_languages_and_dialects_it_promises() -> None:
+    talks = script.load().conversations
+    assert {talk.language for talk in talks} >= {"en", "de", "fr", "es", "it"}
+    assert {talk.dialect for talk in talks} == {"chat", "responses", "messages"}
+    assert {talk.stream for talk in talks} == {True, False}
+    assert {talk.channel for talk in talks} >= {"voice"}
+
+
+def test_every_address_in_the_play_lies_in_a_domain_kept_for_examples() -> None:
+    for name in ("play.yaml", "script.json", "home/handrail.yaml"):
+        domains = ADDRESS.findall((script.DATA / name).read_text())
+        assert domains
+        for domain in domains:
+            assert FICTION.search(domain), domain
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("4532 0151 1283 0366", "4532015112830366"),
+        ("4532 0151 1283 0366", "4532-0151-1283-0366"),
+        ("fünf fünf fünf", "Fünf, fünf. Fünf"),
+        ("731", "code 731."),
+    ],
+)
+def test_a_planted_value_is_found_however_it_is_written(value, text) -> None:
+    body = json.dumps({"messages": [{"role": "user", "content": f"first line\n{text}"}]})
+    assert checks.of_model((value,), [body]) == [f"planted value {value!r} reached the model unmasked"]
+
+
+def test_a_short_planted_value_inside_a_longer_one_is_no_alarm() -> None:
+    assert checks.of_model(("731",), [json.dumps({"seed": "47310"})]) == []
+
+
+def test_a_model_that_saw_nothing_shows_nothing() -> None:
+    assert checks.of_model(("731",), [])

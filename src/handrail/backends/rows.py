@@ -49,23 +49,24 @@ class ConversationRow(NamedTuple):
     at_ms: int
 
 
-def entry_row(entry: Entry, key: bytes | None, *, sealer: Sealer, ids: Ids) -> EntryRow:
-    """Encode, and seal the payload if there is one. `key`: the subject's, needed with a payload. Raises ValueError when
+def entry_row(entry: Entry, key: bytes | None, packed: bytes | None, *, sealer: Sealer, ids: Ids) -> EntryRow:
+    """Encode, and seal the payload if there is one. `key`: the subject's, `packed`: the compressed
+    payload, both needed with a payload. Raises ValueError when
     a payload has no subject. Runs on the writer thread: on the event loop each release of the interpreter lock inside
     the compressor would hand it to the writer and back, which doubled the cost."""
     randomness = ids.token(SALT_SIZE + NONCE_SIZE)
     facts = facts_bytes(entry, randomness[:SALT_SIZE])
-    kind, subject, body = entry.kind, entry.subject, entry.payload
+    kind, subject = entry.kind, entry.subject
     projection = None
     if kind in PROJECTED and isinstance(entry.facts, InteractionFacts):
         projection = project(entry.at_ms, entry.release, entry.facts)
-    if body is None:
+    if packed is None:
         commitment = commit(entry, facts).encode()
         payload: tuple[str, bytes | None] | None = None if projection is None or not subject else (subject, None)
     else:
         if key is None or not subject:
             raise ValueError(f"entry {entry.id}: a payload needs the subject whose key seals it")
-        sealed = sealer.seal(body, AESGCM(key), entry=entry.id, key=subject, nonce=randomness[SALT_SIZE:])
+        sealed = sealer.close(packed, AESGCM(key), entry=entry.id, key=subject, nonce=randomness[SALT_SIZE:])
         commitment = commit(entry, facts, sealed, subject).encode()
         payload = (subject, sealed)
     return (entry.id, kind.value, entry.at_ms, commitment, facts), payload, projection

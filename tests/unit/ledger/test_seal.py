@@ -17,6 +17,14 @@ def test_a_sealed_payload_opens_to_what_it_was(payload: bytes) -> None:
     assert unseal(sealed, AESGCM(KEY), entry="en_1", key="su_1") == payload
 
 
+@given(st.lists(st.binary(max_size=500), max_size=12))
+def test_payloads_packed_together_open_one_by_one(payloads: list[bytes]) -> None:
+    sealer = Sealer()
+    for payload, packed in zip(payloads, sealer.pack(payloads), strict=True):
+        sealed = sealer.close(packed, AESGCM(KEY), entry="e", key="k", nonce=NONCE)
+        assert unseal(sealed, AESGCM(KEY), entry="e", key="k") == payload
+
+
 @given(st.integers(min_value=0, max_value=200), st.integers(min_value=1, max_value=255))
 def test_a_changed_byte_is_noticed(at: int, flip: int) -> None:
     sealed = bytearray(Sealer().seal(b"the word is heliotrope" * 9, AESGCM(KEY), entry="e", key="k", nonce=NONCE))

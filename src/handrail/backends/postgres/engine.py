@@ -179,9 +179,9 @@ class PostgresEngine:
     def entries(self, entries: list[Entry]) -> list[Exception | None]:
         errors: list[Exception | None] = []
         ready: list[EntryRow] = []
-        for entry in entries:
+        for entry, packed in self._packed(entries):
             try:
-                ready.append(self._row(entry))
+                ready.append(self._row(entry, packed))
                 errors.append(None)
             except (HandrailError, ValueError) as error:
                 errors.append(error)
@@ -192,7 +192,7 @@ class PostgresEngine:
 
     def append(self, entry: Entry) -> None:
         """For a command's transaction."""
-        if not self._append([self._row(entry)])[0]:
+        if not self._append([self._row(*pair) for pair in self._packed([entry])])[0]:
             raise taken(entry.id)
 
     def command(self, command: Callable[[Transaction], Any]) -> Any:
@@ -264,14 +264,19 @@ class PostgresEngine:
             self._seq += part
         return found
 
-    def _row(self, entry: Entry) -> EntryRow:
+    def _packed(self, entries: list[Entry]) -> list[tuple[Entry, bytes | None]]:
+        """Each entry with its compressed payload."""
+        packed = iter(self._sealer.pack([entry.payload for entry in entries if entry.payload is not None]))
+        return [(entry, None if entry.payload is None else next(packed)) for entry in entries]
+
+    def _row(self, entry: Entry, packed: bytes | None) -> EntryRow:
         """Raises HandrailError NOT_FOUND when the subject was erased."""
         subject, key = entry.subject, None
         if subject is not None:
             key = self._keys.cached(subject)
             if subject not in self._live or (key is None and entry.payload is not None):
                 key = self._key(subject)
-        return entry_row(entry, key, sealer=self._sealer, ids=self._ids)
+        return entry_row(entry, key, packed, sealer=self._sealer, ids=self._ids)
 
     def _key(self, subject: str) -> bytes:
         found = self._wait(self._db.fetchrow("SELECT wrapped, wrapped_by FROM subject WHERE id = $1", subject))

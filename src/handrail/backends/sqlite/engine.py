@@ -159,9 +159,9 @@ class SqliteEngine:
         errors: list[Exception | None] = []
         ready: list[EntryRow] = []
         with lost_on_error():
-            for entry in entries:
+            for entry, packed in self._packed(entries):
                 try:
-                    ready.append(self._row(entry))
+                    ready.append(self._row(entry, packed))
                     errors.append(None)
                 except (HandrailError, ValueError) as error:
                     errors.append(error)
@@ -200,7 +200,7 @@ class SqliteEngine:
     def append(self, entry: Entry) -> None:
         """For a command's transaction."""
         try:
-            self._append([self._row(entry)])
+            self._append([self._row(*pair) for pair in self._packed([entry])])
         except apsw.ConstraintError as error:
             _require_taken(error)
             raise taken(entry.id) from None
@@ -257,7 +257,12 @@ class SqliteEngine:
             part = rows[at : at + CHUNK] if len(rows) > CHUNK else rows
             execute(_SQL[table, len(part)], tuple(chain.from_iterable(part)))
 
-    def _row(self, entry: Entry) -> EntryRow:
+    def _packed(self, entries: list[Entry]) -> list[tuple[Entry, bytes | None]]:
+        """Each entry with its compressed payload."""
+        packed = iter(self._sealer.pack([entry.payload for entry in entries if entry.payload is not None]))
+        return [(entry, None if entry.payload is None else next(packed)) for entry in entries]
+
+    def _row(self, entry: Entry, packed: bytes | None) -> EntryRow:
         """Raises HandrailError NOT_FOUND when the subject was erased."""
         subject = entry.subject
         key = None
@@ -266,7 +271,7 @@ class SqliteEngine:
                 self._require_live(subject)
             if entry.payload is not None:
                 key = self._keys.cached(subject) or self._key(subject)
-        return entry_row(entry, key, sealer=self._sealer, ids=self._ids)
+        return entry_row(entry, key, packed, sealer=self._sealer, ids=self._ids)
 
     def _require_live(self, subject: str) -> None:
         found = first(self._db, "SELECT wrapped IS NOT NULL FROM subject WHERE id = ?", (subject,))

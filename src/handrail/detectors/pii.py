@@ -1,101 +1,42 @@
 """Personal and secret data: which finders look at a text, in which order, and who wins where they overlap.
 
-One pass of a google-re2 `Set` over the folded text says which families can match at all; a text without candidates
-costs a few microseconds. Kinds anchored by context run before kinds of bare format; an earlier finder keeps its span.
+The gates (`personal.gates`) say which finders can find at all; a text without candidates costs a few microseconds, and
+one with an order number only the look at that number. Kinds anchored by context run before kinds of bare format; an
+earlier finder keeps its span.
 """
 
-import re
-from collections.abc import Iterable
-from enum import IntEnum
-
-import re2
+from functools import lru_cache
 
 from handrail.detectors.base import Reach, Text
-from handrail.detectors.data.dates import MONTHS
-from handrail.detectors.data.numbers import FILLERS
 from handrail.detectors.normalise import View, normalise
 from handrail.detectors.personal import bank, cards, codes, contact, health, identity, persons, places, replies, secrets
 from handrail.detectors.personal.anchors import Label
+from handrail.detectors.personal.gates import STREET_GATES, Gate, gates_of
 from handrail.detectors.personal.page import Hit, Number, Page
-from handrail.detectors.spoken import digits_view, gate_pattern
+from handrail.detectors.spoken import digits_view
 from handrail.terms.finding import PERSONAL, Finding, Kind, Role
 
-
-class Gate(IntEnum):
-    """What a text has that some finder may look at; the positions of the patterns in the one `Set`."""
-
-    DIGIT = 0
-    AT = 1
-    SPOKEN = 2
-    NAMES = 3
-    SECRET = 4
-    PASSWORD = 5
-    EMAIL_WORD = 6
-    COUNTRY = 7
-    NINO = 8
-    DATE = 9
-    UK = 10
-    NAMES_STRICT = 11
-    FOLDED = 12  # characters that folding changes; for streams
-    RUN = 13  # a long word that may be a credential; for streams
+_NAMED_WITHOUT_DIGITS = frozenset({Gate.PASSWORD, Gate.MAIL})
+_FORMS = frozenset({Gate.NUMBER, Gate.MIXED, Gate.DATE, Gate.IP, Gate.UK, Gate.IBAN})
+_PERSONS = (
+    (Gate.INTRODUCED, "introduced"),
+    (Gate.TITLE, "title"),
+    (Gate.GREETED, "greeting"),
+    (Gate.LOOSE, "introduced_loosely"),
+)
 
 
-_ACCENTS = {
-    "a": "[aáä]", "c": "[cç]", "e": "[eéè]", "n": "[nń]", "o": "[oó]", "u": "[uû]", "z": "[zźż]",
-}  # fmt: skip
+@lru_cache(maxsize=4)
+def _read(text: str) -> tuple[Page, frozenset[int]]:
+    """The text laid out and its gates; the detectors of this file read the same text one after the other."""
+    return _gated(normalise(text))
 
 
-def _accented(words: str) -> str:
-    """The words as a pattern in which letters may carry their accents (people write both)."""
-    return "".join(_ACCENTS.get(letter, letter) for letter in words)
-
-
-_NUMBERS = rf"(?:{gate_pattern()})"
-_PATTERNS = {
-    Gate.DIGIT: r"[0-9]",
-    Gate.AT: r"@",
-    Gate.SPOKEN: (
-        rf"(?:^|[^\pL]){_NUMBERS}[\s,.\-]{{1,3}}(?:(?:{_NUMBERS}|{'|'.join(sorted(FILLERS))})(?:[^\pL]|$)|[0-9])"
-    ),
-    Gate.NAMES: persons.gate(),
-    Gate.SECRET: secrets.GATE,
-    Gate.PASSWORD: r"pass|pasw|pwd|\bpw\b|\bpsw|kennwort|mdp|contrase|clave|parola|senha|palavra|wachtwoord|has[lł]",
-    Gate.EMAIL_WORD: (
-        r"(?:[^\pL](?:at|dot|[aä]t|arobas|arobase|arroba|klammeraffe|chiocciola|apenstaartje|ma[lł]pa|punkt|kropka)[^\pL])|"
-        r"[\[({](?:at|dot)|gmail|yahoo|hotmail|outlook|e-?mail|mail|correo|courriel|poczta|posta"
-    ),
-    Gate.COUNTRY: r"(?-i:[A-Z]{2})[ \-]?[0-9]|[a-z]{2}[0-9]",
-    Gate.NINO: r"[a-z]{2}[ \-]?[0-9]{2}[ \-]?[0-9]{2}[ \-]?[0-9]",
-    Gate.DATE: rf"[0-9][./\-]\s?[0-9]{{1,2}}[./\-]|{_accented(MONTHS)}",
-    Gate.UK: r"[a-z][0-9][0-9a-z]? ?[0-9][a-z]{2}",
-    Gate.NAMES_STRICT: persons.strict_gate(),
-    Gate.FOLDED: (
-        r"%[0-9a-f]{2}|&[#a-z]|-----|[\[({<](?:at|dot|punkt)|"
-        r"[^\x00-\x7f\x{a0}-\x{17e}\x{2010}-\x{201f}\x{2026}\x{20ac}]|"
-        r"[\x{aa}\x{b2}\x{b3}\x{b9}\x{ba}\x{bc}-\x{be}\x{ad}]"
-    ),
-    Gate.RUN: r"bearer|\S{20}",
-}
-_STREAM_ONLY = frozenset({Gate.FOLDED, Gate.RUN})
-_MEMORY = 24 << 20  # octets the automaton may use; it grows as texts need it
-
-
-def _set(patterns: Iterable[str]) -> "re2.Set":
-    options = re2.Options()
-    options.case_sensitive = False
-    options.log_errors = False
-    options.max_mem = _MEMORY
-    compiled = re2.Set.SearchSet(options)
-    for pattern in patterns:
-        compiled.Add(pattern)
-    compiled.Compile()
-    return compiled
-
-
-GATE = _set(_PATTERNS.values())
-_HEALTH_GATE = _set([health.CONDITION])
-_EVERY = frozenset(Gate)
-_DIGIT = re.compile(r"\d")
+def _gated(view: View) -> tuple[Page, frozenset[int]]:
+    page = Page(view)
+    gates = gates_of(page.plain)
+    page.wide = not _NAMED_WITHOUT_DIGITS.isdisjoint(gates)
+    return page, gates
 
 
 class PersonalDetector:
@@ -120,10 +61,10 @@ class ReplyDetector:
 
     def find(self, text: Text, language: str) -> list[Finding]:
         """`language` is not used, as in `PersonalDetector`."""
-        if text.role is not Role.USER or len(text.text) > 80 or _DIGIT.search(text.text) is None:
+        if text.role is not Role.USER or len(text.text) > 80:
             return []
-        view = normalise(text.text)
-        return [_finding(view, hit) for hit in replies.find_replies(Page(view))]
+        page, gates = _read(text.text)
+        return [_finding(page.view, hit) for hit in replies.find_replies(page)] if Gate.DIGIT in gates else []
 
 
 class AddressDetector:
@@ -135,10 +76,10 @@ class AddressDetector:
 
     def find(self, text: Text, language: str) -> list[Finding]:
         """`language` settles only words that are a street in one language and none in another."""
-        if _DIGIT.search(text.text) is None:
+        page, gates = _read(text.text)
+        if STREET_GATES.isdisjoint(gates):
             return []
-        view = normalise(text.text)
-        return [_finding(view, hit) for hit in places.find_addresses(Page(view), language)]
+        return [_finding(page.view, hit) for hit in places.find_addresses(page, language, gates)]
 
 
 class HealthDetector:
@@ -150,26 +91,22 @@ class HealthDetector:
 
     def find(self, text: Text, language: str) -> list[Finding]:
         """`language` is not used, as in `PersonalDetector`."""
-        view = normalise(text.text)
-        page = Page(view)
-        if not _HEALTH_GATE.Match(page.low):
-            return []
-        return [_finding(view, hit) for hit in health.find_health(page)]
+        page, gates = _read(text.text)
+        return [_finding(page.view, hit) for hit in health.find_health(page)] if Gate.HEALTH in gates else []
 
 
 def find_personal(text: str) -> list[Finding]:
     """The personal findings of a text, settled, sorted by start."""
-    view = normalise(text)
-    gates = frozenset(GATE.Match(view.text) or ())
-    if gates <= _STREAM_ONLY:
+    page, gates = _read(text)
+    if not gates:
         return []
     found: list[tuple[View, Hit]] = []
     if Gate.SPOKEN in gates:
-        written = digits_view(view)
+        written = digits_view(page.view)
         if written is not None:
-            found += [(written, hit) for hit in _digits(Page(written), _EVERY)]
-    page = Page(view)
-    found += [(view, hit) for hit in _in_order(page, gates)]
+            said, said_gates = _gated(written)
+            found += [(written, hit) for hit in _digits(said, said_gates)]
+    found += [(page.view, hit) for hit in _in_order(page, gates)]
     kept: list[Finding] = []
     for source, hit in found:
         finding = _finding(source, hit)
@@ -189,20 +126,21 @@ def _in_order(page: Page, gates: frozenset[int]) -> list[Hit]:
     hits: list[Hit] = []
     if Gate.SECRET in gates:
         hits += secrets.find_secrets(page)
-    digits = Gate.DIGIT in gates
-    if Gate.AT in gates or Gate.EMAIL_WORD in gates:
+    if Gate.AT in gates:
         hits += contact.find_emails(page)
+    if Gate.AT_WORD in gates and Gate.TOP_LEVEL in gates:
+        hits += contact.find_spoken_emails(page)
     if Gate.PASSWORD in gates:
         hits += codes.find_passwords(page)
-    if digits:
+    if not _FORMS.isdisjoint(gates):
         hits += _digits(page, gates)
-    elif page.text.count(":") >= 2:
-        hits += contact.find_ips(page)
-    if Gate.EMAIL_WORD in gates:
+    if Gate.PROVIDER in gates:
         hits += contact.find_dotless_emails(page)
-    named, strict = Gate.NAMES in gates, Gate.NAMES_STRICT in gates
-    if named or strict:
-        hits += persons.find_persons(page, named=named, strict=strict)
+    if Gate.MAIL in gates and Gate.LOST_SIGNS in gates:
+        hits += contact.find_named_emails(page)
+    reasons = [reason for gate, reason in _PERSONS if gate in gates]
+    if reasons:
+        hits += persons.find_persons(page, reasons)
     return hits
 
 
@@ -210,23 +148,22 @@ def _digits(page: Page, gates: frozenset[int]) -> list[Hit]:
     """Everything made of digits: first what proves itself, then what is named, then what only looks like it."""
     hits: list[Hit] = []
     dates: list[tuple[int, int]] = []
-    text = page.text
-    if Gate.COUNTRY in gates:
+    if Gate.IBAN in gates:
         hits += bank.find_ibans(page)
-    hits += cards.find_cards(page)
+    if Gate.NUMBER in gates:
+        hits += cards.find_cards(page)
     if Gate.DATE in gates:
         births, dates = identity.find_dates(page)
         hits += births
-    if text.count(".") >= 3 or text.count(":") >= 2:
+    if Gate.IP in gates:
         hits += contact.find_ips(page)
-    if "+" in text or "00" in text:
+    if Gate.INTERNATIONAL in gates:
         hits += contact.find_international(page)
-    grouped = [number for number in page.numbers if len(number.groups) >= 3]
-    if grouped:
+    if Gate.SORT_CODE in gates:
         hits += bank.find_sort_codes(page)
     if Gate.NINO in gates:
         hits += identity.find_ninos(page)
-    if grouped:
+    if Gate.SSN in gates:
         hits += identity.find_ssns(page)
     labels = {anchor.label for anchor in page.anchors}
     if Label.OTP in labels:

@@ -21,7 +21,8 @@ from handrail.detectors.normalise import View, normalise, unaccent
 from handrail.detectors.personal import persons
 from handrail.detectors.personal.anchors import Label, anchor_words, find_anchors
 from handrail.detectors.personal.page import Page
-from handrail.detectors.pii import GATE, Gate, find_personal
+from handrail.detectors.personal.watch import may_open
+from handrail.detectors.pii import find_personal
 from handrail.detectors.spoken import digits_view, gate_words
 from handrail.terms.finding import Finding, Kind
 
@@ -62,21 +63,6 @@ _TOKEN = re.compile(r"\S+")
 _LONG = 20  # characters of a token that may be a credential
 
 
-_WATCHED = frozenset(
-    {
-        Gate.DIGIT,
-        Gate.AT,
-        Gate.SPOKEN,
-        Gate.NAMES,
-        Gate.NAMES_STRICT,
-        Gate.PASSWORD,
-        Gate.EMAIL_WORD,
-        Gate.FOLDED,
-        Gate.RUN,
-    }
-)
-
-
 class Window:
     """One channel of one stream. `change(finding, value)` gives what replaces the value, or None to leave it (a mark);
     kinds in `blocking` end the stream. `find`: the finder of window kinds."""
@@ -109,12 +95,7 @@ class Window:
         if self._blocked is not None:
             return Cleared(text="", blocked=self._blocked)
         held = self._held + text
-        if (
-            final
-            or self._swallow is not None
-            or len(held) >= HOLD_BACK
-            or not _WATCHED.isdisjoint(GATE.Match(self._left[-_NEAR:] + held) or ())
-        ):
+        if final or self._swallow is not None or len(held) >= HOLD_BACK or may_open(self._left[-_NEAR:] + held):
             return self._until_short(self._slow(held, final))
         cut = _last_words(held)
         if cut <= 0:

@@ -6,13 +6,23 @@ for eight languages; the 124 postcode areas of the United Kingdom (Royal Mail); 
 
 _W = r"[^\W\d_]+(?:['\-.][^\W\d_]+)*\.?"
 _N = r"\d{1,5}[a-z]?(?:[/\-]\d{1,4}[a-z]?)?"
-_EN = (
+STREET_WORDS_EN = (
     "street|st|road|rd|avenue|ave|av|boulevard|blvd|lane|ln|drive|dr|court|ct|circle|cir|square|sq|terrace|parkway|pkwy|"
     "highway|hwy|crescent|mews|alley|grove|ridges?|heights|nagar|colony|cross street|main road"
 )
 
+STREET_WORDS_FIRST = (
+    "rue|avenue|av|boulevard|bd|bld|place|chemin|impasse|allee|quai|route|cours|square|passage|calle|avenida|avda|plaza|paseo|carrer|camino|"
+    "carretera|ronda|travesia|via|viale|piazza|piazzale|corso|largo|vicolo|strada|contrada|rua|r|travessa|praca|estrada|alameda|rodovia|"
+    "ul|ulica|ulicy|al|aleja|alei|aleje|os|osiedle|plac|pl"
+)
+"""Street words before the name of the street, as they stand in the patterns below."""
+
+STREET_WORDS_LAST = "strasse|straße|str|weg|platz|allee|gasse|damm|ufer|chaussee|ring|straat|laan|plein|gracht|kade|dijk|singel|steeg|dreef|hof|plantsoen"
+"""Street words at the end of the name of the street."""
+
 STREETS: tuple[tuple[str, str], ...] = (
-    ("street_en", rf"(?<![\w$€£.\-/])\d{{1,5}}[a-z]?,? (?:(?:n|s|e|w|ne|nw|se|sw|north|south|east|west)\.? )?(?:(?:{_W}|\d{{1,3}}(?:st|nd|rd|th)) ){{1,3}}?(?:{_EN})(?!\w)\.?"),
+    ("street_en", rf"(?<![\w$€£.\-/])\d{{1,5}}[a-z]?,? (?:(?:n|s|e|w|ne|nw|se|sw|north|south|east|west)\.? )?(?:(?:{_W}|\d{{1,3}}(?:st|nd|rd|th)) ){{1,3}}?(?:{STREET_WORDS_EN})(?!\w)\.?"),
     ("po_box", r"(?<!\w)p\.? ?o\.? ?box \d{1,6}(?!\w)"),
     ("street_de", rf"(?<!\w)(?:(?:{_W} )?(?:[^\W\d_]{{2,}}-?(?:strasse|straße|str\.|weg|platz|allee|gasse|damm|ufer|chaussee)|(?:an der|unter den|auf der) [^\W\d_]{{4,}})|[^\W\d_]{{3,}}er (?:strasse|straße|str\.|platz|allee|weg|ring)) {_N}(?!\w)"),
     ("street_fr", rf"(?<!\w)\d{{1,4}}(?: ?(?:bis|ter|quater))?,? (?:rue|avenue|av\.?|boulevard|bd|bld|place|chemin|impasse|allee|quai|route|cours|square|passage)(?: (?:de la|de l'|du|des|de|d'))?(?: ?{_W}){{1,3}}?(?=[,.;\n]|$| \d| (?:a|et|75)\b)"),

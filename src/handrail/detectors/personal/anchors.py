@@ -53,15 +53,16 @@ _NEIGHBOURS = {
     letter: row[max(0, at - 1) : at] + row[at + 1 : at + 2] for row in _ROWS for at, letter in enumerate(row)
 }
 """Keys beside a key on the same row."""
-_WORD = re.compile(r"\w+")
 
 
 class _Index(NamedTuple):
-    """`phrases`: by first word, the longest first. `known`: every word worth a look."""
+    """By word, in Latin-1. `longer`: its phrases of several words, the longest first. `alone`: what it says by itself,
+    slips too. `labels`: by phrase. `known`: every word worth a look."""
 
-    phrases: dict[str, list[tuple[str, Label]]]
-    typos: dict[str, Label]
-    known: frozenset[str]
+    longer: "dict[bytes, re.Pattern[str]]"
+    alone: dict[bytes, Label]
+    labels: dict[str, Label]
+    known: frozenset[bytes]
 
 
 @lru_cache(maxsize=1)
@@ -70,11 +71,6 @@ def _index() -> _Index:
     for label, family in _FAMILIES.items():
         for phrase in family.replace("\n", "").split("|"):
             named[tuple(phrase.split())] = label
-    phrases: dict[str, list[tuple[str, Label]]] = {}
-    for words, label in named.items():
-        phrases.setdefault(words[0], []).append((" ".join(words), label))
-    for entries in phrases.values():
-        entries.sort(key=lambda entry: -len(entry[0]))
     typos: dict[str, Label] = {}
     for words, label in named.items():
         if len(words) == 1 and label in _TYPO_FAMILIES and len(words[0]) >= 6:
@@ -83,7 +79,23 @@ def _index() -> _Index:
     typos.update({"crad": Label.CARD, "phne": Label.PHONE, "pasword": Label.PASSWORD, "ssnn": Label.SSN})
     for word in [words[0] for words in named if len(words) == 1] + sorted(data.NOT_TYPOS):
         typos.pop(word, None)
-    return _Index(phrases, typos, frozenset(phrases) | frozenset(typos))
+    longer: dict[str, list[tuple[str, ...]]] = {}
+    for words in sorted(named, key=lambda words: -len(" ".join(words))):
+        if len(words) > 1:
+            longer.setdefault(words[0], []).append(words)
+    alone = {words[0]: label for words, label in named.items() if len(words) == 1} | typos
+    return _Index(
+        {word.encode("latin-1"): re.compile(_either(phrases)) for word, phrases in longer.items()},
+        {word.encode("latin-1"): label for word, label in alone.items()},
+        {" ".join(words): label for words, label in named.items()},
+        frozenset(word.encode("latin-1") for word in [*longer, *alone]),
+    )
+
+
+def _either(phrases: list[tuple[str, ...]]) -> str:
+    """A pattern of phrases with the same first word; any joint between words ("card-number")."""
+    rests = "|".join(r"[ \-./'\t\n]".join(words[1:]) for words in phrases)
+    return phrases[0][0] + rf"[ \-./'\t\n](?:{rests})(?![^\W_])"
 
 
 def _slips(word: str) -> set[str]:
@@ -98,45 +110,48 @@ def _slips(word: str) -> set[str]:
     return slips
 
 
-_JOINTS = frozenset("-./'\t\n")
 _SEPARATORS = str.maketrans(dict.fromkeys("-./'\t\n", " "))
+_WORDS = bytes(code if chr(code).isalnum() and chr(code) != "_" else 32 for code in range(256))
+"""Letters and digits of Latin-1 as they are, a blank for the rest: places stay."""
 
 
-def find_anchors(low: str) -> list[Anchor]:
-    """The anchors of a text in lower case without accents, in order, longest phrase first."""
+def find_anchors(low: str, start: int = 0, stop: int | None = None) -> list[Anchor]:
+    """The anchors of a text in lower case without accents, in order, longest phrase first. `start`, `stop`: only words
+    between; `start` at the beginning of a word."""
     index = _index()
+    octets = low[start:stop].encode("latin-1", "replace").translate(_WORDS)
+    words = [word for word in octets.split() if word in index.known]
+    if not words:
+        return []
     if "_" in low:
         low = low.replace("_", " ")  # names of fields: card_number
-    phrases, typos, known = index.phrases, index.typos, index.known
+    octets = b" %b " % octets
     found: list[Anchor] = []
-    spaced = ""
-    skip = 0
-    for match in _WORD.finditer(low):
-        word = match.group()
-        if word not in known or match.start() < skip:
-            continue
-        start = match.start()
-        for phrase, label in phrases.get(word, ()):
-            if phrase == word:
-                found.append(Anchor(start, match.end(), label))
-                break
-            gap = low[match.end() : match.end() + 1]
-            if gap != " ":
-                if gap not in _JOINTS:
-                    continue
-                spaced = spaced or low.translate(_SEPARATORS)
-            end = start + len(phrase)
-            if (low if gap == " " else spaced).startswith(phrase, start) and not low[end : end + 1].isalnum():
-                found.append(Anchor(start, end, label))
-                skip = end
-                break
-        else:
-            if word in typos:
-                found.append(Anchor(start, match.end(), typos[word]))
+    at = skip = 0
+    for word in words:
+        at = octets.find(b" %b " % word, at)
+        begin = start + at
+        at += len(word) + 1
+        if begin >= skip:
+            anchor = _anchor(index, low, begin, word)
+            if anchor is not None:
+                found.append(anchor)
+                skip = anchor.end
     return found
+
+
+def _anchor(index: _Index, low: str, start: int, word: bytes) -> Anchor | None:
+    """The longest phrase that begins with `word` at `start`, else what the word says alone or is a slip of."""
+    longer = index.longer.get(word)
+    if longer is not None:
+        match = longer.match(low, start)
+        if match is not None:
+            return Anchor(start, match.end(), index.labels[match.group().translate(_SEPARATORS)])
+    label = index.alone.get(word)
+    return None if label is None else Anchor(start, start + len(word), label)
 
 
 @lru_cache(maxsize=1)
 def anchor_words() -> frozenset[str]:
     """Every word of every phrase."""
-    return frozenset(word for entries in _index().phrases.values() for phrase, _ in entries for word in phrase.split())
+    return frozenset(word for phrase in _index().labels for word in phrase.split())

@@ -16,6 +16,8 @@ _INTERNATIONAL = re.compile(r"(?:\+|\b00)[ ]?[1-9](?:[ \-./()]{0,3}\d){6,14}(?!\
 _SHAPES = tuple((name, re.compile(pattern), strong) for name, pattern, strong in SHAPES)
 _EXTENSION = re.compile(r"[ ,]{0,2}(?:x|ext\.?|extension|durchwahl|poste|int\.?)[ ]?\d{1,5}\b")
 _EMAIL = re.compile(EMAIL)
+_LOCAL = re.compile(r"[\w.+\-%]+")
+_LOCAL_LONGEST = 64
 _SPOKEN_EMAIL = re.compile(SPOKEN_EMAIL)
 _DOTLESS_EMAIL = re.compile(DOTLESS_EMAIL)
 _LAST_WORD_EMAIL = re.compile(LAST_WORD_EMAIL)
@@ -27,8 +29,26 @@ _VERSION = re.compile(r"(?:version|firmware|build|release|v|ver|wersja|versie|ve
 
 
 def find_emails(page: Page) -> list[Hit]:
-    """EMAIL as written, with words for the signs, or with the signs lost."""
-    hits = [Hit(Kind.EMAIL, *match.span(), 0.99, "address") for match in _EMAIL.finditer(page.text)]
+    """EMAIL as written: read to both sides of each @."""
+    hits: list[Hit] = []
+    text = page.text
+    at = text.find("@")
+    free = 0
+    while at >= 0:
+        stop = at - 1 if at > free and text[at - 1] == " " else at
+        local = _LOCAL.match(text[max(free, stop - _LOCAL_LONGEST - 1) : stop][::-1])
+        if local is not None:
+            match = _EMAIL.match(text, stop - local.end())
+            if match is not None:
+                hits.append(Hit(Kind.EMAIL, *match.span(), 0.99, "address"))
+                free = match.end()
+        at = text.find("@", max(at + 1, free))
+    return hits
+
+
+def find_spoken_emails(page: Page) -> list[Hit]:
+    """EMAIL with words for its signs."""
+    hits: list[Hit] = []
     low = page.low
     for match in _SPOKEN_EMAIL.finditer(low):
         said = match.group()
@@ -37,16 +57,20 @@ def find_emails(page: Page) -> list[Hit]:
     return hits
 
 
-def find_dotless_emails(page: Page) -> list[Hit]:
-    """EMAIL whose @ and dot were lost on the way (speech to text, strict forms): `annasmith 45 gmailcom`."""
-    low = page.low
-    hits = [Hit(Kind.EMAIL, *match.span(), 0.8, "dotless") for match in _DOTLESS_EMAIL.finditer(low)]
+def find_named_emails(page: Page) -> list[Hit]:
+    """EMAIL behind its name, whose signs were lost: `my email is anna smith 45 examplecom`."""
+    hits: list[Hit] = []
     for anchor in page.anchors:
         if anchor.label is Label.EMAIL:
-            match = _LAST_WORD_EMAIL.match(low, anchor.end)
+            match = _LAST_WORD_EMAIL.match(page.low, anchor.end)
             if match is not None and not match.group(1).endswith((" com", "become", "welcom", "www.com")):
                 hits.append(Hit(Kind.EMAIL, *match.span(1), 0.7, "named"))
     return hits
+
+
+def find_dotless_emails(page: Page) -> list[Hit]:
+    """EMAIL of a well-known provider whose @ and dot were lost on the way: `annasmith 45 gmailcom`."""
+    return [Hit(Kind.EMAIL, *match.span(), 0.8, "dotless") for match in _DOTLESS_EMAIL.finditer(page.low)]
 
 
 def _named_email(page: Page, start: int) -> bool:
@@ -77,8 +101,11 @@ def _ipv6(text: str) -> bool:
 def find_international(page: Page) -> list[Hit]:
     """PHONE with + or 00 and an assigned country code."""
     hits: list[Hit] = []
-    for match in _INTERNATIONAL.finditer(page.text):
-        start, end = match.span()
+    for start in _prefixes(page.text):
+        match = _INTERNATIONAL.match(page.text, start)
+        if match is None or (hits and start < hits[-1].end):
+            continue
+        end = match.end()
         if start and (page.text[start - 1].isalnum() or page.text[start - 1] in "#_-"):
             continue
         digits = re.sub(r"\D", "", match.group())
@@ -91,6 +118,17 @@ def find_international(page: Page) -> list[Hit]:
         tail = _EXTENSION.match(page.low, end)
         hits.append(Hit(Kind.PHONE, start, tail.end() if tail else end, 0.98, "e164"))
     return hits
+
+
+def _prefixes(text: str) -> list[int]:
+    """Where a + or 00 stands, in order."""
+    places: list[int] = []
+    for sign in ("+", "00"):
+        at = text.find(sign)
+        while at >= 0:
+            places.append(at)
+            at = text.find(sign, at + 1)
+    return sorted(places)
 
 
 def phone(page: Page, number: Number, label: Label | None) -> Hit | None:

@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 from handrail.detectors.data.links import AFTER_WORDS, BEFORE_WORDS
-from handrail.detectors.normalise import View, unaccent
+from handrail.detectors.normalise import View, unaccent, without_accents
 from handrail.detectors.personal.anchors import AFTER, BEFORE, Anchor, Label, find_anchors
 from handrail.terms.finding import Kind
 
@@ -27,9 +27,9 @@ class Number(NamedTuple):
     groups: tuple[tuple[int, int], ...]
 
 
-_NUMBER = re.compile(r"\d+(?:(?!\. )[ \t\-/_().\r\n]{1,3}\d+)*")
+_NUMBER = re.compile(r"[0-9]+(?:(?!\. )[ \t\-/_().\r\n]{1,3}[0-9]+)*")
 _LEAST = 3  # digits of the shortest value, a card's code
-_GROUP = re.compile(r"\d+")
+_GROUP = re.compile(r"[0-9]+")
 _BREAK = re.compile(r"[.!?;](?:\s|$)|[!?;\n]")
 _SHORT_FORM = 5  # letters of a name that a full stop may follow ("tel. 0170")
 _LAST_DIGIT = re.compile(r"\d(?!.*\d)", re.DOTALL)
@@ -68,35 +68,64 @@ def _groups(text: str, start: int, end: int) -> tuple[tuple[int, int], ...]:
     return tuple([group.span() for group in _GROUP.finditer(text, start, end)])
 
 
+_DIGITS = bytes(48 if 48 <= code <= 57 else 32 for code in range(256))
+_NAMES_REACH = 96
+"""Characters before a digit in which words may name it: `BEFORE`, the longest phrase, and whose number it is."""
+_NAMES_BEHIND = AFTER + 1
+
+
 class Page:
-    """`text`: the view's text. `low`: the same characters in lower case without accents. `sides`: whether the words
-    after a number may name it."""
+    """`text`: the view's text. `plain`: the same characters without accents. `low`: in lower case too. `wide`: the
+    words that name a value without digits are wanted as well (passwords, e-mail), so all of the text is read."""
 
     def __init__(self, view: View) -> None:
         self.view = view
         self.text = view.text
-        self.low = unaccent(view.text)
+        self.plain = without_accents(view.text)
+        low = self.plain.lower()
+        self.low = low if len(low) == len(self.text) else unaccent(view.text)
+        self.wide = True
         self._anchors: list[Anchor] | None = None
+        self._marks: bytes | None = None
         self._numbers: list[Number] | None = None
         self._direct: dict[int, Label | None] = {}
 
     @property
     def anchors(self) -> list[Anchor]:
         if self._anchors is None:
-            self._anchors = find_anchors(self.low)
+            self._anchors = find_anchors(self.low, *self._around_digits())
         return self._anchors
+
+    def _around_digits(self) -> tuple[int, int]:
+        """The part of the text whose words may name something."""
+        size = len(self.low)
+        if self.wide or size <= _NAMES_REACH:
+            return 0, size
+        marks = self.marks
+        first = marks.find(b"0") - _NAMES_REACH
+        last = self.low.find(" ", marks.rfind(b"0") + _NAMES_BEHIND)
+        return (self.low.rfind(" ", 0, first) + 1 if first > 0 else 0), (last if last >= 0 else size)
+
+    @property
+    def marks(self) -> bytes:
+        """One octet for each character: `0` for an ASCII digit, a blank for the rest."""
+        if self._marks is None:
+            self._marks = self.text.encode("latin-1", "replace").translate(_DIGITS)
+        return self._marks
 
     @property
     def numbers(self) -> list[Number]:
         if self._numbers is None:
-            text = self.text
+            text, marks = self.text, self.marks
             self._numbers = []
-            for match in _NUMBER.finditer(text):
-                start, end = match.span()
-                if end - start < _LEAST:
-                    continue
-                groups = ((start, end),) if text[start:end].isdigit() else _groups(text, start, end)
-                self._numbers.append(Number(start, end, groups))
+            start = marks.find(b"0")
+            while start >= 0:
+                match = _NUMBER.match(text, start)
+                end = match.end() if match is not None else start + 1
+                if end - start >= _LEAST:
+                    groups = ((start, end),) if text[start:end].isdigit() else _groups(text, start, end)
+                    self._numbers.append(Number(start, end, groups))
+                start = marks.find(b"0", end)
         return self._numbers
 
     @property

@@ -4,6 +4,9 @@ Lower-case text is read too: the words behind an introduction are a name unless 
 """
 
 import re
+from collections.abc import Sequence
+
+import re2
 
 from handrail.detectors.data.persons import CONNECTORS, GREETINGS, INTRODUCTIONS, LOOSE, NOT_NAMES, TITLES
 from handrail.detectors.personal.page import Hit, Page
@@ -11,21 +14,40 @@ from handrail.terms.finding import Kind
 
 _NAME_WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*\.?")
 _NEXT = re.compile(r"[ ]{1,2}")
-_INTRODUCED = re.compile(
-    r"(?<!city )(?<!company )(?<!user )(?<!street )(?<!file )(?<!product )(?<!brand )(?<!domain )(?<!business )"
-    r"(?<!town )"
-    rf"(?<!\w)(?:{INTRODUCTIONS})(?:\s*[:,\-=]\s*|\s+)(?=[^\W\d_])"
-)
-_LOOSE = re.compile(rf"(?<!\w)(?:{LOOSE})\s+(?=[^\W\d_])")
-_TITLE = re.compile(rf"(?<!\w)(?:{TITLES})\.?\s+(?=[^\W\d_])")
-_GREETED = re.compile(rf"(?:^|[\n.!?]\s*)(?:{GREETINGS}),?\s+(?=[^\W\d_])")
+_THINGS = ("city", "company", "user", "street", "file", "product", "brand", "domain", "business", "town")
+_NOT_OF_A_PERSON = "".join(f"(?<!{word} )" for word in _THINGS)
+_SHAPES = {
+    "introduced": (rf"{_NOT_OF_A_PERSON}(?<!\w)", INTRODUCTIONS, r"(?:\s*[:,\-=]\s*|\s+)"),
+    "title": (r"(?<!\w)", TITLES, r"\.?\s+"),
+    "greeting": (r"(?:^|[\n.!?]\s*)", GREETINGS, r",?\s+"),
+    "introduced_loosely": (r"(?<!\w)", LOOSE, r"\s+"),
+}
+"""By reason: what stands before, the words, what stands between them and the name."""
+REASONS = tuple(_SHAPES)
+
+
+def _patterns() -> "dict[str, tuple[re2.Pattern, re.Pattern[str]]]":
+    """By reason: a sketch for RE2, which finds the places fast, and the exact pattern, tried only there."""
+    options = re2.Options()
+    options.log_errors = False
+    return {
+        reason: (
+            re2.compile((before if reason == "greeting" else r"\b") + f"(?:{words}){between}", options),
+            re.compile(rf"{before}(?:{words}){between}(?=[^\W\d_])"),
+        )
+        for reason, (before, words, between) in _SHAPES.items()
+    }
+
+
+_PATTERNS = _patterns()
 _LONGEST = 4
 
 
-def find_persons(page: Page, *, named: bool = True, strict: bool = True) -> list[Hit]:
-    """PERSON behind an introduction (`named`); behind a title, greeting or "I'm" only with capitals (`strict`)."""
+def find_persons(page: Page, reasons: Sequence[str] = REASONS) -> list[Hit]:
+    """PERSON behind an introduction; behind a title, greeting or "I'm" only with capitals. `reasons`: which of them may
+    stand in the text."""
     hits: list[Hit] = []
-    for start, end, reason in _introductions(page, named, strict):
+    for start, end, reason in _introductions(page, reasons):
         if end is not None and (reason != "introduced_loosely" or _full(page, start, end)):
             hits.append(Hit(Kind.PERSON, start, end, 0.85 if reason == "introduced" else 0.7, reason))
     return hits
@@ -33,22 +55,19 @@ def find_persons(page: Page, *, named: bool = True, strict: bool = True) -> list
 
 def introduced(page: Page) -> list[tuple[int, int | None]]:
     """Where a name may begin behind an introduction, and its end so far, in order; for streams."""
-    return sorted(((start, end) for start, end, _ in _introductions(page, True, True)), key=lambda span: span[0])
+    return sorted(((start, end) for start, end, _ in _introductions(page, REASONS)), key=lambda span: span[0])
 
 
-def _introductions(page: Page, named: bool, loose: bool) -> list[tuple[int, int | None, str]]:
+def _introductions(page: Page, reasons: Sequence[str]) -> list[tuple[int, int | None, str]]:
     found: list[tuple[int, int | None, str]] = []
-    for pattern, reason, strict in (
-        (_INTRODUCED, "introduced", False),
-        (_TITLE, "title", True),
-        (_GREETED, "greeting", True),
-        (_LOOSE, "introduced_loosely", True),
-    ):
-        if not (loose if strict else named):
+    for reason in REASONS:
+        if reason not in reasons:
             continue
-        for match in pattern.finditer(page.low):
-            if _sound(page, match.end(), reason):
-                found.append((match.end(), _name(page, match.end(), strict=strict), reason))
+        sketch, exact = _PATTERNS[reason]
+        for rough_match in sketch.finditer(page.low):
+            match = exact.match(page.low, rough_match.start())
+            if match is not None and _sound(page, match.end(), reason):
+                found.append((match.end(), _name(page, match.end(), strict=reason != "introduced"), reason))
     return found
 
 
@@ -107,28 +126,3 @@ def _name(page: Page, start: int, *, strict: bool) -> int | None:
 
 def _count(text: str, start: int, end: int) -> int:
     return len(text[start:end].split())
-
-
-def gate() -> str:
-    """An RE2 pattern that matches wherever somebody may be introduced by name, accents or not."""
-    return r"(?:^|[^\pL])(?:" + _accents(INTRODUCTIONS) + r")[ \t:,=\-]*\s*\pL"
-
-
-def strict_gate() -> str:
-    """The same for titles, greetings and "I'm", before a capital letter."""
-    return r"(?:^|[^\pL])(?:" + _accents("|".join((LOOSE, TITLES, GREETINGS))) + r")\.?,?\s+(?-i:\p{Lu})"
-
-
-def _accents(words: str) -> str:
-    return "".join(_FORMS.get(letter, letter) for letter in words.replace("\\.", "."))
-
-
-_FORMS = {
-    "e": "(?:e|è|é|ê|ë|ę)",
-    "u": "(?:u|ü|ú)",
-    "o": "(?:o|ó|ö|ò|ô)",
-    "a": "(?:a|á|ã|à|ä|ą)",
-    "c": "(?:c|ç|ć)",
-    "n": "(?:n|ñ|ń)",
-    "'": "['’]",
-}

@@ -15,6 +15,7 @@ from handrail.detectors.data.places import (
     UK_AREAS,
 )
 from handrail.detectors.personal.anchors import Label
+from handrail.detectors.personal.gates import Gate
 from handrail.detectors.personal.page import Hit, Number, Page
 from handrail.terms.finding import Kind
 
@@ -26,18 +27,20 @@ _DECLARED = re.compile(DECLARED)
 _DECLARED_VALUE = re.compile(DECLARED_VALUE)
 
 
-def find_addresses(page: Page, language: str) -> list[Hit]:
+def find_addresses(page: Page, language: str, gates: frozenset[int]) -> list[Hit]:
     """ADDRESS: a street with its number, and the town behind it; or what follows "my address is"."""
     hits: list[Hit] = []
     low = page.low
-    for name, pattern in _STREETS:
+    for place, (name, pattern) in enumerate(_STREETS, Gate.STREET):
+        if place not in gates:
+            continue
         for match in pattern.finditer(low):
             if name == "street_it" and language == "en" and page.text[match.start()].islower():
                 continue  # "via" is an English word
             tail = _TAIL.match(low, match.end())
             end = tail.end() if tail is not None else match.end()
             hits.append(Hit(Kind.ADDRESS, match.start(), end, 0.8, name))
-    for match in _DECLARED.finditer(low):
+    for match in _DECLARED.finditer(low) if Gate.DECLARED in gates else ():
         value = _DECLARED_VALUE.match(low, match.end())
         if value is not None and "@" not in value.group() and ".com" not in value.group():
             hits.append(Hit(Kind.ADDRESS, value.start(), value.end(), 0.85, "declared"))

@@ -12,6 +12,8 @@ from enum import StrEnum
 
 import msgspec
 
+from handrail.ledger.entry import InteractionFacts
+
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Upper bounds in seconds."""
 
@@ -144,6 +146,17 @@ class Metrics:
         self._all: dict[str, Metric] = {}
         for metric in (self.requests, self.seconds, self.tokens, self.findings):
             self.add(metric)
+
+    def told(self, facts: InteractionFacts) -> None:
+        """Count a finished interaction."""
+        name = facts.use_case
+        if facts.input_tokens:
+            self.tokens.add((name, "input"), facts.input_tokens)
+        if facts.output_tokens:
+            self.tokens.add((name, "output"), facts.output_tokens)
+        for found in facts.findings:
+            if found.new:
+                self.findings.add((name, found.kind.value, found.side))
 
     def add(self, metric: Metric) -> None:
         """Show a further metric, such as one of storage."""

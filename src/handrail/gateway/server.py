@@ -61,7 +61,7 @@ class Gateway:
         self.bounds = bounds or Bounds()
         self.draining = False
         self.running = 0
-        self._chat = Chat(net)
+        self._chat = Chat(net, metrics.told)
         self._streams = StreamChat(self._chat)
         self._exact = {(route.method, route.path): route for route in routes if not route.path.endswith("/")}
         self._prefixes = [route for route in routes if route.path.endswith("/")]

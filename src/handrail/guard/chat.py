@@ -14,6 +14,7 @@ what the use case declares (by default a refusal), a journal that cannot commit 
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -28,6 +29,7 @@ from handrail.guard.record import Draft, Weighed
 from handrail.guard.route import Asked, ask
 from handrail.guard.screen import Memo, Screened, Screener, Setting, screen
 from handrail.guard.turn import Answer, Channel, Face, Leaf, Message, ReplyIds, Turn, Upstream, Usage
+from handrail.ledger.entry import Entry, InteractionFacts
 from handrail.ledger.store import Journal
 from handrail.policy.evaluate import Decision, DecisionInput, Found, Side, decide
 from handrail.policy.ruleset import Durability, Mode, PromptMode
@@ -86,10 +88,12 @@ class RefusedError(Exception):
 
 
 class Chat:
-    """Answers calls. Holds no state of its own besides the prompts it knows to be recorded."""
+    """Answers calls. Holds no state of its own besides the prompts it knows to be recorded. `told`: hears the facts of
+    every finished interaction (for counters and spans; they hold no personal data)."""
 
-    def __init__(self, net: Net) -> None:
+    def __init__(self, net: Net, told: Callable[[InteractionFacts], None] | None = None) -> None:
         self.net = net
+        self._told = told
         self._prompts: set[str] = set()
 
     async def answer(self, call: Call) -> Reply:
@@ -267,7 +271,7 @@ class Chat:
         now_ms = net.clock.now_ms()
         if draft.thread.first and use_case.disclosure.required:
             net.journal.queue(draft.disclosed(EntryId(net.ids.new("ent")), now_ms))
-        entry = draft.closed(EntryId(net.ids.new("ent")), now_ms, net.clock.monotonic())
+        entry = self._closed(draft)
         if use_case.durability is Durability.STRICT:
             await net.journal.record(entry)
         else:
@@ -281,7 +285,7 @@ class Chat:
             draft.outcome = Outcome.FAILED if error.code.value.startswith("upstream.") else Outcome.REFUSED
         draft.error = error.code.value
         net = self.net
-        entry = draft.closed(EntryId(net.ids.new("ent")), net.clock.now_ms(), net.clock.monotonic())
+        entry = self._closed(draft)
         try:
             await net.journal.record(entry)
         except HandrailError as journal_error:
@@ -293,9 +297,16 @@ class Chat:
         draft.outcome = Outcome.CANCELLED
         net = self.net
         try:
-            net.journal.queue(draft.closed(EntryId(net.ids.new("ent")), net.clock.now_ms(), net.clock.monotonic()))
+            net.journal.queue(self._closed(draft))
         except HandrailError:
             return  # the journal is away and so is the client: the opened entry becomes `interrupted`
+
+    def _closed(self, draft: Draft) -> Entry:
+        net = self.net
+        entry = draft.closed(EntryId(net.ids.new("ent")), net.clock.now_ms(), net.clock.monotonic())
+        if self._told is not None and isinstance(entry.facts, InteractionFacts):
+            self._told(entry.facts)
+        return entry
 
     def reply(self, draft: Draft, body: bytes) -> Reply:
         return Reply(

@@ -215,9 +215,13 @@ def test_plain_routes() -> None:
     w = _world()
     assert asyncio.run(w.get("/healthz", key=None)).json == {"status": "ok"}
     assert asyncio.run(w.get("/readyz", key=None)).json == {"status": "ready"}
-    asyncio.run(w.post(PATH, ASK))
+    prompt = {"role": "system", "content": "Be kind."}
+    asyncio.run(w.post(PATH, {**ASK, "messages": [prompt, *ASK["messages"]]}))
+    asyncio.run(w.post(PATH, {**ASK, "messages": [prompt, {"role": "user", "content": "Hello"}]}))
     text = asyncio.run(w.get("/metrics", key=None)).body.decode()
-    assert 'handrail_requests_total{route="chat.completions",outcome="answered",code=""} 1' in text
+    assert 'handrail_requests_total{route="chat.completions",outcome="answered",code=""} 2' in text
+    assert 'handrail_tokens_total{use_case="support",direction="output"} 14' in text
+    assert 'handrail_findings_total{use_case="support",kind="UNSEEN_PROMPT",side="input"} 1' in text
     assert asyncio.run(w.get("/v1/nothing")).status == 404
     assert asyncio.run(w.get(PATH)).status == 405
     assert asyncio.run(w.get("/v1/models", key=None)).status == 401

@@ -24,7 +24,6 @@ from handrail.backends.sqlite.open import SqliteStore
 from handrail.backends.system import SystemClock, SystemIds
 from handrail.backends.upstream.clients import own_http
 from handrail.backends.upstream.model import UpstreamModel
-from handrail.detectors.catalogue import built_in
 from handrail.detectors.run import Runner
 from handrail.guard.budgets import Budgets
 from handrail.guard.chat import Net
@@ -88,11 +87,15 @@ async def opened(given: Settings, env: Mapping[str, str], *, checkpoints: bool =
 
 def runner() -> Runner:
     """Every built-in detector."""
+    from handrail.detectors.catalogue import built_in  # deferred: most commands look at no text, and it takes 0.3 s
+
     return Runner(built_in(), CLOCK.monotonic)
 
 
 def ranking_runner() -> Runner:
     """Every built-in detector; claims of an answer are reported at any score, so that answers can be ranked."""
+    from handrail.detectors.catalogue import built_in  # deferred, as above
+
     return Runner(built_in(grounding_floor=0.0), CLOCK.monotonic)
 
 

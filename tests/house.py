@@ -59,7 +59,7 @@ prompt: client
 
 
 ZYGOTE = """
-import importlib, json, os, sys
+import importlib.util, json, os, sys
 from handrail.cli import main as cli
 for module, _ in cli.COMMANDS.values():
     if importlib.util.find_spec(f"handrail.cli.{module}"):

@@ -4,6 +4,7 @@ An embedding cannot say a sentence, so a block is the error `content.blocked`. I
 that no detector can read.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NoReturn
 
@@ -14,7 +15,7 @@ from handrail.gateway import exact
 from handrail.gateway.errors import Form
 from handrail.gateway.exact import GONE, Change
 from handrail.gateway.fields import Bounds, Sent, conversation_of, customer_of, invalid, object_of, rest, text_of
-from handrail.gateway.leaves import edits, opaque
+from handrail.gateway.leaves import edits
 from handrail.guard.turn import Answer, Channel, Leaf, Message, Path, ReplyIds, Turn, Upstream, Usage, canonical
 from handrail.policy.ruleset import Dialect
 from handrail.terms.errors import Code, HandrailError
@@ -23,6 +24,7 @@ from handrail.terms.finding import Role
 HANDLED: Final = frozenset({"input", "model", "user", "safety_identifier"})
 IDENTIFIERS: Final = frozenset({"encoding_format"})
 CUSTOMER: Final[tuple[Path, ...]] = (("safety_identifier",), ("user",))
+_BASE64: Final = re.compile(rb'"[A-Za-z0-9+/]*={0,2}"')
 _ROW_FIELDS: Final = frozenset({"object", "index", "embedding"})
 
 
@@ -135,4 +137,4 @@ def _numbers(raw: bytes) -> bool:
     """A list of numbers, or base64."""
     if raw[:1] == b"[":
         return b'"' not in raw
-    return raw[:1] == b'"' and opaque(raw[1:-1].decode("ascii", "replace"))
+    return _BASE64.fullmatch(raw) is not None

@@ -26,7 +26,17 @@ SAFE_SLOTS = frozenset(
 """Field names whose value may be an identifier that is not screened."""
 
 OPAQUE_SLOTS = frozenset(
-    {"encrypted_content", "signature", "data", "b64_json", "embedding", "file_data", "thought_signature"}
+    {
+        "encrypted_content",
+        "signature",
+        "data",
+        "b64_json",
+        "embedding",
+        "file_data",
+        "thought_signature",
+        "url",
+        "image_url",
+    }
 )
 """Bytes in a text's clothes, which no detector reads. They pass unchanged when they are base64, else are screened."""
 
@@ -34,8 +44,16 @@ SAFE_NUMBERS = frozenset({"created", "created_at", "completed_at", "expires_at",
 """Field names of numbers that may be long (times, seeds)."""
 
 _IDENTIFIER = re.compile(r"(?!.{0,80}?(?:[0-9][_.:-]*){9})[A-Za-z][A-Za-z0-9_.:-]{0,79}")
-_BASE64 = re.compile(r"(?:data:[a-z0-9.+/-]{1,64};base64,)?[A-Za-z0-9+/_-]{16,}={0,2}")
+_BASE64 = re.compile(r"(?:data:[a-z0-9.+/-]{1,64};base64,)?[A-Za-z0-9+/_-]{64,}={0,2}")
 _LONG_NUMBER = 10_000_000
+
+
+FREE = frozenset({Channel.TOOL_ARGUMENTS, Channel.OTHER})
+"""Channels whose field names are the client's own, so that no slot is known to be safe."""
+
+
+def _known(name: str, value: str) -> bool:
+    return (name in SAFE_SLOTS and identifier(value)) or (name in OPAQUE_SLOTS and opaque(value))
 
 
 def identifier(value: str) -> bool:
@@ -50,7 +68,7 @@ def _is_identifier(value: str) -> bool:
 
 
 def opaque(value: str) -> bool:
-    """Base64, with or without a data URL in front."""
+    """Base64 of 64 characters or more, with or without a data URL in front; shorter ones are read as text."""
     return _BASE64.fullmatch(value) is not None
 
 
@@ -68,7 +86,7 @@ def walk(
         for name, child in value.items():
             below = (*here, name)
             if type(child) is str:
-                if not child or (name in SAFE_SLOTS and identifier(child)) or (name in OPAQUE_SLOTS and opaque(child)):
+                if not child or (channel not in FREE and _known(name, child)):
                     continue
                 out.append(
                     Leaf(channel, child, below, None, tool)

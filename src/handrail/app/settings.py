@@ -10,9 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from handrail.home.bootstrap import Bootstrap, bootstrap
-from handrail.home.problem import HomeInvalid
-from handrail.home.read import read
+from handrail.home.boot import Bootstrap
 from handrail.policy.ruleset import Provider
 from handrail.terms.errors import Code, HandrailError
 
@@ -45,6 +43,10 @@ def environment() -> Mapping[str, str]:
 
 def settings(home: Path, env: Mapping[str, str]) -> Settings:
     """From `handrail.yaml` and the environment. Raises HandrailError HOME_INVALID that says what to mend."""
+    from handrail.home.bootstrap import bootstrap  # deferred: a server process keeps no YAML reader in memory
+    from handrail.home.problem import HomeInvalid  # deferred, as above
+    from handrail.home.read import read  # deferred, as above
+
     home = home.resolve()
     try:
         boot = bootstrap(read(home))

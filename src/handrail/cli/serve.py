@@ -5,19 +5,27 @@ from pathlib import Path
 
 import click
 
-from handrail.app.serve import serve as run
-from handrail.app.settings import environment
-from handrail.cli import options
+from handrail.app.apart import settings_apart
+from handrail.app.settings import HOME_VARIABLE, environment, settings
 
 
 @click.command()
-@options.home
+@click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    envvar=HOME_VARIABLE,
+    show_default="the current folder",
+    help="The home folder.",
+)
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Gateway processes.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Instead of the home's; 0 takes a free one.")
 def serve(home: Path, workers: int, port: int | None) -> None:
     """Run the gateway until SIGTERM or Ctrl-C, then drain."""
-    given = options.loaded(home)
-    sys.exit(run(given, environment(), workers=workers, say=_say, port=port))
+    loaded = settings_apart(lambda: settings(home, environment()))
+    from handrail.app.serve import serve as run  # deferred: loads while the home is read beside it
+
+    sys.exit(run(loaded(), environment(), workers=workers, say=_say, port=port))
 
 
 def _say(line: str) -> None:

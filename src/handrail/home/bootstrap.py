@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import msgspec
-
+from handrail.home.boot import Bootstrap
 from handrail.home.check_home import check_home
 from handrail.home.fields import HomeFile
 from handrail.home.fit import Fitted, fit
@@ -15,30 +14,6 @@ from handrail.home.tree import parse
 KEK_FILE = "kek"
 """In the data folder; made by `home.init`."""
 FIELDS = frozenset({"database", "data_dir", "listen", "public_url", "behind_proxy", "tls", "keys", "log"})
-
-
-class Bootstrap(msgspec.Struct, frozen=True, kw_only=True):
-    """Paths as they stand in the home; `app` resolves them against the home (`data_dir`) or the data folder (keys).
-
-    `database`: `sqlite` or a postgresql address without a password; empty when `database_env` names the variable that
-    holds it. Exactly one of `kek_file` and `kek_env` is given. `log_origin` None: the process that makes the log
-    chooses once and keeps it.
-    """
-
-    database: str
-    database_env: str | None
-    data_dir: str
-    host: str
-    port: int
-    public_url: str | None
-    behind_proxy: bool
-    tls_cert_file: str | None
-    tls_key_file: str | None
-    kek_file: str | None
-    kek_env: str | None
-    log_key_file: str | None
-    log_key_env: str | None
-    log_origin: str | None
 
 
 def bootstrap(text: HomeText) -> Bootstrap:

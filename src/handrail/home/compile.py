@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from handrail.home import defaults as safe
-from handrail.home.bootstrap import Bootstrap, from_value
+from handrail.home.boot import Bootstrap
+from handrail.home.bootstrap import from_value
 from handrail.home.check import look
 from handrail.home.check_findings import PLACES, by_language
 from handrail.home.check_use_case import minor_units

@@ -27,17 +27,10 @@ SAFE_SLOTS = frozenset(
 
 OPAQUE_SLOTS = frozenset(
     {
-        "encrypted_content",
-        "signature",
-        "data",
-        "b64_json",
-        "embedding",
-        "file_data",
-        "thought_signature",
-        "url",
+        "encrypted_content", "signature", "data", "b64_json", "embedding", "file_data", "thought_signature", "url",
         "image_url",
     }
-)
+)  # fmt: skip
 """Bytes in a text's clothes, which no detector reads. They pass unchanged when they are base64, else are screened."""
 
 SAFE_NUMBERS = frozenset({"created", "created_at", "completed_at", "expires_at", "seed"})

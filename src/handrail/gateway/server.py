@@ -99,6 +99,9 @@ class Gateway:
             body = await read_body(receive, headers, self.bounds.body)
             value = exact.read(body, max_depth=self.bounds.depth)
             turn = face.read(body, value, sent_of(headers, face.passed_headers), self.bounds)
+            if sum([len(message.leaves) for message in turn.messages]) > self.bounds.leaves:
+                what = f"the request holds more than {self.bounds.leaves} texts; send less history or fewer fields"
+                raise HandrailError(Code.REQUEST_TOO_LARGE, what)
         except HandrailError as error:
             self._count_refusal(scope, error)
             ids = ReplyIds(interaction, None)

@@ -81,6 +81,11 @@ def test_too_large_bodies_are_refused_plain_and_compressed() -> None:
         assert (got.status, got.json["error"]["code"]) == (413, "request.too_large")
 
 
+def test_too_many_texts_are_refused() -> None:
+    got = refused({**ASK, "note": ["a"] * 100}, world=_world(bounds=Bounds(leaves=50)))
+    assert (got.status, got.json["error"]["code"]) == (413, "request.too_large")
+
+
 def test_a_compressed_body_is_read() -> None:
     w = _world()
     got = asyncio.run(w.post(PATH, gzip.compress(orjson.dumps(ASK)), headers={"content-encoding": "gzip"}))

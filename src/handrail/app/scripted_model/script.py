@@ -36,12 +36,14 @@ class ToolCall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One reply. `tool_call`: made when the request offers a tool of that name and no result of it is there yet;
-    `text` is then what follows the result. `chunk`: characters per streamed piece, 0 = by words."""
+    `text` is then what follows the result. `after_result`: made even when the last message is a tool's result, for one
+    call after another. `chunk`: characters per streamed piece, 0 = by words."""
 
     id: str
     text: str
     any: tuple[str, ...] = ()
     tool_call: ToolCall | None = None
+    after_result: bool = False
     delay_ms: int = 0
     pause_ms: int = 0
     chunk: int = 0
@@ -192,6 +194,8 @@ def _line(script: Script, text: str) -> Line:
 
 
 def _call(line: Line, ask: Ask) -> ToolCall | None:
-    if line.tool_call is None or ask.answered or line.tool_call.name not in {tool.name for tool in ask.tools}:
+    if line.tool_call is None or (ask.answered and not line.after_result):
+        return None
+    if line.tool_call.name not in {tool.name for tool in ask.tools}:
         return None
     return line.tool_call

@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -146,6 +147,14 @@ class House:
         kek = self.data / "kek"
         kek.touch(mode=0o600)
         kek.write_bytes(os.urandom(32))
+
+    def copy(self, root: Path) -> "House":
+        """The same home in another folder: configuration, keys, records."""
+        other = House.__new__(House)
+        other.root, other.data = root, root / ".handrail"
+        other.env = {**self.env, "HANDRAIL_HOME": str(root)}
+        shutil.copytree(self.root, root)
+        return other
 
     def use_case(self, mode: str = "enforce", more: str = "") -> None:
         (self.root / "use-cases" / "orders.yaml").write_text(USE_CASE.format(mode=mode) + more)

@@ -119,20 +119,29 @@ def test_an_erasure_made_after_the_backup_does_not_come_back(
     assert other.said("verify", str(other.root), "--payloads").startswith("OK: ")
 
 
-@pytest.fixture
-def lived(tmp_path: Path, model: str) -> tuple[House, str, str]:
-    """A home with two conversations, a backup, and an erasure and another conversation after it; the key and the erased
-    interaction."""
-    house = House(tmp_path / "home", model=model)
+@pytest.fixture(scope="module")
+def life(tmp_path_factory: pytest.TempPathFactory, model: str) -> tuple[House, Path, str, str]:
+    """A home with a conversation, a backup, and an erasure and another conversation after it; the backup, the key and
+    the erased interaction."""
+    folder = tmp_path_factory.mktemp("life")
+    house = House(folder / "home", model=model)
     house.publish()
     key = house.key()
     with house.serving() as server:
         gone = server.ask(key, "The word is heliotrope", user="gone")[2]["x-handrail-interaction"]
-    house.run("backup", str(tmp_path / "b"))
+    house.run("backup", str(folder / "b"))
     with house.serving() as server:
         server.ask(key, "The word is marigold")
     house.run("erase", "--customer", "gone", "--reason", "request 1", "--yes")
-    return house, key, gone
+    return house, folder / "b", key, gone
+
+
+@pytest.fixture
+def lived(life: tuple[House, Path, str, str], tmp_path: Path) -> tuple[House, str, str]:
+    """A copy of that home and its backup `b`."""
+    house, backup, key, gone = life
+    shutil.copytree(backup, tmp_path / "b")
+    return house.copy(tmp_path / "home"), key, gone
 
 
 @pytest.mark.promise("OPS-4")

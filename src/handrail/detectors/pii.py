@@ -18,6 +18,8 @@ from handrail.terms.finding import PERSONAL, Finding, Kind, Role
 
 _NAMED_WITHOUT_DIGITS = frozenset({Gate.PASSWORD, Gate.MAIL})
 _FORMS = frozenset({Gate.NUMBER, Gate.MIXED, Gate.DATE, Gate.IP, Gate.UK, Gate.IBAN})
+_PROVING = frozenset({Gate.DATE, Gate.IP, Gate.UK, Gate.IBAN, Gate.NINO, Gate.INTERNATIONAL})
+"""Forms that need no name."""
 _PERSONS = (
     (Gate.INTRODUCED, "introduced"),
     (Gate.TITLE, "title"),
@@ -146,6 +148,8 @@ def _in_order(page: Page, gates: frozenset[int]) -> list[Hit]:
 
 def _digits(page: Page, gates: frozenset[int]) -> list[Hit]:
     """Everything made of digits: first what proves itself, then what is named, then what only looks like it."""
+    if _PROVING.isdisjoint(gates) and page.bare:
+        return []
     hits: list[Hit] = []
     dates: list[tuple[int, int]] = []
     if Gate.IBAN in gates:

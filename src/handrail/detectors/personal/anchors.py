@@ -57,12 +57,14 @@ _NEIGHBOURS = {
 
 class _Index(NamedTuple):
     """By word, in Latin-1. `longer`: its phrases of several words, the longest first. `alone`: what it says by itself,
-    slips too. `labels`: by phrase. `known`: every word worth a look."""
+    slips too. `labels`: by phrase. `known`: every word worth a look. `personal`: those that may begin the
+    name of a personal value."""
 
     longer: "dict[bytes, re.Pattern[str]]"
     alone: dict[bytes, Label]
     labels: dict[str, Label]
     known: frozenset[bytes]
+    personal: frozenset[bytes]
 
 
 @lru_cache(maxsize=1)
@@ -89,7 +91,17 @@ def _index() -> _Index:
         {word.encode("latin-1"): label for word, label in alone.items()},
         {" ".join(words): label for words, label in named.items()},
         frozenset(word.encode("latin-1") for word in [*longer, *alone]),
+        frozenset(
+            words[0].encode("latin-1") for words, label in named.items() if label not in (Label.OTHER, Label.NUMBER)
+        )
+        | frozenset(word.encode("latin-1") for word in typos),
     )
+
+
+def may_name(low: str, start: int, stop: int) -> bool:
+    """Whether any word between `start` and `stop` may begin the name of a personal value."""
+    octets = low[start:stop].encode("latin-1", "replace").translate(_WORDS)
+    return not _index().personal.isdisjoint(octets.split())
 
 
 def _either(phrases: list[tuple[str, ...]]) -> str:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from handrail.detectors.data.links import AFTER_WORDS, BEFORE_WORDS
 from handrail.detectors.normalise import View, unaccent, without_accents
-from handrail.detectors.personal.anchors import AFTER, BEFORE, Anchor, Label, find_anchors
+from handrail.detectors.personal.anchors import AFTER, BEFORE, Anchor, Label, find_anchors, may_name
 from handrail.terms.finding import Kind
 
 
@@ -28,6 +28,7 @@ class Number(NamedTuple):
 
 
 _NUMBER = re.compile(r"[0-9]+(?:(?!\. )[ \t\-/_().\r\n]{1,3}[0-9]+)*")
+_SHORTEST_UNNAMED = 6  # characters of the shortest value that nothing needs to name, a telephone
 _LEAST = 3  # digits of the shortest value, a card's code
 _GROUP = re.compile(r"[0-9]+")
 _BREAK = re.compile(r"[.!?;](?:\s|$)|[!?;\n]")
@@ -95,6 +96,13 @@ class Page:
         if self._anchors is None:
             self._anchors = find_anchors(self.low, *self._around_digits())
         return self._anchors
+
+    @property
+    def bare(self) -> bool:
+        """Whether every number is short and nothing near one may name it: an order number, a time, a quantity."""
+        if any(number.end - number.start >= _SHORTEST_UNNAMED for number in self.numbers):
+            return False
+        return not may_name(self.low, *self._around_digits())
 
     def _around_digits(self) -> tuple[int, int]:
         """The part of the text whose words may name something."""

@@ -126,9 +126,7 @@ def _deltas(events: list[Any]) -> list[str]:
     return texts
 
 
-@given(
-    st.lists(st.text(alphabet="ab{}:", max_size=8), max_size=6), st.integers(1, 7), st.sampled_from(["\n", "\r\n"])
-)
+@given(st.lists(st.text(alphabet="ab{}:", max_size=8), max_size=6), st.integers(1, 7), st.sampled_from(["\n", "\r\n"]))
 def test_events_come_out_whole_however_the_bytes_are_cut(texts: list[str], size: int, line: str) -> None:
     stream = "".join(f"data: {text}{line}{line}" for text in texts).encode()
     events = Events()

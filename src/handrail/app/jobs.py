@@ -47,8 +47,11 @@ ROTATE_AFTER_MS = 7 * 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
+    """`lost_after_ms`: an interaction without an end is interrupted after this long."""
+
     settings: Settings
     env: Mapping[str, str]
+    lost_after_ms: int = LOST_AFTER_MS
 
     def __call__(self, life: Life) -> int:
         return uvloop.run(self._run(life))
@@ -67,7 +70,11 @@ class Jobs:
             pause = _pause_until(stop)
             tasks = [
                 asyncio.create_task(follow(in_force, store.in_force, wire.CLOCK, on_change=store.keys.forget)),
-                asyncio.create_task(_each(SWEEP_S, pause, stop, lambda: _sweep(store))),
+                asyncio.create_task(
+                    _each(
+                        min(SWEEP_S, self.lost_after_ms / 1000), pause, stop, lambda: _sweep(store, self.lost_after_ms)
+                    )
+                ),
                 asyncio.create_task(_each(SWEEP_S, pause, stop, lambda: _match(store))),
                 asyncio.create_task(_each(HOUR_S, pause, stop, lambda: _hourly(store, in_force))),
             ]
@@ -116,8 +123,8 @@ async def _each(
         await pause(seconds)
 
 
-async def _sweep(store: "Store") -> None:
-    closed = await store.erasing.interrupted(older_than_ms=LOST_AFTER_MS, by=BY)
+async def _sweep(store: "Store", lost_after_ms: int) -> None:
+    closed = await store.erasing.interrupted(older_than_ms=lost_after_ms, by=BY)
     if closed:
         log.warning("jobs.interrupted", extra={"interactions": closed})
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 import orjson
 
 from handrail.app import wire
-from handrail.app.jobs import Jobs
+from handrail.app.jobs import LOST_AFTER_MS, Jobs
 from handrail.app.settings import Settings, key_encryption_key
 from handrail.app.supervise import Child, Supervisor
 from handrail.app.worker import Worker
@@ -26,6 +26,7 @@ def serve(
     say: Callable[[str], None],
     port: int | None = None,
     jobs: bool = True,
+    lost_after_ms: int = LOST_AFTER_MS,
 ) -> int:
     """Blocks until stopped; the exit code. Raises HandrailError HOME_INVALID before anything is started."""
     require_safe_bind(given)
@@ -35,7 +36,7 @@ def serve(
     screener = wire.runner()
     children = [Child(f"gateway {n + 1}", Worker(given, env, listener, screener)) for n in range(workers)]
     if jobs:
-        children.append(Child("jobs", Jobs(given, env), last=True))
+        children.append(Child("jobs", Jobs(given, env, lost_after_ms), last=True))
     host, bound = listener.getsockname()[:2]
     scheme = "https" if given.boot.tls_cert_file else "http"
     shown = f"[{host}]" if ":" in host else host

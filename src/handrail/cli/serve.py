@@ -20,12 +20,20 @@ from handrail.app.settings import HOME_VARIABLE, environment, settings
 )
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Gateway processes.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Instead of the home's; 0 takes a free one.")
-def serve(home: Path, workers: int, port: int | None) -> None:
+@click.option(
+    "--lost-after",
+    type=click.FloatRange(1, 86_400),
+    default=900,
+    show_default=True,
+    help="Seconds until an interaction without an end counts as interrupted; longer than any answer takes.",
+)
+def serve(home: Path, workers: int, port: int | None, lost_after: float) -> None:
     """Run the gateway until SIGTERM or Ctrl-C, then drain."""
     loaded = settings_apart(lambda: settings(home, environment()))
     from handrail.app.serve import serve as run  # deferred: loads while the home is read beside it
 
-    sys.exit(run(loaded(), environment(), workers=workers, say=_say, port=port))
+    lost_after_ms = int(lost_after * 1000)
+    sys.exit(run(loaded(), environment(), workers=workers, say=_say, port=port, lost_after_ms=lost_after_ms))
 
 
 def _say(line: str) -> None:

@@ -1,8 +1,12 @@
 """The demo as a person starts it: real processes, no terminal. And that its checks can fail."""
 
+import http.client
 import json
 import os
+import pty
 import re
+import select
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +54,45 @@ def test_the_demo_plays_checks_itself_verifies_the_ledger_and_ends_with_0(tmp_pa
     assert "OPENAI_BASE_URL=http://127.0.0.1:" in done.stdout
     assert done.stdout.rstrip().endswith("the demo ended")
     assert (tmp_path / "demo-home" / "handrail.yaml").exists()
+
+
+@pytest.mark.promise("DEMO-1")
+def test_on_a_terminal_it_stays_up_until_ctrl_c_and_then_ends_with_0(tmp_path) -> None:
+    ours, theirs = pty.openpty()
+    env = {name: value for name, value in os.environ.items() if name != "DEMO_SECONDS"}
+    command = [sys.executable, "-m", "handrail.cli.main", "demo", "--pace", "0"]
+    with subprocess.Popen(command, cwd=tmp_path, env=env, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        shown = _until(ours, b"Ctrl-C ends it")
+        address = re.search(rb"handrail serve at http://([\d.:]+)/v1", shown)
+        assert address
+        assert _is_ready(address[1].decode())
+        process.send_signal(signal.SIGINT)
+        shown += _until(ours, b"the demo ended")
+        assert process.wait(60) == 0
+        assert not _is_ready(address[1].decode())
+    os.close(ours)
+
+
+def _until(terminal: int, sign: bytes) -> bytes:
+    """What the terminal shows until the sign; fails when nothing comes for two minutes."""
+    shown = b""
+    while sign not in shown:
+        readable, _, _ = select.select([terminal], [], [], 120)
+        assert readable, shown.decode(errors="replace")
+        shown += os.read(terminal, 65_536)
+    return shown
+
+
+def _is_ready(host: str) -> bool:
+    connection = http.client.HTTPConnection(host, timeout=10)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except ConnectionRefusedError:
+        return False
+    finally:
+        connection.close()
 
 
 @pytest.mark.promise("DEMO-2")

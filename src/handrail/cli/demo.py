@@ -24,7 +24,8 @@ WIDTH = 132
     help="Made fresh each time.",
 )
 @click.option("--keep", is_flag=True, help="Keep a demo home that is there, with its changes and its ledger.")
-def demo(home: Path, keep: bool) -> None:
+@click.option("--pace", type=click.FloatRange(0, 10), help="Seconds to wait after each line; on a terminal 0.6.")
+def demo(home: Path, keep: bool, pace: float | None) -> None:
     """A made-up contact centre behind the net, with a scripted model: plays, checks itself, says where to look.
 
     On a terminal it stays up until Ctrl-C. Without one, or with DEMO_SECONDS=N, it ends by itself (N seconds after its
@@ -36,7 +37,7 @@ def demo(home: Path, keep: bool) -> None:
         keep=keep,
         width=max(96, min(160, shutil.get_terminal_size((WIDTH, 40)).columns)),
         colours=terminal,
-        pace_s=PACE_S if terminal else 0.0,
+        pace_s=(PACE_S if terminal else 0.0) if pace is None else pace,
         stay=terminal and until_s is None,
         until_s=until_s,
     )

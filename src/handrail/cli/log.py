@@ -42,19 +42,21 @@ def verify(
 
     Names the first bad entry and ends with 1. For an address or a bundle give --key: a log that vouches for itself
     proves nothing to you."""
+    unread = False
     try:
         if target.startswith(("http://", "https://")):
             _needs_key(keys)
             with wire.HttpLog(target, ca_file=ca_file) as log:
                 report = run(log.read, _trust(keys, witnesses, quorum))
         elif (Path(target) / "handrail.yaml").exists():
+            unread = not payloads
             report = _home(Path(target), keys, witnesses, quorum, payloads=payloads)
         else:
             report = _bundle(Path(target), keys, witnesses, quorum)
     except BadLog as bad:
         click.echo(f"BAD: {bad}")
         sys.exit(1)
-    _show(report)
+    _show(report, unread=unread)
 
 
 def _home(folder: Path, keys: tuple[str, ...], witnesses: tuple[str, ...], quorum: int, *, payloads: bool) -> Report:
@@ -82,14 +84,16 @@ def _bundle(path: Path, keys: tuple[str, ...], witnesses: tuple[str, ...], quoru
     return run(bundle.read, _trust(keys, witnesses, quorum), records=bundle if bundle.has_records else None)
 
 
-def _show(report: Report) -> None:
+def _show(report: Report, *, unread: bool) -> None:
+    """`unread`: the payloads were left alone, so nothing is said of how many are there."""
     checkpoint = report.trusted.checkpoint
     click.echo(
         f"OK: {report.entries} entries under the checkpoint of {checkpoint.origin}, root {checkpoint.root.hex()}"
     )
     click.echo(
-        f"  facts {report.facts}, index columns {report.columns}, payloads {report.payloads}"
-        + (f" ({report.payloads_absent} erased or past retention)" if report.payloads_absent else "")
+        f"  facts {report.facts}, index columns {report.columns}, "
+        + ("payloads not read (--payloads)" if unread else f"payloads {report.payloads}")
+        + (f" ({report.payloads_absent} erased or past retention)" if report.payloads_absent and not unread else "")
     )
     if report.entries == 0:
         click.echo("  the log is empty: nothing was shown")

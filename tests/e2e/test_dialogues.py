@@ -8,10 +8,12 @@ from collections import Counter
 
 import pytest
 from fakes import recordings
-from fakes.playing import Performance, perform
+from fakes.playing import Performance, Played, perform
 from fakes.recordings import Recording
 
+from handrail.ledger.entry import InteractionFacts
 from handrail.terms.decision import Outcome
+from handrail.terms.finding import Kind
 
 FULL = os.environ.get("HANDRAIL_FAULTS") == "full"
 SAMPLE = {"star": 30, "sgd": 24, "runs": 16}
@@ -20,7 +22,7 @@ SAMPLE = {"star": 30, "sgd": 24, "runs": 16}
 LINKED = 0.98
 """Least share of later turns that are linked to their conversation without an id."""
 
-FALSE_STOPS = 0.02
+FALSE_STOPS = 0.015
 """Greatest share of turns that are blocked or handed over; all of this traffic is benign."""
 
 
@@ -80,6 +82,7 @@ def _require_sound(done: Performance) -> None:
             assert len({fact.conversation for fact in mine}) == 1
             assert sum(fact.messages_new for fact in mine) == one.sent
     assert _linked(done) >= LINKED
+    assert _unexplained(done, facts) == []
 
     assert done.verified.startswith("OK:"), done.verified
     assert sum(fact.outcome in stopped for fact in done.facts) <= FALSE_STOPS * len(done.facts)
@@ -89,6 +92,30 @@ def _linked(done: Performance) -> float:
     later = [answer.interaction for one in done.played for answer in one.answers[1:]]
     facts = {fact.interaction: fact for fact in done.facts}
     return sum(not facts[one].unlinked for one in later) / max(1, len(later))
+
+
+def _unexplained(done: Performance, facts: dict[str, InteractionFacts]) -> list[str]:
+    """Unlinked turns whose history no other conversation had: those that have no right to be unlinked."""
+    histories: Counter[str] = Counter()
+    unlinked: list[tuple[str, str]] = []
+    for one in done.played:
+        before = ""
+        for answer, known in zip(one.answers, _histories(one), strict=True):
+            if facts[answer.interaction].unlinked:
+                unlinked.append((answer.interaction, before))
+            before = known
+            histories[known] += 1
+    return [interaction for interaction, before in unlinked if histories[before] < 2]
+
+
+def _histories(one: Played) -> list[str]:
+    """What the client knew after each answer, without the ids of tool calls."""
+    said = [
+        (m["role"], m["content"], [call["function"] for call in m.get("tool_calls", ())])
+        for m in one.bot.history
+        if m["role"] != "system"
+    ]
+    return [repr(said[: place + 1]) for place, (role, _, _) in enumerate(said) if role == "assistant"]
 
 
 def _print(done: Performance) -> None:
@@ -107,8 +134,9 @@ def _print(done: Performance) -> None:
             for found in fact.findings
             if found.new
         )
+        doubted = sum(any(found.kind is Kind.UNGROUNDED for found in fact.findings) for fact in mine)
         spent = sorted(fact.latency_ms - fact.upstream_ms for fact in mine)
-        print(f"{pack}: {len(mine)} turns, {dict(outcomes)}; ms beside the model: "
+        print(f"{pack}: {len(mine)} turns, {dict(outcomes)}, {doubted} with UNGROUNDED; ms beside the model: "
               f"median {spent[len(spent) // 2]}, p95 {spent[int(len(spent) * 0.95)]}")  # fmt: skip
         print("  " + ", ".join(f"{name} {count}" for name, count in does.most_common()))
         stops = [f"{fact.interaction} {fact.reasons[0].code}" for fact in mine if fact.outcome is not Outcome.ANSWERED]

@@ -168,9 +168,9 @@ class House:
             assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
-    def said(self, *words: str, code: int = 0) -> str:
+    def said(self, *words: str, code: int = 0, stdin: str | None = None) -> str:
         """What a command prints, both streams."""
-        done = self.run(*words, code=code)
+        done = self.run(*words, code=code, stdin=stdin)
         return done.stdout + done.stderr
 
     def publish(self) -> None:

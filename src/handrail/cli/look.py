@@ -27,7 +27,8 @@ from handrail.watch.report import report as summarise
 if TYPE_CHECKING:
     from handrail.app.wire import Store
 
-_SPAN = re.compile(r"(\d+)([smhd])")
+_SPAN = re.compile(r"(\d{1,9})([smhd])")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 since = click.option("--since", help="An instant (2026-11-21T10:00Z) or a span back from now (90m, 24h, 7d).")
 until = click.option("--until", help="Likewise.")
@@ -48,10 +49,11 @@ def instant(text: str | None) -> int | None:
 
 
 class PayloadReadFacts(msgspec.Struct, frozen=True):
-    """Facts of `payload.read`. `reason`: a reference such as `ticket 4711`."""
+    """Facts of `payload.read`. `reason`: such as `ticket 4711`. `unmasked`: with what the masks stand for."""
 
     interaction: InteractionId
     reason: str
+    unmasked: bool = False
 
 
 @click.command()
@@ -73,6 +75,8 @@ def find(
     as_json: bool, home: Path,
 ) -> None:  # fmt: skip
     """Search interactions by their facts, newest first. Text is never searched."""
+    if release is not None and _DIGEST.fullmatch(release) is None:
+        raise click.BadParameter("a release is 64 hex digits, as handrail show prints it", param_hint="--release")
     query = Query(
         since_ms=instant(since),
         until_ms=instant(until),
@@ -103,10 +107,13 @@ def find(
 @click.argument("interaction")
 @click.option("--payload", is_flag=True, help="Also the masked texts; recorded as read.")
 @click.option("--reason", default="", help="With --payload: a reference such as `ticket 4711`.")
+@click.option("--unmask", is_flag=True, help="With --payload: also what the masks stand for, and the customer's id.")
 @options.token
 @options.home
-def show(interaction: str, payload: bool, reason: str, token: str | None, home: Path) -> None:
+def show(interaction: str, payload: bool, reason: str, unmask: bool, token: str | None, home: Path) -> None:
     """Show one INTERACTION: its facts, its place in the log and, with --payload, its texts."""
+    if unmask and not payload:
+        raise click.UsageError("--unmask goes with --payload")
 
     async def work(store: "Store") -> dict[str, object]:
         shown = await store.reader.show(InteractionId(interaction))
@@ -119,21 +126,28 @@ def show(interaction: str, payload: bool, reason: str, token: str | None, home: 
             "facts": orjson.loads(bytes(shown.recorded.facts)),
         }
         if payload:
-            await _record_reading(store, InteractionId(interaction), token, reason)
-            out["payload"] = (
-                orjson.loads(shown.payload) if shown.payload is not None else f"({shown.missing or 'none'})"
-            )
+            await _record_reading(store, PayloadReadFacts(InteractionId(interaction), reason, unmask), token)
+            out["payload"] = _texts(shown.payload, unmask=unmask) if shown.payload else f"({shown.missing or 'none'})"
         return out
 
     click.echo(orjson.dumps(options.with_store(home, work), option=orjson.OPT_INDENT_2))
 
 
-async def _record_reading(store: "Store", interaction: InteractionId, token: str | None, reason: str) -> None:
+def _texts(payload: bytes, *, unmask: bool) -> dict[str, object]:
+    """The payload as a reader may see it."""
+    found: dict[str, object] = orjson.loads(payload)
+    if not unmask:
+        for name in ("tokens", "customer"):
+            if name in found:
+                found[name] = "(--unmask shows it)"
+    return found
+
+
+async def _record_reading(store: "Store", facts: PayloadReadFacts, token: str | None) -> None:
     """Who read which payload and why; without this entry nothing is shown."""
 
     def record(tx: PeopleTransaction) -> None:
         by = acting(tx, token, Act.READ_PAYLOAD)
-        facts = PayloadReadFacts(interaction, reason)
         tx.append(
             Entry(
                 id=EntryId(wire.IDS.new("en")),
@@ -141,7 +155,7 @@ async def _record_reading(store: "Store", interaction: InteractionId, token: str
                 at_ms=tx.now_ms,
                 actor=by,
                 facts=facts,
-                about=interaction,
+                about=facts.interaction,
             )
         )
 

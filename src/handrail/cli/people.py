@@ -140,7 +140,7 @@ scopes = click.option(
 @click.option("--use-case", help="Its id. Left out: a key for events and reading over all use cases.")
 @scopes
 @click.option("--agent", default="", help="A name for the caller.")
-@click.option("--days", type=int, help="Until it expires.")
+@click.option("--days", type=click.IntRange(1, 3_650), help="Until it expires.")
 @options.token
 @options.home
 def create(
@@ -190,7 +190,13 @@ def list_keys(home: Path) -> None:
 
 @key.command()
 @click.argument("key_id")
-@click.option("--grace-hours", type=float, default=24.0, show_default=True, help="How long the old one still serves.")
+@click.option(
+    "--grace-hours",
+    type=click.FloatRange(0, 8_760),
+    default=24.0,
+    show_default=True,
+    help="How long the old one still serves.",
+)
 @options.token
 @options.home
 def rotate(key_id: str, grace_hours: float, token: str | None, home: Path) -> None:

@@ -1,0 +1,400 @@
+"""Every command as a person types it: what it does, its main mistakes, its exit codes. No traceback, ever
+(`House.run` looks at each)."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from house import House, scripted_model
+
+from handrail.cli.main import COMMANDS, handrail
+
+NOT_HERE = {"demo"}
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[str]:
+    with scripted_model() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory: pytest.TempPathFactory, model: str) -> tuple[House, str, str]:
+    """A published home with two recorded interactions; the key and the first interaction. Tests only read it."""
+    house = House(tmp_path_factory.mktemp("settled") / "home", model=model)
+    house.publish()
+    key = house.key()
+    with house.serving() as server:
+        first = server.ask(key, "My card is 4111 1111 1111 1111", user="ada")[2]["x-handrail-interaction"]
+        server.ask(key, "Where is my order?")
+    return house, key, first
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path / "home")
+
+
+def words(command: click.Command, name: str) -> Iterator[list[str]]:
+    yield [name]
+    if isinstance(command, click.Group):
+        for inner in command.commands:
+            yield [name, inner]
+
+
+def every_command() -> list[list[str]]:
+    context = click.Context(handrail)
+    found = []
+    for name in COMMANDS:
+        command = handrail.get_command(context, name)
+        assert command is not None
+        found += list(words(command, name))
+    return found
+
+
+@pytest.mark.promise("OPS-6")
+def test_help_lists_every_command_in_one_line_each(house: House) -> None:
+    said = house.said("--help")
+    for name, (_, about) in COMMANDS.items():
+        assert re.search(rf"^  {name}\s+\S", said, re.MULTILINE), name
+        assert len(about) < 75
+    assert house.said("-h") == said
+
+
+@pytest.mark.parametrize("command", every_command(), ids=" ".join)
+def test_each_help_is_short_and_says_what_it_does(house: House, command: list[str]) -> None:
+    said = house.said(*command, "--help")
+    assert said.startswith("Usage: ")
+    assert len(said.splitlines()) <= 40
+    assert len(said.splitlines()[2].strip()) > 15
+
+
+@pytest.mark.promise("OPS-6")
+@pytest.mark.parametrize("command", every_command(), ids=" ".join)
+def test_an_unknown_option_is_wrong_words(house: House, command: list[str]) -> None:
+    assert "No such option" in house.said(*command, "--nonsense", code=2)
+
+
+def test_an_unknown_command_is_wrong_words(house: House) -> None:
+    assert "No such command" in house.said("pubish", code=2)
+
+
+IN_A_HOME = [
+    ["publish", "."], ["person", "list"], ["key", "list"], ["key", "create"], ["serve", "--port", "0"], ["find"],
+    ["show", "in_1"], ["report"], ["proof", "en_1"], ["export", "out"], ["log-key"], ["doctor"], ["rotate-keys"],
+    ["erase", "--customer", "a", "--reason", "r 1", "--yes"], ["legal-hold", "set", "--customer", "a", "--reason", "r"],
+    ["backup", "out"], ["restore", "in"], ["person", "first"], ["check", "."],
+]  # fmt: skip
+
+
+@pytest.mark.promise("OPS-6")
+@pytest.mark.parametrize("command", IN_A_HOME, ids=" ".join)
+def test_in_a_folder_that_is_no_home_it_says_how_to_start_one(tmp_path: Path, command: list[str]) -> None:
+    house = House(tmp_path / "home")
+    (house.root / "handrail.yaml").unlink()
+    said = house.said(*command, code=1)
+    assert "handrail.yaml" in said
+    assert not (house.data / "handrail.db").exists()
+
+
+@pytest.mark.parametrize("command", [each for each in IN_A_HOME if each[0] != "check"], ids=" ".join)
+def test_without_its_key_encryption_key_it_says_so_and_makes_none(house: House, command: list[str]) -> None:
+    if command[0] in ("restore", "log-key", "export"):
+        pytest.skip("says first that there is nothing to read")
+    (house.data / "kek").unlink()
+    said = house.said(*command, code=1)
+    assert "key-encryption key" in said
+    assert not (house.data / "kek").exists()
+
+
+def test_a_key_encryption_key_of_the_wrong_length_is_told(house: House) -> None:
+    (house.data / "kek").write_bytes(b"short")
+    assert "32 bytes" in house.said("key", "list", code=1)
+
+
+def test_the_keys_of_another_home_are_told(house: House) -> None:
+    house.publish()
+    (house.data / "kek").write_bytes(bytes(32))
+    assert "does not open" in house.said("key", "list", code=1)
+
+
+def test_a_database_of_another_home_is_told(house: House, tmp_path: Path) -> None:
+    house.publish()
+    other = House(tmp_path / "other")
+    other.publish()
+    (house.data / "handrail.db").write_bytes((other.data / "handrail.db").read_bytes())
+    assert "does not belong to this database" in house.said("key", "list", code=1)
+
+
+def test_a_file_that_is_no_database_is_told(house: House) -> None:
+    (house.data / "handrail.db").write_bytes(b"no database at all, and long enough to be looked at" * 100)
+    said = house.said("key", "list", code=1)
+    assert "database" in said
+
+
+def test_a_newer_database_is_told(house: House) -> None:
+    import apsw
+
+    house.publish()
+    db = apsw.Connection(str(house.data / "handrail.db"))
+    db.execute("INSERT INTO migration VALUES (999, '999_later', 'x', 0)")
+    db.close()
+    assert "newer handrail" in house.said("key", "list", code=1)
+
+
+# --- the home ---------------------------------------------------------------------------------------------------------
+
+
+def test_init_check_publish_from_nothing(tmp_path: Path, house: House) -> None:
+    fresh = str(tmp_path / "fresh")
+    assert "next: handrail check" in house.said("init", fresh)
+    assert "no mistakes" in house.said("check", fresh)
+    assert "is in force" in house.said("publish", fresh)
+    assert "nothing changed" in house.said("publish", fresh)
+    assert "is a home already" in house.said("init", fresh, code=1)
+
+
+def test_init_in_the_place_of_a_file_is_refused(tmp_path: Path, house: House) -> None:
+    (tmp_path / "file").write_text("x")
+    house.run("init", str(tmp_path / "file"), code=2)
+    house.run("init", str(tmp_path / "file" / "below"), code=1)
+
+
+def test_check_and_publish_say_each_mistake_with_its_place_and_change_nothing(house: House) -> None:
+    house.publish()
+    before = house.said("key", "list")
+    house.use_case(mode="enforced")
+    said = house.said("check", str(house.root), code=1)
+    assert re.search(r"use-cases/orders\.yaml:\d+:\d+", said)
+    assert "enforce" in said
+    said = house.said("publish", str(house.root), code=1)
+    assert "what was in force stays in force" in said
+    assert house.said("key", "list") == before
+
+
+@pytest.mark.parametrize("name", ["handrail", "use-case"])
+def test_schema_is_json_schema(house: House, name: str) -> None:
+    schema = json.loads(house.run("schema", name).stdout)
+    assert schema["$schema"].startswith("https://json-schema.org/")
+
+
+def test_schema_of_anything_else_is_wrong_words(house: House) -> None:
+    house.run("schema", "people", code=2)
+
+
+# --- people and keys --------------------------------------------------------------------------------------------------
+
+
+def shown(said: str) -> str:
+    """What stands behind the first `: ` of the first line."""
+    return said.split(": ", 1)[1].splitlines()[0].strip()
+
+
+@pytest.mark.promise("OPS-6")
+def test_persons_from_the_first_to_a_revoked_token(house: House) -> None:
+    assert "no persons yet" in house.said("person", "list")
+    code = shown(house.said("person", "first"))
+    ada = shown(house.said("person", "redeem", code, "--mail", "ada@house.example", "--name", "Ada"))
+    house.run("person", "redeem", code, "--mail", "eve@house.example", "--name", "Eve", code=1)
+    house.run("person", "first", code=1)
+    assert "personal token" in house.said("publish", str(house.root), code=1)
+    house.run("publish", str(house.root), "--token", ada)
+    said = house.said(
+        "person", "add", "--mail", "ben@house.example", "--name", "Ben", "--role", "auditor", "--token", ada
+    )
+    ben_id = said.split()[0]
+    ben = shown(house.said("person", "redeem", shown(said)))
+    assert "roles do not allow" in house.said("publish", str(house.root), "--token", ben, code=1)
+    assert "engineer" in house.said("person", "change", ben_id, "--role", "engineer", "--token", ada)
+    house.use_case(mode="observe")
+    house.run("publish", str(house.root), "--token", ben)
+    invited = shown(house.said("person", "invite", ben_id, "--token", ada))
+    house.run("publish", str(house.root), "--token", ben, code=1)
+    ben = shown(house.said("person", "redeem", invited))
+    renewed = shown(house.said("person", "renew", "--token", ben))
+    house.run("person", "revoke", renewed.split("_")[1], "--token", renewed)
+    assert "revoked" in house.said("publish", str(house.root), "--token", renewed, code=1)
+    house.run("person", "change", ben_id, "--disable", "--token", ada)
+    assert "(disabled)" in house.said("person", "list")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["person", "redeem", "nonsense"],
+        ["person", "change", "pe_nobody"],
+        ["person", "invite", "pe_nobody"],
+        ["person", "revoke", "nobody", "--token", "hp_x_y"],
+        ["person", "renew", "--token", "nonsense"],
+        ["person", "list", "--home", "nowhere"],
+        ["key", "rotate", "nobody"],
+        ["key", "revoke", "nobody"],
+        ["key", "create", "--use-case", "nothing"],
+        ["key", "create"],
+        ["key", "create", "--use-case", "orders", "--token", "nonsense"],
+    ],
+    ids=" ".join,
+)
+def test_names_of_nobody_are_told_in_one_sentence(house: House, command: list[str]) -> None:
+    house.publish()
+    said = house.said(*command, code=1)
+    assert len(said.strip().splitlines()) <= 4
+    assert said.startswith("handrail: ")
+
+
+def test_wrong_words_about_people_and_keys(house: House) -> None:
+    for command in (
+        ["person", "add", "--mail", "x@house.example"],
+        ["person", "add", "--mail", "x@house.example", "--name", "X", "--role", "king"],
+        ["key", "create", "--use-case", "orders", "--scope", "everything"],
+        ["key", "create", "--use-case", "orders", "--days", "soon"],
+        ["key", "create", "--use-case", "orders", "--days", "-1"],
+        ["key", "create", "--use-case", "orders", "--days", "99999999999999"],
+        ["key", "rotate", "x", "--grace-hours", "-1"],
+        ["key", "rotate"],
+        ["serve", "--workers", "0"],
+        ["serve", "--port", "70000"],
+    ):
+        house.run(*command, code=2)
+
+
+def test_keys_from_created_to_revoked(house: House) -> None:
+    assert "no keys yet" in house.said("key", "list")
+    house.publish()
+    key = house.key("--agent", "web", "--days", "30")
+    assert key.startswith("hr_")
+    id_ = key.split("_")[1]
+    assert f"{id_}  orders  chat  web  good until" in house.said("key", "list")
+    new = house.said("key", "rotate", id_, "--grace-hours", "1").strip()
+    assert new != key
+    assert "is revoked" in house.said("key", "revoke", id_)
+    assert re.search(rf"{id_} .* revoked", house.said("key", "list"))
+    assert key not in house.said("key", "list")
+
+
+# --- looking ----------------------------------------------------------------------------------------------------------
+
+
+def test_find_shows_newest_first_and_narrows(settled: tuple[House, str, str]) -> None:
+    house, _, first = settled
+    lines = house.run("find").stdout.splitlines()
+    assert len(lines) == 2
+    assert first in lines[1]
+    assert first in house.said("find", "--finding", "CARD", "--use-case", "orders", "--verdict", "change")
+    assert first in house.said("find", "--customer", "ada", "--since", "1h")
+    assert json.loads(house.run("find", "--limit", "1", "--json").stdout)["use_case"] == "orders"
+    assert "nothing found" in house.said("find", "--customer", "nobody")
+    assert "nothing found" in house.said("find", "--until", "2020-01-01T00:00Z")
+
+
+def test_show_gives_facts_and_on_request_the_masked_text(settled: tuple[House, str, str]) -> None:
+    house, _, first = settled
+    assert "payload" not in json.loads(house.run("show", first).stdout)
+    said = house.run("show", first, "--payload", "--reason", "ticket 1").stdout
+    assert "CARD" in said
+    assert "4111" not in said
+    assert '"ada"' not in said
+    said = house.run("show", first, "--payload", "--unmask", "--reason", "ticket 1").stdout
+    assert "4111 1111 1111 1111" in said
+    house.run("show", first, "--unmask", code=2)
+
+
+def test_report_names_the_use_case(settled: tuple[House, str, str]) -> None:
+    house, _, _ = settled
+    assert "orders" in house.said("report", "--since", "1h")
+
+
+def test_verify_proof_and_export_and_their_checks(settled: tuple[House, str, str], tmp_path: Path) -> None:
+    house, _, first = settled
+    key = house.said("log-key").strip()
+    assert house.said("verify", str(house.root), "--payloads").startswith("OK: ")
+    proof = tmp_path / "one.tlog-proof"
+    house.run("proof", first, "--out", str(proof))
+    assert house.said("check-proof", str(proof), "--key", key).startswith("OK: ")
+    proof.write_bytes(proof.read_bytes()[:-40])
+    assert house.said("check-proof", str(proof), "--key", key, code=1).startswith("BAD: ")
+    house.run("export", str(tmp_path / "out.zip"), "--payloads")
+    assert house.said("verify", str(tmp_path / "out.zip"), "--key", key).startswith("OK: ")
+    house.run("export", str(tmp_path / "out.zip"), code=1)
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (["find", "--since", "yesterday"], 2),
+        (["find", "--since", "99999999999999999999d"], 2),
+        (["find", "--finding", "NOTHING"], 2),
+        (["find", "--limit", "0"], 2),
+        (["find", "--conversation", "cv_nobody"], 0),
+        (["find", "--release", "not-a-digest"], 2),
+        (["report", "--until", "tomorrow"], 2),
+        (["show", "in_nobody"], 1),
+        (["show", "in_nobody", "--payload"], 1),
+        (["proof", "en_nobody"], 1),
+        (["proof", "in_nobody"], 1),
+        (["check-proof", "nowhere", "--key", "x+1+y"], 2),
+        (["check-proof", "handrail.yaml"], 2),
+        (["check-proof", "handrail.yaml", "--key", "nonsense"], 2),
+        (["verify", "nowhere"], 1),
+        (["verify", "http://127.0.0.1:1/log/"], 2),
+        (["verify", "http://127.0.0.1:1/log/", "--key", "nonsense"], 2),
+        (["verify", ".", "--quorum", "3"], 1),
+        (["verify", "handrail.yaml"], 1),
+        (["erase", "--reason", "request 1", "--yes"], 2),
+        (["erase", "--customer", "a", "--conversation", "b", "--reason", "request 1", "--yes"], 2),
+        (["erase", "--customer", "nobody", "--reason", "request 1", "--yes"], 1),
+        (["erase", "--customer", "nobody", "--reason", "ada@house.example wants it", "--yes"], 1),
+        (["erase", "--customer", "ada"], 2),
+        (["legal-hold", "lift", "--customer", "ada", "--reason", "request 1"], 1),
+        (["legal-hold", "forget", "--customer", "ada", "--reason", "request 1"], 2),
+        (["backup"], 2),
+        (["restore", "nowhere"], 1),
+        (["restore", "handrail.yaml", "--replace"], 1),
+        (["restore", "use-cases", "--replace"], 1),
+        (["scan", "--only", "NOTHING"], 2),
+        (["scan", "--use-case", "nothing"], 2),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
+)
+@pytest.mark.promise("OPS-6")
+def test_mistakes_end_with_a_sentence_and_the_right_code(
+    settled: tuple[House, str, str], command: list[str], code: int
+) -> None:
+    house, _, _ = settled
+    assert house.said(*command, code=code).strip()
+
+
+def test_verify_of_an_address_without_a_log_is_told(settled: tuple[House, str, str]) -> None:
+    house, _, _ = settled
+    key = house.said("log-key").strip()
+    assert "cannot be read" in house.said("verify", "http://127.0.0.1:1/log/", "--key", key, code=1)
+
+
+def test_scan_reads_lines_and_tells_a_bad_one(house: House) -> None:
+    done = house.run("scan", stdin='{"id": "1", "text": "My card is 4111 1111 1111 1111"}\n')
+    assert json.loads(done.stdout)["findings"][0]["kind"] == "CARD"
+    assert "CARD" in house.said("scan", "--kinds")
+    done = house.run("scan", stdin="no json\n", code=1)
+    assert json.loads(done.stdout)["line"] == 1
+    assert "JSON" in json.loads(done.stdout)["error"]
+
+
+# --- erasing ----------------------------------------------------------------------------------------------------------
+
+
+def test_erase_asks_first_and_a_legal_hold_blocks_it(settled: tuple[House, str, str], tmp_path: Path) -> None:
+    house = settled[0].copy(tmp_path / "copy")
+    first = settled[2]
+    ada = ["--customer", "ada", "--reason", "request 1"]
+    house.run("erase", *ada, stdin="n\n", code=130)
+    house.run("legal-hold", "set", *ada)
+    assert "legal hold" in house.said("erase", *ada, "--yes", code=1)
+    house.run("legal-hold", "lift", *ada)
+    assert "erased: 1 subjects" in house.said("erase", *ada, stdin="y\n")
+    assert "(erased)" in house.said("show", first, "--payload", "--reason", "ticket 1")
+    house.run("erase", *ada, "--yes", code=1)
+    assert "destroyed: intermediate-" in house.said("rotate-keys")
+    assert house.said("verify", str(house.root), "--payloads").startswith("OK: ")

@@ -28,10 +28,11 @@ from handrail.terms.errors import Code, HandrailError
 log = logging.getLogger("handrail.journal")
 
 CAPACITY = 8_192
-MAX_BATCH = 512
+MAX_BATCH = 128
 PROBE_SECONDS = 0.25
 LINGER_SECONDS = 0.02
 PACE_SECONDS = 0.0005
+LEND_SECONDS = 0.25
 
 
 class StorageError(Exception):
@@ -39,7 +40,10 @@ class StorageError(Exception):
 
 
 class Engine(Protocol):
-    """One connection that only the writer thread uses. Each method raises StorageError when the transaction is lost."""
+    """One connection that only the writer thread uses. Each method raises StorageError when the transaction is lost.
+    `lends`: rows may be inserted from the event loop's thread while the writer's waits."""
+
+    lends: bool
 
     def begin(self, *, exclusive: bool) -> Transaction:
         """Start the transaction; reads the database's clock, epoch and intermediate key once. `exclusive`: it holds a
@@ -99,6 +103,7 @@ class Writer:
         self._capacity = capacity
         self._max_batch = max_batch
         self._pace_s = pace_s
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._began = 0.0  # monotonic seconds of the last batch
         self._ops: deque[Op] = deque()
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -138,7 +143,8 @@ class Writer:
         """Queue with a waiter on the running event loop. Raises HandrailError JOURNAL_UNAVAILABLE."""
         if self._closed or len(self._ops) >= self._capacity:
             raise unavailable("its queue is full" if not self._closed else "it is closed")
-        future = asyncio.get_running_loop().create_future()
+        loop = self._loop = asyncio.get_running_loop()
+        future = loop.create_future()
         self._ops.append((item, future))
         if not self._rung:
             self._ring()
@@ -190,8 +196,12 @@ class Writer:
     def _commit(self, engine: Engine, ops: list[Op]) -> None:
         answers: list[Answer] = []
         try:
-            engine.begin(exclusive=any(type(item) not in ROWS for item, _ in ops))
-            self._apply(engine, ops, answers)
+            commands = any(type(item) not in ROWS for item, _ in ops)
+            engine.begin(exclusive=commands)
+            if commands or not engine.lends:
+                self._apply(engine, ops, answers)
+            else:
+                self._lend(lambda: self._apply(engine, ops, answers))
             engine.commit()
         except Exception as error:  # noqa: BLE001  the thread must outlive anything: the batch is lost, whole
             engine.rollback()
@@ -203,6 +213,41 @@ class Writer:
             self.batches += 1
         self.done += len(ops)
         settle(answers)
+
+    def _lend(self, work: Callable[[], None]) -> None:
+        """Run `work` on the event loop, between two of its callbacks, while this thread waits; here when there is no
+        loop that runs it. Two threads that work at once pass the interpreter lock to and fro at every statement, and
+        each pass can take milliseconds while the loop is busy: one after the other is several times cheaper."""
+        loop = self._loop
+        turn = threading.Lock()  # whoever takes it does the work
+        done: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+
+        def run() -> None:
+            if not turn.acquire(blocking=False):
+                return
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001  raised again on the writer's thread
+                done.put(error)
+            else:
+                done.put(None)
+
+        if loop is None:
+            run()
+        else:
+            try:
+                loop.call_soon_threadsafe(run)
+            except RuntimeError:  # the loop was closed
+                run()
+        while True:
+            try:
+                error = done.get(timeout=LEND_SECONDS)
+                break
+            except queue.Empty:
+                if loop is None or not loop.is_running():
+                    run()
+        if error is not None:
+            raise error
 
     def _apply(self, engine: Engine, ops: list[Op], answers: list[Answer]) -> None:
         """Rows gather until a command comes, which must see them."""

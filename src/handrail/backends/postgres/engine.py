@@ -122,6 +122,8 @@ class PostgresTransaction(RegisterOf):
 class PostgresEngine:
     """`backends.writer.Engine`."""
 
+    lends = False  # it runs an event loop of its own on the writer's thread
+
     def __init__(self, dsn: str, keys: Keyring, ids: Ids) -> None:
         self._dsn = dsn
         self._keys = keys

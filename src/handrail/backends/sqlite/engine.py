@@ -106,7 +106,9 @@ class SqliteTransaction(RegisterOf):
 
 
 class SqliteEngine:
-    """`backends.writer.Engine`."""
+    """`backends.writer.Engine`. SQLite is in its serialized mode: two threads may use the connection in turn."""
+
+    lends = True
 
     def __init__(self, db: apsw.Connection, keys: Keyring, ids: Ids) -> None:
         self._db = db

@@ -66,7 +66,7 @@ def _broken(seen: Seen) -> list[Advice]:
         found.append(
             _say(
                 Level.BROKEN,
-                f"the home has {seen.mistakes} mistakes",
+                f"the home has {seen.mistakes} mistake{'' if seen.mistakes == 1 else 's'}",
                 "publish refuses it; what was in force stays",
                 "handrail check",
             )

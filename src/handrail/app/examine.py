@@ -69,7 +69,7 @@ async def _database(given: Settings, env: Mapping[str, str], store: "Store", see
             try:
                 secrets(provider)
             except HandrailError as error:
-                seen.missing_secrets[provider.id] = error.message
+                seen.missing_secrets[provider.id] = error.message.removeprefix(f"provider {provider.id} has no key: ")
         try:
             seen.unpublished = digest(compile_home(read(given.home)).ruleset) != seen.snapshot.ruleset_digest
         except HomeInvalid:

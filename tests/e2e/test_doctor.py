@@ -1,0 +1,273 @@
+"""`handrail doctor`: each advice is provoked for real, and is not given without its cause."""
+
+import asyncio
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import msgspec
+import pytest
+from house import House, Server, scripted_model
+
+from handrail.app.doctor import LITTLE_DISK, Level, Seen, diagnose
+from handrail.app.examine import gather
+from handrail.app.settings import settings
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[str]:
+    with scripted_model() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory, model: str) -> House:
+    """A home with nothing to advise but what its one machine makes true; tests copy it."""
+    house = House(tmp_path_factory.mktemp("sound") / "home", model=model, port=_free())
+    house.publish()
+    house.key()
+    code = house.said("person", "first").split(": ", 1)[1].splitlines()[0]
+    house.run("person", "redeem", code, "--mail", "ada@house.example", "--name", "Ada")
+    return house
+
+
+@pytest.fixture
+def house(sound: House, tmp_path: Path) -> House:
+    return sound.copy(tmp_path / "home")
+
+
+def _free() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+    return port
+
+
+def edit(house: House, old: str, new: str) -> None:
+    path = house.root / "handrail.yaml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def port_of(house: House) -> int:
+    return settings(house.root, os.environ).boot.port
+
+
+ALWAYS = {"log key, key-encryption key and database have one holder, and there is no witness"}
+
+
+@pytest.mark.promise("OPS-9")
+def test_a_sound_home_with_its_server_up_gets_no_advice_but_of_the_missing_witness(house: House) -> None:
+    with house.serving("--port", str(port_of(house))):
+        done = house.run("doctor", code=0)
+    said = {line.split("  ", 1)[1].strip() for line in done.stdout.splitlines() if not line.startswith(" ")}
+    assert said == ALWAYS
+
+
+@pytest.mark.promise("OPS-9")
+def test_with_the_keys_apart_it_says_that_nothing_was_found(house: House) -> None:
+    house.env["HOUSE_KEK"] = (house.data / "kek").read_bytes().hex()
+    (house.data / "kek").unlink()
+    edit(house, "providers:", "keys: {kek_env: HOUSE_KEK}\nproviders:")
+    with house.serving("--port", str(port_of(house))):
+        assert "nothing found" in house.said("doctor")
+
+
+def _broken_home(house: House) -> None:
+    house.use_case(mode="enforced")
+
+
+def _no_kek(house: House) -> None:
+    (house.data / "kek").unlink()
+
+
+def _other_kek(house: House) -> None:
+    (house.data / "kek").write_bytes(bytes(32))
+
+
+def _nothing_published(house: House) -> None:
+    for path in house.data.glob("handrail.db*"):
+        path.unlink()
+
+
+def _no_secret(house: House) -> None:
+    edit(house, "    private_network: true\n", "    private_network: true\n    key_env: HOUSE_ABSENT\n")
+    _published(house)
+
+
+def _no_secret_file(house: House) -> None:
+    edit(house, "    private_network: true\n", "    private_network: true\n    key_file: absent.key\n")
+    _published(house)
+
+
+def _wide_open(house: House) -> None:
+    (house.data / "kek").chmod(0o644)
+
+
+def _not_ignored(house: House) -> None:
+    (house.root / ".git").mkdir()
+
+
+def _no_people(house: House) -> None:
+    _nothing_published(house)
+    house.publish()
+
+
+def _edited(house: House) -> None:
+    house.use_case(mode="observe")
+
+
+def _published(house: House) -> None:
+    """As the operator before anybody is registered."""
+    for path in house.data.glob("handrail.db*"):
+        path.unlink()
+    house.publish()
+
+
+def _observing(house: House) -> None:
+    house.use_case(mode="observe")
+    _published(house)
+
+
+def _marking(house: House) -> None:
+    path = house.root / "use-cases" / "orders.yaml"
+    path.write_text(path.read_text().replace("refuse", "mark"))
+    _published(house)
+
+
+def _relaxed(house: House) -> None:
+    house.use_case(more="durability: relaxed\n")
+    _published(house)
+
+
+def _no_key(house: House) -> None:
+    _published(house)
+
+
+def _ending_key(house: House) -> None:
+    _published(house)
+    house.key("--days", "3")
+
+
+CAUSES: list[tuple[Callable[[House], None], str, Level]] = [
+    (_broken_home, "the home has 1 mistake", Level.BROKEN),
+    (_no_kek, "key-encryption key could not be looked at", Level.BROKEN),
+    (_other_kek, "database could not be looked at", Level.BROKEN),
+    (_nothing_published, "nothing is published", Level.BROKEN),
+    (_no_secret, "provider mock has no key", Level.BROKEN),
+    (_no_secret_file, "provider mock has no key", Level.BROKEN),
+    (lambda house: None, "the server does not answer", Level.BROKEN),
+    (_wide_open, "others on this machine can read kek", Level.RISK),
+    (_not_ignored, "the data folder is not in .gitignore", Level.RISK),
+    (_no_people, "no person is registered", Level.RISK),
+    (_marking, "orders: passes when a detector fails", Level.RISK),
+    (_marking, "orders: images, audio and files pass unread", Level.NOTE),
+    (_relaxed, "orders: answers may leave before they are recorded", Level.NOTE),
+    (_observing, "orders: observes only", Level.NOTE),
+    (_edited, "the home differs from what is in force", Level.NOTE),
+    (_no_key, "orders: no API key", Level.NOTE),
+    (_ending_key, "ends in 2 days", Level.NOTE),
+]
+
+
+@pytest.mark.promise("OPS-9")
+@pytest.mark.parametrize(("cause", "advice", "level"), CAUSES, ids=[row[1] for row in CAUSES])
+def test_each_advice_is_given_for_its_cause(
+    house: House, cause: Callable[[House], None], advice: str, level: Level
+) -> None:
+    cause(house)
+    done = house.run("doctor", code=1)  # no server answers, so something is broken in any case
+    found = [line for line in done.stdout.splitlines() if advice in line]
+    assert len(found) == 1, done.stdout
+    assert found[0].startswith(level.value)
+
+
+def test_nothing_is_made_by_looking(house: House) -> None:
+    shutil.rmtree(house.data)
+    said = house.said("doctor", code=1)
+    assert "key-encryption key" in said
+    assert not house.data.exists()
+
+
+def test_another_program_on_the_port_is_told(house: House) -> None:
+    with ExitStack() as stack:
+        taken = stack.enter_context(socket.create_server(("127.0.0.1", port_of(house))))
+
+        def answer() -> None:
+            caller, _ = taken.accept()
+            with caller:
+                caller.recv(4096)
+                caller.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        said = house.said("doctor", code=1)
+        thread.join(5)
+    assert "another program listens" in said
+
+
+def test_a_server_that_is_not_ready_is_told(house: House) -> None:
+    _nothing_published(house)
+    with house.serving("--port", str(port_of(house))):
+        assert "it is not ready" in house.said("doctor", code=1)
+
+
+def test_many_unlinked_interactions_are_told(house: House) -> None:
+    _published(house)
+    key = house.key()
+    with house.serving("--port", str(port_of(house))) as server:
+        _unlinked(server, key)
+        time.sleep(1.2)
+        said = house.said("doctor")
+    assert "could not be linked to a conversation" in said
+
+
+def _unlinked(server: Server, key: str) -> None:
+    """A history that handrail never saw: no conversation can be inferred."""
+    for n in range(4):
+        history = [
+            {"role": "user", "content": f"hello {n}"},
+            {"role": "assistant", "content": "hi"},
+            {"role": "user", "content": "and now?"},
+        ]
+        assert server.ask(key, messages=history)[0] == 200
+
+
+def test_a_log_left_behind_by_a_jobs_process_that_does_not_run_is_told(house: House) -> None:
+    """Entries wait while no server publishes them."""
+    seen = asyncio.run(gather(settings(house.root, os.environ), os.environ))
+    assert seen.log_behind_ms is not None
+    assert any("behind the journal" in one.what for one in diagnose(_later(seen, 20_000)))
+    with house.serving("--port", str(port_of(house))):
+        time.sleep(1.5)
+        seen = asyncio.run(gather(settings(house.root, os.environ), os.environ))
+    assert seen.log_behind_ms is None
+
+
+def _later(seen: Seen, behind_ms: int) -> Seen:
+    return msgspec.structs.replace(seen, log_behind_ms=behind_ms)
+
+
+@pytest.mark.parametrize(
+    ("change", "advice"),
+    [
+        ({"disk_free": LITTLE_DISK - 1}, "of disk are left"),
+        ({"clock_off_ms": 2_001}, "differ by 2001 ms"),
+        ({"clock_off_ms": -2_001}, "differ by -2001 ms"),
+    ],
+)
+def test_what_this_machine_cannot_be_made_to_do_is_judged_on_what_was_seen(change: dict[str, int], advice: str) -> None:
+    """A full disk and a wrong clock."""
+    assert any(advice in one.what for one in diagnose(Seen(**change)))
+    assert not any(advice in one.what for one in diagnose(Seen(disk_free=LITTLE_DISK, clock_off_ms=2_000)))
+
+
+def test_the_worst_stands_first(house: House) -> None:
+    _marking(house)
+    levels = [line.split()[0] for line in house.run("doctor", code=1).stdout.splitlines() if line[0] != " "]
+    assert levels == sorted(levels, key=["broken", "risk", "note"].index)
+    assert len(set(levels)) == 3

@@ -23,6 +23,7 @@ class Runner:
     def __init__(self, detectors: Sequence[Detector], clock: Callable[[], float]) -> None:
         self._detectors = tuple(detectors)
         self._clock = clock
+        self._wanted: dict[frozenset[Kind], tuple[Detector, ...]] = {}  # a handful: one for each place a text stands in
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -34,18 +35,23 @@ class Runner:
         language = text.language or guess(text.text)
         findings: list[Finding] = []
         failures: list[Failure] = []
-        for detector in self._detectors:
-            if detector.kinds.isdisjoint(kinds):
-                continue
+        wanted = self._wanted.get(kinds)
+        if wanted is None:
+            wanted = self._wanted[kinds] = tuple(
+                detector for detector in self._detectors if not detector.kinds.isdisjoint(kinds)
+            )
+        short = len(text.text) <= CHUNK
+        for detector in wanted:
             if deadline is not None and self._clock() >= deadline:
                 failures.append(Failure(detector=detector.name, why="late"))
                 continue
             try:
-                found = _chunked(detector, text, language)
+                found = detector.find(text, language) if short else _chunked(detector, text, language)
             except Exception:  # noqa: BLE001  any failure of a detector must become a refusal or a mark, never a pass
                 failures.append(Failure(detector=detector.name, why="error"))
                 continue
-            findings += [finding for finding in found if finding.kind in kinds]
+            if found:
+                findings += [finding for finding in found if finding.kind in kinds]
         if deadline is not None and not failures and self._clock() >= deadline and self._detectors:
             failures.append(Failure(detector=self._detectors[-1].name, why="late"))
         return Report(language=language, findings=settle(findings), failures=tuple(failures))
@@ -74,8 +80,6 @@ _TOKENS = PERSONAL - {Kind.HEALTH}
 
 def _chunked(detector: Detector, text: Text, language: str) -> list[Finding]:
     whole = text.text
-    if len(whole) <= CHUNK:
-        return detector.find(text, language)
     found: list[Finding] = []
     seen: set[tuple[Kind, int, int]] = set()
     start = 0

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from handrail.app.demo import checks, script
-from handrail.app.demo.stage import write_home
+from handrail.app.demo.stage import held, write_home
 from handrail.home.check import check
 from handrail.home.read import read
 from handrail.terms.errors import Code, HandrailError
@@ -117,6 +117,24 @@ def test_a_folder_that_is_not_the_demos_is_left_alone(tmp_path) -> None:
         write_home(tmp_path, keep=False)
     assert caught.value.code is Code.ALREADY
     assert (tmp_path / "handrail.yaml").read_text() == "organisation: Somebody Else\n"
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_the_home_of_a_running_demo_is_left_alone(tmp_path, keep) -> None:
+    write_home(tmp_path / "home", keep=False)
+    with held(tmp_path / "home"):
+        with pytest.raises(HandrailError) as caught:
+            write_home(tmp_path / "home", keep=keep)
+        assert caught.value.code is Code.ALREADY
+        assert (tmp_path / "home" / "handrail.yaml").exists()
+    assert write_home(tmp_path / "home", keep=keep) is not keep
+
+
+def test_a_home_that_was_left_half_written_is_made_again(tmp_path) -> None:
+    write_home(tmp_path / "home", keep=False)
+    (tmp_path / "home" / "handrail.yaml").unlink()
+    assert write_home(tmp_path / "home", keep=True)
+    assert (tmp_path / "home" / "handrail.yaml").exists()
 
 
 def test_the_demos_home_has_no_mistakes(tmp_path) -> None:

@@ -80,6 +80,7 @@ class Demo:
     async def _staged(self, processes: ExitStack) -> int:
         folder, data = self.wish.home, self.wish.home / ".handrail"
         fresh = stage.write_home(folder, keep=self.wish.keep)
+        processes.enter_context(stage.held(folder))
         self._step(f"{'wrote' if fresh else 'kept'} the home {folder}/ (configuration as files)")
         model = processes.enter_context(stage.model_server(data / "model.log"))
         self._step(f"scripted model at http://{model.host}/v1 (no model inside, it answers from a script)")

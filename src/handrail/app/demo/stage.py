@@ -1,6 +1,7 @@
 """The demo's home, keys and processes: everything that stands before the first word is said."""
 
 import contextlib
+import fcntl
 import re
 import shutil
 import signal
@@ -44,19 +45,32 @@ class Running:
 
 def write_home(folder: Path, *, keep: bool) -> bool:
     """The demo's configuration in `folder`; True when it was written, False when a kept one stands there. Raises
-    HandrailError ALREADY rather than touch a folder that is not the demo's."""
-    if (folder / HOME_FILE).exists():
-        if not (folder / MARKER).exists():
-            raise HandrailError(Code.ALREADY, f"{folder} is a home, but not the demo's: give another with --home")
-        if keep:
-            return False
-        shutil.rmtree(folder)
+    HandrailError ALREADY rather than touch a folder that is not the demo's, or that a running demo uses."""
+    if (folder / MARKER).exists():
+        with held(folder):
+            if keep and (folder / HOME_FILE).exists():
+                return False
+            shutil.rmtree(folder)
+    elif (folder / HOME_FILE).exists():
+        raise HandrailError(Code.ALREADY, f"{folder} is a home, but not the demo's: give another with --home")
     elif folder.is_dir() and any(folder.iterdir()):
         raise HandrailError(Code.ALREADY, f"{folder} holds other things: give another folder with --home")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARKER).write_text("made by handrail demo; the next run without --keep replaces this folder\n")
     init(folder, kek=wire.IDS.token(KEK_BYTES), starter=HOME)
     return True
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep other demos away from the folder meanwhile. Raises HandrailError ALREADY when one is there."""
+    with (folder / MARKER).open("rb") as marker:
+        try:
+            fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            message = f"a demo is running on {folder}: end it, or give another folder with --home"
+            raise HandrailError(Code.ALREADY, message) from None
+        yield
 
 
 def point_at(folder: Path, model: str) -> None:

@@ -58,7 +58,7 @@ class ReplyDetector:
     """A user's message that is nothing but a number, or a name and a number."""
 
     name = "reply"
-    kinds = frozenset({Kind.CARD, Kind.PHONE, Kind.ACCOUNT})
+    kinds = frozenset({Kind.CARD, Kind.PHONE, Kind.ACCOUNT, Kind.SSN, Kind.POSTCODE, Kind.PASSWORD})
     reach = Reach.WHOLE
 
     def find(self, text: Text, language: str) -> list[Finding]:

@@ -101,6 +101,7 @@ def _grammars() -> dict[str, _Grammar]:
     return {code: _grammar(code, numbers) for code, numbers in NUMBERS.items()}
 
 
+@lru_cache(maxsize=1)
 def gate_words() -> frozenset[str]:
     """Every word that may open a number, lower case without accents."""
     return frozenset(word for grammar in _grammars().values() for word in grammar.first | set(grammar.times))
@@ -133,8 +134,10 @@ def runs(view: View) -> list[Run]:
     text = unaccent(view.text)
     words = [(match.group(), match.start(), match.end()) for match in _WORD.finditer(text)]
     best: list[Run] = []
-    for grammar in _grammars().values():
-        if sum(word in grammar.first or word in grammar.times for word, _, _ in words) >= 2:
+    openers = gate_words()
+    said = [word for word, _, _ in words if word in openers]
+    for grammar in _grammars().values() if len(said) > 1 else ():
+        if sum([word in grammar.first or word in grammar.times for word in said]) >= 2:
             best += _read(text, words, grammar)
     best.sort(key=lambda run: (-len(run.spans), run.spans[0]))
     kept: list[Run] = []

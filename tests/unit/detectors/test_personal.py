@@ -305,7 +305,15 @@ def test_a_word_of_illness_alone_is_no_statement(text):
 
 @pytest.mark.parametrize(
     ("text", "kind"),
-    [("7658", Kind.ACCOUNT), ("its 456798070", Kind.ACCOUNT), ("anna 5964", Kind.ACCOUNT), ("4.25e15", Kind.CARD)],
+    [
+        ("7658", Kind.ACCOUNT),
+        ("its 456798070", Kind.SSN),
+        ("chennai 600710", Kind.POSTCODE),
+        ("88234412", Kind.ACCOUNT),
+        ("Banks!123", Kind.PASSWORD),
+        ("anna 5964", Kind.ACCOUNT),
+        ("4.25e15", Kind.CARD),
+    ],
 )
 def test_a_bare_number_answers_a_question(text, kind):
     assert [f.kind for f in ReplyDetector().find(Text(text=text, role=Role.USER), "en")] == [kind]

@@ -27,7 +27,7 @@ conto|numero di conto|conto corrente|numero conto|coordinate bancarie|conta|nume
 rekening|rekeningnummer|bankrekening|rekeningnr|konta|numer konta|nr konta|rachunek|rachunku|numer rachunku|nr rachunku|konto bankowe|konta bankowego"""
 
 PHONE = """phone|phone no|phone number|telephone|tel|mobile|mobile no|mobile number|cell|cellphone|cell phone|cell number|landline|call|call me|calling|ring|ring me|
-text me|sms|whatsapp|reach me|contact|contact no|contact number|contact num|fax|callback|call back|phone num|phn|ph|ph no|mob|mob no|hotline|dial|
+text me|answering at|answer at|sms|whatsapp|reach me|contact|contact no|contact number|contact num|fax|callback|call back|phone num|phn|ph|ph no|mob|mob no|hotline|dial|
 telefon|telefonnummer|telefonnr|handy|handynummer|mobilnummer|mobil|rufnummer|festnetz|ruckruf|erreichen|erreichbar|anrufen|ruckrufnummer|
 telephone portable|portable|numero de telephone|tel portable|joindre|appeler|appelez|rappeler|rappelez|joignable|mobile est|fixe|
 telefono|telefono movil|movil|celular|numero de telefono|llamar|llamarme|llamame|llameme|llamen|fijo|

@@ -15,6 +15,12 @@ _TRIM = "\"'`<>()[]{},;"
 _CODE = re.compile(
     r"(?<![A-Za-z0-9])(?=[A-Za-z0-9\-]*\d)(?:[A-Za-z]-)?[A-Za-z0-9]{2,6}-?[A-Za-z0-9]{2,6}(?![A-Za-z0-9])"
 )
+_SPELLED = re.compile(r"[a-z\d](?: [a-z\d]{1,3}){2,12}(?![^\W_])")
+"""A value typed or said character by character: "1 g 2 g"."""
+_LOGIN = re.compile(
+    r"\b(?:user ?name|user|login|name|benutzername|benutzer|utilisateur|identifiant|usuario|utente|gebruikersnaam)\b"
+)
+"""Words that begin a pair of a name and a password: "user anna password kitten"."""
 LENGTHS = {Label.CVV: (3, 4), Label.PIN: (4, 8), Label.OTP: (4, 10)}
 _KINDS = {Label.CVV: Kind.CVV, Label.PIN: Kind.PIN, Label.OTP: Kind.OTP}
 
@@ -90,6 +96,9 @@ def _taken(page: Page, start: int, end: int, *, linked: bool) -> tuple[int, int]
     value = page.low[start:end]
     if not value:
         return None
+    spelled = _SPELLED.match(page.low, start)
+    if spelled is not None and linked and any(letter.isdigit() for letter in spelled.group()):
+        return start, spelled.end()
     digits = any(letter.isdigit() for letter in value)
     signs = any(not letter.isalnum() and letter not in "'-." for letter in value)
     more = re.compile(r"(?: [\w]*\d[\w]*){1,3}(?![\w%$€£])").match(page.low, end)
@@ -102,7 +111,7 @@ def _taken(page: Page, start: int, end: int, *, linked: bool) -> tuple[int, int]
     if more is not None and len(value) <= 24 and "-" not in value:
         return start, more.end()
     if not linked:
-        return None
+        return (start, end) if not page.low[end:].strip(" .!") and _LOGIN.search(page.low, 0, start) else None
     if signs or len(value) >= 3:
         rest = page.low[end : end + 14].strip()
         last = (

@@ -15,6 +15,12 @@ from handrail.terms.finding import Kind
 _INTERNATIONAL = re.compile(r"(?:\+|\b00)[ ]?[1-9](?:[ \-./()]{0,3}\d){6,14}(?!\d)")
 _SHAPES = tuple((name, re.compile(pattern), strong) for name, pattern, strong in SHAPES)
 _EXTENSION = re.compile(r"[ ,]{0,2}(?:x|ext\.?|extension|durchwahl|poste|int\.?)[ ]?\d{1,5}\b")
+_LINE_KIND = re.compile(
+    r"[ \t]+\(?(?:office|home|work|desk|direct|main|buro|privat|bureau|domicile|oficina|casa|ufficio|escritorio|"
+    r"kantoor|biuro)\)?"
+    r"(?=\s*(?:$|[\n,;.]))"
+)
+"""What a signature says behind a telephone number: "020 7946 0001 office"."""
 _EMAIL = re.compile(EMAIL)
 _LOCAL = re.compile(r"[\w.+\-%]+")
 _LOCAL_LONGEST = 64
@@ -134,8 +140,11 @@ def _prefixes(text: str) -> list[int]:
 def phone(page: Page, number: Number, label: Label | None) -> Hit | None:
     """A possible telephone number: named as one, or in a national form that nothing else claims."""
     start, end = _widened(page, number)
-    if not page.alone(start, end):
+    tail = _EXTENSION.match(page.low, end)
+    if not page.alone(start, end) and (tail is None or not page.alone(start, tail.end())):
         return None
+    if label is None and _LINE_KIND.match(page.low, tail.end() if tail else end) is not None:
+        label = Label.PHONE
     digits = sum(stop - begin for begin, stop in number.groups)
     named = label in (Label.PHONE, Label.NUMBER)
     if not 6 <= digits <= 15 or ("\n" in page.text[start:end]):
@@ -143,12 +152,12 @@ def phone(page: Page, number: Number, label: Label | None) -> Hit | None:
     if start and page.text[start - 1] in "$€£¥":
         return None
     text = page.text[start:end]
-    tail = _EXTENSION.match(page.low, end)
     stop = tail.end() if tail else end
     for name, pattern, strong in _SHAPES:
         if (strong or named) and pattern.fullmatch(text) is not None and digits >= 8:
             return Hit(Kind.PHONE, start, stop, 0.9 if named else 0.75, name)
-    if label is Label.PHONE and digits >= 7 and "," not in text and not _money(page, start, end):
+    least = 6 if len(number.groups) >= 3 and page.direct(start) is Label.PHONE else 7  # "call 33 93 31"
+    if label is Label.PHONE and digits >= least and "," not in text and not _money(page, start, end):
         return Hit(Kind.PHONE, start, stop, 0.85, "named")
     if label is None and _BARE.fullmatch(text) is not None and not _money(page, start, end):
         return Hit(Kind.PHONE, start, stop, 0.55, "bare")

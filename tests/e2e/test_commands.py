@@ -321,6 +321,17 @@ def test_verify_proof_and_export_and_their_checks(settled: tuple[House, str, str
     house.run("export", str(tmp_path / "out.zip"), code=1)
 
 
+def test_once_somebody_is_registered_an_export_needs_a_person_who_may(
+    settled: tuple[House, str, str], tmp_path: Path
+) -> None:
+    house = settled[0].copy(tmp_path / "copy")
+    code = shown(house.said("person", "first"))
+    ada = shown(house.said("person", "redeem", code, "--mail", "ada@house.example", "--name", "Ada"))
+    assert "personal token" in house.said("export", str(tmp_path / "out"), code=1)
+    assert "roles do not allow" in house.said("export", str(tmp_path / "out"), "--token", ada, code=1)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("command", "code"),
     [

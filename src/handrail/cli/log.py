@@ -17,6 +17,10 @@ from handrail.ledger.read import columns
 from handrail.ledger.tree import BadProof
 from handrail.ledger.verify import BadLog, Report
 from handrail.ledger.verify import verify as run
+from handrail.people.acting import acting
+from handrail.people.authorise import Act
+from handrail.people.store import PeopleTransaction
+from handrail.terms.actor import Actor
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import EntryId, InteractionId
 
@@ -173,13 +177,18 @@ def check_proof(file: Path, keys: tuple[str, ...], witnesses: tuple[str, ...], q
 @click.command()
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--payloads", is_flag=True, help="With the ciphertexts.")
+@options.token
 @options.home
-def export(target: Path, payloads: bool, home: Path) -> None:
+def export(target: Path, payloads: bool, token: str | None, home: Path) -> None:
     """Write the log and its facts to TARGET (a folder, or a .zip file), for `handrail verify` anywhere."""
     given = options.loaded(home)
     keys = [key.verifier for key in wire.log_keys(given, environment(), make=False)]
 
+    def allowed(tx: PeopleTransaction) -> Actor:
+        return acting(tx, token, Act.EXPORT)
+
     async def work(store: "Store") -> wire.Exported:
+        await store.journal.run(allowed)
         rows, log = wire.records(store, payloads=payloads), wire.LogFolder(given.log_dir)
         return await asyncio.to_thread(wire.export, log.read, rows, target, keys=keys, payloads=payloads)
 

@@ -1,6 +1,7 @@
 """`handrail demo`."""
 
 import asyncio
+import io
 import shutil
 import sys
 from pathlib import Path
@@ -30,6 +31,8 @@ def demo(home: Path, keep: bool, pace: float | None) -> None:
 
     On a terminal it stays up until Ctrl-C. Without one, or with DEMO_SECONDS=N, it ends by itself (N seconds after its
     start, or when the play is over). Exit code 1 when anything was not as it should be."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a letter gets a question mark
     terminal = sys.stdout.isatty()
     until_s = _seconds(environment().get(SECONDS_VARIABLE, ""))
     wish = Wish(

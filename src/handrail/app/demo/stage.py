@@ -117,7 +117,7 @@ def command(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]"
     """Run `handrail ...` on the home, as a person would."""
     return subprocess.run(
         [sys.executable, "-m", "handrail.cli.main", *arguments],
-        cwd=folder, capture_output=True, text=True, check=False, timeout=START_S,
+        cwd=folder, capture_output=True, encoding="utf-8", check=False, timeout=START_S,
     )  # fmt: skip
 
 

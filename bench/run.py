@@ -3,8 +3,8 @@
     .venv/bin/python bench/run.py [NAME ...]
 
 Names: gateway, guard, upstream, detectors, injection, triggers, grounding, journal, sequencer, verify, find. The
-gateway bench needs the harness (`HANDRAIL_BENCH`); the detectors' need the data packs (`HANDRAIL_PACKS`). What cannot run says
-why, and the end counts it.
+gateway bench needs the harness (`HANDRAIL_BENCH`); the detectors need the data packs (`HANDRAIL_PACKS`). What
+cannot run says why, and the end counts it.
 """
 
 import subprocess

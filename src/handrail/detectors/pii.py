@@ -16,6 +16,8 @@ from handrail.detectors.personal.page import Hit, Number, Page
 from handrail.detectors.spoken import digits_view
 from handrail.terms.finding import PERSONAL, Finding, Kind, Role
 
+_PHONE, _NUMBER, _CARD, _ACCOUNT = Label.PHONE, Label.NUMBER, Label.CARD, Label.ACCOUNT
+_SSN, _DOB, _ZIP = Label.SSN, Label.DOB, Label.ZIP
 _NAMED_WITHOUT_DIGITS = frozenset({Gate.PASSWORD, Gate.MAIL})
 _FORMS = frozenset({Gate.NUMBER, Gate.MIXED, Gate.DATE, Gate.IP, Gate.UK, Gate.IBAN})
 _PROVING = frozenset({Gate.DATE, Gate.IP, Gate.UK, Gate.IBAN, Gate.NINO, Gate.INTERNATIONAL})
@@ -192,20 +194,20 @@ def _one(page: Page, number: Number, hits: list[Hit], later: list[Hit]) -> bool:
     """What one number is, by what the words call it; a telephone goes to `later`, behind the named kinds."""
     label = page.label(number.start, number.end)
     found: Hit | None = None
-    if label is None or label is Label.PHONE or label is Label.NUMBER:
+    if label is None or label is _PHONE or label is _NUMBER:
         found = contact.phone(page, number, label)
         if found is not None:
             later.append(found)
         return found is not None
     if label in codes.LENGTHS:
         found = codes.named_code(page, number, label)
-    elif label is Label.CARD:
+    elif label is _CARD:
         found = cards.named_card(page, number)
-    elif label is Label.ACCOUNT:
+    elif label is _ACCOUNT:
         found = bank.named_account(page, number)
-    elif label is Label.SSN or label is Label.DOB:
+    elif label is _SSN or label is _DOB:
         found = identity.named_identity(page, number, label)
-    elif label is Label.ZIP:
+    elif label is _ZIP:
         found = places.named_postcode(page, number)
     if found is not None:
         hits.append(found)

@@ -98,9 +98,13 @@ def _index() -> _Index:
     )
 
 
-def may_name(low: str, start: int, stop: int) -> bool:
-    """Whether any word between `start` and `stop` may begin the name of a personal value."""
-    octets = low[start:stop].encode("latin-1", "replace").translate(_WORDS)
+def words_of(low: str, start: int = 0, stop: int | None = None) -> bytes:
+    """The characters between `start` and `stop`, letters and digits in Latin-1 and a blank for the rest."""
+    return low[start:stop].encode("latin-1", "replace").translate(_WORDS)
+
+
+def may_name(octets: bytes) -> bool:
+    """Whether any of the words may begin the name of a personal value."""
     return not _index().personal.isdisjoint(octets.split())
 
 
@@ -127,11 +131,12 @@ _WORDS = bytes(code if chr(code).isalnum() and chr(code) != "_" else 32 for code
 """Letters and digits of Latin-1 as they are, a blank for the rest: places stay."""
 
 
-def find_anchors(low: str, start: int = 0, stop: int | None = None) -> list[Anchor]:
-    """The anchors of a text in lower case without accents, in order, longest phrase first. `start`, `stop`: only words
-    between; `start` at the beginning of a word."""
+def find_anchors(low: str, start: int = 0, octets: bytes | None = None) -> list[Anchor]:
+    """The anchors of a text in lower case without accents, in order, longest phrase first. `octets`: only these words,
+    which begin at `start`."""
     index = _index()
-    octets = low[start:stop].encode("latin-1", "replace").translate(_WORDS)
+    if octets is None:
+        octets = words_of(low, start)
     words = [word for word in octets.split() if word in index.known]
     if not words:
         return []

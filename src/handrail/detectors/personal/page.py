@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from handrail.detectors.data.links import AFTER_WORDS, BEFORE_WORDS
 from handrail.detectors.normalise import View, unaccent, without_accents
-from handrail.detectors.personal.anchors import AFTER, BEFORE, Anchor, Label, find_anchors, may_name
+from handrail.detectors.personal.anchors import AFTER, BEFORE, Anchor, Label, find_anchors, may_name, words_of
 from handrail.terms.finding import Kind
 
 
@@ -28,6 +28,7 @@ class Number(NamedTuple):
 
 
 _NUMBER = re.compile(r"[0-9]+(?:(?!\. )[ \t\-/_().\r\n]{1,3}[0-9]+)*")
+_UNCLEAR = Label.NUMBER
 _SHORTEST_UNNAMED = 6  # characters of the shortest value that nothing needs to name, a telephone
 _LEAST = 3  # digits of the shortest value, a card's code
 _GROUP = re.compile(r"[0-9]+")
@@ -88,13 +89,14 @@ class Page:
         self.wide = True
         self._anchors: list[Anchor] | None = None
         self._marks: bytes | None = None
+        self._words: tuple[int, bytes] | None = None
         self._numbers: list[Number] | None = None
         self._direct: dict[int, Label | None] = {}
 
     @property
     def anchors(self) -> list[Anchor]:
         if self._anchors is None:
-            self._anchors = find_anchors(self.low, *self._around_digits())
+            self._anchors = find_anchors(self.low, *self._near)
         return self._anchors
 
     @property
@@ -102,10 +104,17 @@ class Page:
         """Whether every number is short and nothing near one may name it: an order number, a time, a quantity."""
         if any(number.end - number.start >= _SHORTEST_UNNAMED for number in self.numbers):
             return False
-        return not may_name(self.low, *self._around_digits())
+        return not may_name(self._near[1])
+
+    @property
+    def _near(self) -> tuple[int, bytes]:
+        """Where the part of the text begins whose words may name something, and its words."""
+        if self._words is None:
+            start, stop = self._around_digits()
+            self._words = start, words_of(self.low, start, stop)
+        return self._words
 
     def _around_digits(self) -> tuple[int, int]:
-        """The part of the text whose words may name something."""
         size = len(self.low)
         if self.wide or size <= _NAMES_REACH:
             return 0, size
@@ -163,7 +172,7 @@ class Page:
             if anchor.end <= start:
                 if start - anchor.end > BEFORE or not self._joined(anchor, start):
                     return None
-                if anchor.label is not Label.NUMBER:
+                if anchor.label is not _UNCLEAR:
                     return anchor.label
         return None
 
@@ -190,7 +199,7 @@ class Page:
             near = anchors[count - 1]
             if start - near.end <= BEFORE:
                 best = near.label
-                if best is Label.NUMBER and count > 1:
+                if best is _UNCLEAR and count > 1:
                     best = self._owner(anchors[count - 2], near)
                 gap = self.low[near.end : start]
                 if (gap[:1] != "." or self._short(near)) and _links_before(gap):

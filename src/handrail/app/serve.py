@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 import orjson
 
 from handrail.app import wire
+from handrail.app.board import Board
 from handrail.app.jobs import LOST_AFTER_MS, Jobs
 from handrail.app.settings import Settings, key_encryption_key
 from handrail.app.supervise import Child, Supervisor
@@ -34,7 +35,10 @@ def serve(
     log_lines()
     listener = bind(given, port)
     screener = wire.runner()
-    children = [Child(f"gateway {n + 1}", Worker(given, env, listener, screener)) for n in range(workers)]
+    board = Board(workers)
+    children = [
+        Child(f"gateway {place + 1}", Worker(given, env, listener, screener, board, place)) for place in range(workers)
+    ]
     if jobs:
         children.append(Child("jobs", Jobs(given, env, lost_after_ms), last=True))
     host, bound = listener.getsockname()[:2]

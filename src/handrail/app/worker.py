@@ -9,7 +9,7 @@ import contextlib
 import gc
 import signal
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -17,6 +17,8 @@ import uvicorn
 import uvloop
 
 from handrail.app import wire
+from handrail.app.board import Board
+from handrail.app.gauges import Watched, gauges
 from handrail.app.settings import Settings
 from handrail.app.supervise import Life
 from handrail.detectors.run import Runner
@@ -36,8 +38,11 @@ from handrail.terms.errors import HandrailError
 from handrail.terms.ids import EntryId
 
 DRAIN_S = 20
+GC_THRESHOLDS = (50_000, 50, 100)
+"""A request makes a thousand objects and no cycles: the default of 700 would look for them twice in each."""
 EXCHANGE_S = 1.0
 REFUSALS_S = 5.0
+PUBLISH_S = 1.0
 
 
 class UnregisteredFacts(msgspec.Struct, frozen=True):
@@ -52,12 +57,15 @@ class UnregisteredFacts(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """`listener`: bound by the parent. `screener`: built before the fork, so that workers share its memory."""
+    """`listener`: bound by the parent. `screener`: built before the fork, so that workers share its memory. `board`,
+    `place`: where its metrics are published."""
 
     settings: Settings
     env: Mapping[str, str]
     listener: socket.socket
     screener: Runner
+    board: Board
+    place: int
 
     def __call__(self, life: Life) -> int:
         return uvloop.run(self._run(life))
@@ -67,7 +75,7 @@ class Worker:
             in_force = InForce()
             await look(in_force, store.in_force, wire.CLOCK)
             net = wire.net(self.settings, self.env, store, in_force, self.screener)
-            identity, refusals, metrics = Identity(in_force, wire.CLOCK), Refusals(), Metrics()
+            identity, refusals, metrics = Identity(in_force, wire.CLOCK), Refusals(), Metrics(self._share)
             log = wire.LogFolder(self.settings.log_dir)
             gateway = Gateway(
                 net,
@@ -80,6 +88,10 @@ class Worker:
                     *event_routes(identity, store.outcomes, self.screener, wire.CLOCK, metrics),
                 ],
             )
+            watched = Watched(store, in_force, net.model, wire.CLOCK)
+            for metric in gauges(watched):
+                metrics.add(metric)
+            metrics.load(self.board.read(self.place))
             server = _server(gateway, self.settings)
             tasks = [
                 asyncio.create_task(
@@ -87,11 +99,14 @@ class Worker:
                 ),
                 asyncio.create_task(_exchange(net.budgets, store.spending), name="budgets"),
                 asyncio.create_task(_refusals(refusals, store.journal), name="refusals"),
+                asyncio.create_task(_publish(metrics), name="metrics"),
+                asyncio.create_task(watched.follow(), name="gauges"),
                 asyncio.create_task(_ready(server, life), name="ready"),
             ]
             _stop_on_signals(server, gateway, life)
             gc.collect()
             gc.freeze()
+            gc.set_threshold(*GC_THRESHOLDS)
             try:
                 await server.serve(sockets=[self.listener])
             finally:
@@ -101,7 +116,12 @@ class Worker:
                 with contextlib.suppress(HandrailError):
                     await net.budgets.exchange(store.spending)
                 await _record_refusals(refusals, store.journal, before_minute=1 << 40)
+                metrics.publish()
         return 0
+
+    def _share(self, own: bytes) -> Sequence[bytes]:
+        self.board.write(self.place, own)
+        return self.board.all()
 
 
 class _Server(uvicorn.Server):
@@ -159,6 +179,13 @@ async def _ready(server: uvicorn.Server, life: Life) -> None:
     while not server.started:
         await asyncio.sleep(0.005)
     life.ready()
+
+
+async def _publish(metrics: Metrics) -> None:
+    """Its numbers, for the scrapes that reach other workers."""
+    while True:
+        metrics.publish()
+        await asyncio.sleep(PUBLISH_S)
 
 
 async def _exchange(budgets: Budgets, spending: Spending) -> None:

@@ -74,7 +74,7 @@ def payload(house: House, interaction: str) -> str:
     return house.run("show", interaction, "--payload", "--reason", "test 1").stdout
 
 
-@pytest.mark.promise("OPS-2")
+@pytest.mark.promise("OPS-10")
 def test_a_backup_under_load_is_restored_elsewhere_with_everything_acknowledged_before_it(
     house: House, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -219,7 +219,7 @@ def _flip(path: Path) -> None:
     path.write_bytes(data)
 
 
-@pytest.mark.promise("OPS-2")
+@pytest.mark.promise("OPS-10")
 @pytest.mark.parametrize("piece", ["database/handrail.db", "keys/lookup.key", "log/checkpoint", "manifest.json"])
 def test_a_changed_or_missing_piece_is_refused_and_nothing_is_left(
     lived: tuple[House, str, str], tmp_path: Path, request: pytest.FixtureRequest, piece: str

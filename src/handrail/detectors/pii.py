@@ -112,12 +112,18 @@ def find_personal(text: str) -> list[Finding]:
             found += [(written, hit) for hit in _digits(said, said_gates)]
     found += [(page.view, hit) for hit in _in_order(page, gates)]
     kept: list[Finding] = []
+    covered = bytearray(len(text))
     for source, hit in found:
         finding = _finding(source, hit)
-        if all(finding.end <= other.start or other.end <= finding.start for other in kept):
+        if covered.find(1, finding.start, finding.end) < 0:
             kept.append(finding)
+            _cover(covered, finding.start, finding.end)
     kept.sort(key=lambda finding: finding.start)
     return kept
+
+
+def _cover(marks: bytearray, start: int, end: int) -> None:
+    marks[start:end] = b"\x01" * (end - start)
 
 
 def _finding(view: View, hit: Hit) -> Finding:
@@ -178,10 +184,12 @@ def _digits(page: Page, gates: frozenset[int]) -> list[Hit]:
         hits += identity.find_documents(page)
     if Label.SSN in labels:
         hits += identity.find_national_ids(page)
-    taken = [(hit.start, hit.end) for hit in hits] + dates
+    taken = bytearray(len(page.text))
+    for start, end in [(hit.start, hit.end) for hit in hits] + dates:
+        _cover(taken, start, end)
     later: list[Hit] = []
     for number in page.lines:
-        if any(start < number.end and number.start < end for start, end in taken):
+        if taken.find(1, number.start, number.end) >= 0:
             for part in _rest(number, taken):
                 _one(page, part, hits, later)
         elif not _one(page, number, hits, later):
@@ -227,11 +235,11 @@ def _parts(text: str, number: Number) -> list[Number]:
     return [_number(groups) for groups in parts] if len(parts) > 1 else []
 
 
-def _rest(number: Number, taken: list[tuple[int, int]]) -> list[Number]:
+def _rest(number: Number, taken: bytearray) -> list[Number]:
     """What a run holds beside the spans already taken."""
     parts: list[list[tuple[int, int]]] = [[]]
     for group in number.groups:
-        if any(start < group[1] and group[0] < end for start, end in taken):
+        if taken.find(1, *group) >= 0:
             parts.append([])
         else:
             parts[-1].append(group)

@@ -1,6 +1,7 @@
 """One text laid out for the finders: folded, lower case without accents, its numbers and the words that name them."""
 
 import re
+from bisect import bisect_right
 from typing import NamedTuple
 
 from handrail.detectors.data.links import AFTER_WORDS, BEFORE_WORDS
@@ -88,6 +89,7 @@ class Page:
         self.low = low if len(low) == len(self.text) else unaccent(view.text)
         self.wide = True
         self._anchors: list[Anchor] | None = None
+        self._ends: list[int] | None = None
         self._marks: bytes | None = None
         self._words: tuple[int, bytes] | None = None
         self._numbers: list[Number] | None = None
@@ -168,13 +170,19 @@ class Page:
         return self._direct[start]
 
     def _linked(self, start: int) -> Label | None:
-        for anchor in reversed(self.anchors):
-            if anchor.end <= start:
-                if start - anchor.end > BEFORE or not self._joined(anchor, start):
-                    return None
-                if anchor.label is not _UNCLEAR:
-                    return anchor.label
+        for place in range(self._before(start) - 1, -1, -1):
+            anchor = self.anchors[place]
+            if start - anchor.end > BEFORE or not self._joined(anchor, start):
+                return None
+            if anchor.label is not _UNCLEAR:
+                return anchor.label
         return None
+
+    def _before(self, start: int) -> int:
+        """How many anchors end before `start`."""
+        if self._ends is None:
+            self._ends = [anchor.end for anchor in self.anchors]
+        return bisect_right(self._ends, start)
 
     def _joined(self, anchor: Anchor, start: int) -> bool:
         """Only linking words between; a full stop only behind a short form ("tel. 0170")."""
@@ -188,11 +196,7 @@ class Page:
         anchors = self.anchors
         if not anchors:
             return None
-        count = 0
-        for anchor in anchors:
-            if anchor.end > start:
-                break
-            count += 1
+        count = self._before(start)
         best: Label | None = None
         gap = ""
         if count:
@@ -225,13 +229,9 @@ class Page:
 
     def named_before(self, start: int, reach: int = BEFORE) -> Label | None:
         """The nearest anchor before `start`, whatever lies between."""
-        found: Label | None = None
-        for anchor in self.anchors:
-            if anchor.end > start:
-                break
-            if start - anchor.end <= reach:
-                found = anchor.label
-        return found
+        count = self._before(start)
+        near = self.anchors[count - 1] if count else None
+        return near.label if near is not None and start - near.end <= reach else None
 
     def alone(self, start: int, end: int) -> bool:
         """No letter, digit or joining sign touches the span: it is not part of a longer code."""

@@ -41,6 +41,7 @@ def _patterns() -> "dict[str, tuple[re2.Pattern, re.Pattern[str]]]":
 
 _PATTERNS = _patterns()
 _LONGEST = 4
+_TITLE_REACH = 48  # characters in which the last word ends
 
 
 def find_persons(page: Page, reasons: Sequence[str] = REASONS) -> list[Hit]:
@@ -85,8 +86,10 @@ def _full(page: Page, start: int, end: int) -> bool:
 
 def _sound(page: Page, start: int, reason: str) -> bool:
     """Whether the word before a title or a dialect's article is no title: "dr" is a word in some dialects."""
-    title = page.text[:start].split()[-1] if page.text[:start].split() else ""
-    return reason != "title" or title[0].isupper() or title.endswith(".")
+    if reason != "title":
+        return True
+    words = page.text[max(0, start - _TITLE_REACH) : start].split()
+    return bool(words) and (words[-1][0].isupper() or words[-1].endswith("."))
 
 
 def _name(page: Page, start: int, *, strict: bool) -> int | None:

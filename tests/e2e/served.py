@@ -69,7 +69,8 @@ def serving(home: Path, *, workers: int = 1, model_url: str = "http://127.0.0.1:
     """Start, wait until ready, stop."""
     run(home.parent, "init", str(home))
     text = (home / "handrail.yaml").read_text()
-    text = re.sub(r"base_url: http://127.0.0.1:11434/v1", f"base_url: {model_url}", text)
+    ours = f"base_url: {model_url}\n    private_network: true"
+    text = text.replace("base_url: https://api.openai.com/v1", ours)
     (home / "handrail.yaml").write_text(text)
     run(home, "publish")
     environment = {**os.environ, "OPENAI_API_KEY": "sk-none", "ANTHROPIC_API_KEY": "sk-none"}

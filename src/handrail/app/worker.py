@@ -11,6 +11,7 @@ import signal
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import msgspec
 import uvicorn
@@ -25,6 +26,7 @@ from handrail.detectors.run import Runner
 from handrail.gateway.events import event_routes
 from handrail.gateway.identity import Identity, Refusals
 from handrail.gateway.metrics import Metrics
+from handrail.gateway.openapi import openapi_route
 from handrail.gateway.routes import face_routes, own_routes
 from handrail.gateway.server import Gateway
 from handrail.guard.budgets import Budgets
@@ -77,17 +79,13 @@ class Worker:
             net = wire.net(self.settings, self.env, store, in_force, self.screener)
             identity, refusals, metrics = Identity(in_force, wire.CLOCK), Refusals(), Metrics(self._share)
             log = wire.LogFolder(self.settings.log_dir)
-            gateway = Gateway(
-                net,
-                identity,
-                refusals,
-                metrics,
-                [
-                    *face_routes(),
-                    *own_routes(identity, metrics, lambda: _standing(in_force, gateway), log),
-                    *event_routes(identity, store.outcomes, self.screener, wire.CLOCK, metrics),
-                ],
-            )
+            table = [
+                *face_routes(),
+                *own_routes(identity, metrics, lambda: _standing(in_force, gateway), log),
+                *event_routes(identity, store.outcomes, self.screener, wire.CLOCK, metrics),
+            ]
+            table.append(openapi_route(table, version=version("handrail")))
+            gateway = Gateway(net, identity, refusals, metrics, table)
             watched = Watched(store, in_force, net.model, wire.CLOCK)
             for metric in gauges(watched):
                 metrics.add(metric)

@@ -5,6 +5,7 @@ ruleset of the use case says whether that refuses (the default) or passes marked
 detectors; each is bounded by input size: texts over 64 KiB are read in chunks that overlap.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
 from handrail.detectors.base import Detector, Failure, Report, Text
@@ -60,18 +61,20 @@ class Runner:
 def settle(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Sorted by (start, end, kind). Of overlapping personal findings the surer, then the longer stays; others are kept,
     once each."""
-    if not findings:
-        return ()
-    kept: list[Finding] = []
-    order = sorted(findings, key=lambda finding: (-finding.score, finding.start - finding.end, finding.start))
-    for finding in order:
-        if finding.kind in _TOKENS and any(
-            other.kind in _TOKENS and other.start < finding.end and finding.start < other.end for other in kept
-        ):
-            continue
-        if finding not in kept:
-            kept.append(finding)
-    return tuple(sorted(kept, key=lambda finding: (finding.start, finding.end, finding.kind)))
+    if len(findings) < 2:
+        return tuple(findings)
+    kept: set[Finding] = set()
+    starts: list[int] = []  # of the values kept so far, which do not overlap, and their ends, both sorted
+    ends: list[int] = []
+    for finding in sorted(findings, key=lambda finding: (-finding.score, finding.start - finding.end, finding.start)):
+        if finding.kind in _TOKENS:
+            place = bisect_right(ends, finding.start)
+            if place < len(starts) and starts[place] < finding.end:
+                continue
+            starts.insert(place, finding.start)
+            ends.insert(place, finding.end)
+        kept.add(finding)
+    return tuple(sorted(kept, key=lambda finding: (finding.start, finding.end, finding.kind, finding.reason)))
 
 
 _TOKENS = PERSONAL - {Kind.HEALTH}

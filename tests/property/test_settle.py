@@ -1,0 +1,34 @@
+"""Overlapping values are settled as the plain rule says, however many there are."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handrail.detectors.run import settle
+from handrail.terms.finding import Finding, Kind
+
+VALUES = frozenset({Kind.CARD, Kind.PHONE})
+FINDINGS = st.builds(
+    lambda kind, start, length, score: Finding(kind, start, start + length, score, "r"),
+    st.sampled_from([Kind.CARD, Kind.PHONE, Kind.HEALTH, Kind.LINK]),
+    st.integers(0, 20),
+    st.integers(1, 6),
+    st.sampled_from([0.5, 0.9]),
+)
+
+
+def plainly(findings: list[Finding]) -> set[Finding]:
+    """The surer, then the longer, then the earlier value stays; what is no value always does."""
+    kept: list[Finding] = []
+    for one in sorted(findings, key=lambda each: (-each.score, each.start - each.end, each.start)):
+        clash = any(other.start < one.end and one.start < other.end for other in kept if other.kind in VALUES)
+        if one.kind not in VALUES or not clash:
+            kept.append(one)
+    return set(kept)
+
+
+@given(st.lists(FINDINGS, max_size=12))
+def test_values_are_settled_as_the_plain_rule_says(findings: list[Finding]) -> None:
+    settled = settle(findings)
+    assert set(settled) == plainly(findings)
+    assert len(set(settled)) == len(settled)
+    assert list(settled) == sorted(settled, key=lambda each: (each.start, each.end))

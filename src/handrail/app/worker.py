@@ -22,6 +22,7 @@ from handrail.app.board import Board
 from handrail.app.gauges import Watched, gauges
 from handrail.app.settings import Settings
 from handrail.app.supervise import Life
+from handrail.detectors.base import Text
 from handrail.detectors.run import Runner
 from handrail.gateway.events import event_routes
 from handrail.gateway.identity import Identity, Refusals
@@ -37,9 +38,11 @@ from handrail.ledger.entry import Entry, EntryKind
 from handrail.ledger.store import Journal
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.errors import HandrailError
+from handrail.terms.finding import Kind, Role
 from handrail.terms.ids import EntryId
 
 DRAIN_S = 20
+WARM_TEXT = "Hello, where is order 48213? Write to a@b.example, call +44 20 7946 0000, card 4111 1111 1111 1111."
 GC_THRESHOLDS = (50_000, 50, 100)
 """A request makes a thousand objects and no cycles: the default of 700 would look for them twice in each."""
 EXCHANGE_S = 1.0
@@ -100,6 +103,7 @@ class Worker:
                 asyncio.create_task(_publish(metrics), name="metrics"),
                 asyncio.create_task(watched.follow(), name="gauges"),
                 asyncio.create_task(_ready(server, life), name="ready"),
+                asyncio.create_task(_warm(server, self.screener), name="warm"),
             ]
             _stop_on_signals(server, gateway, life)
             gc.collect()
@@ -171,6 +175,16 @@ def _stop_on_signals(server: uvicorn.Server, gateway: Gateway, life: Life) -> No
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     loop.add_reader(life.parent, stop)
+
+
+async def _warm(server: uvicorn.Server, screener: Runner) -> None:
+    """Read one made-up text in each role: the patterns build their automata at the first text that needs them, which
+    takes tens of milliseconds, and a customer should not wait for that."""
+    while not server.started:
+        await asyncio.sleep(0.01)
+    for role in (Role.USER, Role.TOOL, Role.ASSISTANT):
+        screener.screen(Text(WARM_TEXT, role), frozenset(Kind))
+        await asyncio.sleep(0)
 
 
 async def _ready(server: uvicorn.Server, life: Life) -> None:

@@ -72,6 +72,12 @@ class Run:
             print(f"[{name}] {'ok' if done.returncode == 0 else 'FAILED'} in {seconds:.1f} s  {last[:90]}", flush=True)
 
 
+def said_once(loud: list[str]) -> str:
+    """One line of all: the promises that no step could show."""
+    names = {name for line in loud for name in line.rsplit(": ", 1)[1].split(", ")} - {"none selected"}
+    return f"{loud[0].rsplit(': ', 1)[0]}: {', '.join(sorted(names)) or 'none selected'}"
+
+
 def main(which: str) -> int:
     started = time.monotonic()
     run = Run()
@@ -80,8 +86,8 @@ def main(which: str) -> int:
         lane.start()
     for lane in lanes:
         lane.join()
-    for line in dict.fromkeys(run.loud):
-        print(line)
+    if run.loud:
+        print(said_once(run.loud))
     took = f"{time.monotonic() - started:.0f} s"
     if run.failed:
         print(f"FAILED in {took}: {', '.join(run.failed)}", file=sys.stderr)

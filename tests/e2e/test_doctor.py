@@ -271,3 +271,21 @@ def test_the_worst_stands_first(house: House) -> None:
     levels = [line.split()[0] for line in house.run("doctor", code=1).stdout.splitlines() if line[0] != " "]
     assert levels == sorted(levels, key=["broken", "risk", "note"].index)
     assert len(set(levels)) == 3
+
+
+def test_an_answer_that_comes_in_pieces_is_read_to_its_end(house: House) -> None:
+    with socket.create_server(("127.0.0.1", port_of(house))) as ours:
+
+        def answer() -> None:
+            caller, _ = ours.accept()
+            with caller:
+                caller.recv(4096)
+                for piece in (b"HTTP/1.1 200 OK\r\n", b"content-length: 18\r\n\r\n", b'{"status":', b'"ready"}'):
+                    caller.sendall(piece)
+                    time.sleep(0.05)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        said = house.said("doctor")
+        thread.join(5)
+    assert "another program" not in said

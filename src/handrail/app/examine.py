@@ -21,6 +21,9 @@ from handrail.terms.errors import HandrailError
 if TYPE_CHECKING:
     from handrail.app.wire import Store
 
+MOST = 65_536
+"""Bytes of the server's answer that are looked at."""
+
 LATEST = 5_000
 """Entries looked at for the share of unlinked conversations."""
 
@@ -107,7 +110,7 @@ async def _server(given: Settings) -> str:
         return ""
     try:
         writer.write(f"GET /readyz HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n".encode())
-        answer = await asyncio.wait_for(reader.read(4_096), 2)
+        answer = await asyncio.wait_for(_whole(reader), 2)
     except (OSError, TimeoutError):
         return f"{boot.host}:{boot.port} is taken by something that does not answer"
     finally:
@@ -116,3 +119,11 @@ async def _server(given: Settings) -> str:
     if b"handrail" not in status.lower() and b'"status"' not in body:
         return f"another program listens on {boot.host}:{boot.port}"
     return "" if b" 200 " in status[:16] else f"it is not ready: {body.decode(errors='replace')[:80]}"
+
+
+async def _whole(reader: asyncio.StreamReader) -> bytes:
+    """To the end, which may come in pieces; of a program that never ends, the beginning."""
+    answer = b""
+    while len(answer) < MOST and (piece := await reader.read(4_096)):
+        answer += piece
+    return answer

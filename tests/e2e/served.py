@@ -10,7 +10,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,15 +65,17 @@ def run(home: Path, *args: str) -> str:
 
 
 @contextlib.contextmanager
-def serving(home: Path, *, workers: int = 1, model_url: str = "http://127.0.0.1:9/v1") -> Iterator[Served]:
-    """Start, wait until ready, stop."""
+def serving(
+    home: Path, *, workers: int = 1, model_url: str = "http://127.0.0.1:9/v1", variables: Mapping[str, str] = {}
+) -> Iterator[Served]:
+    """Start, wait until ready, stop. `variables`: more of the environment."""
     run(home.parent, "init", str(home))
     text = (home / "handrail.yaml").read_text()
     ours = f"base_url: {model_url}\n    private_network: true"
     text = text.replace("base_url: https://api.openai.com/v1", ours)
     (home / "handrail.yaml").write_text(text)
     run(home, "publish")
-    environment = {**os.environ, "OPENAI_API_KEY": "sk-none", "ANTHROPIC_API_KEY": "sk-none"}
+    environment = {**os.environ, "OPENAI_API_KEY": "sk-none", "ANTHROPIC_API_KEY": "sk-none", **variables}
     process = subprocess.Popen(
         [*COMMAND, "serve", "--port", "0", "--workers", str(workers)],
         cwd=home, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

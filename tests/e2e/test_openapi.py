@@ -1,16 +1,13 @@
 """The OpenAPI document: valid, complete over the table of routes, and every example in it is taken by a live server."""
 
-import asyncio
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from e2e.scripted import model
 from e2e.served import Served, serving
 from openapi_spec_validator import validate
 
-from handrail.app.scripted_model.script import default_script
-from handrail.app.scripted_model.server import serving as scripted_model
 from handrail.detectors.run import Runner
 from handrail.gateway.events import event_routes
 from handrail.gateway.http import Route
@@ -23,26 +20,8 @@ from handrail.review.outcome import _Wire
 
 
 @pytest.fixture(scope="module")
-def model() -> Iterator[str]:
-    ready, box = threading.Event(), {}
-
-    async def main() -> None:
-        async with scripted_model(default_script(), key="sk-none") as running:
-            box["url"], box["stop"], box["loop"] = f"{running.url}/v1", asyncio.Event(), asyncio.get_running_loop()
-            ready.set()
-            await box["stop"].wait()
-
-    thread = threading.Thread(target=asyncio.run, args=(main(),))
-    thread.start()
-    assert ready.wait(10)
-    yield box["url"]
-    box["loop"].call_soon_threadsafe(box["stop"].set)
-    thread.join(10)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, model: str) -> Iterator[Served]:
-    with serving(tmp_path_factory.mktemp("openapi") / "home", model_url=model) as served:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with model() as url, serving(tmp_path_factory.mktemp("openapi") / "home", model_url=url) as served:
         yield served
 
 

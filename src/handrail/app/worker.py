@@ -10,14 +10,14 @@ import gc
 import signal
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 import msgspec
 import uvicorn
 import uvloop
 
-from handrail.app import wire
+from handrail.app import telemetry, wire
 from handrail.app.board import Board
 from handrail.app.gauges import Watched, gauges
 from handrail.app.settings import Settings
@@ -80,6 +80,9 @@ class Worker:
             in_force = InForce()
             await look(in_force, store.in_force, wire.CLOCK)
             net = wire.net(self.settings, self.env, store, in_force, self.screener)
+            tracing = telemetry.spans(self.env, version=version("handrail"))
+            if tracing is not None:
+                net = replace(net, journal=telemetry.Observed(net.journal, tracing.seen))
             identity, refusals, metrics = Identity(in_force, wire.CLOCK), Refusals(), Metrics(self._share)
             log = wire.LogFolder(self.settings.log_dir)
             table = [
@@ -119,6 +122,8 @@ class Worker:
                     await net.budgets.exchange(store.spending)
                 await _record_refusals(refusals, store.journal, before_minute=1 << 40)
                 metrics.publish()
+                if tracing is not None:
+                    await asyncio.to_thread(tracing.close)
         return 0
 
     def _share(self, own: bytes) -> Sequence[bytes]:

@@ -25,6 +25,11 @@ class Served:
         self.home = home
         self.url = url
         self.process = process
+        self._headers: dict[str, str] = {}
+
+    def header(self, name: str) -> str:
+        """Of the last answer."""
+        return self._headers[name]
 
     def key(self, scope: str, use_case: str | None = None) -> str:
         """A new API key; in force within a second."""
@@ -48,6 +53,7 @@ class Served:
         try:
             with urllib.request.urlopen(request, timeout=20) as answer:
                 status, raw = answer.status, answer.read()
+                self._headers = {key.lower(): value for key, value in answer.headers.items()}
         except urllib.error.HTTPError as error:
             with error:
                 status, raw = error.code, error.read()

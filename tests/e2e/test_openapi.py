@@ -14,6 +14,7 @@ from handrail.gateway.http import Route
 from handrail.gateway.identity import Identity
 from handrail.gateway.metrics import Metrics
 from handrail.gateway.openapi import FACE_EXAMPLES, document
+from handrail.gateway.reading import reading_routes
 from handrail.gateway.routes import face_routes, own_routes
 from handrail.in_force.snapshot import InForce
 from handrail.review.outcome import _Wire
@@ -44,6 +45,7 @@ def test_every_route_of_the_table_is_in_it(served_document: Any) -> None:
         *face_routes(),
         *own_routes(identity, metrics, lambda: None, None),
         *event_routes(identity, None, Runner((), float), None, metrics),
+        *reading_routes(identity, None, InForce()),
     ]
     described = {
         (method.upper(), path.partition("{")[0]) for path, row in served_document["paths"].items() for method in row
@@ -55,7 +57,7 @@ def test_every_route_of_the_table_is_in_it(served_document: Any) -> None:
 
 @pytest.mark.promise("API-1")
 def test_every_example_is_taken_by_a_live_server(server: Served, served_document: Any) -> None:
-    keys = {"events": server.key("events"), "chat": server.key("chat", "support-chat")}
+    keys = {"events": server.key("events"), "chat": server.key("chat", "support-chat"), "read": server.key("read")}
     tried = 0
     for path, row in served_document["paths"].items():
         for method, operation in row.items():
@@ -95,3 +97,22 @@ def test_an_outcome_of_a_real_conversation_is_matched(server: Served) -> None:
     ]
     status, answer = server.call("POST", "/api/v1/events", rows, events)
     assert [row["status"] for row in answer["results"]] == ["accepted", "accepted"]
+
+
+def test_facts_of_an_interaction_are_read_with_the_scope_and_only_of_ones_own_use_case(server: Served) -> None:
+    chat, read = server.key("chat", "support-chat"), server.key("read")
+    status, _ = server.call("POST", "/v1/chat/completions", FACE_EXAMPLES["/v1/chat/completions"], chat)
+    assert status == 200
+    events = server.key("events")
+    name = server.header("x-handrail-interaction")
+    status, found = server.call("GET", f"/api/v1/interactions/{name}", key=read)
+    assert status == 200
+    assert found["facts"]["interaction"] == name
+    assert found["payload"] == "sealed"
+    assert "48213" not in str(found)
+    assert server.call("GET", f"/api/v1/interactions/{name}", key=events)[0] == 403
+    other = server.key("read", "agent-assist")
+    status, answer = server.call("GET", f"/api/v1/interactions/{name}", key=other)
+    assert (status, answer["error"]["code"]) == (404, "store.not_found")
+    _, cases = server.call("GET", "/api/v1/use-cases", key=other)
+    assert [row["id"] for row in cases["use_cases"]] == ["agent-assist"]

@@ -28,6 +28,7 @@ from handrail.gateway.events import event_routes
 from handrail.gateway.identity import Identity, Refusals
 from handrail.gateway.metrics import Metrics
 from handrail.gateway.openapi import openapi_route
+from handrail.gateway.reading import reading_routes
 from handrail.gateway.routes import face_routes, own_routes
 from handrail.gateway.server import Gateway
 from handrail.guard.budgets import Budgets
@@ -90,6 +91,7 @@ class Worker:
                 *own_routes(identity, metrics, lambda: _standing(in_force, gateway), log),
                 *event_routes(identity, store.outcomes, self.screener, wire.CLOCK, metrics),
             ]
+            table += reading_routes(identity, store.reader, in_force)
             table.append(openapi_route(table, version=version("handrail")))
             gateway = Gateway(net, identity, refusals, metrics, table)
             watched = Watched(store, in_force, net.model, wire.CLOCK)

@@ -14,6 +14,7 @@ import orjson
 from handrail.gateway.errors import SHAPES, Form
 from handrail.gateway.events import BATCH, STRUCTURED, NoneTaken, Results
 from handrail.gateway.http import Request, Response, Route
+from handrail.gateway.reading import INTERACTIONS
 from handrail.people.key import Scope
 from handrail.review.outcome import MAX_BATCH, MAX_NAME, NEEDS, OutcomeData, OutcomeType
 from handrail.terms.errors import Code
@@ -58,9 +59,11 @@ _PLAIN = {
     "/readyz": ("Whether it may get traffic", "application/json"),
     "/metrics": ("Prometheus text format 0.0.4, summed over all workers", "text/plain"),
     "/log/{path}": ("A file of the transparency log (C2SP tlog-tiles)", "application/octet-stream"),
+    "/api/v1/interactions/{interaction}": ("The recorded facts of a finished interaction", "application/json"),
+    "/api/v1/use-cases": ("The use cases in force", "application/json"),
     PATH: ("This document", "application/json"),
 }
-_PREFIXED = {"/v1/models/": "/v1/models/{model}", "/log/": "/log/{path}"}
+_PREFIXED = {"/v1/models/": "/v1/models/{model}", "/log/": "/log/{path}", INTERACTIONS: INTERACTIONS + "{interaction}"}
 
 _REQUEST_HEADERS = {
     "x-handrail-conversation": "The conversation, by your id or ours; left out: inferred from the resent history.",

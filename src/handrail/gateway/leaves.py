@@ -33,6 +33,9 @@ OPAQUE_SLOTS = frozenset(
 )  # fmt: skip
 """Bytes in a text's clothes, which no detector reads. They pass unchanged when they are base64, else are screened."""
 
+MEDIA_SLOTS = OPAQUE_SLOTS - {"encrypted_content", "signature", "embedding", "thought_signature"}
+"""Opaque slots that hold a picture, a sound or a file; the others hold what only the provider can read."""
+
 SAFE_NUMBERS = frozenset({"created", "created_at", "completed_at", "expires_at", "seed"})
 """Field names of numbers that may be long (times, seeds)."""
 
@@ -102,6 +105,34 @@ def walk(
                 walk(child, path, channel, out, inner=(*inner, place), tool=tool)
     elif (kind is int or kind is float) and abs(value) >= _LONG_NUMBER:
         out.append(Leaf(channel, str(value), path, inner, tool, number=True))
+
+
+def field(
+    name: str,
+    value: Any,
+    at: Path,
+    channel: Channel,
+    out: list[Leaf],
+    *,
+    tool: str = "",
+    safe: frozenset[str] = SAFE_SLOTS,
+) -> None:
+    """One field of the object at `at`, for walks that handle some fields themselves: its name when that is no plain
+    word, and every text below it. A slot of `safe` whose value is an identifier is left out."""
+    if not identifier(name):
+        out.append(Leaf(channel, name, at, None, tool, key=True))
+    if not (name in safe and type(value) is str and identifier(value)):
+        walk(value, (*at, name), channel, out, tool=tool)
+
+
+def media(value: Any) -> bool:
+    """Whether bytes that a customer could see or hear stand below `value`: a part that no detector can read."""
+    if isinstance(value, dict):
+        return any(
+            (name in MEDIA_SLOTS and isinstance(child, str) and opaque(child)) or media(child)
+            for name, child in value.items()
+        )
+    return isinstance(value, list) and any(media(child) for child in value)
 
 
 def arguments(text: str, path: Path, tool: str, out: list[Leaf]) -> None:

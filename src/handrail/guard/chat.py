@@ -406,7 +406,7 @@ def _raised(decision: Decision) -> Decision:
 
 
 _WHY: dict[Code | None, str] = {
-    Code.PART_UNREADABLE: "a part of the request cannot be screened, and this use case refuses such parts",
+    Code.PART_UNREADABLE: "a part of the request or the answer cannot be screened, and this use case refuses such parts",
     Code.GUARD_LATE: "screening took longer than this use case allows, so nothing was passed on",
     None: "screening could not be completed, so nothing was passed on",
 }

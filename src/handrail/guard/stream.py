@@ -18,7 +18,7 @@ from handrail.guard.record import Draft, Weighed
 from handrail.guard.route import Asked
 from handrail.guard.screen import Screened, Setting, Spot, screen
 from handrail.guard.turn import Channel, Codec, Leaf, Message, Piece, ReplyIds
-from handrail.policy.evaluate import DecisionInput, Found, Side, decide
+from handrail.policy.evaluate import DecisionInput, Found, Side, Unreadable, decide
 from handrail.terms.decision import Outcome
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Finding, Role
@@ -139,6 +139,7 @@ class StreamScreen:
         self._extra: list[tuple[Message, Screened]] = []
         self._done: list[tuple[Message, Screened]] = []
         self._out: list[bytes] = []
+        self._unreadable: dict[str, Unreadable] = {}
 
     def feed(self, chunk: bytes) -> tuple[bytes, bool]:
         """What may be sent, and whether the answer has ended (`tail` then waits for the entry). Raises Stop, and
@@ -146,6 +147,8 @@ class StreamScreen:
         for piece in self.codec.feed(chunk):
             for lane in piece.ends:
                 self._end(lane)
+            if piece.unreadable:
+                self._unread(piece.unreadable)
             if piece.extra:
                 self._extras(piece)
             if piece.last:
@@ -232,6 +235,17 @@ class StreamScreen:
         if new:
             self._out.append(self.codec.more(name, new))
 
+    def _unread(self, parts: tuple[str, ...]) -> None:
+        """Parts that no detector can read. Raises Stop before they are sent when the use case refuses such parts."""
+        new = [part for part in parts if part not in self._unreadable]
+        if not new:
+            return
+        self._unreadable.update((part, Unreadable(part, Side.OUTPUT)) for part in new)
+        caller = self._draft.caller
+        given = DecisionInput(use_case=caller.use_case.id, unreadable=tuple(self._unreadable.values()))
+        if decide(given, caller.rules).outcome is not Outcome.ANSWERED:
+            raise Stop
+
     def _extras(self, piece: Piece) -> None:
         """Texts that come whole inside an event."""
         message = Message(Role.ASSISTANT, piece.extra)
@@ -310,9 +324,18 @@ class StreamScreen:
                 findings.append(finding)
                 spots.append(tuple(Spot(place, spot.leaf, spot.start, spot.end) for spot in where))
         language = draft.input.screened.language if draft.input else ""
-        whole = Screened(tuple(found), tuple(findings), tuple(spots), tuple(failures), (), language, frozenset(failed))
+        unreadable = tuple(self._unreadable.values())
+        if unreadable:
+            messages.append(Message(Role.ASSISTANT, (), None, tuple(self._unreadable)))
+        whole = Screened(
+            tuple(found), tuple(findings), tuple(spots), tuple(failures), unreadable, language, frozenset(failed)
+        )
         given = DecisionInput(
-            use_case=draft.caller.use_case.id, language=language, found=whole.found, failures=whole.failures
+            use_case=draft.caller.use_case.id,
+            language=language,
+            found=whole.found,
+            failures=whole.failures,
+            unreadable=unreadable,
         )
         draft.answer = tuple(messages)
         if draft.output is None:

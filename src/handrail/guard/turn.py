@@ -156,7 +156,8 @@ class Piece(msgspec.Struct, gc=False):
     nothing. `alone`: the event carries nothing but this text, so it need not be sent when the text waits. `ends`: lanes
     that are complete before this event. `extra`: further texts of the event, screened at once. `repeats`: the event
     says again what lanes said (`Codec.settled` puts the cleared text there). `drop`: the client did not ask for it.
-    `last`: the terminator, or the event that carries the end of the answer: it waits until the entry is durable."""
+    `last`: the terminator, or the event that carries the end of the answer: it waits until the entry is durable.
+    `unreadable`: types of the parts in it that no detector can read (a whole answer has them in its messages)."""
 
     raw: bytes
     lane: str = ""
@@ -169,6 +170,7 @@ class Piece(msgspec.Struct, gc=False):
     drop: bool = False
     last: bool = False
     value: Any = None
+    unreadable: tuple[str, ...] = ()
 
 
 class Codec(Protocol):

@@ -1,7 +1,10 @@
 """Backup and restore with real processes: under load, on both engines, after erasures, against an older log."""
 
+import hashlib
 import json
+import os
 import shutil
+import subprocess
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -9,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from fakes.storage import PostgresServer
-from house import House, Server, scripted_model, within
+from house import HANDRAIL, House, Server, scripted_model, within
 
 from handrail.home.bootstrap import KEK_FILE
 
@@ -238,8 +241,6 @@ def test_a_changed_or_missing_piece_is_refused_and_nothing_is_left(
 def test_a_manifest_made_to_fit_a_changed_database_is_refused_because_of_its_seal(
     lived: tuple[House, str, str], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    import hashlib
-
     house, _, _ = lived
     other = elsewhere(house, tmp_path, request)
     database = tmp_path / "b" / "database" / "handrail.db"
@@ -291,3 +292,81 @@ def test_only_who_may_backs_up(lived: tuple[House, str, str], tmp_path: Path) ->
     token = token.split(": ", 1)[1].split("\n", 1)[0].strip()
     house.run("backup", str(tmp_path / "allowed"), "--token", token)
     assert (tmp_path / "allowed" / "manifest.json").exists()
+
+
+def _killed(house: House, after_s: float, *words: str) -> bool:
+    """Run a command in a process of its own and kill it; whether it was still running."""
+    process = subprocess.Popen(
+        [*HANDRAIL, *words], env={**os.environ, **house.env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        process.wait(after_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(10)
+        return True
+    return False
+
+
+@pytest.mark.faults
+@pytest.mark.promise("OPS-10")
+def test_killed_at_any_moment_a_backup_is_whole_or_not_there(lived: tuple[House, str, str], tmp_path: Path) -> None:
+    house, _, _ = lived
+    kills = 0
+    for step in range(8):
+        target = tmp_path / f"b{step}.zip"
+        kills += _killed(house, 0.25 + 0.08 * step, "backup", str(target))
+        if target.exists():
+            with zipfile.ZipFile(target) as file:
+                assert file.testzip() is None
+                assert "manifest.seal" in file.namelist()
+    assert kills >= 2
+    assert house.said("verify", str(house.root)).startswith("OK: ")
+
+
+@pytest.mark.faults
+@pytest.mark.promise("OPS-10")
+def test_killed_at_any_moment_a_restore_is_done_or_goes_on_when_asked_again(
+    lived: tuple[House, str, str], tmp_path: Path
+) -> None:
+    house, _, gone = lived
+    house.run("backup", "--only-erasures", str(tmp_path / "erased.jsonl"))
+    words = ("restore", str(tmp_path / "b"), "--erasures", str(tmp_path / "erased.jsonl"))
+    kills = 0
+    for step in range(8):
+        other = House(tmp_path / f"other{step}")
+        shutil.copy(house.root / "handrail.yaml", other.root / "handrail.yaml")
+        (other.data / KEK_FILE).write_bytes((house.data / KEK_FILE).read_bytes())
+        kills += _killed(other, 0.3 + 0.1 * step, *words)
+        again = other.run(*words, code=None)
+        assert again.returncode == 0 or "holds data already" in again.stderr
+        assert "(erased)" in payload(other, gone)
+        assert other.said("verify", str(other.root), "--payloads").startswith("OK: ")
+        assert sorted(path.name for path in other.root.iterdir()) == [".handrail", "handrail.yaml", "use-cases"]
+    assert kills >= 2
+
+
+def test_a_restore_that_stopped_before_its_last_rename_goes_on(lived: tuple[House, str, str], tmp_path: Path) -> None:
+    """The state between the two renames, made by hand: the old folder is aside, the new one complete."""
+    house, _, gone = lived
+    house.run("backup", str(tmp_path / "newer"))
+    house.run("restore", str(tmp_path / "newer"), "--replace")
+    (aside,) = [path for path in house.root.iterdir() if ".replaced-" in path.name]
+    manifest = hashlib.sha256((tmp_path / "newer" / "manifest.json").read_bytes()).hexdigest()
+    plan = {"manifest": manifest, "entry": "en_hand", "erasures": [], "known_size": 0, "accepted": ""}
+    house.data.rename(house.root / ".handrail.restored")
+    (house.root / ".handrail.restored" / "restore.json").write_text(json.dumps(plan))
+    house.run("restore", str(tmp_path / "newer"))
+    assert house.data.exists()
+    assert not (house.data / "restore.json").exists()
+    assert aside.exists()
+    assert "(erased)" in payload(house, gone)
+    assert "left from restoring another" in _other_left(house, tmp_path)
+
+
+def _other_left(house: House, tmp_path: Path) -> str:
+    left = house.root / ".handrail.restored"
+    left.mkdir()
+    plan = {"manifest": "another", "entry": "en_1", "erasures": [], "known_size": 0, "accepted": ""}
+    (left / "restore.json").write_text(json.dumps(plan))
+    return house.said("restore", str(tmp_path / "newer"), "--replace", code=1)

@@ -158,7 +158,9 @@ def _key(given: Settings, env: Mapping[str, str], bundle: "Bundle") -> bytes:
     """The one inside the backup, else this home's. Raises HandrailError HOME_INVALID."""
     if bundle.manifest.kek and not given.boot.kek_env:
         return bundle.data(KEK)
-    return key_encryption_key(given, env)
+    ready = _beside(given, "restored")  # of an attempt that had moved the old folder aside already
+    there = given if given.data_dir.exists() or not ready.exists() else _at(given, ready)
+    return key_encryption_key(there, env)
 
 
 def _holds_data(given: Settings) -> bool:
@@ -302,7 +304,6 @@ async def _finish(given: Settings, env: Mapping[str, str], bundle: "Bundle", pla
         code = error.code if isinstance(error, HandrailError) else Code.LOG_CONFLICT
         end = "; the database is filled: mend this and restore again to go on" if left else "; nothing was changed"
         raise HandrailError(code, why + end) from None
-    (ready / PLAN).unlink()
     aside = None
     if given.data_dir.exists():
         aside = _beside(given, f"replaced-{wire.IDS.new('bk')}")
@@ -312,6 +313,7 @@ async def _finish(given: Settings, env: Mapping[str, str], bundle: "Bundle", pla
             aside = None
     ready.rename(given.data_dir)
     wire.flush_folder(ready.parent)
+    (given.data_dir / PLAN).unlink()  # last: until the rename it says how to go on
     manifest = bundle.manifest
     return Restored(manifest.id, manifest.made_at_ms, entries, erased, aside, bool(plan.accepted))
 

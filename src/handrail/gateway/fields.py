@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from handrail.gateway.leaves import identifier, walk
+from handrail.gateway.leaves import field, identifier
 from handrail.guard.turn import Channel, Leaf, Path
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import CustomerId
@@ -105,9 +105,7 @@ def rest(body: Mapping[str, Any], handled: frozenset[str], identifiers: frozense
     for name, value in body.items():
         if name in handled or (type(value) is str and name in identifiers and identifier(value)):
             continue
-        walk(value, (name,), Channel.OTHER, out)
-        if not identifier(name):
-            out.append(Leaf(Channel.OTHER, name, (), key=True))
+        field(name, value, (), Channel.OTHER, out, safe=frozenset())
     return out
 
 

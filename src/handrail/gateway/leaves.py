@@ -4,6 +4,9 @@ A string is left unscreened only when its slot is listed here (or in a dialect's
 belongs there: a word of the protocol or an identifier. A listed slot with any other value is screened like the rest.
 """
 
+import base64
+import binascii
+import json
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -11,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from handrail.gateway.exact import Change, Path
+from handrail.gateway.exact import Change, Path, change
 from handrail.guard.turn import Channel, Leaf
 from handrail.terms.errors import Code, HandrailError
 
@@ -37,11 +40,24 @@ MEDIA_SLOTS = OPAQUE_SLOTS - {"encrypted_content", "signature", "embedding", "th
 """Opaque slots that hold a picture, a sound or a file; the others hold what only the provider can read."""
 
 SAFE_NUMBERS = frozenset({"created", "created_at", "completed_at", "expires_at", "seed"})
-"""Field names of numbers that may be long (times, seeds)."""
+"""Field names of numbers that may be long (times, seeds), outside of what clients name themselves."""
 
-_IDENTIFIER = re.compile(r"(?!.{0,80}?(?:[0-9][_.:-]*){9})[A-Za-z][A-Za-z0-9_.:-]{0,79}")
-_BASE64 = re.compile(r"(?:data:[a-z0-9.+/-]{1,64};base64,)?[A-Za-z0-9+/_-]{64,}={0,2}")
+PROTOCOL_NUMBERS = frozenset(
+    {
+        "temperature", "top_p", "top_k", "min_p", "n", "seed", "logprobs", "top_logprobs", "presence_penalty",
+        "frequency_penalty", "repetition_penalty", "max_tokens", "max_completion_tokens", "max_output_tokens",
+        "max_tool_calls", "budget_tokens", "dimensions", "index", "output_index", "content_index", "summary_index",
+        "max_num_results", "partial_images", "timeout", "priority",
+    }
+)  # fmt: skip
+"""Field names of small numbers that set how the provider works. Any other number in a field of the client is read."""
+
+_ISSUED = r"(?:sk|pk|rk|whsec)[-_]|A(?:KIA|SIA|BIA|CCA)|gh[opsur]_|github_pat_|glpat-|xox|AIza|eyJ|(?:hf|npm|hr)_|pypi-"
+_IDENTIFIER = re.compile(rf"(?!{_ISSUED})(?!.{{0,80}}?(?:[0-9][_.:-]*){{9}})[A-Za-z][A-Za-z0-9_.:-]{{0,79}}")
+_BASE64 = re.compile(r"(?:data:[a-z0-9.+/-]{1,64};base64,)?([A-Za-z0-9+/_-]{64,})={0,2}")
+_DIGITS = re.compile(r"[0-9](?:[-_/+]*[0-9]){12}")
 _LONG_NUMBER = 10_000_000
+_LONG_TIME = 100_000_000_000
 
 
 FREE = frozenset({Channel.TOOL_ARGUMENTS, Channel.OTHER})
@@ -53,8 +69,8 @@ def _known(name: str, value: str) -> bool:
 
 
 def identifier(value: str) -> bool:
-    """Short, starts with a letter, no nine digits in a row (dashes and dots between them or not), no space: cannot
-    carry a card number or a sentence."""
+    """Short, starts with a letter, no nine digits in a row (dashes and dots between them or not), no space, not as keys
+    and tokens of well-known services begin: cannot carry a card number, a sentence or such a secret."""
     return len(value) <= 80 and _is_identifier(value)
 
 
@@ -64,15 +80,28 @@ def _is_identifier(value: str) -> bool:
 
 
 def opaque(value: str) -> bool:
-    """Base64 of 64 characters or more, with or without a data URL in front; shorter ones are read as text."""
-    return _BASE64.fullmatch(value) is not None
+    """Base64 of 64 characters or more, with or without a data URL in front, that decodes and holds no 13 digits in a
+    row, whatever signs of its alphabet stand between them; anything else is read as text."""
+    match = _BASE64.fullmatch(value)
+    if match is None or _DIGITS.search(value) is not None:
+        return False
+    coded = match[1].translate(_PLAIN_BASE64)
+    try:
+        base64.b64decode(coded + "=" * (-len(coded) % 4), validate=True)
+    except binascii.Error:
+        return False
+    return True
+
+
+_PLAIN_BASE64 = str.maketrans("-_", "+/")
 
 
 def walk(
     value: Any, path: Path, channel: Channel, out: list[Leaf], *, inner: Path | None = None, tool: str = ""
 ) -> None:
-    """Append every text below `value` to `out`: strings, field names that are not plain words, and numbers of eight
-    digits or more. With `inner` the paths grow inside the JSON that stands at `path`."""
+    """Append every text below `value` to `out`: strings, field names that are not plain words, whole numbers in what
+    clients and models name themselves (`FREE`), and elsewhere numbers of eight digits or more. With `inner` the paths
+    grow inside the JSON that stands at `path`."""
     here: Path = path if inner is None else inner
     kind = type(value)
     if kind is str:
@@ -81,6 +110,8 @@ def walk(
     elif kind is dict:
         for name, child in value.items():
             below = (*here, name)
+            if not identifier(name):
+                out.append(Leaf(channel, name, path, inner, tool, key=True))
             if type(child) is str:
                 if not child or (channel not in FREE and _known(name, child)):
                     continue
@@ -89,22 +120,34 @@ def walk(
                     if inner is None
                     else Leaf(channel, child, path, below, tool)
                 )
-            elif name in SAFE_NUMBERS and type(child) is int:
-                continue
             elif inner is None:
                 walk(child, below, channel, out, tool=tool)
             else:
                 walk(child, path, channel, out, inner=below, tool=tool)
-            if not identifier(name):
-                out.append(Leaf(channel, name, path, inner, tool, key=True))
     elif kind is list:
         for place, child in enumerate(value):
             if inner is None:
                 walk(child, (*path, place), channel, out, tool=tool)
             else:
                 walk(child, path, channel, out, inner=(*inner, place), tool=tool)
-    elif (kind is int or kind is float) and abs(value) >= _LONG_NUMBER:
-        out.append(Leaf(channel, str(value), path, inner, tool, number=True))
+    elif (kind is int or kind is float) and _telling(value, here, channel):
+        out.append(Leaf(channel, _digits(value), path, inner, tool, number=True))
+
+
+def _telling(value: int | float, at: Path, channel: Channel) -> bool:
+    """Whether a number is read. A small one with a fraction is no code, no card and no number of a person."""
+    size = abs(value)
+    name = at[-1] if at else ""
+    if channel is Channel.TOOL_ARGUMENTS:
+        return size >= _LONG_NUMBER or value == int(value)
+    if channel is Channel.OTHER:
+        return size >= _LONG_NUMBER or (value == int(value) and name not in PROTOCOL_NUMBERS)
+    return size >= (_LONG_TIME if name in SAFE_NUMBERS else _LONG_NUMBER)
+
+
+def _digits(value: int | float) -> str:
+    """A number as a person would write it: no exponent, no fraction of zero."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def field(
@@ -118,11 +161,15 @@ def field(
     safe: frozenset[str] = SAFE_SLOTS,
 ) -> None:
     """One field of the object at `at`, for walks that handle some fields themselves: its name when that is no plain
-    word, and every text below it. A slot of `safe` whose value is an identifier is left out."""
+    word, and every text below it. A slot of `safe` whose value is an identifier, and a small number of the protocol,
+    are left out."""
     if not identifier(name):
         out.append(Leaf(channel, name, at, None, tool, key=True))
-    if not (name in safe and type(value) is str and identifier(value)):
-        walk(value, (*at, name), channel, out, tool=tool)
+    if type(value) is str and name in safe and identifier(value):
+        return
+    if type(value) is int and name in PROTOCOL_NUMBERS and abs(value) < _LONG_NUMBER:
+        return
+    walk(value, (*at, name), channel, out, tool=tool)
 
 
 def media(value: Any) -> bool:
@@ -136,15 +183,39 @@ def media(value: Any) -> bool:
 
 
 def arguments(text: str, path: Path, tool: str, out: list[Leaf]) -> None:
-    """The texts inside a tool call's arguments, decoded; the raw string when it is no JSON object or list."""
+    """The texts inside a tool call's arguments, decoded; the raw string when it is no JSON object or list. A value that
+    a later field of the same name hides is read too, but cannot be masked in place: it stands as a `key`."""
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         value = None
     if isinstance(value, dict | list) and value:
         walk(value, path, Channel.TOOL_ARGUMENTS, out, inner=(), tool=tool)
+        if orjson.dumps(value).count(b'"') != text.count('"') or "\\u0022" in text:
+            _hidden(text, path, tool, out)
     elif text and text != "{}":
         out.append(Leaf(Channel.TOOL_ARGUMENTS, text, path, None, tool))
+
+
+def _hidden(text: str, path: Path, tool: str, out: list[Leaf]) -> None:
+    """Texts that only a reader sees who takes the first of two fields of one name."""
+
+    def pairs(given: list[tuple[str, Any]]) -> dict[str, Any]:
+        kept = dict(given)
+        if len(kept) != len(given):
+            last = {name: place for place, (name, _) in enumerate(given)}
+            hidden.extend(pair for place, pair in enumerate(given) if last[pair[0]] != place)
+        return kept
+
+    hidden: list[tuple[str, Any]] = []
+    json.loads(text, object_pairs_hook=pairs)
+    found: list[Leaf] = []
+    for name, value in hidden:
+        walk({name: value}, path, Channel.TOOL_ARGUMENTS, found, inner=(), tool=tool)
+    for leaf in found:
+        names = [step for step in leaf.field if isinstance(step, str)]
+        shown = leaf.text if leaf.key or not names else f"{names[-1]}: {leaf.text}"
+        out.append(Leaf(Channel.TOOL_ARGUMENTS, shown, path, None, tool, key=True))
 
 
 def edits(changes: Mapping[Leaf, str], body: bytes) -> dict[Path, Change]:
@@ -166,16 +237,8 @@ def edits(changes: Mapping[Leaf, str], body: bytes) -> dict[Path, Change]:
 
 
 def within(text: str, inner: Mapping[Path, Change]) -> str:
-    """An arguments string with the values at `inner` replaced."""
-    value = orjson.loads(text)
-    for path, new in inner.items():
-        if not path:
-            return (new if isinstance(new, bytes) else b"").decode()
-        node = value
-        for step in path[:-1]:
-            node = node[step]
-        node[path[-1]] = orjson.loads(new if isinstance(new, bytes) else b"null")
-    return orjson.dumps(value).decode()
+    """An arguments string with the values at `inner` replaced; every other value keeps its own characters."""
+    return change(text.encode(), inner).decode()
 
 
 def refuse_unmaskable(leaves: Iterable[Leaf]) -> None:

@@ -113,7 +113,8 @@ class Memo:
         self._old: dict[bytes, Seen] = {}
 
     def name(self, message: Message, under: bytes) -> bytes:
-        """16 bytes: keyed hash of the message's texts and of `under`, the digests that a reading depends on."""
+        """16 bytes: keyed hash of the message's texts, each with its field's name, which is read with it, and of
+        `under`, the digests that a reading depends on."""
         base = self._under.get(under)
         if base is None:
             if len(self._under) >= MAX_UNDER:
@@ -122,8 +123,9 @@ class Memo:
             base.update(under)
         hasher = base.copy()
         for leaf in message.leaves:
-            text = leaf.text
-            hasher.update(f"{leaf.channel.value}\0{len(text)}\0{leaf.key:d}\0{text}".encode("utf-8", "surrogatepass"))
+            text, label = leaf.text, _label(leaf)
+            what = f"{leaf.channel.value}\0{leaf.key:d}{leaf.number:d}\0{len(label)}\0{len(text)}\0{label}{text}"
+            hasher.update(what.encode("utf-8", "surrogatepass"))
         return hasher.digest()
 
     def get(self, name: bytes) -> Seen | None:
@@ -254,10 +256,11 @@ def _label(leaf: Leaf) -> str:
         return ""
     if leaf.channel is Channel.TOOL_ARGUMENTS:
         names = [step for step in leaf.field if isinstance(step, str)]
-        return f"{names[-1]}: " if names else ""
-    if leaf.channel is Channel.OTHER and isinstance(leaf.path[-1], str):
-        return f"{leaf.path[-1]}: "
-    return ""
+    elif leaf.channel is Channel.OTHER:
+        names = [step for step in leaf.path if isinstance(step, str)]
+    else:
+        return ""
+    return f"{names[-1]}: " if names else ""
 
 
 def _report(text: str, role: Role, setting: Setting) -> Report:

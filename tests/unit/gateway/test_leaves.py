@@ -1,8 +1,9 @@
 """Which strings are left unread, and why no value can hide in one."""
 
+import orjson
 import pytest
 
-from handrail.gateway.leaves import arguments, identifier, opaque, walk
+from handrail.gateway.leaves import arguments, field, identifier, opaque, walk, within
 from handrail.guard.turn import Channel, Leaf
 
 
@@ -21,6 +22,8 @@ def test_words_of_the_protocol_and_ids_are_identifiers(value: str) -> None:
         "jane@example.com",
         "a" * 81,
         "tel_020_7946_0958",
+        "sk-proj-abcdefghijklmnopqrstuvwx",
+        "AKIAIOSFODNN7EXAMPLE",
         "",
     ],
 )
@@ -32,6 +35,8 @@ def test_a_card_is_not_opaque_and_a_picture_is() -> None:
     assert not opaque("4111111111111111")
     assert opaque("data:image/png;base64," + "iVBORw0K" * 20)
     assert not opaque("https://pictures.example/" + "a" * 80)
+    assert not opaque("4111-1111-1111-1111_" + "abcd" * 20), "digits between the signs of the alphabet"
+    assert not opaque("a" * 65), "no whole number of bytes"
 
 
 def texts(value: object, channel: Channel) -> list[str]:
@@ -41,16 +46,25 @@ def texts(value: object, channel: Channel) -> list[str]:
 
 
 def test_known_slots_are_safe_in_the_protocol_and_not_in_a_clients_own_fields() -> None:
-    value = {"type": "text", "id": "AKIAIOSFODNN", "text": "hello"}
+    value = {"type": "text", "id": "abcdefgh", "text": "hello"}
     assert texts(value, Channel.USER) == ["hello"]
-    assert texts(value, Channel.OTHER) == ["text", "AKIAIOSFODNN", "hello"]
+    assert texts(value, Channel.OTHER) == ["text", "abcdefgh", "hello"]
 
 
-def test_names_of_fields_and_long_numbers_are_read() -> None:
-    assert texts({"my card 4111": {"n": 4111111111111111, "small": 12}}, Channel.OTHER) == [
-        "4111111111111111",
-        "my card 4111",
-    ]
+def test_names_of_fields_are_read_whatever_stands_in_them() -> None:
+    for value in ("", "text", None, 5, [], {}):
+        assert texts({"my card 4111": value}, Channel.USER)[0] == "my card 4111"
+        out: list[Leaf] = []
+        field("my card 4111", value, ("messages", 0), Channel.USER, out)
+        assert (out[0].text, out[0].key) == ("my card 4111", True)
+
+
+def test_every_number_that_could_be_a_code_is_read_where_clients_name_the_fields() -> None:
+    value = {"cvv": 737, "max_tokens": 500, "price": 1.5, "card": 4111111111111111.0, "on": True}
+    assert texts(value, Channel.OTHER) == ["737", "4111111111111111"]
+    assert texts(value, Channel.TOOL_ARGUMENTS) == ["737", "500", "4111111111111111"]
+    assert texts(value, Channel.ASSISTANT) == ["4111111111111111"]
+    assert texts({"seed": 4111111111111111, "created": 1_760_000_000}, Channel.ASSISTANT) == ["4111111111111111"]
 
 
 def test_arguments_are_read_inside_and_whole_when_they_are_no_json() -> None:
@@ -61,3 +75,20 @@ def test_arguments_are_read_inside_and_whole_when_they_are_no_json() -> None:
         ("x", ("p",), ("a", "b", 0)),
         ("not json", ("q",), None),
     ]
+
+
+def test_a_value_that_a_second_field_of_the_same_name_hides_is_read_with_its_name() -> None:
+    for text in (
+        '{"cvv":"737","cvv":""}',
+        '{"a":[{"cvv":737,"cvv":{}}]}',
+        '{"c\\u0076v":"737","x\\u0022":1,"cvv":"x"}',
+    ):
+        out: list[Leaf] = []
+        arguments(text, ("p",), "tool", out)
+        assert [leaf.text for leaf in out if leaf.key and "737" in leaf.text] == ["cvv: 737"]
+
+
+def test_a_change_inside_arguments_leaves_every_other_character() -> None:
+    text = '{"account":123456789012345678901234,"note":"a\\u0041","rate":1.10,"list":[{"card":"4111"},1e5]}'
+    new = within(text, {("list", 0, "card"): orjson.dumps("[CARD]")})
+    assert new == text.replace('"4111"', '"[CARD]"')

@@ -3,8 +3,9 @@
 import asyncio
 
 import orjson
+import pytest
 from tests.fakes import dialects
-from tests.fakes.gateway import chat_answer, use_case, world
+from tests.fakes.gateway import chat_answer, chat_stream, use_case, world
 from tests.fakes.guard import Answering
 
 from handrail.policy.ruleset import Audience, PromptMode
@@ -196,3 +197,62 @@ def test_a_value_in_the_name_of_a_field_is_refused() -> None:
     got = asyncio.run(w.post(PATH, body))
     assert (got.status, got.json["error"]["code"]) == (400, "request.invalid")
     assert w.model.requests == []
+
+
+def call_with(arguments: str) -> list[dict[str, object]]:
+    """A conversation in which the model called a tool."""
+    call = {"id": "call_1", "type": "function", "function": {"name": "pay", "arguments": arguments}}
+    return [
+        {"role": "user", "content": "Pay, please."},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "done"},
+    ]
+
+
+def test_a_reading_is_remembered_together_with_the_names_of_its_fields() -> None:
+    w = world(lambda request: Answering([chat_answer("ok")]))
+    for arguments in ('{"room":"737"}', '{"cvv":"737"}', '{"room":"737"}', '{"cvv":"737"}'):
+        asyncio.run(w.post(PATH, {"model": "support", "messages": call_with(arguments)}))
+    assert ["737" in request.body.decode() for request in w.model.requests] == [True, False, True, False]
+    assert "737" not in str(w.journal.payloads()[1]["messages"])
+
+
+@pytest.mark.parametrize("text", ['{"cvv":737}', '{"cvv":737.0}', '{"cvv":[737]}', '{"card":{"cvv":737}}'])
+def test_a_code_in_arguments_never_passes_as_a_number(text: str) -> None:
+    w = world(lambda request: Answering([chat_answer("ok")]))
+    assert asyncio.run(w.post(PATH, {"model": "support", "messages": call_with(text)})).status == 200
+    assert "737" not in w.model.requests[0].body.decode()
+
+
+@pytest.mark.parametrize("arguments", [f'{{"to":"{CARD}","to":"x"}}', '{"cvv":"737","cvv":""}'])
+def test_a_value_hidden_behind_a_field_of_the_same_name_passes_nowhere(arguments: str) -> None:
+    hidden = CARD if CARD in arguments else "737"
+    w = world(lambda request: Answering([chat_answer("ok")]))
+    got = asyncio.run(w.post(PATH, {"model": "support", "messages": call_with(arguments)}))
+    assert (got.status, got.json["error"]["code"]) == (400, "request.invalid")
+    assert w.model.requests == []
+
+    call = {"index": 0, "id": "c", "type": "function", "function": {"name": "pay", "arguments": arguments}}
+    ask = {"model": "support", "messages": [{"role": "user", "content": "Pay, please."}]}
+    w = world(lambda request: Answering([chat_answer(None, tool_calls=[call])]))
+    got = asyncio.run(w.post(PATH, ask))
+    assert got.status == 400
+    assert hidden not in got.body.decode()
+    w = world(lambda request: Answering(chat_stream([{"tool_calls": [call]}])))
+    got = asyncio.run(w.post(PATH, {**ask, "stream": True}))
+    assert got.status == 200
+    assert hidden not in got.body.decode()
+    assert "content_filter" in got.body.decode()
+    assert hidden not in str(w.journal.payloads()[0]["answer"])
+
+
+@pytest.mark.parametrize("value", ["", None, []])
+def test_the_name_of_an_empty_field_is_read(value: object) -> None:
+    plain = {"model": "support", "messages": [{"role": "user", "content": "hi"}]}
+    for body in (
+        {**plain, "metadata": {CARD: value}},
+        {**plain, CARD: value},
+    ):
+        w = world(lambda request: Answering([chat_answer("ok")]))
+        assert asyncio.run(w.post(PATH, body)).status == 400
+        assert w.model.requests == []

@@ -90,6 +90,60 @@ def test_an_erased_conversation_is_not_continued(durable: Rig) -> None:
     durable.run(body())
 
 
+@pytest.mark.promise("STO-ERASE")
+@pytest.mark.parametrize("by_other", [False, True], ids=["same process", "another process"])
+def test_a_turn_under_way_writes_nothing_back_after_the_erasure(durable: Rig, by_other: bool) -> None:
+    async def body() -> None:
+        store = await durable.open()
+        eraser = await durable.open() if by_other else store
+        thread, _ = await recorded(store, customer=ANN, conversation="chat-of-ann")
+        running = await begin(store, customer=ANN, conversation="chat-of-ann")
+        fresh = await begin(store, customer=ANN, conversation="another-chat-of-ann")
+        await store.journal.run(lambda tx: None)
+        await eraser.erasing.erase(Who(customer=ANN), **WHY)
+
+        for turn in (running, fresh):
+            store.references.record(use_case=ORDERS, customer=ANN, name="response:1", conversation=turn.conversation)
+            store.references.record(use_case=ORDERS, customer=None, name="response:2", conversation=turn.conversation)
+            await store.threads.close_turn(turn, history=[b"hello", b"my name is Ann", b"hi Ann"])
+            with pytest.raises(HandrailError) as caught:
+                await store.journal.record(entry_of(turn))
+            assert caught.value.code is Code.NOT_FOUND
+
+        rows = await store.journal.run(lambda tx: tx.fetch("SELECT id, given, tail, seen FROM conversation"))
+        assert {row[0] for row in rows} == {thread.conversation, fresh.conversation}
+        assert all((given, tail, bytes(seen)) == (None, None, b"") for _, given, tail, seen in rows)
+        assert await store.journal.run(lambda tx: tx.fetch("SELECT * FROM provider_object")) == []
+
+        again = await begin(store, customer=ANN, conversation="chat-of-ann")
+        store.references.record(use_case=ORDERS, customer=ANN, name="response:3", conversation=again.conversation)
+        store.references.record(use_case=ORDERS, customer=ANN, name="response:1", conversation=running.conversation)
+        await store.threads.close_turn(running, history=[b"hello", b"my name is Ann"])
+        await recorded(store, customer=ANN, conversation="chat-of-ann")
+        names = {"use_case": ORDERS, "customer": ANN}
+        assert await store.references.known(names=["response:3"], **names)
+        assert not await store.references.known(names=["response:1"], **names)
+        assert (await begin(store, customer=ANN, conversation="chat-of-ann")).conversation == again.conversation
+
+    durable.run(body())
+
+
+def test_a_login_under_way_never_links_an_erased_customer(durable: Rig) -> None:
+    async def body() -> None:
+        one, two = await durable.open(), await durable.open()
+        thread, _ = await recorded(two, conversation="c")
+        old, _ = await recorded(two, customer=ANN)  # from now on known to this process
+        await one.erasing.erase(Who(customer=ANN), **WHY)
+        await begin(two, conversation="c", customer=ANN)
+        parties = await two.journal.run(lambda tx: tx.fetch("SELECT conversation, subject FROM party"))
+        assert [conversation for conversation, _ in parties] == [thread.conversation]
+        assert parties[0][1] != old.subject.id
+        facts = await one.erasing.erase(Who(customer=ANN), **WHY)
+        assert set(facts.subjects) == {thread.subject.id, parties[0][1]}
+
+    durable.run(body())
+
+
 def test_erasing_follows_a_later_login_both_ways(durable: Rig) -> None:
     async def body() -> None:
         store = await durable.open()

@@ -8,7 +8,7 @@ from handrail.guard.ports import Spent
 from handrail.ledger.entry import EntryKind
 from handrail.ledger.read import Query
 from handrail.terms.errors import Code, HandrailError
-from handrail.terms.ids import UseCaseId
+from handrail.terms.ids import CustomerId, UseCaseId
 
 
 def test_a_first_turn_is_first_and_linked(rig: Rig) -> None:
@@ -197,7 +197,7 @@ def test_an_entry_of_a_first_turn_needs_no_commit_before_it(durable: Rig) -> Non
 def test_references_belong_to_their_use_case_and_customer(rig: Rig) -> None:
     async def body() -> None:
         store = await rig.open()
-        thread = await begin(store)
+        thread = await begin(store, customer=CustomerId("ann"))
         store.references.record(use_case=ORDERS, customer="ann", name="response:1", conversation=thread.conversation)
         if rig.kind != "memory":
             await store.journal.run(lambda tx: None)

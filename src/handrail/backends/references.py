@@ -10,6 +10,8 @@ from handrail.guard.ports import Spent
 from handrail.ledger.store import Transaction
 from handrail.terms.ids import ConversationId, CustomerId, UseCaseId
 
+_LIVE = "SELECT 1 FROM conversation c JOIN subject s ON s.id = c.subject WHERE c.id = $1 AND s.wrapped IS NOT NULL"
+
 
 class FetchTransaction(Transaction, Protocol):
     """What both concrete transactions have beside the port."""
@@ -18,7 +20,8 @@ class FetchTransaction(Transaction, Protocol):
 
 
 class StoredReferences:
-    """`guard.ports.References`. Only keyed hashes are stored; an erasure deletes those of its customer."""
+    """`guard.ports.References`. Only keyed hashes are stored; an erasure deletes those of its customer, and a turn that
+    ends after it records none."""
 
     def __init__(self, journal: BatchedJournal, reading: Reading, lookup: Lookup) -> None:
         self._journal = journal
@@ -44,6 +47,10 @@ class StoredReferences:
         owner = None if customer is None else self._lookup.customer(customer)
 
         def record(tx: FetchTransaction) -> None:
+            if owner is not None and not tx.fetch("SELECT 1 FROM customer WHERE hash = $1", (owner,)):
+                return  # erased while the turn was under way
+            if conversation is not None and not tx.fetch(_LIVE, (conversation,)):
+                return
             tx.fetch(
                 "INSERT INTO provider_object (hash, customer, conversation, at_ms) VALUES ($1, $2, $3, $4) "
                 "ON CONFLICT DO NOTHING",

@@ -173,7 +173,7 @@ class StoredThreads:
         if subject is None:
             return None
         if customer is not None:
-            await self._join(row, await self._customer(customer))
+            await self._join(row, customer)
         seen = row.seen
         return StoredThread(
             conversation=ConversationId(row.id),
@@ -253,8 +253,18 @@ class StoredThreads:
         assert key is not None  # the second look gave it, or raised
         return Subject(SubjectId(subject), key)
 
-    async def _join(self, row: ConversationRow, subject: str) -> None:
+    async def _join(self, row: ConversationRow, customer: CustomerId) -> None:
         """A customer appears in a conversation that is sealed under another subject: both are named from now on."""
+        try:
+            await self._link(row, await self._customer(customer))
+        except HandrailError as error:
+            if error.code is not Code.NOT_FOUND:
+                raise
+            self._customers.pop(customer, None)  # erased a moment ago by another process; the customer is new now
+            await self._link(row, await self._customer(customer))
+
+    async def _link(self, row: ConversationRow, subject: str) -> None:
+        """Raises HandrailError NOT_FOUND when one of the two subjects was erased."""
         if subject == row.subject or (row.id, subject) in self._parties:
             return
         facts = LinkFacts(conversation=row.id, own=row.subject, linked=subject)

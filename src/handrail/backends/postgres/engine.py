@@ -56,9 +56,12 @@ _CONVERSATIONS = (
     "INSERT INTO conversation AS c (id, use_case, key_id, subject, given, tail, seen, turns, release, at_ms) "
     "SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::bytea[], $7::bytea[], "
     "$8::integer[], $9::text[], $10::bigint[]) "
+    "AS x (id, use_case, key_id, subject, given, tail, seen, turns, release, at_ms) "
+    "WHERE EXISTS (SELECT 1 FROM subject s WHERE s.id = x.subject AND s.wrapped IS NOT NULL) "
     "ON CONFLICT (id) DO UPDATE SET given = coalesce(excluded.given, c.given), tail = excluded.tail, "
     "seen = excluded.seen, turns = greatest(c.turns, excluded.turns), release = coalesce(c.release, excluded.release)"
 )
+"""A turn that ends after its subject was erased must not write back what leads to it: such a row is left out."""
 
 
 class PostgresTransaction(RegisterOf):
@@ -91,7 +94,9 @@ class PostgresTransaction(RegisterOf):
         return subject.id
 
     def party(self, conversation: str, subject: str) -> bool:
-        """Note that the conversation also names this subject. False: known already."""
+        """Note that the conversation also names this subject. False: known already. Raises HandrailError NOT_FOUND when
+        the subject was erased."""
+        self._engine.require_live(subject)
         sql = (
             "INSERT INTO party (conversation, subject, at_ms) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING "
             "RETURNING subject"
@@ -175,6 +180,7 @@ class PostgresEngine:
         self._live.update(row.id for row in rows)
 
     def conversations(self, rows: list[ConversationRow]) -> None:
+        """Those whose subject was erased are left out."""
         latest = list({row.id: row for row in rows}.values())
         self._wait(self._db.execute(_CONVERSATIONS, *map(list, zip(*latest, strict=True))))
 
@@ -279,6 +285,11 @@ class PostgresEngine:
             if subject not in self._live or (key is None and entry.payload is not None):
                 key = self._key(subject)
         return entry_row(entry, key, packed, sealer=self._sealer, ids=self._ids)
+
+    def require_live(self, subject: str) -> None:
+        """Raises HandrailError NOT_FOUND when it was erased."""
+        if subject not in self._live:
+            self._key(subject)
 
     def _key(self, subject: str) -> bytes:
         found = self._wait(self._db.fetchrow("SELECT wrapped, wrapped_by FROM subject WHERE id = $1", subject))

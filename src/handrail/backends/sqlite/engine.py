@@ -30,17 +30,21 @@ LOSING = (
 MAX_LIVE = 8_192
 
 _COLUMNS = {"entry": 6, "payload": 3, "interaction": 10, "subject": 5, "conversation": 10}
-_TAIL = {
-    "conversation": " ON CONFLICT (id) DO UPDATE SET given = coalesce(excluded.given, given), tail = excluded.tail, "
+_CONVERSATIONS = (
+    "SELECT * FROM ({}) WHERE EXISTS (SELECT 1 FROM subject s WHERE s.id = column4 AND s.wrapped IS NOT NULL) "
+    "ON CONFLICT (id) DO UPDATE SET given = coalesce(excluded.given, given), tail = excluded.tail, "
     "seen = excluded.seen, turns = max(turns, excluded.turns), release = coalesce(release, excluded.release)"
-}
-_SQL = {
-    (table, count): f"INSERT INTO {table} VALUES "  # noqa: S608  table names are ours
-    + ",".join([f"({','.join('?' * columns)})"] * count)
-    + _TAIL.get(table, "")
-    for table, columns in _COLUMNS.items()
-    for count in range(1, CHUNK + 1)
-}
+)
+"""Around the rows. A turn that ends after its subject (their fourth column) was erased must not write back what leads
+to it: such a row is left out."""
+
+
+def _sql(table: str, count: int) -> str:
+    rows = "VALUES " + ",".join([f"({','.join('?' * _COLUMNS[table])})"] * count)
+    return f"INSERT INTO {table} " + (_CONVERSATIONS.format(rows) if table == "conversation" else rows)
+
+
+_SQL = {(table, count): _sql(table, count) for table in _COLUMNS for count in range(1, CHUNK + 1)}
 _BEGIN = (
     "SELECT epoch, intermediate, CAST(unixepoch('subsec') * 1000 AS INTEGER), "
     "(SELECT coalesce(max(seq), 0) FROM entry) FROM control"
@@ -92,7 +96,9 @@ class SqliteTransaction(RegisterOf):
         return subject.id
 
     def party(self, conversation: str, subject: str) -> bool:
-        """Note that the conversation also names this subject. False: known already."""
+        """Note that the conversation also names this subject. False: known already. Raises HandrailError NOT_FOUND when
+        the subject was erased."""
+        self._engine.require_live(subject)
         self.db.execute("INSERT OR IGNORE INTO party VALUES (?, ?, ?)", (conversation, subject, self.now_ms))
         return bool(self.db.changes())
 
@@ -147,6 +153,7 @@ class SqliteEngine:
         self._live.update(row.id for row in rows)
 
     def conversations(self, rows: list[ConversationRow]) -> None:
+        """Those whose subject was erased are left out."""
         latest = {row.id: row for row in rows} if len(rows) > 1 else None
         with lost_on_error():
             self._insert("conversation", rows if latest is None else list(latest.values()))
@@ -269,13 +276,15 @@ class SqliteEngine:
         subject = entry.subject
         key = None
         if subject is not None:
-            if subject not in self._live:
-                self._require_live(subject)
+            self.require_live(subject)
             if entry.payload is not None:
                 key = self._keys.cached(subject) or self._key(subject)
         return entry_row(entry, key, packed, sealer=self._sealer, ids=self._ids)
 
-    def _require_live(self, subject: str) -> None:
+    def require_live(self, subject: str) -> None:
+        """Raises HandrailError NOT_FOUND when it was erased."""
+        if subject in self._live:
+            return
         found = first(self._db, "SELECT wrapped IS NOT NULL FROM subject WHERE id = ?", (subject,))
         if found is None or not found[0]:
             raise HandrailError(Code.NOT_FOUND, f"subject {subject} was erased, or never existed")
@@ -283,7 +292,7 @@ class SqliteEngine:
 
     def _key(self, subject: str) -> bytes:
         found = first(self._db, "SELECT wrapped, wrapped_by FROM subject WHERE id = ?", (subject,))
-        assert found is not None  # `_require_live` has just seen it
+        assert found is not None  # `require_live` has just seen it
         key = self._keys.unwrap(subject, found[0], found[1])
         self._keys.remember(subject, key)
         return key

@@ -79,12 +79,14 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RefusedError(Exception):
-    """An interaction that ended in an error; its entry is written. `error`: what the client is told."""
+    """An interaction that ended in an error. `error`: what the client is told. `begun`: False when it was refused
+    before there was an interaction, so no entry tells of it and the caller must count it."""
 
-    def __init__(self, error: HandrailError, ids: ReplyIds) -> None:
+    def __init__(self, error: HandrailError, ids: ReplyIds, *, begun: bool = True) -> None:
         super().__init__(error.message)
         self.error = error
         self.ids = ids
+        self.begun = begun
 
 
 class Chat:
@@ -148,11 +150,13 @@ class Chat:
                 new_from=new_from,
             )
         except HandrailError as error:
-            raise RefusedError(error, ReplyIds(call.interaction, None)) from error
+            raise RefusedError(error, ReplyIds(call.interaction, None), begun=False) from error
         if thread.release is None:
             thread = msgspec.structs.replace(thread, release=caller.live.digest)
         vault = Vault(lambda: conversation_key(thread.subject.key, thread.conversation))
         draft = Draft(call.interaction, caller, turn, thread, vault, call.started, net.clock.now_ms())
+        if draft.channel != turn.channel:
+            noted = (*noted, Reason("channel.undeclared"))
         draft.noted = noted
         draft.what_is_new = tuple(
             [_is_new(place, message, turn, thread, net.threads) for place, message in enumerate(turn.messages)]
@@ -210,7 +214,8 @@ class Chat:
 
     def weigh(self, draft: Draft, answer: Answer) -> Decision:
         """Step 6 for a whole answer. Raises HandrailError for a refusal of the rules."""
-        self.count(draft, answer.usage, answer.tool_calls)
+        said = sum([len(leaf.text) for message in answer.messages for leaf in message.leaves])
+        self.count(draft, answer.usage, answer.tool_calls, said)
         draft.answer = answer.messages
         screened = screen(answer.messages, (True,) * len(answer.messages), self.answer_setting(draft))
         language = draft.input.screened.language if draft.input else ""
@@ -229,14 +234,16 @@ class Chat:
             context=_context(draft),
         )
 
-    def count(self, draft: Draft, usage: Usage, tool_calls: int) -> None:
-        """Tokens and cost of the answer, against the budget too. Without a count of the provider the budget is charged
-        a quarter of the characters sent."""
+    def count(self, draft: Draft, usage: Usage, tool_calls: int, said: int) -> None:
+        """Tokens and cost of the answer, against the budget too; once for each interaction. What the provider did not
+        count is estimated: a token for four bytes of the request and for four of the `said` characters."""
+        usage = Usage(usage.input_tokens or len(draft.turn.body) // 4, usage.output_tokens or said // 4)
         draft.usage = usage
         draft.call_tools = tool_calls
+        draft.counted = True
         prices = draft.caller.prices.get(f"{draft.provider}/{draft.model}", (0, 0))
         draft.cost = usage.input_tokens * prices[0] + usage.output_tokens * prices[1]
-        tokens = usage.input_tokens + usage.output_tokens or len(draft.turn.body) // 4
+        tokens = usage.input_tokens + usage.output_tokens
         self.net.budgets.spend(draft.caller.use_case.id, tokens=tokens, cost_micro_minor=draft.cost)
 
     def released(self, call: Call, draft: Draft, answer: Answer) -> tuple[bytes, tuple[bytes, ...]]:
@@ -273,9 +280,25 @@ class Chat:
             net.journal.queue(draft.disclosed(EntryId(net.ids.new("ent")), now_ms))
         entry = self._closed(draft)
         if use_case.durability is Durability.STRICT:
-            await net.journal.record(entry)
+            await self._record(draft, entry)
         else:
             net.journal.queue(entry)
+            draft.recorded = True
+
+    async def _record(self, draft: Draft, entry: Entry) -> None:
+        """Commit the full entry. A client that leaves meanwhile does not stop it, and no second one follows: the entry
+        tells what was decided. Raises HandrailError JOURNAL_UNAVAILABLE; CancelledError once the commit has ended."""
+        draft.recorded = True
+        record = asyncio.ensure_future(self.net.journal.record(entry))
+        try:
+            await asyncio.shield(record)
+        except asyncio.CancelledError:
+            await asyncio.wait((record,))
+            draft.recorded = not record.cancelled() and record.exception() is None
+            raise
+        except HandrailError:
+            draft.recorded = False
+            raise
 
     async def refused(self, draft: Draft, error: HandrailError) -> RefusedError:
         """Write the refusal down; when even that fails, the client hears that the journal is away."""
@@ -284,20 +307,25 @@ class Chat:
         else:
             draft.outcome = Outcome.FAILED if error.code.value.startswith("upstream.") else Outcome.REFUSED
         draft.error = error.code.value
-        net = self.net
         entry = self._closed(draft)
         try:
-            await net.journal.record(entry)
+            await self._record(draft, entry)
         except HandrailError as journal_error:
             error = journal_error
         return RefusedError(error, self.ids(draft))
 
     def cancelled(self, draft: Draft) -> None:
-        """The client left. Queued: nobody waits for it."""
+        """The client left. Queued: nobody waits for it. Once a provider was asked, the request is charged. Nothing
+        happens when the full entry is with the journal already."""
+        if draft.recorded:
+            return
         draft.outcome = Outcome.CANCELLED
+        if draft.provider and not draft.counted:
+            self.count(draft, Usage(), 0, 0)
         net = self.net
         try:
             net.journal.queue(self._closed(draft))
+            draft.recorded = True
         except HandrailError:
             return  # the journal is away and so is the client: the opened entry becomes `interrupted`
 
@@ -406,7 +434,7 @@ def _raised(decision: Decision) -> Decision:
 
 
 _WHY: dict[Code | None, str] = {
-    Code.PART_UNREADABLE: "a part of the request or the answer cannot be screened, and this use case refuses such parts",
+    Code.PART_UNREADABLE: "a part of the request or answer cannot be screened, and this use case refuses such parts",
     Code.GUARD_LATE: "screening took longer than this use case allows, so nothing was passed on",
     None: "screening could not be completed, so nothing was passed on",
 }

@@ -72,6 +72,11 @@ class Lane(Protocol):
         """The rest. Raises Stop."""
         ...
 
+    def close(self) -> None:
+        """No more comes, and nothing comes out. A text that was broken off is read whole, so that what is kept of it
+        was read to its last word."""
+        ...
+
 
 class _Base:
     """Reading and deciding, which all lanes share."""
@@ -83,11 +88,25 @@ class _Base:
         self._role = ROLE_OF[channel]
         self._reader = reader
         self._parts: list[str] = []
+        self._read = False  # to its end
         self._restorer = Restorer(reader.values) if reader.values else None
 
     @property
     def raw(self) -> str:
         return "".join(self._parts)
+
+    def close(self) -> None:
+        if self._read:
+            return
+        self._read = True
+        try:
+            report = self._look(self.raw, WANTED[Side.OUTPUT, self._role])
+        except Stop:
+            return  # the failure is kept
+        for finding in report.findings:
+            if all(finding.end <= known.start or known.end <= finding.start for known in self.findings):
+                self.findings.append(finding)
+        self.findings.sort(key=lambda finding: finding.start)
 
     def _look(self, text: str, kinds: frozenset[Kind]) -> Report:
         """One look; a failure is kept, and raised as Stop when the rules refuse it."""
@@ -142,7 +161,9 @@ class WindowLane(_Base):
 
     def finish(self) -> str:
         self._look_behind(final=True)
-        return self._clear("", final=True)
+        rest = self._clear("", final=True)
+        self._read = True
+        return rest
 
     def _clear(self, text: str, *, final: bool) -> str:
         cleared = self._window.feed(text, final)
@@ -209,7 +230,9 @@ class WaitingLane(_Base):
         return self._release(end, final=False) if end else ""
 
     def finish(self) -> str:
-        return self._release(len(self._waiting), final=True)
+        rest = self._release(len(self._waiting), final=True)
+        self._read = True
+        return rest
 
     def _release(self, end: int, *, final: bool) -> str:
         text, self._waiting = self._waiting[:end], self._waiting[end:]

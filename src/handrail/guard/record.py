@@ -61,9 +61,9 @@ class Draft:
     """One interaction while it happens. Fields are filled in as they become known; `facts` can be taken at any time."""
 
     __slots__ = (
-        "answer", "attempts", "call_tools", "caller", "cost", "error", "first_byte_ms", "id", "input", "model", "noted",
-        "outcome", "output", "prompt_digest", "provider", "started", "started_ms", "status", "thread", "turn",
-        "upstream_ms", "usage", "vault", "what_is_new",
+        "answer", "attempts", "call_tools", "caller", "channel", "cost", "counted", "error", "first_byte_ms", "id",
+        "input", "model", "noted", "outcome", "output", "prompt_digest", "provider", "recorded", "started",
+        "started_ms", "status", "thread", "turn", "upstream_ms", "usage", "vault", "what_is_new",
     )  # fmt: skip
 
     def __init__(
@@ -83,6 +83,9 @@ class Draft:
         self.vault = vault
         self.started = started
         self.started_ms = started_ms
+        self.channel = turn.channel if turn.channel in caller.use_case.channels else ""
+        self.recorded = False  # its full entry was handed to the journal; there is never a second one
+        self.counted = False  # tokens and cost are known, or estimated, and charged
         self.what_is_new: tuple[bool, ...] = ()
         self.input: Weighed | None = None
         self.output: Weighed | None = None
@@ -92,7 +95,7 @@ class Draft:
         self.model = ""
         self.attempts = 0
         self.call_tools = 0
-        self.usage = Usage()
+        self.usage = Usage()  # estimated where the provider did not say
         self.cost = 0
         self.upstream_ms = 0
         self.first_byte_ms = 0
@@ -118,7 +121,7 @@ class Draft:
             key=caller.key.id,
             agent=caller.key.agent,
             route=turn.route,
-            channel=turn.channel,
+            channel=self.channel,
             language=asked.screened.language if asked else "",
             stream=turn.stream,
             first=thread.first,
@@ -160,7 +163,7 @@ class Draft:
             key=caller.key.id,
             agent=caller.key.agent,
             route=turn.route,
-            channel=turn.channel,
+            channel=self.channel,
             stream=turn.stream,
             first=thread.first,
             unlinked=thread.unlinked,

@@ -17,7 +17,7 @@ from handrail.guard.lane import Lane, Reader, Stop, lane_for
 from handrail.guard.record import Draft, Weighed
 from handrail.guard.route import Asked
 from handrail.guard.screen import Screened, Setting, Spot, screen
-from handrail.guard.turn import Channel, Codec, Leaf, Message, Piece, ReplyIds
+from handrail.guard.turn import Channel, Codec, Leaf, Message, Piece, ReplyIds, Usage
 from handrail.policy.evaluate import DecisionInput, Found, Side, Unreadable, decide
 from handrail.terms.decision import Outcome
 from handrail.terms.errors import Code, HandrailError
@@ -52,6 +52,7 @@ class StreamChat:
         chat = self._chat
         draft = await chat.open(call)
         asked: Asked | None = None
+        screen: StreamScreen | None = None
         try:
             try:
                 decision = await chat.check(call, draft)
@@ -71,6 +72,8 @@ class StreamChat:
             await opened(Opening(chat.ids(draft), None, chat.disclosure(draft)))
             return await self._relay(call, draft, asked, screen, sink)
         except asyncio.CancelledError:
+            if screen is not None and not draft.recorded:
+                screen.left()
             chat.cancelled(draft)
             raise
         finally:
@@ -136,6 +139,7 @@ class StreamScreen:
         self._sent: dict[str, list[str]] = {}
         self._arguments: dict[str, list[str]] = {}
         self._size = 0
+        self._ended = False
         self._extra: list[tuple[Message, Screened]] = []
         self._done: list[tuple[Message, Screened]] = []
         self._out: list[bytes] = []
@@ -152,6 +156,7 @@ class StreamScreen:
             if piece.extra:
                 self._extras(piece)
             if piece.last:
+                self._ended = True
                 self._end_all()
                 self.tail = self.codec.settled(piece, self.sent()) if piece.repeats else piece.raw
                 return self.ready(), True
@@ -176,6 +181,7 @@ class StreamScreen:
         """The provider closed without a terminator: fine when the model had said its end, else its failure."""
         if not self.codec.complete:
             raise HandrailError(Code.UPSTREAM_ERROR, "the provider broke off its answer")
+        self._ended = True
         self._end_all()
         self.tail = self.codec.terminator()
         return self.ready()
@@ -307,6 +313,8 @@ class StreamScreen:
     def settle(self) -> None:
         """Write into the draft what was said, found and decided, and what it cost."""
         draft = self._draft
+        for lane in self._lanes.values():
+            lane.close()
         read = [*self._done, *self._extra, *(_as_message(lane) for lane in self._lanes.values())]
         messages: list[Message] = []
         found: list[Found] = []
@@ -338,9 +346,29 @@ class StreamScreen:
             unreadable=unreadable,
         )
         draft.answer = tuple(messages)
-        if draft.output is None:
-            self._chat.count(draft, self.codec.usage, len(self.codec.tools))
+        if not draft.counted:
+            self._chat.count(draft, self._usage(), len(self.codec.tools), self._said())
         draft.output = Weighed(whole, given, decide(given, draft.caller.rules))
+
+    def left(self) -> None:
+        """The client left: what was said until now is settled. When even that fails, the answer is not kept."""
+        try:
+            self.settle()
+        except Exception:  # noqa: BLE001  whatever broke, the interaction must still be written down as cancelled
+            self._draft.answer, self._draft.output = (), None
+
+    def _usage(self) -> Usage:
+        """As the provider counted; it counts at the end, so of an answer that did not get there no less than what is
+        estimated from what came."""
+        usage = self.codec.usage
+        if self._ended:
+            return usage
+        return Usage(usage.input_tokens, max(usage.output_tokens, self._said() // 4))
+
+    def _said(self) -> int:
+        """Characters that the model said so far, whoever may see them."""
+        whole = sum([len(leaf.text) for message, _ in self._extra for leaf in message.leaves])
+        return self._size + whole + sum([len(lane.raw) for lane in self._lanes.values()])
 
     def _fresh_setting(self) -> Setting:
         use_case = self._draft.caller.use_case

@@ -52,8 +52,13 @@ class PersonalDetector:
     reach = Reach.WINDOW
 
     def find(self, text: Text, language: str) -> list[Finding]:
-        """`language` is not used: people mix languages, so the words of all of them count."""
-        return find_personal(text.text)
+        """`language` is not used: people mix languages, so the words of all of them count. In the result of a tool a
+        plain run of digits that nothing names is an id, not a telephone: masking it would break the agent's next call.
+        """
+        found = find_personal(text.text)
+        if text.role is Role.TOOL and found:
+            return [finding for finding in found if not (finding.reason == "bare" and finding.kind is Kind.PHONE)]
+        return found
 
 
 class ReplyDetector:

@@ -3,7 +3,7 @@
 import pytest
 
 from handrail.detectors.base import Text
-from handrail.detectors.pii import AddressDetector, HealthDetector, ReplyDetector, find_personal
+from handrail.detectors.pii import AddressDetector, HealthDetector, PersonalDetector, ReplyDetector, find_personal
 from handrail.terms.finding import Kind, Role
 
 FOUND = [
@@ -326,3 +326,13 @@ def test_a_year_an_amount_or_a_sentence_is_no_reply(text):
 
 def test_only_a_user_replies_with_a_bare_number():
     assert ReplyDetector().find(Text(text="7658", role=Role.ASSISTANT), "en") == []
+
+
+@pytest.mark.parametrize("text", ['"variants": {"4947717507": {"item_id": "4947717507"}}', "4947717507"])
+def test_an_id_that_nothing_names_is_no_telephone_in_the_result_of_a_tool(text):
+    assert PersonalDetector().find(Text(text=text, role=Role.TOOL), "en") == []
+
+
+def test_a_telephone_that_is_named_or_written_as_one_is_found_in_the_result_of_a_tool():
+    for text in ('{"phone": "4947717507"}', '{"customer": "+44 7700 900123"}', '{"mobile": "07700900123"}'):
+        assert [f.kind for f in PersonalDetector().find(Text(text=text, role=Role.TOOL), "en")] == [Kind.PHONE]

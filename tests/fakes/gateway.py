@@ -194,7 +194,7 @@ def world(
         clock=clock,
         ids=ids,
     )
-    identity, refusals, metrics = Identity(in_force, clock), Refusals(), Metrics()
+    identity, refusals, metrics = Identity(in_force, clock), Refusals(b"s" * 32), Metrics()
     table = (*face_routes(), *own_routes(identity, metrics, lambda: None, None), *routes)
     gateway = Gateway(net, identity, refusals, metrics, table, bounds)
     return World(gateway, model, journal, threads, references, clock, in_force, refusals, steps)

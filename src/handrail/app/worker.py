@@ -52,7 +52,8 @@ PUBLISH_S = 1.0
 
 
 class UnregisteredFacts(msgspec.Struct, frozen=True):
-    """Facts of `call.unregistered`: so many calls of one minute from one source. `key`: the id of a known key."""
+    """Facts of `call.unregistered`: so many calls of one minute from one source, a keyed hash that only groups
+    calls (`gateway.identity.Refusals`). `key`: the id of a known key."""
 
     minute: int
     source: str
@@ -84,7 +85,8 @@ class Worker:
             tracing = telemetry.spans(self.env, version=version("handrail"))
             if tracing is not None:
                 net = replace(net, journal=telemetry.Observed(net.journal, tracing.seen))
-            identity, refusals, metrics = Identity(in_force, wire.CLOCK), Refusals(), Metrics(self._share)
+            identity, metrics = Identity(in_force, wire.CLOCK), Metrics(self._share)
+            refusals = Refusals(wire.IDS.token(32))
             log = wire.LogFolder(self.settings.log_dir)
             table = [
                 *face_routes(),

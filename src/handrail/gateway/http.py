@@ -1,5 +1,6 @@
 """HTTP as the gateway's handlers see it: a request read within bounds, a response, and a table of routes."""
 
+import re
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
@@ -144,22 +145,53 @@ def _too_large(limit: int) -> HandrailError:
 
 
 def sent_of(headers: list[tuple[bytes, bytes]], passed: frozenset[bytes]) -> Sent:
-    """What the headers say: conversation, customer, channel, trace; and those of `passed` that go upstream."""
+    """What the headers say: conversation, customer, channel, trace; and those of `passed` that go upstream. The trace
+    is kept in the clear for good, so it is a `traceparent` or a request id of a form that holds no name, number or
+    address of anybody, else empty."""
     conversation = customer = None
-    channel = trace = ""
+    channel = trace = request_id = ""
     extra: list[tuple[str, str]] = []
     for name, value in headers:
-        if name == b"traceparent" or (name == b"x-request-id" and not trace):
-            trace = value[:128].decode("latin-1")
+        if name == b"traceparent":
+            trace = value.decode("latin-1") if _TRACEPARENT.fullmatch(value) else trace
+        elif name == b"x-request-id":
+            request_id = value.decode("latin-1") if _made_up(value) else request_id
         elif name == b"x-handrail-conversation":
             conversation = value.decode("utf-8", "replace")
         elif name == b"x-handrail-customer":
             customer = value.decode("utf-8", "replace")
         elif name == b"x-handrail-channel":
             channel = value[:32].decode("latin-1")
-        elif name in passed:
+        elif name in passed and _passes(name, value.decode("latin-1")):
             extra.append((name.decode(), value.decode("latin-1")))
-    return Sent(conversation, customer, channel, trace, tuple(extra))
+    return Sent(conversation, customer, channel, trace or request_id, tuple(extra))
+
+
+_TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+"""W3C Trace Context, section 3.2."""
+_UUID = re.compile(rb"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
+_HEX = re.compile(rb"(?!.*\d{13})(?=\d*[a-f])[0-9a-f]{32}")
+_RANDOM = re.compile(rb"(?!.*\d{6})(?=[A-Za-z]*\d+[A-Za-z]+\d)[0-9A-Za-z]{16,64}")
+
+
+def _made_up(value: bytes) -> bool:
+    """Whether a request id is one that a machine made: a UUID, 32 hex digits without a run as long as a card's, or 16
+    to 64 letters and digits, mixed, with no run of digits as long as a date of birth or a phone number."""
+    return any(form.fullmatch(value) is not None for form in (_UUID, _HEX, _RANDOM))
+
+
+_RANDOM_KEY = re.compile(r"[A-Za-z-]{0,40}[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_PLAIN_KEY = re.compile(r"(?!.{0,64}?(?:[0-9][._-]*){9})[A-Za-z0-9._-]{1,64}")
+_PLAIN_LIST = re.compile(r"(?!.{0,256}?(?:[0-9][._=,; -]*){11})[A-Za-z0-9._=,; -]{1,256}")
+
+
+def _passes(name: bytes, value: str) -> bool:
+    """Whether a header goes upstream: no detector reads it, so it passes only when it cannot carry a value. A key for
+    idempotency is a UUID (which official clients send) or a short word without nine digits; others are lists of words
+    and dates."""
+    if name == b"idempotency-key":
+        return _RANDOM_KEY.fullmatch(value) is not None or _PLAIN_KEY.fullmatch(value) is not None
+    return _PLAIN_LIST.fullmatch(value) is not None
 
 
 def header_value(text: str) -> bytes:

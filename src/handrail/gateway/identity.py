@@ -1,11 +1,13 @@
 """From an API key to a caller: which use case, which scopes.
 
 An unknown key costs one look-up of its hash and is refused; so is a key whose use case is not in force. Both are
-counted per minute and source, and `Refusals.drain` gives the counts to the job that writes `call.unregistered`
-entries. When nothing was published yet, everything is refused.
+counted per minute and source, like every call of a known key that was refused before it became an interaction (a bad
+request, a spent budget), and `Refusals.drain` gives the counts to the job that writes `call.unregistered` and, for
+known keys, `call.refused` entries. When nothing was published yet, everything is refused.
 """
 
 from collections.abc import Sequence
+from hashlib import blake2b
 
 import msgspec
 
@@ -24,7 +26,8 @@ MAX_SOURCES = 1_024
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """`minute`: Unix minutes. `source`: the caller's address. `key`: the id of a key that is known, or empty."""
+    """`minute`: Unix minutes. `source`: which calls came from one address, see `Refusals`. `key`: the id of a key that
+    is known, or empty."""
 
     minute: int
     source: str
@@ -34,13 +37,23 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class Refusals:
-    """Counts calls that were refused before an interaction existed. Bounded; never drops a count."""
+    """Counts calls that were refused before an interaction existed. Bounded; never drops a count.
 
-    def __init__(self) -> None:
+    An address is personal data and a record is for good, so a source is 16 hex digits of the address's BLAKE2b under
+    `secret`, random bytes of this process that are kept nowhere: it groups the calls of one address until the process
+    ends, and leads back to none."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
         self._counts: dict[tuple[int, str, str, str], int] = {}
 
-    def count(self, now_ms: int, source: str, code: Code, key: str = "") -> None:
-        name = (now_ms // 60_000, source, code.value, key)
+    def source(self, address: str) -> str:
+        """What stands for an address; empty for none."""
+        return blake2b(address.encode(), digest_size=8, key=self._secret).hexdigest() if address else ""
+
+    def count(self, now_ms: int, address: str, code: Code, key: str = "") -> None:
+        """`address`: of the peer, not kept. `key`: id of a known key."""
+        name = (now_ms // 60_000, self.source(address), code.value, key)
         if name not in self._counts and len(self._counts) >= MAX_SOURCES:
             name = (now_ms // 60_000, "others", code.value, "")
         self._counts[name] = self._counts.get(name, 0) + 1
@@ -88,6 +101,12 @@ class Identity:
             raise HandrailError(Code.KEY_UNKNOWN, "this API key is not known here; ask for one: handrail key create")
         usable(key, now_ms=self._clock.now_ms(), scope=scope)
         return hashed, key
+
+    def known(self, headers: Headers) -> str:
+        """The id of the key, whether or not it may be used here; empty when it is not known."""
+        snapshot, given = self._in_force.current, key_of(headers)
+        key = snapshot.keys.get(hash_key(given)) if snapshot is not None and given is not None else None
+        return key.id if key is not None else ""
 
     def _current(self) -> Snapshot:
         snapshot = self._in_force.current

@@ -116,6 +116,8 @@ class Gateway:
             else:
                 await self._whole(call, send)
         except RefusedError as refused:
+            if not refused.begun:
+                self._count_refusal(scope, refused.error)
             await self._send_error(send, face.form, face.route, refused.error, refused.ids, started)
         except asyncio.CancelledError:
             if not watch.left:
@@ -184,7 +186,8 @@ class Gateway:
 
     def _count_refusal(self, scope: dict[str, Any], error: HandrailError) -> None:
         client = scope.get("client")
-        self.refusals.count(self.net.clock.now_ms(), client[0] if client else "", error.code)
+        key = self.identity.known(scope["headers"])
+        self.refusals.count(self.net.clock.now_ms(), client[0] if client else "", error.code, key)
 
     async def _plain(self, route: Route | None, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """A route that no face serves, found by its path or prefix."""

@@ -2,19 +2,23 @@
 
 import asyncio
 import gzip
+import re
 
+import msgspec
 import orjson
 import pytest
-from tests.fakes.gateway import KEY, chat_answer, chat_stream, use_case, world
+from tests.fakes.gateway import KEY, chat_answer, chat_stream, replaced, use_case, world
 from tests.fakes.guard import Answering
 
 from handrail.gateway.fields import Bounds
+from handrail.gateway.identity import Refusals
 from handrail.people.key import Scope
 from handrail.policy.ruleset import Durability, Mode, OnFailure
 from handrail.terms.errors import Code, HandrailError
 
 ASK = {"model": "support", "messages": [{"role": "user", "content": "Where is my order?"}]}
 PATH = "/v1/chat/completions"
+KEY_ID = "aaaabbbbccccdddd"
 
 
 def hello(request):
@@ -106,12 +110,107 @@ def test_keys_are_checked_and_refusals_counted_by_source() -> None:
         assert got.status == 401
         assert got.headers["x-should-retry"] == "false"
     minute = w.clock.now_ms() // 60_000
-    counted = {(row.source, row.code): row.count for row in w.refusals.drain(minute + 1)}
-    assert counted == {("127.0.0.1", "key.missing"): 1, ("127.0.0.1", "key.unknown"): 1}
+    counted = {(row.source, row.code, row.key): row.count for row in w.refusals.drain(minute + 1)}
+    source = w.refusals.source("127.0.0.1")
+    assert counted == {(source, "key.missing", ""): 1, (source, "key.unknown", ""): 1}
     assert w.refusals.drain(minute + 1) == []
     assert asyncio.run(w.post(PATH, ASK, key=None, headers={"x-api-key": KEY})).status == 200
     both = asyncio.run(w.post(PATH, ASK, headers={"x-api-key": "hr_other"}))
     assert both.json["error"]["code"] == "key.missing", "two different keys are no key"
+
+
+def test_the_source_of_a_refusal_groups_calls_and_holds_no_address() -> None:
+    one, other = Refusals(b"a" * 32), Refusals(b"b" * 32)
+    for address in ("192.0.2.7", "192.0.2.7", "192.0.2.8", "2001:db8::7", ""):
+        one.count(0, address, Code.KEY_UNKNOWN)
+    rows = one.drain(1)
+    assert sorted(row.count for row in rows) == [1, 1, 1, 2]
+    assert all(re.fullmatch("[0-9a-f]{16}|", row.source) for row in rows)
+    assert one.source("192.0.2.7") != other.source("192.0.2.7"), "another process groups by another name"
+    (row, *_) = rows
+    one.restore(row)
+    assert one.drain(1) == [row]
+
+
+def test_a_refusal_of_a_known_key_tells_which() -> None:
+    w = _world(scopes=frozenset({Scope.CHAT}), bounds=Bounds(body=2_000))
+    asyncio.run(w.post(PATH, b"{"))
+    asyncio.run(w.post(PATH, b"x" * 3_000))
+    asyncio.run(w.post(PATH, ASK, key="hr_wrong"))
+    asyncio.run(w.get("/metrics"))
+    known = {(row.code, row.key) for row in w.refusals.drain(1 << 40)}
+    assert {("request.invalid", KEY_ID), ("request.too_large", KEY_ID), ("key.unknown", "")} <= known
+    w = _world(scopes=frozenset({Scope.EVENTS}))
+    asyncio.run(w.post(PATH, ASK))
+    assert [(row.code, row.key) for row in w.refusals.drain(1 << 40)] == [("key.scope", KEY_ID)]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_spent_budget_is_counted_for_its_key(stream: bool) -> None:
+    w = _world(case=replaced(use_case(), budget=msgspec.structs.replace(use_case().budget, requests=1)))
+    statuses = [asyncio.run(w.post(PATH, {**ASK, "stream": stream})).status for _ in range(3)]
+    assert statuses == [200, 429, 429]
+    assert len(w.journal.facts()) == 1
+    assert [(row.code, row.key, row.count) for row in w.refusals.drain(1 << 40)] == [("budget.requests", KEY_ID, 2)]
+
+
+def test_a_conversation_that_cannot_be_opened_is_counted_for_its_key() -> None:
+    w = _world()
+
+    async def away(**asked):
+        raise HandrailError(Code.JOURNAL_UNAVAILABLE, "storage cannot be read", retry_after_s=1)
+
+    w.threads.open = away
+    assert asyncio.run(w.post(PATH, ASK)).status == 503
+    assert w.journal.entries == []
+    assert [(row.code, row.key) for row in w.refusals.drain(1 << 40)] == [("journal.unavailable", KEY_ID)]
+
+
+def test_a_refusal_that_has_its_own_entry_is_not_counted_again() -> None:
+    w = _world()
+    assert asyncio.run(w.post(PATH, {**ASK, "model": "gpt-9"})).status == 404
+    assert len(w.journal.facts()) == 1
+    assert w.refusals.drain(1 << 40) == []
+
+
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+@pytest.mark.parametrize(
+    ("headers", "kept"),
+    [
+        ({"traceparent": TRACE}, TRACE),
+        ({"traceparent": TRACE, "x-request-id": "c0ffee00-1234-4abc-9def-0123456789ab"}, TRACE),
+        ({"x-request-id": "c0ffee00-1234-4abc-9def-0123456789ab"}, "c0ffee00-1234-4abc-9def-0123456789ab"),
+        ({"x-request-id": "9f86d081884c7d659a2feaa0c55ad015"}, "9f86d081884c7d659a2feaa0c55ad015"),
+        ({"x-request-id": "K7fQ2mZx9LbT4wRs"}, "K7fQ2mZx9LbT4wRs"),
+        ({"traceparent": "jane.doe@example.com", "x-request-id": "K7fQ2mZx9LbT4wRs"}, "K7fQ2mZx9LbT4wRs"),
+        ({"traceparent": f"{TRACE}-jane.doe@example.com"}, ""),
+        ({"traceparent": f"00-{'0' * 32}-00f067aa0ba902b7-01"}, ""),
+        ({"x-request-id": "jane.doe@example.com"}, ""),
+        ({"x-request-id": "Jane Doe, Berlin"}, ""),
+        ({"x-request-id": "janedoefromberlin1985"}, ""),
+        ({"x-request-id": "4111111111111111"}, ""),
+        ({"x-request-id": "card4111111111111111"}, ""),
+        ({"x-request-id": "born19850412andphone4915112345678"}, ""),
+        ({"x-request-id": "K7fQ2mZx9LbT4wRs" * 5}, ""),
+    ],
+)
+def test_only_a_trace_that_says_nothing_of_a_person_is_kept(headers: dict[str, str], kept: str) -> None:
+    w = _world()
+    got = asyncio.run(w.post(PATH, ASK, headers=headers))
+    assert got.status == 200
+    assert {facts.trace for facts in (*w.journal.facts("interaction.opened"), *w.journal.facts())} == {kept}
+    assert got.headers.get("x-handrail-trace", "") == kept
+
+
+def test_only_a_declared_channel_is_kept() -> None:
+    for channel, kept, reasons in (("chat", "chat", []), ("jane@example.com", "", ["channel.undeclared"])):
+        w = _world()
+        got = asyncio.run(w.post(PATH, ASK, headers={"x-handrail-channel": channel}))
+        assert got.status == 200
+        assert {facts.channel for facts in (*w.journal.facts("interaction.opened"), *w.journal.facts())} == {kept}
+        assert [reason.code for reason in w.journal.facts()[0].reasons] == reasons
 
 
 def test_a_key_without_the_scope_is_refused() -> None:

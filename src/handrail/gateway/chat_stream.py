@@ -1,6 +1,7 @@
 """Chat Completions as a stream: chunks to pieces of text and back.
 
-Lanes are `choice:field` (`0:content`) and `choice:tool:index` (`0:tool:1`). Nearly every event differs from the one
+Lanes are `choice:field` (`0:content`), `choice:tool:index` (`0:tool:1`) and `choice:~number` for a text of a delta in a
+place that this file does not know, which grows as well (`gateway.chat_grown`). Nearly every event differs from the one
 before only in its text: such an event is recognised by equal bytes around a plain string, so it needs no parsing.
 """
 
@@ -9,11 +10,12 @@ from typing import Any, Final
 
 import orjson
 
+from handrail.gateway.chat_grown import Grown
 from handrail.gateway.errors import Form, detail
 from handrail.gateway.fields import call_text, count
-from handrail.gateway.leaves import SAFE_SLOTS, arguments, identifier, walk, within
-from handrail.gateway.sse import Events, Shape, data_of, event, shape_of
-from handrail.guard.turn import Channel, Leaf, Piece, ReplyIds, Turn, Usage, canonical
+from handrail.gateway.leaves import arguments, field, identifier, media, within
+from handrail.gateway.sse import Events, Shape, bare, data_of, event, shape_of
+from handrail.guard.turn import Channel, Leaf, Path, Piece, ReplyIds, Turn, Usage, canonical
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Role
 
@@ -26,8 +28,12 @@ SPOKEN: Final = {
 """Text fields of what the model says, whole or as a delta."""
 
 _DONE: Final = b"data: [DONE]\n\n"
-_CHUNK_HANDLED: Final = frozenset({"choices", "usage", "created"})
-_CHOICE_HANDLED: Final = frozenset({"index", "delta", "finish_reason", "logprobs"})
+_CHUNK_HANDLED: Final = frozenset({"choices"})
+_CHOICE_HANDLED: Final = frozenset({"delta", "logprobs"})
+_CALLS: Final = frozenset({"tool_calls", "function_call"})
+_CALL: Final = frozenset({"function", "custom"})
+_SAID: Final = frozenset({"arguments", "input", "name"})
+_NAME: Final = frozenset({"name"})
 _MARK: Final = b'"content":"'
 
 
@@ -38,12 +44,19 @@ class ChatCodec:
         self.usage = Usage()
         self.reference = ""
         self.tools: dict[str, str] = {}
-        self.complete = False
         self._turn = turn
         self._events = Events()
         self._open: dict[int, list[str]] = {}
+        self._said_end: set[int] = set()
+        self._done = False
+        self._grown = Grown()
         self._head: dict[str, Any] = {}
         self._shape: Shape | None = None
+
+    @property
+    def complete(self) -> bool:
+        """The provider said that it is done, or every choice that was begun has its end."""
+        return self._done or (bool(self._said_end) and self._said_end.issuperset(self._open))
 
     def feed(self, chunk: bytes) -> Iterable[Piece]:
         if self._shape is not None and not self._events.pending:
@@ -68,19 +81,24 @@ class ChatCodec:
         if isinstance(value, Shape):
             return value.text(new)
         choice = value["choices"][0]
-        _put(choice["delta"], piece.lane, new)
+        if piece.lane in self._grown:
+            self._grown.put(choice["delta"], piece.lane, new)
+        else:
+            _put(choice["delta"], piece.lane, new)
         choice["logprobs"] = None
         return event(orjson.dumps(value))
 
     def more(self, lane: str, text: str) -> bytes:
-        index, _, field = lane.partition(":")
+        index, _, slot = lane.partition(":")
         delta: dict[str, Any] = {}
-        if field.startswith("tool:"):
-            delta["tool_calls"] = [{"index": int(field[5:]), "function": {"arguments": text}}]
-        elif field == "call":
+        if lane in self._grown:
+            delta = self._grown.more(lane, text)
+        elif slot.startswith("tool:"):
+            delta["tool_calls"] = [{"index": int(slot[5:]), "function": {"arguments": text}}]
+        elif slot == "call":
             delta["function_call"] = {"arguments": text}
         else:
-            delta[field] = text
+            delta[slot] = text
         return self._chunk({"index": int(index), "delta": delta, "logprobs": None, "finish_reason": None})
 
     def changed(self, piece: Piece, changes: Mapping[Leaf, str]) -> bytes:
@@ -136,11 +154,12 @@ class ChatCodec:
 
     def _slow(self, raw: bytes, pieces: list[Piece]) -> None:
         data = data_of(raw)
+        raw = bare(raw, data)
         if not data:
             pieces.append(Piece(raw))
             return
         if data == b"[DONE]":
-            self.complete = True
+            self._done = True
             pieces.append(Piece(raw, last=True))
             return
         try:
@@ -168,7 +187,7 @@ class ChatCodec:
     def _none(self, raw: bytes, value: dict[str, Any], pieces: list[Piece]) -> None:
         """A chunk without choices: the usage, or content-filter results of the provider."""
         self._counted(value)
-        extra = self._unknown(value, {})
+        extra = self._unknown(0, value, {})
         asked = self._turn.wants_usage or value.get("usage") is None
         pieces.append(Piece(raw, extra=extra, drop=not asked, value=value))
 
@@ -179,77 +198,133 @@ class ChatCodec:
         index = int(choice.get("index", 0))
         delta = choice.get("delta") or {}
         texts = self._texts(index, delta)
-        extra = self._unknown(value, choice)
-        ends: tuple[str, ...] = ()
-        if choice.get("finish_reason") is not None:
-            self.complete = True
+        extra = self._unknown(index, value, choice)
+        texts += self._grown_in(index, delta)
+        self._open[index] += [lane for lane, _, _ in texts if lane not in self._open[index]]
+        unread = _unreadable(delta)
+        ended = choice.get("finish_reason") is not None
+        if ended:
+            self._said_end.add(index)
         for place, (lane, channel, text) in enumerate(texts):
             if len(texts) > 1:  # one event per lane, so that each can wait or go on its own
-                only = _only(value, choice, delta, lane, first=place == 0)
+                only = self._only(value, choice, delta, place, [each for each, _, _ in texts])
                 made = event(orjson.dumps(only))
-                unread = () if place else extra
-                pieces.append(Piece(made, lane, channel, text, place > 0, extra=unread, value=only))
+                piece = Piece(made, lane, channel, text, place > 0, value=only)
             else:
-                alone = len(delta) == 1 and choice.get("finish_reason") is None and lane.rpartition(":")[2] in SPOKEN
+                alone = len(delta) == 1 and not ended and lane.rpartition(":")[2] in SPOKEN
                 if channel is Channel.TOOL_ARGUMENTS:
                     call = delta["tool_calls"][0] if "tool_calls" in delta else delta["function_call"]
                     alone = len(delta) == 1 and not (call.get("id") or (call.get("function") or call).get("name"))
-                pieces.append(Piece(raw, lane, channel, text, alone, extra=extra, value=value))
+                piece = Piece(raw, lane, channel, text, alone, value=value)
                 if alone and lane.endswith(":content") and choice.get("logprobs") is None:
                     self._shape = shape_of(raw, _MARK, text, lane, channel)
-        if choice.get("finish_reason") is not None:
-            ends = tuple(self._open.get(index, ()))
-            if texts:  # the text must come out before the end: the end becomes an event of its own
-                for piece in pieces[-len(texts) :]:
-                    piece.value = _without_end(piece.value)
-                    piece.raw = event(orjson.dumps(piece.value))
-                end = {**value, "choices": [{**choice, "delta": {}}]}
-                pieces.append(Piece(event(orjson.dumps(end)), ends=ends, value=end))
-                return
+            if not place:
+                piece.extra, piece.unreadable = extra, unread
+            pieces.append(piece)
+        ends = tuple(self._open[index]) if ended else ()
+        if ended and texts:  # the text must come out before the end: the end becomes an event of its own
+            for piece in pieces[-len(texts) :]:
+                piece.value = _without_end(piece.value)
+                piece.raw = event(orjson.dumps(piece.value))
+            end = {**value, "choices": [{**choice, "delta": {}, "logprobs": None}]}
+            pieces.append(Piece(event(orjson.dumps(end)), ends=ends, value=end))
         if not texts:
-            pieces.append(Piece(raw, ends=ends, extra=extra, value=value))
+            if _tokens(choice.get("logprobs")):  # of a text that stands elsewhere and may have been changed
+                value = {**value, "choices": [{**choice, "logprobs": None}]}
+                raw = event(orjson.dumps(value))
+            pieces.append(Piece(raw, ends=ends, extra=extra, value=value, unreadable=unread))
 
     def _texts(self, index: int, delta: dict[str, Any]) -> list[tuple[str, Channel, str]]:
         """What this delta adds, by lane."""
         texts: list[tuple[str, Channel, str]] = []
-        opened = self._open.setdefault(index, [])
-        for field, channel in SPOKEN.items():
-            text = delta.get(field)
+        self._open.setdefault(index, [])
+        for slot, channel in SPOKEN.items():
+            text = delta.get(slot)
             if text:
-                texts.append((f"{index}:{field}", channel, str(text)))
+                texts.append((f"{index}:{slot}", channel, str(text)))
         for call in delta.get("tool_calls") or ():
             lane = f"{index}:tool:{int(call.get('index', 0))}"
             function = call.get("function") or call.get("custom") or {}
-            if function.get("name"):
-                self.tools[lane] = str(function["name"])
+            self._named(lane, function)
             texts.append((lane, Channel.TOOL_ARGUMENTS, str(function.get("arguments") or function.get("input") or "")))
         if delta.get("function_call"):
             lane = f"{index}:call"
             function = delta["function_call"]
-            if function.get("name"):
-                self.tools[lane] = str(function["name"])
+            self._named(lane, function)
             texts.append((lane, Channel.TOOL_ARGUMENTS, str(function.get("arguments") or "")))
-        opened += [lane for lane, _, _ in texts if lane not in opened]
         return texts
 
-    def _unknown(self, value: dict[str, Any], choice: dict[str, Any]) -> tuple[Leaf, ...]:
+    def _named(self, lane: str, function: dict[str, Any]) -> None:
+        """The name of a tool, which some providers repeat and clients put together."""
+        name = str(function.get("name") or "")
+        if name and name != self.tools.get(lane):
+            self.tools[lane] = self.tools.get(lane, "") + name
+
+    def _grown_in(self, index: int, delta: dict[str, Any]) -> list[tuple[str, Channel, str]]:
+        """Texts of the delta in places that are no lane of the dialect."""
+        leaves: list[Leaf] = []
+        for name, part in delta.items():
+            if name not in SPOKEN and name not in _CALLS:
+                field(name, part, (), Channel.ASSISTANT, leaves)
+        texts = [leaf for leaf in leaves if not (leaf.key or leaf.number) and leaf.path != ("audio", "data")]
+        lanes = self._grown.lanes(index, delta, [leaf.path for leaf in texts])
+        return [(lane, Channel.ASSISTANT, leaf.text) for lane, leaf in zip(lanes, texts, strict=True)]
+
+    def _unknown(self, index: int, value: dict[str, Any], choice: dict[str, Any]) -> tuple[Leaf, ...]:
         """Texts in places that are no lane."""
         leaves: list[Leaf] = []
         for name, part in value.items():
-            if (
-                name in _CHUNK_HANDLED
-                or part is None
-                or (name in SAFE_SLOTS and isinstance(part, str) and identifier(part))
-            ):
-                continue
-            walk(part, (name,), Channel.ASSISTANT, leaves)
+            if name not in _CHUNK_HANDLED:
+                field(name, part, (), Channel.ASSISTANT, leaves)
+        at: Path = ("choices", 0)
         for name, part in choice.items():
-            if name not in _CHOICE_HANDLED and part is not None:
-                walk(part, ("choices", 0, name), Channel.ASSISTANT, leaves)
-        for name, part in (choice.get("delta") or {}).items():
-            if name not in SPOKEN and name not in ("role", "tool_calls", "function_call") and part is not None:
-                walk(part, ("choices", 0, "delta", name), Channel.ASSISTANT, leaves)
+            if name not in _CHOICE_HANDLED:
+                field(name, part, at, Channel.ASSISTANT, leaves)
+        if leaves:
+            leaves = self._grown.again(index, leaves)
+        delta = choice.get("delta") or {}
+        at = (*at, "delta")
+        for name, part in delta.items():
+            if name not in SPOKEN and name not in _CALLS:
+                found: list[Leaf] = []
+                field(name, part, at, Channel.ASSISTANT, found)
+                leaves += [leaf for leaf in found if leaf.key or leaf.number]
+        for place, call in enumerate(delta.get("tool_calls") or ()):
+            lane = f"{index}:tool:{int(call.get('index', 0))}"
+            for name, part in call.items():
+                if name in _CALL:
+                    self._call(lane, part or {}, (*at, "tool_calls", place, name), leaves)
+                else:
+                    field(name, part, (*at, "tool_calls", place), Channel.ASSISTANT, leaves)
+        if delta.get("function_call"):
+            self._call(f"{index}:call", delta["function_call"], (*at, "function_call"), leaves)
         return tuple(leaves)
+
+    def _call(self, lane: str, call: dict[str, Any], at: Path, leaves: list[Leaf]) -> None:
+        """What a tool call holds besides its arguments. Its name is read as clients put it together."""
+        for name, part in call.items():
+            if name not in _SAID:
+                field(name, part, at, Channel.ASSISTANT, leaves)
+        if call.get("name"):
+            field("name", self.tools.get(lane, ""), at, Channel.ASSISTANT, leaves, safe=_NAME)
+
+    def _only(
+        self, value: dict[str, Any], choice: dict[str, Any], delta: dict[str, Any], place: int, lanes: list[str]
+    ) -> dict[str, Any]:
+        """The chunk with one lane's text; what belongs to no lane (the role) stays with the first."""
+        lane = lanes[place]
+        slot = lane.partition(":")[2]
+        taken = {*SPOKEN, *_CALLS, *self._grown.fields(lanes)}
+        kept = {name: part for name, part in delta.items() if not place and name not in taken}
+        if slot.startswith("tool:"):
+            kept["tool_calls"] = [call for call in delta["tool_calls"] if int(call.get("index", 0)) == int(slot[5:])]
+        elif slot == "call":
+            kept["function_call"] = delta["function_call"]
+        elif lane in self._grown:
+            kept.update(self._grown.only(delta, lane, lanes))
+        else:
+            kept[slot] = delta[slot]
+        return {**value, "choices": [{**choice, "delta": kept, "logprobs": None}]}
 
     def _counted(self, value: dict[str, Any]) -> None:
         usage = value.get("usage")
@@ -258,33 +333,33 @@ class ChatCodec:
 
 
 def _put(delta: dict[str, Any], lane: str, new: str) -> None:
-    field = lane.partition(":")[2]
-    if field.startswith("tool:"):
+    slot = lane.partition(":")[2]
+    if slot.startswith("tool:"):
         call = delta["tool_calls"][0]
         inner = call.get("function") or call.get("custom")
         if inner:
             inner["input" if "input" in inner else "arguments"] = new
-    elif field == "call":
+    elif slot == "call":
         delta["function_call"]["arguments"] = new
     else:
-        delta[field] = new
+        delta[slot] = new
 
 
-def _only(
-    value: dict[str, Any], choice: dict[str, Any], delta: dict[str, Any], lane: str, *, first: bool
-) -> dict[str, Any]:
-    """The chunk with one lane's text; what belongs to no lane (the role) stays with the first."""
-    field = lane.partition(":")[2]
-    kept = {name: part for name, part in delta.items() if first and name not in SPOKEN}
-    kept.pop("tool_calls", None)
-    kept.pop("function_call", None)
-    if field.startswith("tool:"):
-        kept["tool_calls"] = [call for call in delta["tool_calls"] if int(call.get("index", 0)) == int(field[5:])]
-    elif field == "call":
-        kept["function_call"] = delta["function_call"]
-    else:
-        kept[field] = delta[field]
-    return {**value, "choices": [{**choice, "delta": kept, "logprobs": None}]}
+def _unreadable(delta: dict[str, Any]) -> tuple[str, ...]:
+    """Parts of a delta that no detector can read."""
+    if len(delta) == 1 and "content" in delta:
+        return ()
+    audio = delta.get("audio")
+    found = ["audio"] if isinstance(audio, dict) and audio.get("data") else []
+    for name, part in delta.items():
+        if name not in _CALLS and name != "audio" and media(part):
+            found.append(name if identifier(name) else "unknown")
+    return tuple(found)
+
+
+def _tokens(logprobs: Any) -> bool:
+    """Whether logprobs hold anything: providers send empty ones with events that bring no text."""
+    return any(logprobs.values()) if isinstance(logprobs, dict) else bool(logprobs)
 
 
 def _without_end(value: dict[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from handrail.gateway.fields import (
     rest,
     text_of,
 )
-from handrail.gateway.leaves import SAFE_SLOTS, arguments, edits, identifier, walk
+from handrail.gateway.leaves import arguments, edits, field, identifier, media, walk
 from handrail.guard.turn import Answer, Channel, Leaf, Message, Path, ReplyIds, Turn, Upstream, Usage, canonical
 from handrail.policy.ruleset import Dialect
 from handrail.terms.errors import Code, HandrailError
@@ -147,27 +147,26 @@ class ChatFace:
             value = orjson.loads(body)
             choices = value["choices"]
             leaves: list[Leaf] = []
+            unreadable: list[str] = []
             history: bytes | None = None
             calls = 0
             for place, choice in enumerate(choices):
-                said = _said(choice["message"], ("choices", place, "message"), leaves)
+                said = _said(choice["message"], ("choices", place, "message"), leaves, unreadable)
                 calls += len(choice["message"].get("tool_calls") or ())
                 if place == 0:
                     history = canonical(Role.ASSISTANT, said)
                 for name, extra in choice.items():
                     if name not in CHOICE_HANDLED:
-                        walk(extra, ("choices", place, name), Channel.ASSISTANT, leaves)
+                        field(name, extra, ("choices", place), Channel.ASSISTANT, leaves)
             for name, extra in value.items():
-                if name not in ANSWER_HANDLED and not (
-                    name in SAFE_SLOTS and isinstance(extra, str) and identifier(extra)
-                ):
-                    walk(extra, (name,), Channel.ASSISTANT, leaves)
+                if name not in ANSWER_HANDLED:
+                    field(name, extra, (), Channel.ASSISTANT, leaves)
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
             raise HandrailError(Code.UPSTREAM_INVALID, "the provider's answer is no chat completion") from None
         usage = value.get("usage")
         return Answer(
             body=body,
-            messages=(Message(Role.ASSISTANT, tuple(leaves), history),),
+            messages=(Message(Role.ASSISTANT, tuple(leaves), history, tuple(unreadable)),),
             usage=Usage(count(usage, "prompt_tokens"), count(usage, "completion_tokens")),
             tool_calls=calls,
         )
@@ -220,17 +219,22 @@ class ChatFace:
         return (canonical(Role.ASSISTANT, texts),)
 
 
-ANSWER_HANDLED: Final = frozenset({"choices", "usage", "created"})
-CHOICE_HANDLED: Final = frozenset({"index", "message", "finish_reason", "logprobs"})
+ANSWER_HANDLED: Final = frozenset({"choices"})
+CHOICE_HANDLED: Final = frozenset({"message", "logprobs"})
 _MESSAGE_HANDLED: Final = frozenset({"role", "content", "tool_calls", "function_call", "tool_call_id", "name", "audio"})
-_SAID_HANDLED: Final = frozenset({"role", "tool_calls", "function_call", "audio", *SPOKEN})
+_SAID_HANDLED: Final = frozenset({"tool_calls", "function_call", "audio", *SPOKEN})
+_SAID_PARTS: Final = frozenset({"text", "refusal", "output_text", "thinking", "reasoning", "reference"})
+_NAME: Final = frozenset({"name"})
+_ROLE: Final = frozenset({"role"})
+_NONE: Final[frozenset[str]] = frozenset()
 
 
 def _message(item: Any, place: int, references: list[str]) -> Message:
     where = f"messages[{place}]"
     if not isinstance(item, dict):
         raise invalid(where, "an object")
-    named = ROLES.get(item.get("role", ""))
+    called = item.get("role")
+    named = ROLES.get(called) if isinstance(called, str) else None
     if named is None:
         raise invalid(f"{where}.role", "one of " + ", ".join(ROLES))
     role, channel = named
@@ -252,9 +256,8 @@ def _message(item: Any, place: int, references: list[str]) -> Message:
     elif content is not None:
         raise invalid(f"{where}.content", "a string, a list of parts or null")
     for name, extra in item.items():
-        if name in _MESSAGE_HANDLED or extra is None:
-            continue
-        walk(extra, (*at, name), SPOKEN.get(name, channel), leaves)
+        if name not in _MESSAGE_HANDLED:
+            field(name, extra, at, SPOKEN.get(name, channel), leaves, safe=_NONE)
     for name in ("name", "tool_call_id"):
         extra = item.get(name)
         if extra is not None and not (isinstance(extra, str) and identifier(extra)):
@@ -282,16 +285,16 @@ def _parts(
         if not isinstance(part, dict):
             raise invalid(".".join(map(str, (*at, place))), "an object with a type")
         kind = part.get("type")
-        field = TEXT_PARTS.get(kind) if isinstance(kind, str) else None
-        text = part.get(field) if field else None
-        if field and isinstance(text, str):
+        slot = TEXT_PARTS.get(kind) if isinstance(kind, str) else None
+        text = part.get(slot) if slot else None
+        if slot and isinstance(text, str):
             said.append(text)
         else:
             unreadable.append(kind if isinstance(kind, str) and identifier(kind) else "unknown")
             held = part.get("file")
             if isinstance(held, dict) and "file_id" in held:
                 references.append(f"file:{held['file_id']}")
-        walk(part, (*at, place), Channel.REFUSAL if field == "refusal" else channel, leaves)
+        walk(part, (*at, place), Channel.REFUSAL if slot == "refusal" else channel, leaves)
 
 
 def _calls(item: dict[str, Any], at: Path, leaves: list[Leaf], said: list[str]) -> None:
@@ -306,8 +309,8 @@ def _calls(item: dict[str, Any], at: Path, leaves: list[Leaf], said: list[str]) 
         for name, extra in object_of(call, ".".join(map(str, path))).items():
             if name in ("function", "custom"):
                 _call(extra, (*path, name), leaves, said)
-            elif not (isinstance(extra, str) and name in SAFE_SLOTS and identifier(extra)):
-                walk(extra, (*path, name), Channel.TOOL_ARGUMENTS, leaves)
+            else:
+                field(name, extra, path, Channel.TOOL_ARGUMENTS, leaves)
     if item.get("function_call") is not None:
         _call(item["function_call"], (*at, "function_call"), leaves, said)
 
@@ -319,12 +322,12 @@ def _call(call: Any, at: Path, leaves: list[Leaf], said: list[str]) -> None:
         if name in ("arguments", "input") and isinstance(extra, str):
             arguments(extra, (*at, name), tool, leaves)
             said.append(call_text(tool, extra))
-        elif not (name == "name" and isinstance(extra, str) and identifier(extra)):
-            walk(extra, (*at, name), Channel.TOOL_ARGUMENTS, leaves, tool=tool)
+        else:
+            field(name, extra, at, Channel.TOOL_ARGUMENTS, leaves, tool=tool, safe=_NAME)
 
 
-def _said(message: dict[str, Any], at: Path, leaves: list[Leaf]) -> list[str]:
-    """Texts of an answer's message; returns what stands for it in the history."""
+def _said(message: dict[str, Any], at: Path, leaves: list[Leaf], unreadable: list[str]) -> list[str]:
+    """Texts of an answer's message and its parts that no detector reads; returns what stands for it in the history."""
     said: list[str] = []
     for name, channel in SPOKEN.items():
         text = message.get(name)
@@ -334,11 +337,18 @@ def _said(message: dict[str, Any], at: Path, leaves: list[Leaf]) -> list[str]:
                 said.append(text)
     _calls(message, at, leaves, said)
     for name, extra in message.items():
-        if name not in _SAID_HANDLED and extra:
-            walk(extra, (*at, name), Channel.ASSISTANT, leaves)
-    audio = message.get("audio")
-    if isinstance(audio, dict) and audio.get("transcript"):
-        walk(audio["transcript"], (*at, "audio", "transcript"), Channel.ASSISTANT, leaves)
+        if name not in _SAID_HANDLED:
+            field(name, extra, at, Channel.ASSISTANT, leaves, safe=_ROLE)
+            if media(extra):
+                unreadable.append(name if identifier(name) else "unknown")
+    if message.get("audio") is not None:
+        unreadable.append("audio")
+        walk(message["audio"], (*at, "audio"), Channel.ASSISTANT, leaves)
+    content = message.get("content")
+    for part in content if isinstance(content, list) else ():
+        kind = part.get("type") if isinstance(part, dict) else None
+        if not (isinstance(kind, str) and kind in _SAID_PARTS) or media(part):
+            unreadable.append(kind if isinstance(kind, str) and identifier(kind) else "unknown")
     return said
 
 
@@ -347,19 +357,19 @@ def _tools(body: Mapping[str, Any]) -> tuple[tuple[Leaf, ...], dict[str, object]
     leaves: list[Leaf] = []
     schemas: dict[str, object] = {}
     hosted: list[str] = []
-    for field in ("tools", "functions"):
-        tools = body.get(field)
+    for slot in ("tools", "functions"):
+        tools = body.get(slot)
         if tools is None:
             continue
-        for place, tool in enumerate(list_of(tools, field)):
-            tool = object_of(tool, f"{field}[{place}]")
-            kind = tool.get("type", "function")
+        for place, tool in enumerate(list_of(tools, slot)):
+            tool = object_of(tool, f"{slot}[{place}]")
+            kind = text_of(tool.get("type", "function"), f"{slot}[{place}].type")
             if kind not in OWN_TOOLS:
-                hosted.append(str(kind))
-            inner = tool if field == "functions" else tool.get(str(kind))
+                hosted.append(kind)
+            inner = tool if slot == "functions" else tool.get(kind)
             if isinstance(inner, dict):
                 schemas[str(inner.get("name"))] = inner.get("parameters")
-        walk(tools, (field,), Channel.TOOL_DEFINITION, leaves)
+        walk(tools, (slot,), Channel.TOOL_DEFINITION, leaves)
     return tuple(leaves), schemas, tuple(hosted)
 
 

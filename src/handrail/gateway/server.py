@@ -13,11 +13,12 @@ import orjson
 
 from handrail.gateway import errors, exact
 from handrail.gateway.errors import Form
-from handrail.gateway.fields import Bounds
+from handrail.gateway.fields import Bounds, Sent
 from handrail.gateway.http import (
     EVENTS,
     JSON,
     ClientGone,
+    ReadFace,
     Receive,
     Request,
     Response,
@@ -29,10 +30,10 @@ from handrail.gateway.http import (
 )
 from handrail.gateway.identity import Identity, Refusals
 from handrail.gateway.metrics import Metrics
-from handrail.guard.chat import Call, Chat, Net, RefusedError, Reply
+from handrail.guard.chat import Call, Chat, Net, RefusedError, Reply, broken
 from handrail.guard.route import ProviderRefusedError
 from handrail.guard.stream import Opening, StreamChat
-from handrail.guard.turn import ReplyIds
+from handrail.guard.turn import ReplyIds, Turn
 from handrail.people.key import Scope
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import InteractionId
@@ -98,7 +99,7 @@ class Gateway:
             caller = self.identity.caller(headers, route.scope or Scope.CHAT)
             body = await read_body(receive, headers, self.bounds.body)
             value = exact.read(body, max_depth=self.bounds.depth)
-            turn = face.read(body, value, sent_of(headers, face.passed_headers), self.bounds)
+            turn = _turn(face, body, value, sent_of(headers, face.passed_headers), self.bounds)
             if sum([len(message.leaves) for message in turn.messages]) > self.bounds.leaves:
                 what = f"the request holds more than {self.bounds.leaves} texts; send less history or fewer fields"
                 raise HandrailError(Code.REQUEST_TOO_LARGE, what)
@@ -215,7 +216,10 @@ class Gateway:
             )
             assert route.handler is not None  # a row has a face or a handler
             response = await route.handler(request)
-        except HandrailError as error:
+        except ClientGone:
+            raise
+        except Exception as mistake:  # noqa: BLE001  a mistake of ours is told in the client's form, without its words
+            error = mistake if isinstance(mistake, HandrailError) else broken(mistake)
             self._count_refusal(scope, error)
             ids = ReplyIds(InteractionId(self.net.ids.new("in")), None)
             await self._send_error(send, form, "other", error, ids, started)
@@ -265,6 +269,17 @@ class _Watch:
     def stop(self) -> None:
         self._done = True
         self._receiving.close()
+
+
+def _turn(face: ReadFace, body: bytes, value: Any, sent: Sent, bounds: Bounds) -> Turn:
+    """Raises HandrailError REQUEST_INVALID, for a value of a type that the dialect's reader did not expect too."""
+    try:
+        return face.read(body, value, sent, bounds)
+    except HandrailError:
+        raise
+    except Exception as mistake:  # noqa: BLE001  whatever a body makes of a reader, the client hears that it is invalid
+        what = f"a field of the body has a type that does not belong there ({type(mistake).__name__})"
+        raise HandrailError(Code.REQUEST_INVALID, what) from None
 
 
 async def _send_whole(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

@@ -59,6 +59,19 @@ def data_of(event: bytes) -> bytes:
     return b"\n".join(line[6:] if line.startswith(b"data: ") else line[5:] for line in lines)
 
 
+_COMMENT: Final = b":\n\n"
+
+
+def bare(event_: bytes, data: bytes) -> bytes:
+    """The event with nothing but its data, when it also holds an id, a comment or a field that nobody reads; `data` is
+    what `data_of` gave. Without data it is an empty comment, which only keeps the connection alive."""
+    if not data:
+        return _COMMENT
+    if all(line.startswith(b"data:") for line in event_.splitlines() if line):
+        return event_
+    return b"".join([b"data: " + line + b"\n" for line in data.split(b"\n")]) + b"\n"
+
+
 def event(data: bytes, name: bytes = b"") -> bytes:
     """One event as bytes."""
     return b"event: " + name + b"\ndata: " + data + b"\n\n" if name else b"data: " + data + b"\n\n"

@@ -215,24 +215,30 @@ class Writer:
         settle(answers)
 
     def _lend(self, work: Callable[[], None]) -> None:
-        """Run `work` on the event loop, between two of its callbacks, while this thread waits; here when there is no
-        loop that runs it. Two threads that work at once pass the interpreter lock to and fro at every statement, and
-        each pass can take milliseconds while the loop is busy: one after the other is several times cheaper."""
-        loop = self._loop
+        """Run `work` on the event loop, between two of its callbacks, while this thread waits. Two threads that work at
+        once pass the interpreter lock to and fro at every statement, and each pass can take milliseconds while the loop
+        is busy: one after the other is several times cheaper.
+
+        It is done here, and once, when no loop runs, while the writer is being closed (by the loop's own thread,
+        maybe), and when the loop has not begun with it for `LEND_SECONDS`: the open transaction keeps others out."""
         turn = threading.Lock()  # whoever takes it does the work
-        done: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+        done: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
 
         def run() -> None:
             if not turn.acquire(blocking=False):
                 return
             try:
                 work()
-            except BaseException as error:  # noqa: BLE001  raised again on the writer's thread
+            except Exception as error:  # noqa: BLE001  raised again on the writer's thread
                 done.put(error)
+            except BaseException:  # the loop's own end, such as a signal: the batch is lost, the thread is not
+                done.put(StorageError("interrupted"))
+                raise
             else:
                 done.put(None)
 
-        if loop is None:
+        loop = self._loop
+        if loop is None or self._closed or not loop.is_running():
             run()
         else:
             try:
@@ -244,8 +250,7 @@ class Writer:
                 error = done.get(timeout=LEND_SECONDS)
                 break
             except queue.Empty:
-                if loop is None or not loop.is_running():
-                    run()
+                run()
         if error is not None:
             raise error
 

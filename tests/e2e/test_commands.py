@@ -2,13 +2,16 @@
 (`House.run` looks at each)."""
 
 import json
+import os
 import re
+import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
-from house import House, scripted_model
+from house import HANDRAIL, House, scripted_model
 
 from handrail.cli.main import COMMANDS, handrail
 
@@ -342,7 +345,10 @@ def test_once_somebody_is_registered_an_export_needs_a_person_who_may(
         (["find", "--release", "not-a-digest"], 2),
         (["report", "--until", "tomorrow"], 2),
         (["show", "in_nobody"], 1),
-        (["show", "in_nobody", "--payload"], 1),
+        (["show", "in_nobody", "--payload"], 2),
+        (["show", "in_nobody", "--payload", "--unmask", "--reason", ""], 2),
+        (["show", "in_nobody", "--payload", "--reason", "because Ada (ada@house.example) asked"], 1),
+        (["show", "in_nobody", "--payload", "--reason", "ticket 1"], 1),
         (["proof", "en_nobody"], 1),
         (["proof", "in_nobody"], 1),
         (["check-proof", "nowhere", "--key", "x+1+y"], 2),
@@ -361,6 +367,10 @@ def test_once_somebody_is_registered_an_export_needs_a_person_who_may(
         (["legal-hold", "lift", "--customer", "ada", "--reason", "request 1"], 1),
         (["legal-hold", "forget", "--customer", "ada", "--reason", "request 1"], 2),
         (["backup"], 2),
+        (["backup", "/proc/handrail"], 1),
+        (["backup", "/proc/handrail.zip"], 1),
+        (["backup", "/proc/handrail", "--only-erasures"], 1),
+        (["export", "/proc/handrail"], 1),
         (["restore", "nowhere"], 1),
         (["restore", "handrail.yaml", "--replace"], 1),
         (["restore", "use-cases", "--replace"], 1),
@@ -375,6 +385,38 @@ def test_mistakes_end_with_a_sentence_and_the_right_code(
 ) -> None:
     house, _, _ = settled
     assert house.said(*command, code=code).strip()
+
+
+def test_what_the_system_refuses_is_told_with_its_place(settled: tuple[House, str, str]) -> None:
+    house, _, _ = settled
+    said = house.said("backup", "/proc/handrail", code=1)
+    assert re.fullmatch(r"handrail: /proc/\S*handrail\S*: No such file or directory\n", said), said
+
+
+def test_an_interrupted_command_says_so_in_a_word(house: House) -> None:
+    process = subprocess.Popen(
+        [*HANDRAIL, "scan"], env={**os.environ, **house.env}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write('{"text": "hello"}\n')
+    process.stdin.flush()
+    process.stdout.readline()  # it reads on
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    assert (process.returncode, said.strip()) == (130, "stopped")
+
+
+def test_the_reason_of_a_reading_is_a_reference_and_nothing_is_shown_without_one(
+    settled: tuple[House, str, str],
+) -> None:
+    house, _, first = settled
+    for reason in ([], ["--reason", ""], ["--reason", "Ada Lovelace <ada@house.example> complained"]):
+        said = house.run("show", first, "--payload", *reason, code=None)
+        assert said.returncode in (1, 2)
+        assert said.stdout == ""
+        assert "request 4711" in said.stderr or "ticket 4711" in said.stderr
 
 
 def test_verify_of_an_address_without_a_log_is_told(settled: tuple[House, str, str]) -> None:

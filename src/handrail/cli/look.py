@@ -14,6 +14,7 @@ from handrail.app import wire
 from handrail.cli import options
 from handrail.ledger.commitment import read_facts
 from handrail.ledger.entry import Entry, EntryKind, InteractionFacts
+from handrail.ledger.erase import reference
 from handrail.ledger.read import MAX_LIMIT, PROJECTED, Query, interaction_facts
 from handrail.people.acting import acting
 from handrail.people.authorise import Act
@@ -49,7 +50,8 @@ def instant(text: str | None) -> int | None:
 
 
 class PayloadReadFacts(msgspec.Struct, frozen=True):
-    """Facts of `payload.read`. `reason`: such as `ticket 4711`. `unmasked`: with what the masks stand for."""
+    """Facts of `payload.read`. `reason`: a `ledger.erase.reference`, such as `ticket 4711`. `unmasked`: with what the
+    masks stand for."""
 
     interaction: InteractionId
     reason: str
@@ -106,7 +108,7 @@ def find(
 @click.command()
 @click.argument("interaction")
 @click.option("--payload", is_flag=True, help="Also the masked texts; recorded as read.")
-@click.option("--reason", default="", help="With --payload: a reference such as `ticket 4711`.")
+@click.option("--reason", default="", help="Needed with --payload: a reference such as `ticket 4711`.")
 @click.option("--unmask", is_flag=True, help="With --payload: also what the masks stand for, and the customer's id.")
 @options.token
 @options.home
@@ -114,6 +116,9 @@ def show(interaction: str, payload: bool, reason: str, unmask: bool, token: str 
     """Show one INTERACTION: its facts, its place in the log and, with --payload, its texts."""
     if unmask and not payload:
         raise click.UsageError("--unmask goes with --payload")
+    if payload and not reason:
+        raise click.UsageError("--payload needs --reason, a reference such as `ticket 4711`; it is recorded for ever")
+    said = reference(reason) if payload else ""
 
     async def work(store: "Store") -> dict[str, object]:
         shown = await store.reader.show(InteractionId(interaction))
@@ -126,7 +131,7 @@ def show(interaction: str, payload: bool, reason: str, unmask: bool, token: str 
             "facts": orjson.loads(bytes(shown.recorded.facts)),
         }
         if payload:
-            await _record_reading(store, PayloadReadFacts(InteractionId(interaction), reason, unmask), token)
+            await _record_reading(store, PayloadReadFacts(InteractionId(interaction), said, unmask), token)
             out["payload"] = _texts(shown.payload, unmask=unmask) if shown.payload else f"({shown.missing or 'none'})"
         return out
 

@@ -60,7 +60,8 @@ def handrail() -> None:
 
 
 def main() -> None:
-    """The console script. A HandrailError becomes one sentence and exit code 1."""
+    """The console script. A HandrailError becomes one sentence and exit code 1; so does what the system refuses, such
+    as a folder that cannot be written."""
     try:
         handrail(standalone_mode=False)
     except click.exceptions.Exit as done:
@@ -68,7 +69,7 @@ def main() -> None:
     except click.ClickException as problem:
         problem.show()
         sys.exit(problem.exit_code)
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         click.echo("stopped", err=True)
         sys.exit(130)
     except HandrailError as error:
@@ -76,6 +77,10 @@ def main() -> None:
         sys.exit(1)
     except BrokenPipeError:
         sys.exit(141)
+    except OSError as error:
+        where = f"{error.filename}: " if isinstance(error.filename, str) else ""
+        click.echo(f"handrail: {where}{error.strerror or type(error).__name__}", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 from handrail.gateway import exact
-from handrail.gateway.anthropic_stream import AnthropicCodec
+from handrail.gateway.anthropic_stream import CALLS, NAMED, OPAQUE, RESULTS, AnthropicCodec
 from handrail.gateway.errors import Form
 from handrail.gateway.exact import GONE, Change
 from handrail.gateway.fields import (
@@ -25,8 +25,9 @@ from handrail.gateway.fields import (
     rest,
     text_of,
 )
-from handrail.gateway.leaves import SAFE_SLOTS, edits, identifier, walk
+from handrail.gateway.leaves import edits, field, identifier, walk
 from handrail.gateway.sse import event
+from handrail.gateway.unread import files, unread
 from handrail.guard.turn import Answer, Channel, Leaf, Message, Path, ReplyIds, Turn, Upstream, Usage, canonical
 from handrail.policy.ruleset import Dialect
 from handrail.terms.errors import Code, HandrailError
@@ -37,20 +38,6 @@ IDENTIFIERS: Final = frozenset({"service_tier", "inference_geo"})
 CUSTOMER: Final[tuple[Path, ...]] = (("metadata", "user_id"),)
 
 ROLES: Final = {"user": (Role.USER, Channel.USER), "assistant": (Role.ASSISTANT, Channel.ASSISTANT)}
-
-UNREADABLE: Final = frozenset({"image", "container_upload"})
-"""Block types that no detector reads. A type that stands in none of these tables is unreadable too."""
-
-RESULTS: Final = frozenset(
-    {
-        "tool_result", "mcp_tool_result", "web_search_tool_result", "web_fetch_tool_result",
-        "code_execution_tool_result", "bash_code_execution_tool_result", "text_editor_code_execution_tool_result",
-        "tool_search_tool_result",
-    }
-)  # fmt: skip
-CALLS: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
-OPAQUE: Final = frozenset({"redacted_thinking"})
-"""The provider's own bytes, given back to it unchanged."""
 
 OWN_TOOLS: Final = frozenset({"custom"})
 CLIENT_RUN: Final = ("bash_", "text_editor_", "computer_", "memory_")
@@ -153,20 +140,20 @@ class AnthropicFace:
             value = orjson.loads(body)
             leaves: list[Leaf] = []
             said: list[str] = []
+            unreadable: list[str] = []
             calls = 0
             for place, block in enumerate(value["content"]):
                 calls += block["type"] in CALLS
-                _block(block, ("content", place), Channel.ASSISTANT, leaves, [], said, [])
+                _block(block, ("content", place), Channel.ASSISTANT, leaves, unreadable, said, [])
             for name, extra in value.items():
-                if name in ANSWER_HANDLED or (name in SAFE_SLOTS and isinstance(extra, str) and identifier(extra)):
-                    continue
-                walk(extra, (name,), Channel.ASSISTANT, leaves)
+                if name not in ANSWER_HANDLED:
+                    field(name, extra, (), Channel.ASSISTANT, leaves)
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, HandrailError):
             raise HandrailError(Code.UPSTREAM_INVALID, "the provider's answer is no message") from None
         usage = value.get("usage")
         return Answer(
             body=body,
-            messages=(Message(Role.ASSISTANT, tuple(leaves), canonical(Role.ASSISTANT, said)),),
+            messages=(Message(Role.ASSISTANT, tuple(leaves), canonical(Role.ASSISTANT, said), tuple(unreadable)),),
             usage=Usage(count(usage, "input_tokens"), count(usage, "output_tokens")),
             tool_calls=calls,
         )
@@ -235,7 +222,7 @@ def _message(item: Any, place: int, references: list[str]) -> Message:
             _block(object_of(block, ".".join(map(str, path))), path, named[1], leaves, unreadable, said, references)
     for name, extra in item.items():
         if name not in ("role", "content"):
-            walk(extra, (*at, name), named[1], leaves)
+            field(name, extra, at, named[1], leaves)
     return Message(named[0], tuple(leaves), canonical(named[0], said), tuple(unreadable))
 
 
@@ -248,8 +235,8 @@ def _block(
     said: list[str],
     references: list[str],
 ) -> None:
-    """One content block: its texts, and what stands for it in the history."""
-    kind = block.get("type")
+    """One content block: its texts, and what stands for it in the history. A block of no known type is unreadable."""
+    kind = text_of(block.get("type"), ".".join(map(str, (*at, "type"))))
     if kind == "text":
         said.append(text_of(block.get("text"), ".".join(map(str, (*at, "text")))))
         walk(block, at, channel, leaves)
@@ -264,8 +251,8 @@ def _block(
     elif kind == "thinking":
         walk(block, at, Channel.REASONING, leaves)
     elif kind not in OPAQUE:
-        unreadable.append(kind if isinstance(kind, str) and identifier(kind) else "unknown")
-        _held(block.get("source"), references)
+        unreadable.append(kind if identifier(kind) else "unknown")
+        files(block, references)
         walk(block, at, channel, leaves)
     else:
         walk(block, at, Channel.REASONING, leaves)
@@ -277,9 +264,8 @@ def _call(block: dict[str, Any], at: Path, leaves: list[Leaf], said: list[str]) 
     said.append(call_text(tool, orjson.dumps(given).decode()))
     walk(given, (*at, "input"), Channel.TOOL_ARGUMENTS, leaves, tool=tool)
     for name, extra in block.items():
-        safe = isinstance(extra, str) and (name == "name" or name in SAFE_SLOTS) and identifier(extra)
-        if name != "input" and not safe:
-            walk(extra, (*at, name), Channel.TOOL_ARGUMENTS, leaves, tool=tool)
+        if name != "input":
+            field(name, extra, at, Channel.TOOL_ARGUMENTS, leaves, tool=tool, safe=NAMED)
 
 
 def _result(
@@ -294,13 +280,15 @@ def _result(
                 _block(part, path, Channel.TOOL_RESULT, leaves, unreadable, said, references)
             else:
                 said.append(str(part.get("text") or ""))
+                unreadable += unread(part)
                 walk(part, path, Channel.TOOL_RESULT, leaves)
     else:
         said.append(content if isinstance(content, str) else orjson.dumps(content).decode())
+        unreadable += unread(content)
         walk(content, (*at, "content"), Channel.TOOL_RESULT, leaves)
     for name, extra in block.items():
-        if name != "content" and not (isinstance(extra, str) and name in SAFE_SLOTS and identifier(extra)):
-            walk(extra, (*at, name), Channel.TOOL_RESULT, leaves)
+        if name != "content":
+            field(name, extra, at, Channel.TOOL_RESULT, leaves)
 
 
 def _document(
@@ -315,16 +303,11 @@ def _document(
             isinstance(source, dict) and source.get("type") == "content" and isinstance(source.get("content"), str)
         ):
             unreadable.append("document")
-        _held(source, references)
+        files(source, references)
         walk(source, (*at, "source"), Channel.DOCUMENT, leaves)
     for name, extra in block.items():
         if name not in ("source", "type"):
-            walk(extra, (*at, name), Channel.DOCUMENT, leaves)
-
-
-def _held(source: Any, references: list[str]) -> None:
-    if isinstance(source, dict) and "file_id" in source:
-        references.append(f"file:{source['file_id']}")
+            field(name, extra, at, Channel.DOCUMENT, leaves)
 
 
 def _tools(body: Mapping[str, Any]) -> tuple[tuple[Leaf, ...], dict[str, object], tuple[str, ...]]:

@@ -7,9 +7,11 @@ import orjson
 
 from handrail.gateway.errors import Form, detail
 from handrail.gateway.fields import call_text, count
-from handrail.gateway.leaves import SAFE_SLOTS, arguments, identifier, opaque, walk, within
+from handrail.gateway.growing import Growing, put, written
+from handrail.gateway.leaves import SAFE_SLOTS, arguments, field, identifier, opaque, within
 from handrail.gateway.sse import Events, Shape, data_of, event, shape_of
-from handrail.guard.turn import Channel, Leaf, Piece, ReplyIds, Turn, Usage, canonical
+from handrail.gateway.unread import unread
+from handrail.guard.turn import Channel, Leaf, Path, Piece, ReplyIds, Turn, Usage, canonical
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Role
 
@@ -18,11 +20,26 @@ DELTAS: Final = {
     "thinking_delta": ("thinking", "thinking", Channel.REASONING),
     "input_json_delta": ("json", "partial_json", Channel.TOOL_ARGUMENTS),
 }
-"""Delta type to lane kind, field and channel. Every other delta is read whole."""
+"""Delta type to lane kind, field and channel. A citation is read whole; every other delta is one of `growing`."""
 
 _DELTA_OF: Final = {kind: (delta, field) for delta, (kind, field, _) in DELTAS.items()}
 _MARK: Final = b'"text":"'
-_CALLS: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
+CALLS: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
+RESULTS: Final = frozenset(
+    {
+        "tool_result", "mcp_tool_result", "web_search_tool_result", "web_fetch_tool_result",
+        "code_execution_tool_result", "bash_code_execution_tool_result", "text_editor_code_execution_tool_result",
+        "tool_search_tool_result",
+    }
+)  # fmt: skip
+OPAQUE: Final = frozenset({"redacted_thinking"})
+"""The provider's own bytes, given back to it unchanged."""
+
+READ: Final = CALLS | RESULTS | OPAQUE | {"text", "thinking", "search_result"}
+"""Types of blocks whose texts are all there is in them; any other block in a stream is unreadable."""
+
+NAMED: Final = SAFE_SLOTS | {"name"}
+"""Fields whose value may be an identifier that is not screened; the name of a tool is one."""
 
 
 class AnthropicCodec:
@@ -35,6 +52,7 @@ class AnthropicCodec:
         self.complete = False
         self._events = Events()
         self._shape: Shape | None = None
+        self._growing = Growing()
         self._lanes: dict[int, list[str]] = {}
         self._open: tuple[int, str] | None = None
         self._next = 0
@@ -69,24 +87,23 @@ class AnthropicCodec:
         value = piece.value
         if isinstance(value, Shape):
             return value.text(new)
-        _, field = _DELTA_OF[piece.lane.partition(":")[2]]
-        value["delta"][field] = new
+        if piece.lane in self._growing:
+            return self._growing.text(piece, new)
+        _, slot = _DELTA_OF[piece.lane.partition(":")[2]]
+        value["delta"][slot] = new
         return event(orjson.dumps(value), b"content_block_delta")
 
     def more(self, lane: str, text: str) -> bytes:
+        if lane in self._growing:
+            return self._growing.more(lane, text)
         index, _, kind = lane.partition(":")
-        delta, field = _DELTA_OF[kind]
-        value = {"type": "content_block_delta", "index": int(index), "delta": {"type": delta, field: text}}
+        delta, slot = _DELTA_OF[kind]
+        value = {"type": "content_block_delta", "index": int(index), "delta": {"type": delta, slot: text}}
         return event(orjson.dumps(value), b"content_block_delta")
 
     def changed(self, piece: Piece, changes: Mapping[Leaf, str]) -> bytes:
-        value = piece.value
-        for leaf, new in changes.items():
-            node = value
-            for step in leaf.path[:-1]:
-                node = node[step]
-            node[leaf.path[-1]] = new
-        return event(orjson.dumps(value), value["type"].encode())
+        put(piece.value, changes)
+        return written(piece.value)
 
     def settled(self, piece: Piece, sent: Mapping[str, str]) -> bytes:
         return piece.raw
@@ -153,31 +170,31 @@ class AnthropicCodec:
         if kind == "message_start":
             message = value["message"]
             self._counted(message.get("usage"))
-            return Piece(raw, extra=_texts(message, ("message",)), value=value)
+            extra = (*_beside(value, "message"), *_texts(message, ("message",)))
+            return Piece(raw, extra=extra, value=value, unreadable=_blocks(message.get("content")))
         if kind == "message_delta":
             self.complete = True
             self._counted(value.get("usage"))
-            return Piece(raw, extra=_texts(value.get("delta") or {}, ("delta",)), value=value)
+            extra = (*_beside(value, "delta"), *_texts(value.get("delta") or {}, ("delta",)))
+            return Piece(raw, extra=extra, value=value)
         if kind == "message_stop":
             return Piece(raw, last=True)
         if kind == "error":
             raise HandrailError(Code.UPSTREAM_ERROR, "the provider ended its stream with an error")
-        return Piece(raw, extra=_texts(value, ()), value=value)
+        piece = self._growing.piece(raw, value, _texts(value, ()), str(kind))
+        piece.unreadable = unread(value)
+        return piece
 
     def _start(self, raw: bytes, value: dict[str, Any]) -> Piece:
         index, block = int(value["index"]), value["content_block"]
         kind = str(block["type"])
         self._open = (index, kind)
         self._next = index + 1
-        if kind in _CALLS:
+        if kind in CALLS:
             self.tools[f"{index}:json"] = str(block.get("name") or "")
             self._lanes[index] = [f"{index}:json"]
-        leaves: list[Leaf] = []
-        for name, part in block.items():
-            safe = isinstance(part, str) and (name in SAFE_SLOTS or name == "name") and identifier(part)
-            if not safe and part:
-                walk(part, ("content_block", name), Channel.ASSISTANT, leaves)
-        return Piece(raw, extra=tuple(leaves), value=value)
+        extra = (*_beside(value, "content_block"), *_texts(block, ("content_block",), NAMED))
+        return Piece(raw, extra=extra, value=value, unreadable=_blocks([block]))
 
     def _delta(self, raw: bytes, value: dict[str, Any]) -> Piece:
         index, delta = int(value["index"]), value["delta"]
@@ -185,17 +202,26 @@ class AnthropicCodec:
         if known is None:
             if delta["type"] == "signature_delta":  # the thinking must be out before its signature
                 leaves = () if opaque(str(delta.get("signature"))) else _texts(delta, ("delta",))
+                leaves += _beside(value, "delta")
                 return Piece(raw, ends=tuple(self._lanes.pop(index, ())), extra=leaves, value=value)
-            return Piece(raw, extra=_texts(delta, ("delta",)), value=value)
-        kind, field, channel = known
+            extra = (*_beside(value, "delta"), *_texts(delta, ("delta",)))
+            if delta["type"] == "citations_delta":
+                return Piece(raw, extra=extra, value=value, unreadable=unread(delta))
+            piece = self._growing.piece(raw, value, extra, str(delta["type"]))
+            piece.unreadable = unread(delta)
+            if piece.lane and piece.lane not in self._lanes.setdefault(index, []):
+                self._lanes[index].append(piece.lane)
+            return piece
+        kind, slot, channel = known
         lane = f"{index}:{kind}"
         opened = self._lanes.setdefault(index, [])
         if lane not in opened:
             opened.append(lane)
-        text = str(delta[field])
-        others = {name: part for name, part in delta.items() if name not in ("type", field)}
-        extra = _texts(others, ("delta",)) if others else ()
-        if kind == "text" and not others:
+        text = str(delta[slot])
+        extra = _beside(value, "delta") if len(value) > 3 else ()
+        if len(delta) > 2:
+            extra += _texts({name: part for name, part in delta.items() if name not in ("type", slot)}, ("delta",))
+        if kind == "text" and len(delta) == 2 and len(value) == 3:
             self._shape = shape_of(raw, _MARK, text, lane, channel)
         return Piece(raw, lane, channel, text, True, extra=extra, value=value)
 
@@ -204,11 +230,27 @@ class AnthropicCodec:
         self.usage = Usage(given or self.usage.input_tokens, made or self.usage.output_tokens)
 
 
-def _texts(value: dict[str, Any], at: tuple[str | int, ...]) -> tuple[Leaf, ...]:
+def _blocks(blocks: Any) -> tuple[str, ...]:
+    """Types of blocks, and of parts in them, that no detector can read."""
+    found: dict[str, None] = {}
+    for block in blocks or ():
+        kind = block["type"]
+        if kind not in READ:
+            found[kind if isinstance(kind, str) and identifier(kind) else "unknown"] = None
+        elif kind in RESULTS:
+            found.update(dict.fromkeys(unread(block)))
+    return tuple(found)
+
+
+def _beside(value: dict[str, Any], read: str) -> tuple[Leaf, ...]:
+    """Texts of an event beside the object that is read for itself."""
+    return _texts({name: part for name, part in value.items() if name not in ("type", "index", read)}, ())
+
+
+def _texts(value: dict[str, Any], at: Path, safe: frozenset[str] = SAFE_SLOTS) -> tuple[Leaf, ...]:
     """Texts of an event that are no lane."""
     leaves: list[Leaf] = []
     for name, part in value.items():
-        if part is None or name == "usage" or (isinstance(part, str) and name in SAFE_SLOTS and identifier(part)):
-            continue
-        walk(part, (*at, name), Channel.ASSISTANT, leaves)
+        if name != "usage":
+            field(name, part, at, Channel.ASSISTANT, leaves, safe=safe)
     return tuple(leaves)

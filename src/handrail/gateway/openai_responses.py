@@ -24,9 +24,10 @@ from handrail.gateway.fields import (
     rest,
     text_of,
 )
-from handrail.gateway.leaves import SAFE_SLOTS, arguments, edits, identifier, walk
-from handrail.gateway.responses_stream import ResponsesCodec, filtered, item_of
+from handrail.gateway.leaves import arguments, edits, field, identifier, walk
+from handrail.gateway.responses_stream import ANSWER_HANDLED, NAMED, ResponsesCodec, filtered, item_of, joined
 from handrail.gateway.sse import event
+from handrail.gateway.unread import files, unread, without_bytes
 from handrail.guard.turn import Answer, Channel, Leaf, Message, Path, ReplyIds, Turn, Upstream, Usage, canonical
 from handrail.policy.ruleset import Dialect
 from handrail.terms.errors import Code, HandrailError
@@ -56,16 +57,6 @@ CALLS: Final = {"function_call": "arguments", "custom_tool_call": "input"}
 RESULTS: Final = frozenset({"function_call_output", "custom_tool_call_output"})
 OWN_TOOLS: Final = frozenset({"function", "custom", "local_shell", "apply_patch"})
 """Tool types that the client runs itself; every other type is hosted by the provider."""
-
-ECHOED: Final = frozenset(
-    {
-        "instructions", "tools", "tool_choice", "text", "metadata", "prompt", "reasoning", "user", "safety_identifier",
-        "previous_response_id", "conversation", "truncation", "prompt_cache_key", "error", "incomplete_details",
-    }
-)  # fmt: skip
-"""Fields of an answer that repeat the request (screened there); ours are taken out of `instructions` again."""
-
-ANSWER_HANDLED: Final = frozenset({"output", "usage", "created_at", "completed_at", "output_text"}) | ECHOED
 
 
 class ResponsesFace:
@@ -127,7 +118,7 @@ class ResponsesFace:
                 *messages,
                 Message(Role.SYSTEM, tuple(prompt)),
                 Message(Role.SYSTEM, tools),
-                Message(Role.USER, tuple(rest(value, HANDLED, IDENTIFIERS))),
+                Message(Role.USER, tuple(rest(value, HANDLED, IDENTIFIERS)), None, unread(value.get("prompt"))),
             ),
             new_from=new_from,
             prompt="\n".join(leaf.text for leaf in [*prompt, *prompts]),
@@ -145,7 +136,7 @@ class ResponsesFace:
 
     def upstream(self, turn: Turn, how: Upstream) -> bytes:
         """The body for the provider."""
-        changes: dict[exact.Path, Change] = edits(how.changes, turn.body)
+        changes: dict[exact.Path, Change] = {**edits(how.changes, turn.body), **_without_logprobs(turn.body)}
         if how.model != turn.model:
             changes["model",] = orjson.dumps(how.model)
         if not how.forward_customer:
@@ -166,14 +157,15 @@ class ResponsesFace:
             messages = [_said(item, ("output", place)) for place, item in enumerate(value["output"])]
             leaves: list[Leaf] = []
             for name, extra in value.items():
-                if name in ANSWER_HANDLED or (name in SAFE_SLOTS and isinstance(extra, str) and identifier(extra)):
-                    continue
-                walk(extra, (name,), Channel.ASSISTANT, leaves)
+                if name not in ANSWER_HANDLED:
+                    field(name, extra, (), Channel.ASSISTANT, leaves)
             calls = sum(1 for item in value["output"] if item["type"] in CALLS)
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, HandrailError):
             raise HandrailError(Code.UPSTREAM_INVALID, "the provider's answer is no response") from None
         if value.get("instructions") is not None:
             body = _own_instructions(body, value, turn)
+        if value.get("output_text") and value["output_text"] != joined(value):
+            body = exact.change(body, {("output_text",): orjson.dumps(joined(value))})
         if leaves:
             messages.append(Message(Role.ASSISTANT, tuple(leaves)))
         usage = value.get("usage")
@@ -187,7 +179,7 @@ class ResponsesFace:
         )
 
     def rewritten(self, answer: Answer, changes: Mapping[Leaf, str]) -> bytes:
-        """Texts in place; logprobs of a changed part are dropped."""
+        """Texts in place, `output_text` made of them anew; logprobs of a changed part are dropped."""
         done = edits(changes, answer.body)
         value = orjson.loads(answer.body)
         for leaf in changes:
@@ -195,7 +187,10 @@ class ResponsesFace:
                 part = value["output"][leaf.path[1]]["content"][leaf.path[3]]
                 if "logprobs" in part:
                     done[(*leaf.path[:-1], "logprobs")] = b"[]"
-        return exact.change(answer.body, done)
+        body = exact.change(answer.body, done)
+        if changes and value.get("output_text"):
+            body = exact.change(body, {("output_text",): orjson.dumps(joined(orjson.loads(body)))})
+        return body
 
     def sentence(self, turn: Turn, text: str, ids: ReplyIds, *, now_s: int) -> bytes:
         """Status `incomplete`, reason `content_filter`, the sentence as the output."""
@@ -262,9 +257,10 @@ def _item(item: Any, place: int, references: list[str]) -> Message:
     where = f"input[{place}]"
     item = object_of(item, where)
     at: Path = ("input", place)
-    kind = item.get("type", "message")
+    kind = text_of(item.get("type", "message"), f"{where}.type")
+    files(item, references)
     if kind == "message":
-        return _message(item, at, where, references)
+        return _message(item, at, where)
     leaves: list[Leaf] = []
     if kind in CALLS:
         return _call(item, at, CALLS[kind])
@@ -273,24 +269,35 @@ def _item(item: Any, place: int, references: list[str]) -> Message:
         said: list[str] = []
         output = item.get("output")
         if isinstance(output, list):
-            _parts(output, (*at, "output"), Channel.TOOL_RESULT, leaves, unreadable, said, references)
+            _parts(output, (*at, "output"), Channel.TOOL_RESULT, leaves, unreadable, said)
         else:
+            unreadable += unread(output)
             walk(output, (*at, "output"), Channel.TOOL_RESULT, leaves)
             said.append(output if isinstance(output, str) else orjson.dumps(output).decode())
         _others(item, at, Channel.TOOL_RESULT, leaves, frozenset({"output"}))
         return Message(Role.TOOL, tuple(leaves), canonical(Role.TOOL, said), tuple(unreadable))
     if kind == "item_reference":
         references.append(f"item:{item.get('id')}")
-        return Message(Role.ASSISTANT, ())
+        _others(item, at, Channel.OTHER, leaves, frozenset())
+        return Message(Role.ASSISTANT, tuple(leaves))
     if kind == "reasoning":
         walk(item, at, Channel.REASONING, leaves)
         return Message(Role.ASSISTANT, tuple(leaves))
-    walk(item, at, Channel.TOOL_RESULT, leaves)  # calls of hosted tools and what they returned
-    known = isinstance(kind, str) and kind.endswith(("_call", "_call_output", "_list_tools", "_request", "_response"))
-    return Message(Role.ASSISTANT, tuple(leaves), None, () if known else ("unknown",))
+    _hosted(item, at, Channel.TOOL_RESULT, leaves)
+    known = kind.endswith(("_call", "_call_output", "_list_tools", "_request", "_response"))
+    return Message(Role.ASSISTANT, tuple(leaves), None, unread(item) if known else ("unknown", *unread(item)))
 
 
-def _message(item: dict[str, Any], at: Path, where: str, references: list[str]) -> Message:
+def _hosted(item: dict[str, Any], at: Path, channel: Channel, leaves: list[Leaf]) -> None:
+    """Calls of hosted tools and what they returned."""
+    for name, part in without_bytes(item).items():
+        if name == "arguments" and isinstance(part, str):
+            arguments(part, (*at, name), "", leaves)
+        else:
+            field(name, part, at, channel, leaves)
+
+
+def _message(item: dict[str, Any], at: Path, where: str) -> Message:
     role = item.get("role")
     named = ROLES.get(role) if isinstance(role, str) else None
     if named is None:
@@ -305,7 +312,7 @@ def _message(item: dict[str, Any], at: Path, where: str, references: list[str]) 
             said.append(content)
     else:
         parts = list_of(content, f"{where}.content")
-        _parts(parts, (*at, "content"), named[1], leaves, unreadable, said, references)
+        _parts(parts, (*at, "content"), named[1], leaves, unreadable, said)
     _others(item, at, named[1], leaves, frozenset({"role", "content"}))
     history = None if named[0] is Role.SYSTEM else canonical(named[0], said)
     return Message(named[0], tuple(leaves), history, tuple(unreadable))
@@ -318,51 +325,46 @@ def _parts(
     leaves: list[Leaf],
     unreadable: list[str],
     said: list[str],
-    references: list[str],
 ) -> None:
     for place, part in enumerate(parts):
         part = object_of(part, ".".join(map(str, (*at, place))))
-        kind = part.get("type")
-        field = TEXT_PARTS.get(kind) if isinstance(kind, str) else None
-        text = part.get(field) if field else None
+        kind = text_of(part.get("type"), ".".join(map(str, (*at, place, "type"))))
+        slot = TEXT_PARTS.get(kind)
+        text = part.get(slot) if slot else None
         if isinstance(text, str):
             said.append(text)
+            unreadable += unread(part)
         else:
-            unreadable.append(kind if isinstance(kind, str) and identifier(kind) else "unknown")
-            if part.get("file_id"):
-                references.append(f"file:{part['file_id']}")
-        logprobs = part.pop("logprobs", None) if kind == "output_text" else None
-        walk(part, (*at, place), Channel.REFUSAL if field == "refusal" else channel, leaves)
-        if logprobs is not None:
-            part["logprobs"] = logprobs
+            unreadable.append(kind if identifier(kind) else "unknown")
+        read = {name: each for name, each in part.items() if name != "logprobs"} if kind == "output_text" else part
+        walk(read, (*at, place), Channel.REFUSAL if slot == "refusal" else channel, leaves)
 
 
-def _call(item: dict[str, Any], at: Path, field: str) -> Message:
+def _call(item: dict[str, Any], at: Path, slot: str) -> Message:
     leaves: list[Leaf] = []
     tool = str(item.get("name") or "")
-    text = text_of(item.get(field, ""), ".".join(map(str, (*at, field))))
-    arguments(text, (*at, field), tool, leaves)
-    _others(item, at, Channel.TOOL_ARGUMENTS, leaves, frozenset({field}))
+    text = text_of(item.get(slot, ""), ".".join(map(str, (*at, slot))))
+    arguments(text, (*at, slot), tool, leaves)
+    _others(item, at, Channel.TOOL_ARGUMENTS, leaves, frozenset({slot}))
     return Message(Role.ASSISTANT, tuple(leaves), canonical(Role.ASSISTANT, [call_text(tool, text)]))
 
 
 def _others(item: dict[str, Any], at: Path, channel: Channel, leaves: list[Leaf], read: frozenset[str]) -> None:
     for name, extra in item.items():
-        safe = isinstance(extra, str) and (name in SAFE_SLOTS or name == "name") and identifier(extra)
-        if name not in read and not safe:
-            walk(extra, (*at, name), channel, leaves)
+        if name not in read:
+            field(name, extra, at, channel, leaves, safe=NAMED)
 
 
 def _said(item: dict[str, Any], at: Path) -> Message:
     """One item of an answer."""
     kind = item["type"]
     if kind == "message":
-        return _message(item, at, "output", [])
+        return _message(item, at, "output")
     if kind in CALLS:
         return _call(item, at, CALLS[kind])
     leaves: list[Leaf] = []
-    walk(item, at, Channel.REASONING if kind == "reasoning" else Channel.ASSISTANT, leaves)
-    return Message(Role.ASSISTANT, tuple(leaves))
+    _hosted(item, at, Channel.REASONING if kind == "reasoning" else Channel.ASSISTANT, leaves)
+    return Message(Role.ASSISTANT, tuple(leaves), None, unread(item))
 
 
 def _tools(
@@ -380,6 +382,7 @@ def _tools(
         kind = str(tool.get("type"))
         if kind not in OWN_TOOLS:
             hosted.append(kind)
+            files(tool, references)
         stores = tool.get("vector_store_ids")
         references += [f"vector_store:{name}" for name in stores] if isinstance(stores, list) else []
         container = tool.get("container")
@@ -403,6 +406,7 @@ def _references(body: Mapping[str, Any], references: list[str]) -> str:
     prompt = body.get("prompt")
     if isinstance(prompt, dict) and prompt.get("id"):
         references.append(f"prompt:{prompt['id']}")
+    files(prompt, references)
     return follows
 
 
@@ -427,3 +431,17 @@ def _own_instructions(body: bytes, value: dict[str, Any], turn: Turn) -> bytes:
     if value["instructions"] == sent:
         return body
     return exact.change(body, {("instructions",): orjson.dumps(sent)})
+
+
+def _without_logprobs(body: bytes) -> dict[exact.Path, Change]:
+    """Log probabilities in the history repeat texts token by token, and nobody needs them there: they do not go on."""
+    if b"logprobs" not in body and b"\\u" not in body:
+        return {}
+    given = orjson.loads(body).get("input")
+    return {
+        ("input", place, slot, index, "logprobs"): GONE
+        for place, item in enumerate(given if isinstance(given, list) else ())
+        for slot in ("content", "output")
+        for index, part in enumerate(item[slot] if isinstance(item.get(slot), list) else ())
+        if part.get("type") == "output_text" and part.get("logprobs")
+    }

@@ -10,9 +10,11 @@ import orjson
 
 from handrail.gateway.errors import Form, detail
 from handrail.gateway.fields import call_text, count
-from handrail.gateway.leaves import SAFE_SLOTS, arguments, identifier, walk, within
+from handrail.gateway.growing import Growing, put
+from handrail.gateway.leaves import SAFE_SLOTS, arguments, field, identifier, opaque, within
 from handrail.gateway.sse import Events, data_of, event
-from handrail.guard.turn import Channel, Leaf, Piece, ReplyIds, Turn, Usage, canonical
+from handrail.gateway.unread import unread, without_bytes
+from handrail.guard.turn import Channel, Leaf, Path, Piece, ReplyIds, Turn, Usage, canonical
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Role
 
@@ -23,13 +25,51 @@ DELTAS: Final = {
     "response.custom_tool_call_input": ("input", "input", Channel.TOOL_ARGUMENTS),
     "response.reasoning_summary_text": ("summary", "text", Channel.REASONING),
     "response.reasoning_text": ("reasoning", "text", Channel.REASONING),
+    "response.mcp_call_arguments": ("mcp", "arguments", Channel.TOOL_ARGUMENTS),
+    "response.code_interpreter_call_code": ("code", "code", Channel.ASSISTANT),
 }
 """Event name before `.delta` and `.done` to lane kind, field of the `.done` event, and channel."""
 
 _NAME_OF: Final = {kind: name for name, (kind, _, _) in DELTAS.items()}
 _ENDS: Final = frozenset({"response.completed", "response.incomplete"})
 _BEGINS: Final = frozenset({"response.created", "response.in_progress", "response.queued"})
-_ITEM_LANES: Final = {"arguments": "arguments", "input": "input"}
+_ITEM_LANES: Final = {
+    "function_call": ("arguments", "arguments"),
+    "custom_tool_call": ("input", "input"),
+    "mcp_call": ("arguments", "mcp"),
+    "code_interpreter_call": ("code", "code"),
+}
+"""Item type to the field that a lane says, and the lane's kind."""
+
+_PART_LANES: Final = {
+    "output_text": ("text", "text"),
+    "refusal": ("refusal", "refusal"),
+    "reasoning_text": ("text", "reasoning"),
+}
+"""Part type to the field that a lane says, and the lane's kind."""
+
+_PLACES: Final = frozenset({"type", "item_id", "output_index", "content_index", "summary_index", "sequence_number"})
+_DELTA_READ: Final = _PLACES | {"delta", "logprobs", "obfuscation"}
+_WHOLE: Final = frozenset(
+    {"response.content_part.added", "response.reasoning_summary_part.added", "response.output_text.annotation.added"}
+)
+"""Events that bring something whole, of which there may be many in one place."""
+
+_AUDIO: Final = "response.audio.delta"
+
+NAMED: Final = SAFE_SLOTS | {"name"}
+"""Fields whose value may be an identifier that is not screened; the name of a tool is one."""
+
+ECHOED: Final = frozenset(
+    {
+        "instructions", "tools", "tool_choice", "text", "metadata", "prompt", "reasoning", "user", "safety_identifier",
+        "previous_response_id", "conversation", "truncation", "prompt_cache_key", "error", "incomplete_details",
+    }
+)  # fmt: skip
+"""Fields of an answer that repeat the request (screened there); ours are taken out of `instructions` again."""
+
+ANSWER_HANDLED: Final = frozenset({"output", "usage", "created_at", "completed_at", "output_text"}) | ECHOED
+"""`output_text` repeats the texts of `output` and is made of them anew."""
 
 
 class ResponsesCodec:
@@ -43,6 +83,7 @@ class ResponsesCodec:
         self._instructions: Any = orjson.loads(turn.body).get("instructions")
         self._events = Events()
         self._lanes: dict[str, dict[str, Any]] = {}  # lane to the place fields of its events
+        self._growing = Growing()
         self._response: dict[str, Any] = {}
         self._sequence = 0
 
@@ -61,6 +102,8 @@ class ResponsesCodec:
             yield from pieces
 
     def text(self, piece: Piece, new: str) -> bytes:
+        if piece.lane in self._growing:
+            return self._growing.text(piece, new)
         value = {**piece.value, "delta": new}
         if "logprobs" in value:
             value["logprobs"] = []
@@ -68,6 +111,8 @@ class ResponsesCodec:
         return event(orjson.dumps(value), value["type"].encode())
 
     def more(self, lane: str, text: str) -> bytes:
+        if lane in self._growing:
+            return self._growing.more(lane, text)
         name = _NAME_OF[lane.rpartition(":")[2]] + ".delta"
         value = {"type": name, **self.place(lane), "delta": text, "sequence_number": self._sequence}
         if name.startswith("response.output_text"):
@@ -75,13 +120,8 @@ class ResponsesCodec:
         return event(orjson.dumps(value), name.encode())
 
     def changed(self, piece: Piece, changes: Mapping[Leaf, str]) -> bytes:
-        value = piece.value
-        for leaf, new in changes.items():
-            node = value
-            for step in leaf.path[:-1]:
-                node = node[step]
-            node[leaf.path[-1]] = new
-        return event(orjson.dumps(value), value["type"].encode())
+        put(piece.value, changes)
+        return event(orjson.dumps(piece.value), piece.value["type"].encode())
 
     def settled(self, piece: Piece, sent: Mapping[str, str]) -> bytes:
         """Unchanged bytes when what is repeated is what was sent."""
@@ -89,8 +129,8 @@ class ResponsesCodec:
         kind: str = value["type"]
         changed = False
         if kind.endswith(".done") and kind[:-5] in DELTAS:
-            lane_kind, field, _ = DELTAS[kind[:-5]]
-            changed = _set(value, field, sent.get(_lane(value, lane_kind)))
+            lane_kind, slot, _ = DELTAS[kind[:-5]]
+            changed = _set(value, slot, sent.get(_lane(value, lane_kind)))
             if changed and "logprobs" in value:
                 value["logprobs"] = []
         elif kind == "response.content_part.done":
@@ -102,6 +142,7 @@ class ResponsesCodec:
         elif "response" in value:
             for place, item in enumerate(value["response"].get("output") or ()):
                 changed = _settle_item(item, place, sent) or changed
+            changed = _set_output_text(value["response"]) or changed
             changed = self._own(value["response"]) or changed
         return event(orjson.dumps(value), kind.encode()) if changed else piece.raw
 
@@ -160,14 +201,14 @@ class ResponsesCodec:
             self._response = value["response"]
             if isinstance(self._response.get("id"), str):
                 self.reference = f"response:{self._response['id']}"
-            return [Piece(raw, repeats=True, value=value)]
+            return [Piece(raw, **_whole(value, self._response), repeats=True, value=value)]
         if kind in _ENDS:
             self.complete = True
             usage = value["response"].get("usage")
             self.usage = Usage(count(usage, "input_tokens"), count(usage, "output_tokens"))
             items = value["response"].get("output") or ()
             missing = [piece for place, item in enumerate(items) for piece in self._unsaid(item, place)]
-            return [*missing, Piece(raw, extra=_foreign(items), repeats=True, last=True, value=value)]
+            return [*missing, Piece(raw, **_whole(value, value["response"]), repeats=True, last=True, value=value)]
         if kind in ("error", "response.failed"):
             raise HandrailError(Code.UPSTREAM_ERROR, "the provider ended its stream with an error")
         if kind == "response.output_item.added":
@@ -177,29 +218,49 @@ class ResponsesCodec:
                 lane = f"{place}:0:{kind_of}"
                 self.tools[lane] = str(item.get("name") or "")
                 self._lanes[lane] = {"item_id": item.get("id"), "output_index": place}
-            return [Piece(raw, extra=_texts(item, ("item",)), value=value)]
+            extra = (*_beside(value, _PLACES | {"item"}), *_texts(without_bytes(item), ("item",)))
+            return [Piece(raw, extra=extra, value=value, unreadable=unread(item))]
         if kind == "response.output_item.done":
             item = value["item"]
             missing = self._unsaid(item, int(value["output_index"]))
-            return [*missing, Piece(raw, extra=_foreign([item]), repeats=True, value=value)]
+            extra = (*_beside(value, _PLACES | {"item"}), *_beside_lanes(item, ("item",)))
+            done = Piece(raw, extra=extra, repeats=True, value=value, unreadable=unread(item))
+            return [*self._ended(kind, value), *missing, done]
         if kind in ("response.content_part.done", "response.reasoning_summary_part.done"):
-            return [Piece(raw, repeats=True, value=value)]
-        return [Piece(raw, extra=_texts(value, ()), value=value)]
+            part = value["part"]
+            read = _part_beside(part) if kind == "response.content_part.done" else {**part, "text": ""}
+            extra = (*_beside(value, _PLACES | {"part"}), *_texts(read, ("part",)))
+            return [Piece(raw, extra=extra, repeats=True, value=value, unreadable=unread(part))]
+        if kind == _AUDIO and opaque(str(value["delta"])):
+            extra = _beside(value, _DELTA_READ)
+            return [Piece(raw, extra=extra, value=value, unreadable=("audio",))]
+        if kind in _WHOLE:
+            return [Piece(raw, extra=_texts(value, ()), value=value, unreadable=unread(value))]
+        piece = self._growing.piece(raw, value, _texts(without_bytes(value), ()), kind)
+        piece.unreadable = ("audio",) if kind == _AUDIO else unread(value)
+        return [*self._ended(kind, value), piece]
+
+    def _ended(self, kind: str, value: dict[str, Any]) -> list[Piece]:
+        ends = self._growing.ending(kind, value) if kind.endswith("done") else ()
+        return [Piece(b"", ends=ends, drop=True)] if ends else []
 
     def _delta(self, raw: bytes, value: dict[str, Any], base: str) -> Piece:
         lane_kind, _, channel = DELTAS[base]
         lane = _lane(value, lane_kind)
+        known = value.keys() <= _DELTA_READ and value.get("item_id") == self._lanes.get(lane, {}).get("item_id")
         self._seen(lane, value)
-        return Piece(raw, lane, channel, str(value["delta"]), True, value=value)
+        extra = () if known else _beside(value, _DELTA_READ)
+        return Piece(raw, lane, channel, str(value["delta"]), True, extra=extra, value=value)
 
     def _done(self, raw: bytes, value: dict[str, Any], base: str) -> list[Piece]:
         """The end of a lane; a text that came without deltas is read as one."""
-        lane_kind, field, channel = DELTAS[base]
+        lane_kind, slot, channel = DELTAS[base]
         lane = _lane(value, lane_kind)
         pieces: list[Piece] = []
         if (lane not in self._lanes or lane in self.tools) and not self._lanes.get(lane, {}).get("grown"):
-            pieces = self._late(lane, channel, str(value.get(field) or ""), value)
-        return [*pieces, Piece(raw, ends=(lane,), repeats=True, value=value)]
+            pieces = self._late(lane, channel, str(value.get(slot) or ""), value)
+        extra = _beside(value, _PLACES | {slot, "logprobs"})
+        return [*pieces, Piece(raw, ends=(lane,), extra=extra, repeats=True, value=value)]
 
     def _late(self, lane: str, channel: Channel, text: str, value: dict[str, Any]) -> list[Piece]:
         if not text:
@@ -213,20 +274,21 @@ class ResponsesCodec:
         """Texts of a finished item that no delta brought: they must be read before it goes on."""
         pieces: list[Piece] = []
         at = {"item_id": item.get("id"), "output_index": place}
-        for field, channel in (("arguments", Channel.TOOL_ARGUMENTS), ("input", Channel.TOOL_ARGUMENTS)):
-            lane = f"{place}:0:{field}"
-            if isinstance(item.get(field), str) and not self._lanes.get(lane, {}).get("grown"):
+        slot, kind = _item_lane(item)
+        lane = f"{place}:0:{kind}"
+        if slot and not self._lanes.get(lane, {}).get("grown"):
+            if item["type"] in ("function_call", "custom_tool_call"):
                 self.tools[lane] = str(item.get("name") or "")
-                pieces += [*self._late(lane, channel, item[field], at), Piece(b"", ends=(lane,), drop=True)]
+            pieces += [
+                *self._late(lane, DELTAS[_NAME_OF[kind]][2], item[slot], at),
+                Piece(b"", ends=(lane,), drop=True),
+            ]
         for part_place, part in enumerate(item.get("content") or ()):
-            kind = {"output_text": "text", "refusal": "refusal", "reasoning_text": "reasoning"}.get(part.get("type"))
-            if kind is None:
-                continue
+            slot, kind = _PART_LANES.get(part["type"], ("", ""))
             lane = f"{place}:{part_place}:{kind}"
-            text = part.get("refusal") if kind == "refusal" else part.get("text")
-            if text and lane not in self._lanes:
+            if slot and part.get(slot) and lane not in self._lanes:
                 channel = DELTAS[_NAME_OF[kind]][2]
-                pieces += self._late(lane, channel, str(text), {**at, "content_index": part_place})
+                pieces += self._late(lane, channel, str(part[slot]), {**at, "content_index": part_place})
                 pieces.append(Piece(b"", ends=(lane,), drop=True))
         for part_place, part in enumerate(item.get("summary") or ()):
             lane = f"{place}:{part_place}:summary"
@@ -252,10 +314,65 @@ class ResponsesCodec:
         return True
 
 
-def _foreign(items: Any) -> tuple[Leaf, ...]:
-    """Texts of finished items that have no lanes, such as calls of hosted tools."""
-    known = ("message", "function_call", "custom_tool_call", "reasoning")
-    return tuple(leaf for item in items if item.get("type") not in known for leaf in _texts(item, ("item",)))
+def joined(response: Mapping[str, Any]) -> str:
+    """All output texts of a response, one behind the other: what `output_text` says."""
+    return "".join(
+        part["text"]
+        for item in response.get("output") or ()
+        if item["type"] == "message"
+        for part in item.get("content") or ()
+        if part["type"] == "output_text"
+    )
+
+
+def _set_output_text(response: dict[str, Any]) -> bool:
+    return bool(response.get("output_text")) and _set(response, "output_text", joined(response))
+
+
+def _whole(value: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
+    """`extra` and `unreadable` of an event that holds a response."""
+    known = {name: part for name, part in response.items() if name not in ANSWER_HANDLED}
+    items = response.get("output") or ()
+    extra = [*_beside(value, _PLACES | {"response"}), *_texts(known, ("response",))]
+    for place, item in enumerate(items):
+        extra += _beside_lanes(item, ("response", "output", place))
+    return {"extra": tuple(extra), "unreadable": unread(items if isinstance(items, list) else [])}
+
+
+def _beside(value: dict[str, Any], read: frozenset[str]) -> tuple[Leaf, ...]:
+    """Texts of an event in fields other than those of `read`, and in ids that are none."""
+    odd = {
+        name: part
+        for name, part in value.items()
+        if name not in read or (name == "item_id" and isinstance(part, str) and not identifier(part))
+    }
+    return _texts(odd, ()) if odd else ()
+
+
+def _beside_lanes(item: dict[str, Any], at: Path) -> tuple[Leaf, ...]:
+    """Texts of a finished item that no lane says: citations, what hosted tools did, fields that nobody knows."""
+    said, _ = _item_lane(item)
+    read = {name: part for name, part in without_bytes(item).items() if name != said}
+    if isinstance(item.get("content"), list):
+        read["content"] = [_part_beside(part) for part in item["content"]]
+    if isinstance(item.get("summary"), list):
+        read["summary"] = [{**part, "text": ""} for part in item["summary"]]
+    leaves: list[Leaf] = []
+    if isinstance(read.get("arguments"), str):
+        arguments(read.pop("arguments"), (*at, "arguments"), "", leaves)
+    return (*leaves, *_texts(read, at))
+
+
+def _part_beside(part: dict[str, Any]) -> dict[str, Any]:
+    """A part without the text that a lane says."""
+    slot, _ = _PART_LANES.get(part["type"], ("", ""))
+    return {name: each for name, each in part.items() if name not in (slot, "logprobs")} if slot else part
+
+
+def _item_lane(item: dict[str, Any]) -> tuple[str, str]:
+    """The field that a lane says and the lane's kind; both empty when there is none."""
+    slot, kind = _ITEM_LANES.get(item["type"], ("", ""))
+    return (slot, kind) if slot and isinstance(item.get(slot), str) else ("", "")
 
 
 def item_of(name: str, text: str) -> dict[str, Any]:
@@ -274,32 +391,26 @@ def _lane(value: dict[str, Any], kind: str) -> str:
     return f"{int(value['output_index'])}:{int(part)}:{kind}"
 
 
-def _set(node: dict[str, Any], field: str, new: str | None) -> bool:
+def _set(node: dict[str, Any], slot: str, new: str | None) -> bool:
     if new is None:
         new = ""
-    if node.get(field) == new or (not new and not node.get(field)):
+    if node.get(slot) == new or (not new and not node.get(slot)):
         return False
-    node[field] = new
+    node[slot] = new
     return True
 
 
 def _settle_part(part: dict[str, Any], at: str, sent: Mapping[str, str]) -> bool:
-    kind = part.get("type")
-    if kind == "output_text":
-        changed = _set(part, "text", sent.get(f"{at}:text"))
-        if changed and part.get("logprobs"):
-            part["logprobs"] = []
-        return changed
-    if kind == "refusal":
-        return _set(part, "refusal", sent.get(f"{at}:refusal"))
-    return _set(part, "text", sent.get(f"{at}:reasoning")) if kind == "reasoning_text" else False
+    slot, kind = _PART_LANES.get(part["type"], ("", ""))
+    changed = bool(slot) and _set(part, slot, sent.get(f"{at}:{kind}"))
+    if changed and part.get("logprobs"):
+        part["logprobs"] = []
+    return changed
 
 
 def _settle_item(item: dict[str, Any], place: int, sent: Mapping[str, str]) -> bool:
-    changed = False
-    for field, kind in _ITEM_LANES.items():
-        if isinstance(item.get(field), str):
-            changed = _set(item, field, sent.get(f"{place}:0:{kind}")) or changed
+    slot, kind = _item_lane(item)
+    changed = bool(slot) and _set(item, slot, sent.get(f"{place}:0:{kind}"))
     for index, part in enumerate(item.get("content") or ()):
         changed = _settle_part(part, f"{place}:{index}", sent) or changed
     for index, part in enumerate(item.get("summary") or ()):
@@ -307,11 +418,10 @@ def _settle_item(item: dict[str, Any], place: int, sent: Mapping[str, str]) -> b
     return changed
 
 
-def _texts(value: dict[str, Any], at: tuple[str | int, ...]) -> tuple[Leaf, ...]:
+def _texts(value: dict[str, Any], at: Path) -> tuple[Leaf, ...]:
     """Texts of an event that are no lane."""
     leaves: list[Leaf] = []
     for name, part in value.items():
-        safe = isinstance(part, str) and (name in SAFE_SLOTS or name == "name") and identifier(part)
-        if part is not None and name != "sequence_number" and not safe:
-            walk(part, (*at, name), Channel.ASSISTANT, leaves)
+        if name != "sequence_number":
+            field(name, part, at, Channel.ASSISTANT, leaves, safe=NAMED)
     return tuple(leaves)

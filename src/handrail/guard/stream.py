@@ -260,6 +260,8 @@ class StreamScreen:
         changes = self._weighed(message, screened, Channel.ASSISTANT)
         if piece.text is None and not (piece.last or piece.repeats or piece.drop):
             self._out.append(self.codec.changed(piece, changes) if changes else piece.raw)
+        elif changes and piece.text is None and piece.repeats:
+            piece.raw = self.codec.changed(piece, changes)  # it goes on once it is settled
         elif changes:
             raise Stop
 

@@ -5,6 +5,7 @@ place that this file does not know, which grows as well (`gateway.chat_grown`). 
 before only in its text: such an event is recognised by equal bytes around a plain string, so it needs no parsing.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ import orjson
 from handrail.gateway.chat_grown import Grown
 from handrail.gateway.errors import Form, detail
 from handrail.gateway.fields import call_text, count
-from handrail.gateway.leaves import arguments, field, identifier, media, within
+from handrail.gateway.leaves import SAFE_SLOTS, arguments, field, identifier, media, within
 from handrail.gateway.sse import Events, Shape, bare, data_of, event, shape_of
 from handrail.guard.turn import Channel, Leaf, Path, Piece, ReplyIds, Turn, Usage, canonical
 from handrail.terms.errors import Code, HandrailError
@@ -194,7 +195,7 @@ class ChatCodec:
     def _one(self, raw: bytes, value: dict[str, Any], choice: dict[str, Any], pieces: list[Piece]) -> None:
         self._counted(value)
         if not self._head:
-            self._head = {name: part for name, part in value.items() if name not in ("choices", "usage")}
+            self._head = _head(value, self._turn.model)
         index = int(choice.get("index", 0))
         delta = choice.get("delta") or {}
         texts = self._texts(index, delta)
@@ -209,7 +210,8 @@ class ChatCodec:
             if len(texts) > 1:  # one event per lane, so that each can wait or go on its own
                 only = self._only(value, choice, delta, place, [each for each, _, _ in texts])
                 made = event(orjson.dumps(only))
-                piece = Piece(made, lane, channel, text, place > 0, value=only)
+                alone = place > 0 and lane.rpartition(":")[2] in SPOKEN
+                piece = Piece(made, lane, channel, text, alone, value=only)
             else:
                 alone = len(delta) == 1 and not ended and lane.rpartition(":")[2] in SPOKEN
                 if channel is Channel.TOOL_ARGUMENTS:
@@ -343,6 +345,21 @@ def _put(delta: dict[str, Any], lane: str, new: str) -> None:
         delta["function_call"]["arguments"] = new
     else:
         delta[slot] = new
+
+
+_MADE: Final = re.compile(r"(?!.*[0-9]{13})[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
+
+
+def _head(value: dict[str, Any], model: str) -> dict[str, Any]:
+    """What stands at the head of the chunks that are written here: nothing that a value could hide in."""
+    head: dict[str, Any] = {"id": "chatcmpl-0", "object": "chat.completion.chunk", "created": 0, "model": model}
+    for name, part in value.items():
+        if isinstance(part, str) and name in SAFE_SLOTS:
+            if identifier(part.replace("/", "-")) or _MADE.fullmatch(part) is not None:
+                head[name] = part
+        elif name == "created" and isinstance(part, int) and abs(part) < 100_000_000_000:
+            head[name] = part
+    return head
 
 
 def _unreadable(delta: dict[str, Any]) -> tuple[str, ...]:

@@ -274,6 +274,10 @@ def test_a_rotated_key_serves_for_the_time_of_grace_beside_the_new_one(rig: Rig,
     assert ending.revoked_at is None
     assert ending.expires_at == made.created_at + 60_000
     assert made.hash != old.hash
+    again = rig.run(RotateKey(ids=ids, key_id=made.id)).key
+    stored = [rig.run(lambda tx, id_=key.id: tx.keys.get(id_)) for key in (old, made, again)]
+    assert [key.lineage for key in stored] == [old.id] * 3
+    assert rig.run(create(ids, agent="web")).key.lineage != old.id
 
 
 def test_an_unknown_key_is_not_found(rig: Rig, ids: CountingIds) -> None:

@@ -277,6 +277,25 @@ def test_keys_from_created_to_revoked(house: House) -> None:
     assert key not in house.said("key", "list")
 
 
+def test_a_conversation_goes_on_with_a_rotated_key_and_not_with_another(tmp_path: Path, model: str) -> None:
+    house = House(tmp_path / "home", model=model)
+    house.publish()
+    keys = [house.key()]
+    keys.append(house.said("key", "rotate", keys[0].split("_")[1]).strip())
+    keys.append(house.said("key", "rotate", keys[1].split("_")[1]).strip())
+    other = house.key()
+    messages = [{"role": "user", "content": "Where is my order?"}]
+    held = []
+    with house.serving() as server:
+        for key in (*keys, other):
+            status, body, headers = server.ask(key, messages=messages)
+            assert status == 200
+            held.append(headers["x-handrail-conversation"])
+            messages += [body["choices"][0]["message"], {"role": "user", "content": "And the other one?"}]
+    assert len(set(held[:3])) == 1
+    assert held[3] != held[0]
+
+
 # --- looking ----------------------------------------------------------------------------------------------------------
 
 

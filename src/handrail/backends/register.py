@@ -23,7 +23,7 @@ from handrail.terms.ids import Digest, KeyId, PersonId, UseCaseId
 Fetch: TypeAlias = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 """Run one statement with values for $1, $2, ... in order of their first use; its rows."""
 
-_KEY = "id, hash, use_case, scopes, agent, created_at, expires_at, revoked_at"
+_KEY = "id, hash, use_case, scopes, agent, created_at, expires_at, revoked_at, first"
 _PERSON = "id, mail, name, roles, created_at, disabled_at"
 _TOKEN = "id, kind, hash, person, created_at, expires_at, used_at, revoked_at"  # noqa: S105  names of columns
 _SELECT = {"api_key": _KEY, "person": _PERSON, "token": _TOKEN}
@@ -245,7 +245,9 @@ def _author(found: list[tuple[Any, ...]]) -> Actor:
 
 def _key_row(key: ApiKey) -> tuple[Any, ...]:
     scopes = ",".join(sorted(scope.value for scope in key.scopes))
-    return key.id, key.hash, key.use_case, scopes, key.agent, key.created_at, key.expires_at, key.revoked_at
+    return (
+        key.id, key.hash, key.use_case, scopes, key.agent, key.created_at, key.expires_at, key.revoked_at, key.first,
+    )  # fmt: skip
 
 
 def _key(row: tuple[Any, ...]) -> ApiKey:
@@ -258,6 +260,7 @@ def _key(row: tuple[Any, ...]) -> ApiKey:
         created_at=row[5],
         expires_at=row[6],
         revoked_at=row[7],
+        first=row[8],
     )
 
 

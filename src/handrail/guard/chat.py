@@ -143,7 +143,7 @@ class Chat:
                 )
             thread = await net.threads.open(
                 use_case=caller.use_case.id,
-                key_id=caller.key.id,
+                key_id=caller.key.lineage,
                 conversation=conversation,
                 customer=turn.customer,
                 history=history,

@@ -97,8 +97,9 @@ class Threads(Protocol):
     ) -> Thread:
         """`conversation`: the id the client gave, None = infer. `history`: canonical bytes of each message sent,
         oldest first, new ones last. `new_from`: index of the first new message, that is one after the last assistant
-        message, 0 when there is none; storage cannot tell from bytes. A given id belongs to (use case, key): the same
-        words from another use case are another conversation. Raises JOURNAL_UNAVAILABLE."""
+        message, 0 when there is none; storage cannot tell from bytes. `key_id`: the key's lineage, which a rotation
+        keeps. A given id belongs to (use case, key): the same words from another use case are another conversation.
+        Raises JOURNAL_UNAVAILABLE."""
         ...
 
     async def close_turn(self, thread: Thread, *, history: Sequence[bytes]) -> None:

@@ -26,7 +26,7 @@ class Scope(StrEnum):
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """Times in Unix ms. `use_case` None: a key for events or reading over all use cases. `agent`: a name the owner
-    gave."""
+    gave. `first`: the key that this one goes back to by rotations; empty: itself."""
 
     id: KeyId
     hash: bytes
@@ -36,6 +36,12 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     expires_at: int | None = None
     revoked_at: int | None = None
+    first: str = ""
+
+    @property
+    def lineage(self) -> str:
+        """The same for every key of a line of rotations; conversations belong to it."""
+        return self.first or self.id
 
 
 def hash_key(key: str) -> bytes:

@@ -62,7 +62,8 @@ class CreateKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotateKey:
-    """A new key with the same rights; the old one ends after `grace_ms`, or earlier if it ended earlier anyway."""
+    """A new key with the same rights, whose conversations go on; the old one ends after `grace_ms`, or earlier if it
+    ended earlier anyway."""
 
     ids: Ids
     key_id: KeyId
@@ -79,7 +80,9 @@ class RotateKey:
             raise HandrailError(Code.REQUEST_INVALID, "the time of grace is between 0 and 30 days")
         until = tx.now_ms + self.grace_ms
         span = None if old.expires_at is None else tx.now_ms + (old.expires_at - old.created_at)
-        made = _made(self.ids, old.use_case, old.scopes, old.agent, now_ms=tx.now_ms, expires_at=span)
+        made = _made(
+            self.ids, old.use_case, old.scopes, old.agent, now_ms=tx.now_ms, expires_at=span, first=old.lineage
+        )
         ending = until if old.expires_at is None else min(until, old.expires_at)
         tx.keys.swap(old, msgspec.structs.replace(old, expires_at=ending))
         tx.keys.add(made.key)
@@ -119,6 +122,7 @@ def _made(
     *,
     now_ms: int,
     expires_at: int | None,
+    first: str = "",
 ) -> NewKey:
     name, text = new_key(ids.token(RANDOM_BYTES))
     key = ApiKey(
@@ -129,6 +133,7 @@ def _made(
         agent=agent,
         created_at=now_ms,
         expires_at=expires_at,
+        first=first,
     )
     return NewKey(key, text)
 

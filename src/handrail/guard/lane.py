@@ -16,7 +16,9 @@ import msgspec
 
 from handrail.detectors.base import Report, Text
 from handrail.detectors.mask import Restorer
+from handrail.detectors.normalise import unaccent
 from handrail.detectors.pii import PersonalDetector
+from handrail.detectors.spoken import gate_words
 from handrail.detectors.window import Window
 from handrail.guard.masking import Vault
 from handrail.guard.screen import WANTED, Setting
@@ -27,12 +29,17 @@ from handrail.terms.clock import Clock
 from handrail.terms.finding import NEVER_REST, Finding, Kind, Role
 
 SENTENCE_LIMIT = 600
-"""Characters that wait at most in `sentence` mode (decisions.md, streams)."""
+"""Characters that wait at most in `sentence` mode (decisions.md, streams), and that go at most without a look behind
+the window."""
 
 WINDOW_KINDS = PersonalDetector().kinds
 
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"')\]»”]*(?=\s+[^\s\d])|\n(?=\s*[^\s\d])")
 _MAY_END = re.compile(r"[.!?…。！？\n]")
+_WORD = re.compile(r"[^\W_]+")
+_NUMBERS = gate_words()
+_BEFORE = 48
+"""Characters before an end of a sentence in which the two words before it are looked for."""
 _STOPS = frozenset({FindingAction.BLOCK, FindingAction.HANDOVER})
 
 
@@ -151,11 +158,15 @@ class WindowLane(_Base):
         self._late = WANTED[Side.OUTPUT, self._role] - WINDOW_KINDS
         self._behind: list[str] = []
         self._behind_at = 0
+        self._again = 0  # characters of `behind` that were looked over and are kept for what follows them
+        self._searched = 0  # characters of `behind` in which no sentence ends
+        self._unread = 0
 
     def feed(self, text: str) -> str:
         self._parts.append(text)
         self._behind.append(text)
-        if _MAY_END.search(text) is not None:
+        self._unread += len(text)
+        if self._unread >= SENTENCE_LIMIT or _MAY_END.search(text) is not None:
             self._look_behind(final=False)
         return self._clear(text, final=False)
 
@@ -174,18 +185,29 @@ class WindowLane(_Base):
         return self._restored(cleared.text, final=final) if self._restorer is not None else cleared.text
 
     def _look_behind(self, *, final: bool) -> None:
-        """Late kinds, over whole sentences; one that would have changed the text comes too late and ends the stream."""
+        """Late kinds, over whole sentences; one that would have changed the text comes too late and ends the stream.
+        A text without an end of a sentence is looked over each `SENTENCE_LIMIT` characters, with as many before them,
+        so that what lies across is found."""
         text = "".join(self._behind)
-        end = len(text) if final else _last_end(text)
+        end = keep = len(text)
+        if not final:
+            end = keep = _last_end(text, self._searched)
+            if not end and self._unread >= SENTENCE_LIMIT:
+                end, keep = len(text), max(0, len(text) - SENTENCE_LIMIT)
         if not end:
+            self._behind, self._searched = [text], _unsure(text)
             return
-        report = self._look(text[:end], self._late)
-        self._behind = [text[end:]]
-        for finding in report.findings:
-            self.findings.append(_moved(finding, self._behind_at))
-        self._behind_at += end
-        if any(self._action(finding) is not None for finding in report.findings):
+        known = self.findings if self._again else []
+        found = [_moved(finding, self._behind_at) for finding in self._looked(text, end)]
+        self.findings += [finding for finding in found if not any(_same(finding, other) for other in known)]
+        self._behind, self._behind_at = [text[keep:]], self._behind_at + keep
+        self._again, self._unread = end - keep, len(text) - end
+        self._searched = max(0, _unsure(text) - keep)
+        if any(self._action(finding) is not None for finding in found):
             raise Stop
+
+    def _looked(self, text: str, end: int) -> Sequence[Finding]:
+        return self._look(text[:end], self._late).findings if end > self._again else ()
 
     def _find(self, page: str) -> Sequence[Finding]:
         rules = self._reader.rules
@@ -217,19 +239,31 @@ class WaitingLane(_Base):
         self._kinds = WANTED[Side.OUTPUT, self._role]
         self._whole = reader.mode is StreamMode.WHOLE
         self._waiting = ""
+        self._searched = 0  # characters of `waiting` in which no sentence ends
         self._at = 0
 
     def feed(self, text: str) -> str:
         self._parts.append(text)
-        self._waiting += text
         if self._whole:
             return ""
-        end = _last_end(self._waiting) if _MAY_END.search(self._waiting) is not None else 0
-        if not end and len(self._waiting) >= SENTENCE_LIMIT:
-            end = _forced_end(self._waiting)
-        return self._release(end, final=False) if end else ""
+        self._waiting += text
+        out = ""
+        while end := self._end():
+            out += self._release(end, final=False)
+        return out
+
+    def _end(self) -> int:
+        """How much may be looked over and go; 0 while a sentence is open."""
+        waiting = self._waiting
+        end = _last_end(waiting, self._searched)
+        if not end and len(waiting) >= SENTENCE_LIMIT:
+            end = _forced_end(waiting)
+        self._searched = max(0, _unsure(waiting) - end)
+        return end
 
     def finish(self) -> str:
+        if self._whole:
+            self._waiting = self.raw
         rest = self._release(len(self._waiting), final=True)
         self._read = True
         return rest
@@ -255,20 +289,62 @@ def lane_for(channel: Channel, reader: Reader) -> WindowLane | WaitingLane:
     return WindowLane(channel, reader) if reader.mode is StreamMode.WINDOW else WaitingLane(channel, reader)
 
 
-def _last_end(text: str) -> int:
-    """Behind the last sentence that is certainly complete; 0 when none is."""
+def _last_end(text: str, start: int = 0) -> int:
+    """Behind the last sentence that is certainly complete, looked for from `start` on; 0 when none is."""
     end = 0
-    for match in _SENTENCE_END.finditer(text):
-        end = match.end()
+    for match in _SENTENCE_END.finditer(text, start):
+        if _certain(text, match.start(), match.end()):
+            end = match.end()
     return end
 
 
+def _certain(text: str, at: int, end: int) -> bool:
+    """Whether a sentence ends with the sign at `at`, and no value goes on behind it.
+
+    A number may be said over two lines or two short sentences. So a line ends nothing behind a number, a number word or
+    a colon, nor before a number; another sign ends nothing between two numbers. Where the next word says which, it must
+    have come whole."""
+    line = text[at] == "\n"
+    before = text[max(0, at - _BEFORE) : at]
+    if line and before.rstrip().endswith((":", "：")):
+        return False
+    number = any(_numeric(word) for word in _WORD.findall(before)[-2:])
+    if line and number:
+        return False
+    if not line and not number:
+        return True
+    following = _WORD.search(text, end)
+    return following is not None and following.end() < len(text) and not _numeric(following.group())
+
+
+def _numeric(word: str) -> bool:
+    return any(letter.isdigit() for letter in word) or unaccent(word) in _NUMBERS
+
+
+def _unsure(text: str) -> int:
+    """Where to look for an end again when more has come: before the last word, which may be cut, and its signs."""
+    at = len(text)
+    while at and text[at - 1].isalnum():
+        at -= 1
+    while at and not text[at - 1].isalnum():
+        at -= 1
+    return at
+
+
 def _forced_end(text: str) -> int:
-    """A place to cut a sentence that is too long: between two words without digits, else at the limit."""
+    """A place to cut a sentence that is too long: between two words that are no numbers, else at the limit."""
     for at in range(SENTENCE_LIMIT - 1, SENTENCE_LIMIT // 2, -1):
-        if text[at].isspace() and not text[at - 1].isdigit() and not text[at + 1 : at + 2].isdigit():
+        if not text[at].isspace():
+            continue
+        words = [*_WORD.findall(text[max(0, at - _BEFORE) : at])[-1:], *_WORD.findall(text[at : at + _BEFORE])[:1]]
+        if not any(_numeric(word) for word in words):
             return at
     return SENTENCE_LIMIT
+
+
+def _same(one: Finding, other: Finding) -> bool:
+    """What was found in two looks over the same words."""
+    return one.kind is other.kind and one.start < other.end and other.start < one.end
 
 
 def _moved(finding: Finding, by: int) -> Finding:

@@ -7,9 +7,9 @@ import orjson
 
 from handrail.gateway.errors import Form, detail
 from handrail.gateway.fields import call_text, count
-from handrail.gateway.growing import Growing, put, written
+from handrail.gateway.growing import Growing, named, put, written
 from handrail.gateway.leaves import SAFE_SLOTS, arguments, field, identifier, opaque, within
-from handrail.gateway.sse import Events, Shape, data_of, event, shape_of
+from handrail.gateway.sse import Events, Shape, bare, data_of, event, shape_of
 from handrail.gateway.unread import unread
 from handrail.guard.turn import Channel, Leaf, Path, Piece, ReplyIds, Turn, Usage, canonical
 from handrail.terms.errors import Code, HandrailError
@@ -72,11 +72,11 @@ class AnthropicCodec:
                 continue
             data = data_of(raw)
             if not data:
-                yield Piece(raw)
+                yield Piece(bare(raw, data))
                 continue
             try:
                 value = orjson.loads(data)
-                piece = self._read(raw, value)
+                piece = self._read(named(raw, value), value)
             except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError):
                 raise HandrailError(Code.UPSTREAM_INVALID, "the provider's stream is no message") from None
             yield piece
@@ -166,7 +166,8 @@ class AnthropicCodec:
         if kind == "content_block_start":
             return self._start(raw, value)
         if kind == "content_block_stop":
-            return Piece(raw, ends=tuple(self._lanes.pop(int(value["index"]), ())), value=value)
+            ends = tuple(self._lanes.pop(int(value["index"]), ()))
+            return Piece(raw, ends=ends, extra=_beside(value, ""), value=value)
         if kind == "message_start":
             message = value["message"]
             self._counted(message.get("usage"))
@@ -178,7 +179,7 @@ class AnthropicCodec:
             extra = (*_beside(value, "delta"), *_texts(value.get("delta") or {}, ("delta",)))
             return Piece(raw, extra=extra, value=value)
         if kind == "message_stop":
-            return Piece(raw, last=True)
+            return Piece(raw, extra=_beside(value, ""), last=True, value=value)
         if kind == "error":
             raise HandrailError(Code.UPSTREAM_ERROR, "the provider ended its stream with an error")
         piece = self._growing.piece(raw, value, _texts(value, ()), str(kind))

@@ -105,6 +105,16 @@ def written(value: Mapping[str, Any]) -> bytes:
     return event(orjson.dumps(value), name.encode() if identifier(name) else b"")
 
 
+def named(raw: bytes, value: Mapping[str, Any]) -> bytes:
+    """The event with nothing but its data and its type as its name, when it also holds an id, a comment, another name
+    or a field that nobody reads."""
+    name = value["type"].encode()
+    for line in raw.splitlines():
+        if line and not line.startswith(b"data:") and line not in (b"event: " + name, b"event:" + name):
+            return written(value)
+    return raw
+
+
 def _grows(leaf: Leaf) -> bool:
     return not (leaf.key or leaf.number or leaf.inner is not None or leaf.path[-1] in PLACES)
 

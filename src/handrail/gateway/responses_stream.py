@@ -10,9 +10,9 @@ import orjson
 
 from handrail.gateway.errors import Form, detail
 from handrail.gateway.fields import call_text, count
-from handrail.gateway.growing import Growing, put
+from handrail.gateway.growing import Growing, named, put
 from handrail.gateway.leaves import SAFE_SLOTS, arguments, field, identifier, opaque, within
-from handrail.gateway.sse import Events, data_of, event
+from handrail.gateway.sse import Events, bare, data_of, event
 from handrail.gateway.unread import unread, without_bytes
 from handrail.guard.turn import Channel, Leaf, Path, Piece, ReplyIds, Turn, Usage, canonical
 from handrail.terms.errors import Code, HandrailError
@@ -91,10 +91,11 @@ class ResponsesCodec:
         for raw in self._events.feed(chunk):
             data = data_of(raw)
             if not data or data == b"[DONE]":
-                yield Piece(raw)
+                yield Piece(bare(raw, data))
                 continue
             try:
                 value = orjson.loads(data)
+                raw = named(raw, value)
                 self._sequence = int(value.get("sequence_number") or self._sequence)
                 pieces = self._read(raw, value)
             except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError, IndexError):

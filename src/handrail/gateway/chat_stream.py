@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import orjson
 
+from handrail.gateway import exact
 from handrail.gateway.chat_grown import Grown
 from handrail.gateway.errors import Form, detail
 from handrail.gateway.fields import call_text, count
@@ -164,7 +165,7 @@ class ChatCodec:
             pieces.append(Piece(raw, last=True))
             return
         try:
-            value = orjson.loads(data)
+            value = exact.said(data)
             if "error" in value:
                 raise HandrailError(Code.UPSTREAM_ERROR, "the provider ended its stream with an error")
             choices = value["choices"]

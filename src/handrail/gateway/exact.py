@@ -46,10 +46,27 @@ def read(body: bytes, *, max_depth: int) -> Any:
         raise HandrailError(Code.REQUEST_INVALID, f"the body is not valid JSON at {where}; send UTF-8 JSON") from None
     if body.count(b"{") + body.count(b"[") > max_depth and depth(value) > max_depth:
         raise HandrailError(Code.REQUEST_TOO_DEEP, f"the body is nested deeper than {max_depth} levels; flatten it")
-    # A key that was dropped as a duplicate took at least two quotes with it; only an escaped quote could hide that.
-    if orjson.dumps(value).count(b'"') != body.count(b'"') or b"\\u0022" in body:
+    if _lost(body, value):
         _refuse_duplicates(body)
     return value
+
+
+def said(body: bytes) -> Any:
+    """The value of what a provider sent. Raises orjson.JSONDecodeError, and HandrailError UPSTREAM_INVALID when one
+    object names a field twice: the client could read the other one."""
+    value = orjson.loads(body)
+    if _lost(body, value):
+        try:
+            _refuse_duplicates(body)
+        except HandrailError:
+            raise HandrailError(Code.UPSTREAM_INVALID, "the provider's answer names one field twice") from None
+    return value
+
+
+def _lost(body: bytes, value: Any) -> bool:
+    """Whether a field may have been dropped as a duplicate: it took at least two quotes with it, and only an escaped
+    quote could hide that."""
+    return orjson.dumps(value).count(b'"') != body.count(b'"') or b"\\u0022" in body
 
 
 def depth(value: Any) -> int:

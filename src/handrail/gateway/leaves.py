@@ -56,6 +56,7 @@ _ISSUED = r"(?:sk|pk|rk|whsec)[-_]|A(?:KIA|SIA|BIA|CCA)|gh[opsur]_|github_pat_|g
 _IDENTIFIER = re.compile(rf"(?!{_ISSUED})(?!.{{0,80}}?(?:[0-9][_.:-]*){{9}})[A-Za-z][A-Za-z0-9_.:-]{{0,79}}")
 _BASE64 = re.compile(r"(?:data:[a-z0-9.+/-]{1,64};base64,)?([A-Za-z0-9+/_-]{64,})={0,2}")
 _DIGITS = re.compile(r"[0-9](?:[-_/+]*[0-9]){12}")
+_ESCAPE = re.compile(r"\\u(?![dD][89a-fA-F])([0-9a-fA-F]{4})")  # but no half of a pair
 _LONG_NUMBER = 10_000_000
 _LONG_TIME = 100_000_000_000
 
@@ -183,18 +184,22 @@ def media(value: Any) -> bool:
 
 
 def arguments(text: str, path: Path, tool: str, out: list[Leaf]) -> None:
-    """The texts inside a tool call's arguments, decoded; the raw string when it is no JSON object or list. A value that
-    a later field of the same name hides is read too, but cannot be masked in place: it stands as a `key`."""
+    """The texts inside a tool call's arguments, decoded; the raw string when it is no JSON. A value that a later field
+    of the same name hides, and what escapes in such a raw string stand for, is read too, but cannot be masked in place:
+    it stands as a `key`."""
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
-        value = None
-    if isinstance(value, dict | list) and value:
+        if text:
+            out.append(Leaf(Channel.TOOL_ARGUMENTS, text, path, None, tool))
+            plain = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
+            if plain != text:
+                out.append(Leaf(Channel.TOOL_ARGUMENTS, plain, path, None, tool, key=True))
+        return
+    if value:
         walk(value, path, Channel.TOOL_ARGUMENTS, out, inner=(), tool=tool)
         if orjson.dumps(value).count(b'"') != text.count('"') or "\\u0022" in text:
             _hidden(text, path, tool, out)
-    elif text and text != "{}":
-        out.append(Leaf(Channel.TOOL_ARGUMENTS, text, path, None, tool))
 
 
 def _hidden(text: str, path: Path, tool: str, out: list[Leaf]) -> None:

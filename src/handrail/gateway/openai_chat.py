@@ -144,7 +144,7 @@ class ChatFace:
     def answer(self, body: bytes, turn: Turn) -> Answer:
         """Raises HandrailError UPSTREAM_INVALID."""
         try:
-            value = orjson.loads(body)
+            value = exact.said(body)
             choices = value["choices"]
             leaves: list[Leaf] = []
             unreadable: list[str] = []

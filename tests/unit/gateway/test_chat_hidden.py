@@ -148,6 +148,16 @@ def test_the_name_of_a_tool_is_read(names: list[str]) -> None:
     )
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_that_names_a_field_twice_is_no_answer(stream: bool) -> None:
+    answer = chat_stream(["All is well."]) if stream else [chat_answer("All is well.")]
+    twice = [part.replace(b'"content":"All', f'"content":"{CARD}","content":"All'.encode()) for part in answer]
+    assert twice != answer
+    _, got = asked(twice, stream=stream)
+    assert "upstream.invalid" in got.body.decode()
+    assert CARD not in got.body.decode()
+
+
 def test_two_calls_in_one_event_keep_their_names_and_ids() -> None:
     calls = [
         {"index": place, "id": f"c{place}", "function": {"name": f"tool{place}", "arguments": "{}"}} for place in (0, 1)

@@ -88,6 +88,20 @@ def test_a_value_that_a_second_field_of_the_same_name_hides_is_read_with_its_nam
         assert [leaf.text for leaf in out if leaf.key and "737" in leaf.text] == ["cvv: 737"]
 
 
+def test_escapes_hide_nothing_in_arguments_that_are_no_object() -> None:
+    out: list[Leaf] = []
+    arguments('"\\u00341"', ("p",), "tool", out)
+    arguments('{"cut":"\\u00341', ("q",), "tool", out)
+    arguments('{"half":"\\ud83d', ("r",), "tool", out)
+    assert [(leaf.text, leaf.inner, leaf.key) for leaf in out] == [
+        ("41", (), False),
+        ('{"cut":"\\u00341', None, False),
+        ('{"cut":"41', None, True),
+        ('{"half":"\\ud83d', None, False),
+    ]
+    assert within('"\\u00341"', {(): b'"[CARD]"'}) == '"[CARD]"'
+
+
 def test_a_change_inside_arguments_leaves_every_other_character() -> None:
     text = '{"account":123456789012345678901234,"note":"a\\u0041","rate":1.10,"list":[{"card":"4111"},1e5]}'
     new = within(text, {("list", 0, "card"): orjson.dumps("[CARD]")})

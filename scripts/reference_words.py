@@ -80,8 +80,9 @@ REQUEST = {
     "authorization": "`Bearer KEY`, a handrail API key; `x-api-key` serves as well",
     "x-handrail-conversation": "your id of the conversation; without it handrail infers one from the resent history",
     "x-handrail-customer": "your id of the customer; stored only as a keyed hash and a sealed value",
-    "x-handrail-channel": "chat, web, voice, ...; at most 32 bytes",
-    "traceparent": "W3C trace context, recorded; `x-request-id` where there is none",
+    "x-handrail-channel": "one of the use case's `channels`; another is dropped and noted as `channel.undeclared`",
+    "traceparent": "W3C trace context, recorded; where there is none, an `x-request-id` that is a UUID or random "
+    "letters and digits (another could name a person)",
 }
 REPLY = {
     "x-handrail-interaction": "our id of this request and answer: `handrail show ID`",

@@ -82,6 +82,7 @@ async def ask_until(w, left: asyncio.Event, *, stream: bool) -> list:
     return got
 
 
+@pytest.mark.promise("GTW-10")
 def test_a_stream_that_its_client_leaves_is_recorded_with_its_text_and_charged() -> None:
     w = world(lambda request: Slow(chat_stream(TALK)))
     got = asyncio.run(w.post(PATH, {**ASK, "stream": True}, leave_after=12))
@@ -103,6 +104,7 @@ def test_leaving_every_stream_does_not_get_round_a_budget() -> None:
     assert statuses == [200, 429, 429]
 
 
+@pytest.mark.promise("GTW-10")
 def test_a_value_that_the_window_still_held_is_masked_in_the_record_of_a_left_stream() -> None:
     async def run():
         left = asyncio.Event()
@@ -120,6 +122,7 @@ def test_a_value_that_the_window_still_held_is_masked_in_the_record_of_a_left_st
     assert CARD not in said
 
 
+@pytest.mark.promise("GTW-10")
 def test_a_whole_answer_that_its_client_does_not_await_is_charged_for_its_request() -> None:
     async def run():
         left = asyncio.Event()
@@ -151,6 +154,7 @@ def test_what_the_provider_counted_is_taken_as_it_is() -> None:
     assert (facts.input_tokens, facts.output_tokens, day(w).tokens) == (12, 7, 19)
 
 
+@pytest.mark.promise("GTW-10")
 @pytest.mark.parametrize("committed", [True, False])
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_client_that_leaves_during_the_commit_leaves_one_entry(stream: bool, committed: bool) -> None:

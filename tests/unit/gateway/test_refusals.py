@@ -119,6 +119,7 @@ def test_keys_are_checked_and_refusals_counted_by_source() -> None:
     assert both.json["error"]["code"] == "key.missing", "two different keys are no key"
 
 
+@pytest.mark.promise("GTW-11")
 def test_the_source_of_a_refusal_groups_calls_and_holds_no_address() -> None:
     one, other = Refusals(b"a" * 32), Refusals(b"b" * 32)
     for address in ("192.0.2.7", "192.0.2.7", "192.0.2.8", "2001:db8::7", ""):
@@ -176,6 +177,7 @@ def test_a_refusal_that_has_its_own_entry_is_not_counted_again() -> None:
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
+@pytest.mark.promise("GTW-11")
 @pytest.mark.parametrize(
     ("headers", "kept"),
     [
@@ -204,6 +206,7 @@ def test_only_a_trace_that_says_nothing_of_a_person_is_kept(headers: dict[str, s
     assert got.headers.get("x-handrail-trace", "") == kept
 
 
+@pytest.mark.promise("GTW-11")
 def test_only_a_declared_channel_is_kept() -> None:
     for channel, kept, reasons in (("chat", "chat", []), ("jane@example.com", "", ["channel.undeclared"])):
         w = _world()

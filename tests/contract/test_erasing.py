@@ -90,7 +90,7 @@ def test_an_erased_conversation_is_not_continued(durable: Rig) -> None:
     durable.run(body())
 
 
-@pytest.mark.promise("STO-ERASE")
+@pytest.mark.promise("STO-ERASE-LATE")
 @pytest.mark.parametrize("by_other", [False, True], ids=["same process", "another process"])
 def test_a_turn_under_way_writes_nothing_back_after_the_erasure(durable: Rig, by_other: bool) -> None:
     async def body() -> None:
@@ -128,6 +128,7 @@ def test_a_turn_under_way_writes_nothing_back_after_the_erasure(durable: Rig, by
     durable.run(body())
 
 
+@pytest.mark.promise("STO-ERASE-LATE")
 def test_a_login_under_way_never_links_an_erased_customer(durable: Rig) -> None:
     async def body() -> None:
         one, two = await durable.open(), await durable.open()

@@ -277,6 +277,7 @@ def test_keys_from_created_to_revoked(house: House) -> None:
     assert key not in house.said("key", "list")
 
 
+@pytest.mark.promise("STO-THREADS")
 def test_a_conversation_goes_on_with_a_rotated_key_and_not_with_another(tmp_path: Path, model: str) -> None:
     house = House(tmp_path / "home", model=model)
     house.publish()

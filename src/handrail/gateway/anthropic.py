@@ -137,7 +137,7 @@ class AnthropicFace:
     def answer(self, body: bytes, turn: Turn) -> Answer:
         """Raises HandrailError UPSTREAM_INVALID."""
         try:
-            value = orjson.loads(body)
+            value = exact.said(body)
             leaves: list[Leaf] = []
             said: list[str] = []
             unreadable: list[str] = []

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import orjson
 
+from handrail.gateway import exact
 from handrail.gateway.errors import Form, detail
 from handrail.gateway.fields import call_text, count
 from handrail.gateway.growing import Growing, named, put, written
@@ -75,7 +76,7 @@ class AnthropicCodec:
                 yield Piece(bare(raw, data))
                 continue
             try:
-                value = orjson.loads(data)
+                value = exact.said(data)
                 piece = self._read(named(raw, value), value)
             except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError):
                 raise HandrailError(Code.UPSTREAM_INVALID, "the provider's stream is no message") from None

@@ -14,8 +14,8 @@ import orjson
 from handrail.gateway import exact
 from handrail.gateway.errors import Form
 from handrail.gateway.exact import GONE, Change
-from handrail.gateway.fields import Bounds, Sent, conversation_of, customer_of, invalid, object_of, rest, text_of
-from handrail.gateway.leaves import edits
+from handrail.gateway.fields import Bounds, Sent, conversation_of, count, customer_of, invalid, object_of, rest, text_of
+from handrail.gateway.leaves import edits, field
 from handrail.guard.turn import Answer, Channel, Leaf, Message, Path, ReplyIds, Turn, Upstream, Usage, canonical
 from handrail.policy.ruleset import Dialect
 from handrail.terms.errors import Code, HandrailError
@@ -28,22 +28,11 @@ _BASE64: Final = re.compile(rb'"[A-Za-z0-9+/]*={0,2}"')
 _ROW_FIELDS: Final = frozenset({"object", "index", "embedding"})
 
 
-class _Usage(msgspec.Struct):
-    prompt_tokens: int = 0
+_FIELDS: Final = frozenset({"data", "object", "model", "usage", "id", "created"})
+"""All that an answer may hold; anything else could carry text."""
 
-
-class _Listed(msgspec.Struct, forbid_unknown_fields=True):
-    """All that an answer may hold; anything else could carry text."""
-
-    data: list[dict[str, msgspec.Raw]]
-    object: str = ""
-    model: str = ""
-    usage: _Usage = msgspec.field(default_factory=_Usage)
-    id: str = ""
-    created: int = 0
-
-
-_ANSWER = msgspec.json.Decoder(_Listed)
+_OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ROWS: Final = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 
 
 class EmbeddingsFace:
@@ -104,18 +93,27 @@ class EmbeddingsFace:
         return exact.change(turn.body, changes)
 
     def answer(self, body: bytes, turn: Turn) -> Answer:
-        """Raises HandrailError UPSTREAM_INVALID for anything but numbers (or base64) under the known names."""
+        """Raises HandrailError UPSTREAM_INVALID for anything but numbers (or base64) under the known names, each given
+        once."""
         try:
-            listed = _ANSWER.decode(body)
-            plain = all(row.keys() <= _ROW_FIELDS and _numbers(bytes(row["embedding"])) for row in listed.data)
-        except (msgspec.DecodeError, KeyError):
+            fields = _OBJECT.decode(body)
+            rows = _ROWS.decode(fields["data"])
+            head = {name: exact.said(bytes(raw)) for name, raw in fields.items() if name != "data"}
+            plain = fields.keys() <= _FIELDS and _once(body, fields) and all(map(_row, rows))
+            plain = plain and bytes(fields["data"]).count(b'"') == sum(map(_quotes, rows))
+        except (msgspec.DecodeError, orjson.JSONDecodeError, KeyError, HandrailError):
             plain = False
         if not plain:
             raise HandrailError(Code.UPSTREAM_INVALID, "the provider's answer is no list of embeddings")
-        return Answer(body=body, messages=(), usage=Usage(listed.usage.prompt_tokens, 0))
+        leaves: list[Leaf] = []
+        for name, value in head.items():
+            if name != "created":
+                field(name, value, (), Channel.ASSISTANT, leaves)
+        messages = (Message(Role.ASSISTANT, tuple(leaves)),) if leaves else ()
+        return Answer(body=body, messages=messages, usage=Usage(count(head.get("usage"), "prompt_tokens"), 0))
 
     def rewritten(self, answer: Answer, changes: Mapping[Leaf, str]) -> bytes:
-        return answer.body
+        return exact.change(answer.body, edits(changes, answer.body))
 
     def sentence(self, turn: Turn, text: str, ids: ReplyIds, *, now_s: int) -> NoReturn:
         """Raises HandrailError BLOCKED."""
@@ -131,6 +129,21 @@ class EmbeddingsFace:
 
     def said(self, texts: Iterable[str]) -> tuple[bytes, ...]:
         return ()
+
+
+def _quotes(row: Mapping[str, msgspec.Raw]) -> int:
+    return 2 * len(row) + sum(bytes(raw).count(b'"') for raw in row.values())
+
+
+def _once(body: bytes, fields: Mapping[str, msgspec.Raw]) -> bool:
+    """Whether no field was dropped as a duplicate: it would have taken its quotes with it."""
+    return b'\\"' not in body and b"\\u0022" not in body and body.count(b'"') == _quotes(fields)
+
+
+def _row(row: Mapping[str, msgspec.Raw]) -> bool:
+    """One embedding and where it belongs, no text."""
+    known = row.keys() <= _ROW_FIELDS and bytes(row.get("object", b'"embedding"')) == b'"embedding"'
+    return known and _numbers(bytes(row["embedding"])) and bytes(row.get("index", b"0")).isdigit()
 
 
 def _numbers(raw: bytes) -> bool:

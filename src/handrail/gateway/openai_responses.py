@@ -153,7 +153,7 @@ class ResponsesFace:
     def answer(self, body: bytes, turn: Turn) -> Answer:
         """Raises HandrailError UPSTREAM_INVALID."""
         try:
-            value = orjson.loads(body)
+            value = exact.said(body)
             messages = [_said(item, ("output", place)) for place, item in enumerate(value["output"])]
             leaves: list[Leaf] = []
             for name, extra in value.items():

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import orjson
 
+from handrail.gateway import exact
 from handrail.gateway.errors import Form, detail
 from handrail.gateway.fields import call_text, count
 from handrail.gateway.growing import Growing, named, put
@@ -94,7 +95,7 @@ class ResponsesCodec:
                 yield Piece(bare(raw, data))
                 continue
             try:
-                value = orjson.loads(data)
+                value = exact.said(data)
                 raw = named(raw, value)
                 self._sequence = int(value.get("sequence_number") or self._sequence)
                 pieces = self._read(raw, value)

@@ -183,3 +183,19 @@ def test_lines_of_an_event_beside_its_data_do_not_pass() -> None:
     _, got = streamed(stream)
     assert CARD not in got.body.decode()
     assert got.events()[-1]["type"] == "message_stop"
+
+
+@pytest.mark.promise("GTW-6")
+def test_an_answer_that_names_a_field_twice_is_no_answer() -> None:
+    twice = message("Fine.").replace(b'"text":"Fine."', b'"text":"' + CARD.encode() + b'","text":"Fine."')
+    w = world(lambda request: Answering([twice]))
+    got = asyncio.run(w.post(PATH, ask()))
+    assert got.status == 502
+    assert CARD not in got.body.decode()
+    stream = [
+        raw.replace(b'"text":"Fine."', b'"text":"' + CARD.encode() + b'","text":"Fine."')
+        for raw in message_stream(["Fine."])
+    ]
+    _, got = streamed(stream)
+    assert got.events()[-1]["type"] == "error"
+    assert CARD not in got.body.decode()

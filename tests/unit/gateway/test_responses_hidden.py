@@ -309,3 +309,19 @@ def test_lines_of_an_event_beside_its_data_do_not_pass() -> None:
     _, got = streamed(stream)
     assert CARD not in got.body.decode()
     assert ends(got) == "response.completed"
+
+
+@pytest.mark.promise("GTW-6")
+def test_an_answer_that_names_a_field_twice_is_no_answer() -> None:
+    body = orjson.dumps(response([output_message("Fine.")]))
+    twice = body.replace(b'"text":"Fine."', b'"text":"' + CARD.encode() + b'","text":"Fine."')
+    w = world(lambda request: Answering([twice]))
+    got = asyncio.run(w.post(PATH, {"model": "support", "input": "Hello there."}))
+    assert (got.status, got.json["error"]["code"]) == (502, "upstream.invalid")
+    stream = [
+        raw.replace(b'"delta":"Fine."', b'"delta":"' + CARD.encode() + b'","delta":"Fine."')
+        for raw in response_stream(["Fine."])
+    ]
+    _, got = streamed(stream)
+    assert "upstream.invalid" in got.body.decode()
+    assert CARD not in got.body.decode()

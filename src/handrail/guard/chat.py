@@ -478,7 +478,9 @@ def changed(draft: Draft, messages: tuple[Message, ...]) -> dict[Leaf, str]:
                 text = restore(text, values)
             if text != leaf.text:
                 changes[leaf] = text
-    _refuse_names(changes)
+    if any(leaf.key for leaf in changes):
+        what = "the model's answer holds data that must be masked where it cannot be: in a field's name, or named twice"
+        raise HandrailError(Code.UPSTREAM_INVALID, what)
     return changes
 
 
@@ -503,7 +505,8 @@ def _spans(weighed: Weighed) -> dict[tuple[int, int], list[Finding]]:
 def _refuse_names(changes: dict[Leaf, str]) -> None:
     if any(leaf.key for leaf in changes):
         raise HandrailError(
-            Code.REQUEST_INVALID, "the name of a field holds data that must be masked; send it as a value instead"
+            Code.REQUEST_INVALID,
+            "the name of a field, or a field named twice, holds data that must be masked; send it once, as a value",
         )
 
 

@@ -236,7 +236,7 @@ def test_a_value_hidden_behind_a_field_of_the_same_name_passes_nowhere(arguments
     ask = {"model": "support", "messages": [{"role": "user", "content": "Pay, please."}]}
     w = world(lambda request: Answering([chat_answer(None, tool_calls=[call])]))
     got = asyncio.run(w.post(PATH, ask))
-    assert got.status == 400
+    assert (got.status, got.json["error"]["code"]) == (502, "upstream.invalid")
     assert hidden not in got.body.decode()
     w = world(lambda request: Answering(chat_stream([{"tool_calls": [call]}])))
     got = asyncio.run(w.post(PATH, {**ask, "stream": True}))

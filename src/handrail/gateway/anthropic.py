@@ -43,7 +43,7 @@ OWN_TOOLS: Final = frozenset({"custom"})
 CLIENT_RUN: Final = ("bash_", "text_editor_", "computer_", "memory_")
 """Beginnings of the types of tools that Anthropic defines and the client runs."""
 
-ANSWER_HANDLED: Final = frozenset({"content", "usage", "stop_sequence"})
+ANSWER_HANDLED: Final = frozenset({"content", "stop_sequence"})
 
 
 class AnthropicFace:

@@ -253,6 +253,5 @@ def _texts(value: dict[str, Any], at: Path, safe: frozenset[str] = SAFE_SLOTS) -
     """Texts of an event that are no lane."""
     leaves: list[Leaf] = []
     for name, part in value.items():
-        if name != "usage":
-            field(name, part, at, Channel.ASSISTANT, leaves, safe=safe)
+        field(name, part, at, Channel.ASSISTANT, leaves, safe=safe)
     return tuple(leaves)

@@ -64,12 +64,12 @@ NAMED: Final = SAFE_SLOTS | {"name"}
 ECHOED: Final = frozenset(
     {
         "instructions", "tools", "tool_choice", "text", "metadata", "prompt", "reasoning", "user", "safety_identifier",
-        "previous_response_id", "conversation", "truncation", "prompt_cache_key", "error", "incomplete_details",
+        "previous_response_id", "conversation", "truncation", "prompt_cache_key",
     }
 )  # fmt: skip
 """Fields of an answer that repeat the request (screened there); ours are taken out of `instructions` again."""
 
-ANSWER_HANDLED: Final = frozenset({"output", "usage", "created_at", "completed_at", "output_text"}) | ECHOED
+ANSWER_HANDLED: Final = frozenset({"output", "created_at", "completed_at", "output_text"}) | ECHOED
 """`output_text` repeats the texts of `output` and is made of them anew."""
 
 
@@ -252,6 +252,9 @@ class ResponsesCodec:
         known = value.keys() <= _DELTA_READ and value.get("item_id") == self._lanes.get(lane, {}).get("item_id")
         self._seen(lane, value)
         extra = () if known else _beside(value, _DELTA_READ)
+        noise = value.get("obfuscation")
+        if noise and not (isinstance(noise, str) and identifier(f"x{noise}")):
+            extra += _texts({"obfuscation": noise}, ())
         return Piece(raw, lane, channel, str(value["delta"]), True, extra=extra, value=value)
 
     def _done(self, raw: bytes, value: dict[str, Any], base: str) -> list[Piece]:

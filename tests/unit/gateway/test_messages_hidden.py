@@ -199,3 +199,15 @@ def test_an_answer_that_names_a_field_twice_is_no_answer() -> None:
     _, got = streamed(stream)
     assert got.events()[-1]["type"] == "error"
     assert CARD not in got.body.decode()
+
+
+@pytest.mark.promise("GTW-6")
+def test_texts_in_the_usage_of_an_answer_are_read() -> None:
+    usage = {"input_tokens": 1, "output_tokens": 1, "note": CARD}
+    _, got = whole({"type": "text", "text": "Fine."}, usage=usage)
+    assert (got.status, CARD in got.body.decode()) == (200, False)
+    stream = [orjson.loads(raw.split(b"data: ")[1]) for raw in message_stream(["Fine."])]
+    stream[0]["message"]["usage"] = stream[-2]["usage"] = usage
+    _, got = streamed(events(stream))
+    assert got.events()[-1]["type"] == "message_stop"
+    assert CARD not in got.body.decode()

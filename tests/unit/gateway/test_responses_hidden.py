@@ -325,3 +325,23 @@ def test_an_answer_that_names_a_field_twice_is_no_answer() -> None:
     _, got = streamed(stream)
     assert "upstream.invalid" in got.body.decode()
     assert CARD not in got.body.decode()
+
+
+@pytest.mark.promise("GTW-6")
+def test_texts_in_the_usage_the_error_and_the_noise_of_an_answer_are_read() -> None:
+    for more in (
+        {"usage": {"input_tokens": 1, "output_tokens": 1, "note": CARD}},
+        {"error": {"code": "server_error", "message": f"no card {CARD}"}},
+        {"incomplete_details": {"reason": CARD}},
+    ):
+        _, got = whole([output_message("Fine.")], **more)
+        assert (got.status, CARD in got.body.decode()) == (200, False), more
+        _, got = streamed(with_output(output_message("Fine."), [], **more))
+        assert (ends(got), CARD in got.body.decode()) == ("response.completed", False), more
+    for noise, end in ((CARD, "response.incomplete"), ("7Gk29dLx", "response.completed")):
+        stream = [orjson.loads(raw.split(b"data: ")[1]) for raw in response_stream(["Fine."])]
+        for value in stream:
+            if value["type"].endswith(".delta"):
+                value["obfuscation"] = noise
+        _, got = streamed(events(stream))
+        assert (ends(got), CARD in got.body.decode()) == (end, False)

@@ -68,7 +68,10 @@ async def _database(given: Settings, env: Mapping[str, str], store: "Store", see
     seen.people, seen.clock_off_ms = people[0], wire.CLOCK.now_ms() - people[1]
     if seen.snapshot is not None:
         secrets = Secrets(given.home, env)
+        routed = {target.provider for live in seen.snapshot.live.values() for target in live.release.route}
         for provider in seen.snapshot.ruleset.providers.values():
+            if provider.id not in routed:
+                continue
             try:
                 secrets(provider)
             except HandrailError as error:

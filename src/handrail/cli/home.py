@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from handrail.app import wire
+from handrail.app.settings import HOME_VARIABLE
 from handrail.cli import options
 from handrail.home.check import check as look
 from handrail.home.compile import compile_home
@@ -16,11 +17,14 @@ from handrail.home.publish import Publish
 from handrail.home.read import read
 from handrail.home.schema import FILES, encoded
 
-folder = click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path())
+folder = click.argument(
+    "folder", type=click.Path(file_okay=False, path_type=Path), default=Path(), envvar=HOME_VARIABLE
+)
+new_folder = click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path())
 
 
 @click.command()
-@folder
+@new_folder
 def init(folder: Path) -> None:
     """Write a commented starter home into FOLDER."""
     started = start(folder, kek=wire.IDS.token(KEK_BYTES))

@@ -136,7 +136,10 @@ def _rules(file: str, where: str, value: Mapping[str, Any], shared: Mapping[str,
     """For `input` every kind; for the others what differs: ours, then the home's, then the use case's own."""
     built_in = {"input": safe.INPUT, "sources": safe.SOURCES, "answers": safe.ANSWERS}[where]
     rules = {
-        kind: FindingRule(action=action, sentences=_ours(action), rule="built-in") for kind, action in built_in.items()
+        kind: FindingRule(
+            action=action, sentences=_sentences(action, None, value, shared) or _ours(action), rule="built-in"
+        )
+        for kind, action in built_in.items()
     }
     for source, name, at in ((shared, HOME_FILE, "defaults."), (value, file, "")):
         for kind, given in sorted(((source.get("findings") or {}).get(where) or {}).items()):
@@ -158,8 +161,8 @@ def _ours(action: FindingAction) -> dict[str, str]:
 def _sentences(
     action: FindingAction, own: object, value: Mapping[str, Any], shared: Mapping[str, Any]
 ) -> dict[str, str]:
-    """The rule's own, over the use case's, over the home's. Always with `*`, so that a customer who writes in a
-    language nobody declared gets the first one and not silence."""
+    """The rule's own, over the use case's, over the home's. With `*`, so that a customer who writes in a language
+    nobody declared gets the first one and not silence; empty when nobody declared any."""
     if action not in _SPEAKING:
         return {}
     spoken = {
@@ -167,6 +170,8 @@ def _sentences(
         **by_language((value.get("sentences") or {}).get(action.value)),
         **by_language(own),
     }
+    if not spoken:
+        return {}
     languages = value.get("languages") or shared.get("languages") or ()
     first = next((spoken[code] for code in languages if code in spoken), next(iter(spoken.values()), ""))
     return dict(sorted({"*": first, **spoken}.items()))

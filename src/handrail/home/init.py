@@ -13,7 +13,9 @@ from handrail.terms.errors import Code, HandrailError
 
 DATA_DIR = ".handrail"
 KEK_BYTES = 32
-GITIGNORE = f"# database, log and keys: never in git\n/{DATA_DIR}/\n.env\n"
+GITIGNORE = (
+    f"# database, log and keys, and what a restore set aside: never in git\n/{DATA_DIR}/\n/{DATA_DIR}.*/\n.env\n"
+)
 
 
 class Started(msgspec.Struct, frozen=True):

@@ -336,3 +336,14 @@ def test_an_id_that_nothing_names_is_no_telephone_in_the_result_of_a_tool(text):
 def test_a_telephone_that_is_named_or_written_as_one_is_found_in_the_result_of_a_tool():
     for text in ('{"phone": "4947717507"}', '{"customer": "+44 7700 900123"}', '{"mobile": "07700900123"}'):
         assert [f.kind for f in PersonalDetector().find(Text(text=text, role=Role.TOOL), "en")] == [Kind.PHONE]
+
+
+@pytest.mark.parametrize(
+    "text", ["my password is [PASSWORD], ok", "password: [EMAIL_SYPA42KR]", "pin [PIN] password [PASSWORD]"]
+)
+def test_what_the_mask_put_in_place_of_a_value_is_no_value(text):
+    assert find_personal(text) == []
+
+
+def test_a_password_in_brackets_is_still_one():
+    assert [f.kind for f in find_personal("my password is [Tulip-Rain-77]")] == [Kind.PASSWORD]

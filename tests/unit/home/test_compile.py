@@ -223,3 +223,11 @@ def test_what_is_read_at_start_is_taken_as_it_stands() -> None:
     assert (start.host, start.port, start.behind_proxy) == ("::1", 9000, True)
     assert (start.kek_file, start.kek_env, start.log_key_file) == (None, "KEK", "log.key")
     assert start.log_origin == "shop.example/handrail"
+
+
+def test_a_block_of_the_defaults_says_the_homes_own_sentence() -> None:
+    said = "defaults:\n  sentences: {block: {en: Please write to our team.}}\n"
+    case = compiled({"handrail.yaml": HANDRAIL.replace("defaults:\n", said)}).ruleset.use_cases[CHAT_ID]
+    rule = case.source_findings[Kind.INJECTION]
+    assert (rule.action, rule.rule) == (FindingAction.BLOCK, "built-in")
+    assert rule.sentences == {"*": "Please write to our team.", "en": "Please write to our team."}

@@ -21,6 +21,8 @@ _LOGIN = re.compile(
     r"\b(?:user ?name|user|login|name|benutzername|benutzer|utilisateur|identifiant|usuario|utente|gebruikersnaam)\b"
 )
 """Words that begin a pair of a name and a password: "user anna password kitten"."""
+_PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(Kind)})(?:_[A-Z2-7]{{8}})?\]")
+"""What `detectors.mask` put there: "my password is [PASSWORD]" names no password any more."""
 LENGTHS = {Label.CVV: (3, 4), Label.PIN: (4, 8), Label.OTP: (4, 10)}
 _KINDS = {Label.CVV: Kind.CVV, Label.PIN: Kind.PIN, Label.OTP: Kind.OTP}
 
@@ -94,7 +96,7 @@ def _taken(page: Page, start: int, end: int, *, linked: bool) -> tuple[int, int]
     while end > start and text[end - 1] in _TRIM + (".?" if end == len(text) or text[end : end + 1].isspace() else ""):
         end -= 1
     value = page.low[start:end]
-    if not value:
+    if not value or (start and _PLACEHOLDER.match(text, start - 1) is not None):
         return None
     spelled = _SPELLED.match(page.low, start)
     if spelled is not None and linked and any(letter.isdigit() for letter in spelled.group()):

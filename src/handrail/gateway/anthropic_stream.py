@@ -11,7 +11,7 @@ from handrail.gateway.fields import call_text, count
 from handrail.gateway.growing import Growing, named, put, written
 from handrail.gateway.leaves import SAFE_SLOTS, arguments, field, identifier, opaque, within
 from handrail.gateway.sse import Events, Shape, bare, data_of, event, shape_of
-from handrail.gateway.unread import unread
+from handrail.gateway.unread import coded, unread
 from handrail.guard.turn import Channel, Leaf, Path, Piece, ReplyIds, Turn, Usage, canonical
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Role
@@ -253,5 +253,6 @@ def _texts(value: dict[str, Any], at: Path, safe: frozenset[str] = SAFE_SLOTS) -
     """Texts of an event that are no lane."""
     leaves: list[Leaf] = []
     for name, part in value.items():
-        field(name, part, at, Channel.ASSISTANT, leaves, safe=safe)
+        if not coded(name, part):
+            field(name, part, at, Channel.ASSISTANT, leaves, safe=safe)
     return tuple(leaves)

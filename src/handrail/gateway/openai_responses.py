@@ -27,7 +27,7 @@ from handrail.gateway.fields import (
 from handrail.gateway.leaves import arguments, edits, field, identifier, walk
 from handrail.gateway.responses_stream import ANSWER_HANDLED, NAMED, ResponsesCodec, filtered, item_of, joined
 from handrail.gateway.sse import event
-from handrail.gateway.unread import files, unread, without_bytes
+from handrail.gateway.unread import coded, files, unread, without_bytes
 from handrail.guard.turn import Answer, Channel, Leaf, Message, Path, ReplyIds, Turn, Upstream, Usage, canonical
 from handrail.policy.ruleset import Dialect
 from handrail.terms.errors import Code, HandrailError
@@ -293,7 +293,7 @@ def _hosted(item: dict[str, Any], at: Path, channel: Channel, leaves: list[Leaf]
     for name, part in without_bytes(item).items():
         if name == "arguments" and isinstance(part, str):
             arguments(part, (*at, name), "", leaves)
-        else:
+        elif not coded(name, part):
             field(name, part, at, channel, leaves)
 
 

@@ -14,7 +14,7 @@ from handrail.gateway.fields import call_text, count
 from handrail.gateway.growing import Growing, named, put
 from handrail.gateway.leaves import SAFE_SLOTS, arguments, field, identifier, opaque, within
 from handrail.gateway.sse import Events, bare, data_of, event
-from handrail.gateway.unread import unread, without_bytes
+from handrail.gateway.unread import coded, unread, without_bytes
 from handrail.guard.turn import Channel, Leaf, Path, Piece, ReplyIds, Turn, Usage, canonical
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Role
@@ -427,6 +427,6 @@ def _texts(value: dict[str, Any], at: Path) -> tuple[Leaf, ...]:
     """Texts of an event that are no lane."""
     leaves: list[Leaf] = []
     for name, part in value.items():
-        if name != "sequence_number":
+        if name != "sequence_number" and not coded(name, part):
             field(name, part, at, Channel.ASSISTANT, leaves, safe=NAMED)
     return tuple(leaves)

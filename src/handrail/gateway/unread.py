@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from handrail.gateway.leaves import MEDIA_SLOTS, identifier, opaque
+from handrail.gateway.leaves import MEDIA_SLOTS, OPAQUE_SLOTS, identifier, opaque
 
 MEDIA_TYPES: Final = frozenset(
     {
@@ -49,6 +49,11 @@ def without_bytes(item: dict[str, Any]) -> dict[str, Any]:
         return item
     held = ("result", "partial_image_b64")
     return {name: part for name, part in item.items() if not (name in held and isinstance(part, str) and opaque(part))}
+
+
+def coded(name: str, value: Any) -> bool:
+    """Whether a field holds bytes that are no text: those that only the provider can read, or those `unread` tells."""
+    return name in OPAQUE_SLOTS and isinstance(value, str) and opaque(value)
 
 
 def files(value: Any, references: list[str]) -> None:

@@ -345,3 +345,15 @@ def test_texts_in_the_usage_the_error_and_the_noise_of_an_answer_are_read() -> N
                 value["obfuscation"] = noise
         _, got = streamed(events(stream))
         assert (ends(got), CARD in got.body.decode()) == (end, False)
+
+
+@pytest.mark.promise("GTW-7")
+def test_what_only_the_provider_can_read_passes_byte_for_byte_and_is_no_text() -> None:
+    item = {"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": PICTURE}
+    w, got = whole([item])
+    assert got.body == orjson.dumps(response([item]))
+    assert PICTURE not in str(w.journal.payloads())
+    stream = with_output(item, [])
+    w, got = streamed(stream)
+    assert got.body == b"".join(stream)
+    assert PICTURE not in str(w.journal.payloads())

@@ -10,7 +10,7 @@ import base64
 import hmac
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -66,8 +66,9 @@ def constant_of(kind: Kind) -> str:
     return f"[{kind.value}]"
 
 
-def mask(text: str, findings: Iterable[Finding], key: bytes) -> Masked:
-    """The text with every finding replaced; of nested ones the outer, overlapping ones become one span."""
+def mask(text: str, findings: Iterable[Finding], key: bytes, ours: Collection[str] = ()) -> Masked:
+    """The text with every finding replaced; of nested ones the outer, overlapping ones become one span. `ours`: tokens
+    of this conversation that may stand in the text as they are, because handrail wrote them there."""
     spans = _outermost(findings)
     if not spans and "[" not in text:
         return Masked(text=text, tokens=())
@@ -75,10 +76,10 @@ def mask(text: str, findings: Iterable[Finding], key: bytes) -> Masked:
     tokens: dict[str, Token] = {}
     at = 0
     for finding in spans:
-        out.append(escape(text[at : finding.start]))
+        out.append(escape(text[at : finding.start], ours))
         out.append(_replace(text, finding, key, tokens))
         at = finding.end
-    out.append(escape(text[at:]))
+    out.append(escape(text[at:], ours))
     return Masked(text="".join(out), tokens=tuple(tokens.values()))
 
 
@@ -122,11 +123,11 @@ def _outermost(findings: Iterable[Finding]) -> list[_Span]:
     return spans
 
 
-def escape(text: str) -> str:
-    """Text in which nothing looks like a token: `[CARD_ABCDEFGH]` becomes `[\\CARD_ABCDEFGH]`."""
+def escape(text: str, ours: Collection[str] = ()) -> str:
+    """Text in which nothing looks like a token: `[CARD_ABCDEFGH]` becomes `[\\CARD_ABCDEFGH]`, unless it is ours."""
     if "[" not in text:
         return text
-    return TOKEN.sub(lambda match: "[\\" + match.group()[1:], text)
+    return TOKEN.sub(lambda match: match.group() if match.group() in ours else "[\\" + match.group()[1:], text)
 
 
 _LINK_RUN = re.compile(

@@ -35,10 +35,11 @@ class Vault:
         self.held: dict[str, Held] = {}
 
     def mask(self, text: str, findings: Iterable[Finding], role: Role) -> str:
-        """`text` with each finding replaced, and what looks like a token escaped."""
+        """`text` with each finding replaced, and what looks like a token escaped. A token of this conversation stays as
+        it is where the assistant said it: in the arguments of a call of its own, which came back with the history."""
         if self._key is None:
             self._key = self._derive()
-        masked = mask.mask(text, findings, self._key)
+        masked = mask.mask(text, findings, self._key, self.held.keys() if role is Role.ASSISTANT else ())
         for token in masked.tokens:
             before = self.held.get(token.token)
             roles = before.roles | {role} if before else frozenset({role})

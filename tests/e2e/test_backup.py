@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -313,9 +314,12 @@ def _killed(house: House, after_s: float, *words: str) -> bool:
 def test_killed_at_any_moment_a_backup_is_whole_or_not_there(lived: tuple[House, str, str], tmp_path: Path) -> None:
     house, _, _ = lived
     kills = 0
+    began = time.monotonic()
+    assert not _killed(house, 60, "backup", str(tmp_path / "whole.zip"))
+    took = time.monotonic() - began
     for step in range(8):
         target = tmp_path / f"b{step}.zip"
-        kills += _killed(house, 0.25 + 0.08 * step, "backup", str(target))
+        kills += _killed(house, took * (0.3 + 0.1 * step), "backup", str(target))
         if target.exists():
             with zipfile.ZipFile(target) as file:
                 assert file.testzip() is None
@@ -332,12 +336,14 @@ def test_killed_at_any_moment_a_restore_is_done_or_goes_on_when_asked_again(
     house, _, gone = lived
     house.run("backup", "--only-erasures", str(tmp_path / "erased.jsonl"))
     words = ("restore", str(tmp_path / "b"), "--erasures", str(tmp_path / "erased.jsonl"))
-    kills = 0
-    for step in range(8):
+    kills, took = 0, 0.0
+    for step in range(9):  # the first one is not killed: it says how long a whole one takes
         other = House(tmp_path / f"other{step}")
         shutil.copy(house.root / "handrail.yaml", other.root / "handrail.yaml")
         (other.data / KEK_FILE).write_bytes((house.data / KEK_FILE).read_bytes())
-        kills += _killed(other, 0.3 + 0.1 * step, *words)
+        began = time.monotonic()
+        kills += _killed(other, took * (0.2 + 0.1 * step) if step else 60, *words)
+        took = took or time.monotonic() - began
         again = other.run(*words, code=None)
         assert again.returncode == 0 or "holds data already" in again.stderr
         assert "(erased)" in payload(other, gone)

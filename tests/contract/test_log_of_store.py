@@ -1,12 +1,13 @@
 """The whole way on a real database: journal, sequencer, folder, verification with index columns, export, proof."""
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes.log import LOG_KEY, TRUST, entry
-from fakes.storage import OPERATOR, Rig, begin, entry_of
+from fakes.storage import OPERATOR, ORDERS, Rig, begin, entry_of
 
 from handrail.backends.log.export import Export, export
 from handrail.backends.log.files import LogFolder
@@ -114,7 +115,42 @@ def test_the_log_verifies_after_an_erasure(durable: Rig) -> None:
         await publish(store, folder)
         report = await check(store, folder)
         assert report.entries > TOTAL  # the erasure, and on PostgreSQL a key rotation
-        assert (report.payloads, report.payloads_absent) == (0, len(sealed))
+        assert (report.payloads, report.payloads_gone) == (0, len(sealed))
+        assert report.payloads_absent == len(sealed)
+
+    durable.run(body())
+
+
+@pytest.mark.promise("LED-11")
+def test_the_log_verifies_after_a_retention_and_names_what_the_retention_does_not_explain(durable: Rig) -> None:
+    async def body() -> None:
+        store, folder, _ = await filled(durable)
+        thread = await begin(store)
+        await store.journal.record(entry_of(thread, at_ms=int(time.time() * 1000) - 31 * 86_400_000))
+        await store.erasing.expire(ORDERS, keep_days=30, minimum_days=7, by=OPERATOR)
+        await publish(store, folder)
+        report = await check(store, folder)
+        assert (report.payloads, report.payloads_gone, report.payloads_absent) == (SEALED, 1, 1)
+        young = (await store.reading.rows("SELECT seq FROM sequenced WHERE idx = $1", (PLAIN + 4,)))[0]
+        await store.journal.run(lambda tx: tx.fetch("UPDATE payload SET sealed = NULL WHERE seq = $1", young))
+        with pytest.raises(BadLog, match="payload is missing") as caught:
+            await check(store, folder)
+        assert caught.value.index == PLAIN + 4
+
+    durable.run(body())
+
+
+@pytest.mark.promise("LED-11")
+@pytest.mark.parametrize("erased", [False, True])
+def test_payload_rows_that_were_deleted_are_bad_and_the_first_is_named(durable: Rig, erased: bool) -> None:
+    async def body() -> None:
+        store, folder, sealed = await filled(durable)
+        if erased:
+            await store.erasing.erase(Who(customer=ANN), reason="request 4711", by=OPERATOR)
+        await store.journal.run(lambda tx: tx.fetch("DELETE FROM payload"))
+        with pytest.raises(BadLog, match="payload is missing") as caught:
+            await check(store, folder)
+        assert (caught.value.index, caught.value.id) == (PLAIN, sealed[0].id)
 
     durable.run(body())
 

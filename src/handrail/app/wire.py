@@ -12,7 +12,7 @@ from handrail.app.settings import LOG_KEY_FILE, Secrets, Settings, key_encryptio
 from handrail.backends.bundle import Bundle, Copied, Making, flush, flush_folder, put
 from handrail.backends.egress import Egress, Origin, provider_origins, system_resolve
 from handrail.backends.erasing import ErasingTransaction
-from handrail.backends.log.export import Export, Exported, export
+from handrail.backends.log.export import Damaged, Export, Exported, export
 from handrail.backends.log.files import LogFolder
 from handrail.backends.log.http import HttpLog
 from handrail.backends.log.records import StoredRecords
@@ -43,6 +43,7 @@ __all__ = [
     "DATABASE_FILE",
     "Bundle",
     "Copied",
+    "Damaged",
     "Export",
     "Exported",
     "HttpLog",

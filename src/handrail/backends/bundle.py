@@ -21,7 +21,7 @@ from typing import IO
 
 import msgspec
 
-from handrail.backends.log.export import cut
+from handrail.backends.log.export import ZIP_DAMAGE, cut
 from handrail.ledger.backup import ERASURES, MANIFEST, SEAL, Erasure, Manifest, Piece, read_manifest
 from handrail.ledger.seal import KeyWrapper, Unreadable
 from handrail.ledger.tree import BadProof, Read
@@ -133,7 +133,7 @@ class Bundle:
         if self._folder is None:
             try:
                 self._zip = zipfile.ZipFile(path)
-            except (zipfile.BadZipFile, OSError):
+            except ZIP_DAMAGE:
                 raise HandrailError(
                     Code.REQUEST_INVALID, f"{path.name} is neither a folder nor a zip file: no backup"
                 ) from None
@@ -183,7 +183,7 @@ class Bundle:
                     if size > piece.size:
                         break
                     yield chunk
-        except (OSError, KeyError, zipfile.BadZipFile, EOFError):
+        except (KeyError, *ZIP_DAMAGE):
             raise _damaged(path) from None
         if size != piece.size or hashed.hexdigest() != piece.sha256:
             raise _damaged(path)
@@ -212,7 +212,7 @@ class Bundle:
         try:
             with self._open(path) as file:
                 return file.read(MAX_MANIFEST)
-        except (OSError, KeyError, zipfile.BadZipFile, EOFError):
+        except (KeyError, *ZIP_DAMAGE):
             raise HandrailError(Code.REQUEST_INVALID, f"there is no {path} in it: no backup, or damaged") from None
 
     def _open(self, path: str) -> IO[bytes]:

@@ -46,21 +46,21 @@ def verify(
 
     Names the first bad entry and ends with 1. For an address or a bundle give --key: a log that vouches for itself
     proves nothing to you."""
-    unread = False
+    held = "for an address only the log is checked"
     try:
         if target.startswith(("http://", "https://")):
             _needs_key(keys)
             with wire.HttpLog(target, ca_file=ca_file) as log:
                 report = run(log.read, _trust(keys, witnesses, quorum))
         elif (Path(target) / "handrail.yaml").exists():
-            unread = not payloads
+            held = "" if payloads else "payloads not read (--payloads)"
             report = _home(Path(target), keys, witnesses, quorum, payloads=payloads)
         else:
-            report = _bundle(Path(target), keys, witnesses, quorum)
+            report, held = _bundle(Path(target), keys, witnesses, quorum)
     except BadLog as bad:
         click.echo(f"BAD: {bad}")
         sys.exit(1)
-    _show(report, unread=unread)
+    _show(report, held)
 
 
 def _home(folder: Path, keys: tuple[str, ...], witnesses: tuple[str, ...], quorum: int, *, payloads: bool) -> Report:
@@ -77,27 +77,41 @@ def _home(folder: Path, keys: tuple[str, ...], witnesses: tuple[str, ...], quoru
     return options.with_store(folder, work)
 
 
-def _bundle(path: Path, keys: tuple[str, ...], witnesses: tuple[str, ...], quorum: int) -> Report:
+def _bundle(path: Path, keys: tuple[str, ...], witnesses: tuple[str, ...], quorum: int) -> tuple[Report, str]:
+    """The report, and what of the records is not in the bundle."""
     try:
-        bundle = wire.Export(path)
-    except (FileNotFoundError, ValueError) as error:
-        raise click.ClickException(f"{error}; TARGET is a home folder, an address, or an exported bundle") from None
+        try:
+            bundle = wire.Export(path)
+        except wire.Damaged:
+            raise
+        except (FileNotFoundError, ValueError) as error:
+            raise click.ClickException(f"{error}; TARGET is a home folder, an address, or an exported bundle") from None
+        return _opened(bundle, keys, witnesses, quorum)
+    except wire.Damaged as error:
+        raise BadLog(str(error)) from None
+
+
+def _opened(bundle: wire.Export, keys: tuple[str, ...], witnesses: tuple[str, ...], quorum: int) -> tuple[Report, str]:
     if not keys:
         click.echo("note: checked with the keys inside the bundle; give --key to know whose log it is", err=True)
         keys = tuple(bundle.keys())
-    return run(bundle.read, _trust(keys, witnesses, quorum), records=bundle if bundle.has_records else None)
+    trust = _trust(keys, witnesses, quorum)
+    if not bundle.has_records:
+        return run(bundle.read, trust), "facts not in this bundle: only the log was checked"
+    return run(bundle.read, trust, records=bundle), "" if bundle.has_payloads else "payloads not in this bundle"
 
 
-def _show(report: Report, *, unread: bool) -> None:
-    """`unread`: the payloads were left alone, so nothing is said of how many are there."""
+def _show(report: Report, held: str) -> None:
+    """`held`: what was not checked and why; no count is given of that."""
     checkpoint = report.trusted.checkpoint
     click.echo(
         f"OK: {report.entries} entries under the checkpoint of {checkpoint.origin}, root {checkpoint.root.hex()}"
     )
     click.echo(
-        f"  facts {report.facts}, index columns {report.columns}, "
-        + ("payloads not read (--payloads)" if unread else f"payloads {report.payloads}")
-        + (f" ({report.payloads_absent} erased or past retention)" if report.payloads_absent and not unread else "")
+        "  "
+        + (f"facts {report.facts}, " if report.facts else "")
+        + (f"index columns {report.columns}, " if report.columns else "")
+        + (held or _payloads(report))
     )
     if report.entries == 0:
         click.echo("  the log is empty: nothing was shown")
@@ -106,6 +120,16 @@ def _show(report: Report, *, unread: bool) -> None:
     else:
         names = ", ".join(name for name, _ in report.witnessed.cosigned)
         click.echo(f"  witnessed up to entry {report.witnessed.checkpoint.size} by {names}")
+
+
+def _payloads(report: Report) -> str:
+    absent = [
+        (report.payloads_gone, "erased or past retention"),
+        (report.payloads_untold, "absent when this bundle was made, which does not show why"),
+        (report.payloads_left_out, "not read"),
+    ]
+    said = ", ".join(f"{count} {why}" for count, why in absent if count)
+    return f"payloads {report.payloads}" + (f" ({said})" if said else "")
 
 
 def _needs_key(keys: tuple[str, ...]) -> None:

@@ -7,14 +7,16 @@ What is checked, in this order:
 3. The entry bundles: every entry hashes to its place in its tile.
 4. Checkpoints known from before: the log still begins with each of them.
 5. With records: the facts have the digest that the entry commits to, and what both say is equal; index columns are what
-   the facts give; the ciphertext of a payload, where still there, has its digest and length.
+   the facts give; the ciphertext of a payload, where still there, has its digest and length; where it is not there,
+   the source says why, and one that is simply missing is bad.
 
 It raises BadLog at the first bad entry, or returns a Report; there is no boolean to forget. Not shown by this: entries
 journaled but not yet published; a whole log rewritten with the log's key, unless a witness or an older checkpoint says
-otherwise; that a payload which is absent was erased for a good reason (the log has an entry for each erasure).
+otherwise; that what storage says of an absent payload is true (the log has an entry for each erasure and retention).
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
 from hashlib import sha256
 from typing import Protocol
 
@@ -54,16 +56,28 @@ class BadLog(Exception):
         super().__init__(f"{place}{f' ({id_})' if id_ else ''}: {what}{f' [{path}]' if path else ''}")
 
 
+class Absence(Enum):
+    """Why a source has no ciphertext for an entry that commits to one. Only MISSING is an error."""
+
+    ERASED = "erased"  # the key of its subject is destroyed
+    EXPIRED = "expired"  # a retention entry reaches beyond its time
+    LEFT_OUT = "left out"  # the source has no payloads at all, or was not asked for them
+    UNTOLD = "untold"  # an export that has payloads has none here: it cannot show why
+    MISSING = "missing"  # it should be there
+
+
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """What storage or an export has of one entry. `payload`: the ciphertext, None when erased, past its retention or
-    not read. `key`: the stored reference of the subject's key, None when there is no payload row or it was not read.
-    `columns`: the index columns as stored, None when the source has none."""
+    """What storage or an export has of one entry. `payload`: the ciphertext, None when not there: `absence` says why,
+    and means nothing for an entry that commits to no payload. `key`: the stored reference of the subject's key, None
+    when there is no payload row or it was not read. `columns`: the index columns as stored, None when the source has
+    none."""
 
     index: int
     facts: bytes
     payload: bytes | None = None
     key: str | None = None
     columns: object = None
+    absence: Absence = Absence.UNTOLD
 
 
 class RecordReader(Protocol):
@@ -84,7 +98,14 @@ class Report(msgspec.Struct, frozen=True):
     facts: int = 0
     columns: int = 0
     payloads: int = 0
-    payloads_absent: int = 0  # committed to, but no longer there: erased, or past their retention
+    payloads_gone: int = 0  # erased or past their retention, as storage says
+    payloads_left_out: int = 0  # not in the source, or not read
+    payloads_untold: int = 0  # not in an export that has payloads: it cannot show why
+
+    @property
+    def payloads_absent(self) -> int:
+        """All that are committed to and were not checked."""
+        return self.payloads_gone + self.payloads_left_out + self.payloads_untold
 
 
 Project = Callable[[RecordedFacts], object]
@@ -101,7 +122,8 @@ def verify(
 ) -> Report:
     """Check everything under the log's current checkpoint. `known`: checkpoints that the caller trusts from before.
     When the policy asks for witnesses, they vouch for the current checkpoint or for the file `witnessed`, and the log
-    must contain what they saw. Raises BadLog."""
+    must contain what they saw. A ValueError of `read`: the file is damaged. Raises BadLog."""
+    read = _whole(read)
     trusted = _checkpoint(read, CHECKPOINT, msgspec.structs.replace(trust, quorum=0))
     witnessed = None
     if trust.quorum:
@@ -110,6 +132,16 @@ def verify(
         known = [*known, witnessed.checkpoint]
     check = _Check(read, trusted, records, project, sorted(known, key=lambda one: one.size))
     return check.run(witnessed)
+
+
+def _whole(read: Read) -> Read:
+    def whole(path: str) -> bytes | None:
+        try:
+            return read(path)
+        except ValueError as error:
+            raise BadLog(f"a file cannot be read: {error}", path=path) from None
+
+    return whole
 
 
 def _checkpoint(read: Read, path: str, trust: Trust) -> Trusted:
@@ -123,10 +155,18 @@ def _checkpoint(read: Read, path: str, trust: Trust) -> Trusted:
 
 
 class _Counts:
-    __slots__ = ("absent", "columns", "facts", "payloads")
+    __slots__ = ("columns", "facts", "gone", "left_out", "payloads", "untold")
 
     def __init__(self) -> None:
-        self.facts = self.columns = self.payloads = self.absent = 0
+        self.facts = self.columns = self.payloads = self.gone = self.left_out = self.untold = 0
+
+    def without_payload(self, why: Absence) -> None:
+        if why is Absence.LEFT_OUT:
+            self.left_out += 1
+        elif why is Absence.UNTOLD:
+            self.untold += 1
+        else:
+            self.gone += 1
 
 
 class _Check:
@@ -152,8 +192,11 @@ class _Check:
         for n, tile in enumerate(self._leaf_tiles(above)):
             self._bundle(n, tile)
         self._known()
-        counts = self.counts
-        return Report(self.trusted, witnessed, self.size, counts.facts, counts.columns, counts.payloads, counts.absent)
+        found = self.counts
+        return Report(
+            self.trusted, witnessed, self.size, found.facts, found.columns,
+            found.payloads, found.gone, found.left_out, found.untold,
+        )  # fmt: skip
 
     # --- tiles, from the root down ---
 
@@ -280,7 +323,10 @@ class _Check:
             if record.payload is not None:
                 raise BadLog("it has a payload that was never committed to", index=record.index, id_=facts.id)
         elif record.payload is None:
-            counts.absent += 1
+            if record.absence is Absence.MISSING:
+                what = "its payload is missing: storage shows neither an erasure nor a retention that explains it"
+                raise BadLog(what, index=record.index, id_=facts.id)
+            counts.without_payload(record.absence)
         elif (sha256(record.payload).digest(), len(record.payload)) != committed:
             raise BadLog("its payload was changed", index=record.index, id_=facts.id)
         else:

@@ -4,6 +4,7 @@
     facts/<N>.jsonl                the facts bytes of entries 256*N .. 256*N+255, each followed by a newline
     payloads/<N>.bin               optional: for each of these entries 4 bytes of length, big-endian, and the
                                    ciphertext; length 0xFFFFFFFF: there is none, or none any more
+    contents.txt                   what the export was made with: `log`, `facts`, `payloads`, one on each line
     keys.txt                       verifier keys of the log, one on each line: a help, not a reason to trust
     README.txt                     how to check
 
@@ -11,9 +12,11 @@
 exported, and facts hold no personal data.
 """
 
+import lzma
 import os
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -23,10 +26,17 @@ import msgspec
 from handrail.ledger.note import VerifierKey, parse_checkpoint, parse_note
 from handrail.ledger.paths import CHECKPOINT, WITNESSED
 from handrail.ledger.tree import WIDTH, BadProof, Read, Tiles, bundle_path, pack_bundle, tile_path, unpack_bundle
-from handrail.ledger.verify import Record, RecordReader
+from handrail.ledger.verify import Absence, Record, RecordReader
 
 _ABSENT = 0xFFFFFFFF
 _LENGTH = struct.Struct(">I")
+_CONTENTS = "contents.txt"
+ZIP_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, RuntimeError, ValueError,
+    OverflowError,
+)  # fmt: skip
+"""What `zipfile` raises for a file with changed bytes: the decompressors' own errors come through, a changed method is
+NotImplementedError, a changed flag RuntimeError (encrypted), a changed offset ValueError or OSError."""
 MAX_MEMBER = 1 << 30  # bytes of one file of an export that are read at most
 _README = """\
 An export of a handrail transparency log. Check it with
@@ -36,6 +46,10 @@ An export of a handrail transparency log. Check it with
 or with any tool for C2SP tlog-tiles over the folder log/. Take the verifier key from the operator by another way than
 this file: keys.txt is only a help. The formats are in docs/ledger-format.md of handrail.
 """
+
+
+class Damaged(ValueError):
+    """A file of the export cannot be read, or is not there although the export was made with it."""
 
 
 class Exported(msgspec.Struct, frozen=True):
@@ -98,6 +112,7 @@ def _write(read: Read, records: RecordReader, sink: _Sink, keys: Sequence[Verifi
     size = parse_checkpoint(parse_note(checkpoint).text).size
     sink.put("README.txt", _README.encode())
     sink.put("keys.txt", "".join(key.encode() + "\n" for key in keys).encode())
+    sink.put(_CONTENTS, b"log\nfacts\npayloads\n" if payloads else b"log\nfacts\n")
     sink.put(f"log/{CHECKPOINT}", checkpoint)
     witnessed = read(WITNESSED)
     if witnessed is not None and parse_checkpoint(parse_note(witnessed).text).size <= size:
@@ -156,11 +171,19 @@ class Export:
     """Reads an export: `read` for the log, `records` for what lies beside it."""
 
     def __init__(self, path: Path) -> None:
-        """`path`: the folder or zip file. Raises FileNotFoundError, or ValueError when it is not an export."""
+        """`path`: the folder or zip file. Raises FileNotFoundError, Damaged, or ValueError when it is not an export.
+
+        `has_records`, `has_payloads`: the export says that it was made with facts and with payloads, or has a file of
+        them."""
         if path.is_dir():
             self._open: Callable[[str], bytes | None] = lambda name: _file(path / name)
+            names = [one.relative_to(path).as_posix() for one in path.rglob("*") if one.is_file()]
         elif path.is_file() and zipfile.is_zipfile(path):
-            file = zipfile.ZipFile(path)
+            try:
+                file = zipfile.ZipFile(path)
+            except ZIP_DAMAGE:
+                raise Damaged(f"the directory of {path.name} is damaged") from None
+            names = file.namelist()
             self._open = lambda name: _zipped(file, name)
         elif path.exists():
             raise ValueError(f"{path} is neither a folder nor a zip file: not an export of a log")
@@ -168,7 +191,9 @@ class Export:
             raise FileNotFoundError(f"{path} does not exist")
         if self._open(f"log/{CHECKPOINT}") is None:
             raise ValueError(f"{path} has no log/checkpoint: not an export of a log")
-        self.has_records = self._open(_member("facts", 0, "jsonl")) is not None
+        said = (self._open(_CONTENTS) or b"").split()
+        self.has_records = b"facts" in said or any(name.startswith("facts/") for name in names)
+        self.has_payloads = b"payloads" in said or any(name.startswith("payloads/") for name in names)
 
     def read(self, path: str) -> bytes | None:
         """A file of the log."""
@@ -179,7 +204,8 @@ class Export:
         return (self._open("keys.txt") or b"").decode("utf-8", "replace").split("\n")[:-1]
 
     def records(self, first: int, limit: int) -> list[Record]:
-        """Records by index; a missing file or line ends the list. Raises ValueError for a payload file that is cut."""
+        """Records by index; a missing file or line of facts ends the list. Raises ValueError for a payload file that is
+        cut or missing."""
         rows: list[Record] = []
         for n in range(first // WIDTH, -(-(first + limit) // WIDTH)):
             found = self._chunk(n)
@@ -191,11 +217,14 @@ class Export:
     def _chunk(self, n: int) -> list[Record]:
         lines = (self._open(_member("facts", n, "jsonl")) or b"").split(b"\n")[:-1]
         packed = self._open(_member("payloads", n, "bin"))
+        if packed is None and lines and self.has_payloads:
+            raise Damaged(f"{_member('payloads', n, 'bin')} is not there, though this export was made with payloads")
         payloads = [None] * len(lines) if packed is None else _unpacked(packed, n)
+        absence = Absence.UNTOLD if self.has_payloads else Absence.LEFT_OUT
         if len(payloads) != len(lines):
             raise ValueError(f"{_member('payloads', n, 'bin')} has {len(payloads)} payloads for {len(lines)} entries")
         return [
-            Record(n * WIDTH + at, line, payload)
+            Record(n * WIDTH + at, line, payload, absence=absence)
             for at, (line, payload) in enumerate(zip(lines, payloads, strict=True))
         ]
 
@@ -232,11 +261,11 @@ def _zipped(file: zipfile.ZipFile, name: str) -> bytes | None:
             return _bounded(member.read(MAX_MEMBER + 1), name)
     except KeyError:
         return None
-    except zipfile.BadZipFile:
-        raise ValueError(f"{name} of the export is damaged") from None
+    except ZIP_DAMAGE:
+        raise Damaged(f"{name} of the export is damaged") from None
 
 
 def _bounded(data: bytes, name: str) -> bytes:
     if len(data) > MAX_MEMBER:
-        raise ValueError(f"{name} of the export has more than {MAX_MEMBER} bytes")
+        raise Damaged(f"{name} of the export has more than {MAX_MEMBER} bytes")
     return data

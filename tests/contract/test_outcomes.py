@@ -7,10 +7,15 @@ from typing import Any
 
 import msgspec
 import pytest
+from fakes.log import LOG_KEY, TRUST
 from fakes.storage import CLOCK, IDS, OPERATOR, ORDERS, MemoryStore, Rig, begin, entry_of
 
+from handrail.backends.log.files import LogFolder
+from handrail.backends.log.records import StoredRecords
+from handrail.backends.log.sequencer import Sequencer
 from handrail.ledger.commitment import read_facts
 from handrail.ledger.erase import Who
+from handrail.ledger.verify import verify
 from handrail.review.outcome import OutcomeData, OutcomeEvent, OutcomeFacts, OutcomeType
 from handrail.review.store import Taken
 from handrail.terms.errors import Code, HandrailError
@@ -336,6 +341,14 @@ def test_retention_and_legal_hold_mean_the_texts_of_events_too(durable: Rig) -> 
         applied = await store.erasing.expire(ORDERS, keep_days=30, minimum_days=0, by=OPERATOR)
         assert (applied.destroyed, applied.held) == (2, 2)
         assert await texts(store) == ["open", "expired"]
+        folder = LogFolder(durable.folder / "log")
+        sequencer = Sequencer(store.sequencing, folder, [LOG_KEY], batch=250)
+        while await sequencer.step(1_700_000_000_000):
+            pass
+        await sequencer.close()
+        records = StoredRecords(store.reading, asyncio.get_running_loop(), payloads=True)
+        report = await asyncio.to_thread(verify, folder.read, TRUST, records=records)
+        assert (report.payloads_gone, report.payloads_absent) == (2, 2)
 
     durable.run(body())
 

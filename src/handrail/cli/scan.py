@@ -78,6 +78,8 @@ def _kinds(given: str | None) -> frozenset[Kind]:
 
 
 def _default(finding: Finding, *, role: Role) -> str:
+    if finding.kind is Kind.INJECTION and role in (Role.TOOL, Role.DOCUMENT):
+        return "block"  # as a home does that says nothing else (`home.defaults`)
     return NONE if _weak(finding) else default_action(finding.kind)
 
 

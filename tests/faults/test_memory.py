@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 from faults.running import load, pss_kib, running
 
-LIMIT_KIB = 24 * 1024
-"""What was seen, with room; the goal of 5 MB is a known gap (OPS-G6)."""
+LIMIT_KIB = 5 * 1024
 
 
 def text(n: int) -> str:
@@ -28,4 +27,5 @@ def test_memory_stays_where_the_warm_up_left_it(tmp_path: Path, full: bool) -> N
         after = pss_kib(processes)
     print(f"memory: {before} KiB after {warm_up} requests, {after - before:+} KiB over {measured} more")
     assert statuses == {200: measured}
-    assert after - before <= LIMIT_KIB
+    # in the short form caches still fill: 3,000 conversations of at most 4 KiB each
+    assert after - before <= (LIMIT_KIB if full else LIMIT_KIB + 12 * 1024)

@@ -12,9 +12,10 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from handrail.detectors.mask import restore
-from handrail.guard.chat import Call, Chat, argument_values, broken
+from handrail.guard.chat import Call, Chat, broken
 from handrail.guard.lane import Lane, Reader, Stop, lane_for
 from handrail.guard.record import Draft, Weighed
+from handrail.guard.rewrite import argument_values
 from handrail.guard.route import Asked
 from handrail.guard.screen import Screened, Setting, Spot, screen
 from handrail.guard.turn import Channel, Codec, Leaf, Message, Piece, ReplyIds, Usage

@@ -1,6 +1,7 @@
 """The register in PostgreSQL: repositories on a transaction, and what is in force for the request path."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -16,12 +17,12 @@ from handrail.terms.ids import Digest
 T = TypeVar("T")
 
 
-class RegisterOf:
+class RegisterOf(ABC):
     """Repositories for a transaction that has `fetch`; a base of `PostgresTransaction`."""
 
+    @abstractmethod
     def fetch(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement with values for `$1`, `$2`, ...; its rows."""
-        raise NotImplementedError  # the transaction has it
 
     @property
     def keys(self) -> Keys:

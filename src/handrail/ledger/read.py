@@ -112,6 +112,16 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     cursor: str | None = None
 
 
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """Which entries of any kind. `kinds`: one of them, empty for all. Times in Unix ms, `since` inclusive, `until`
+    exclusive."""
+
+    kinds: tuple[EntryKind, ...] = ()
+    since_ms: int | None = None
+    until_ms: int | None = None
+    limit: int = 50
+
+
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a search."""
 
@@ -166,6 +176,11 @@ class Reader(Protocol):
     async def entries(self, after: int, limit: int) -> list[tuple[int, bytes]]:
         """(row number, facts bytes) of every kind of entry in the order of storage, row number > `after`: how
         metrics, sweeps and verify walk the journal."""
+        ...
+
+    async def latest(self, query: Listing) -> list[tuple[int, bytes]]:
+        """(row number, facts bytes), newest first, at most `query.limit`. Raises HandrailError REQUEST_INVALID for a
+        limit outside 1..MAX_LIMIT."""
         ...
 
     async def subject_of(self, customer: CustomerId) -> SubjectId | None:

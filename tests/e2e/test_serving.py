@@ -62,10 +62,16 @@ def test_a_revoked_key_is_refused_within_a_second(house: House) -> None:
         assert {server.ask(key)[0] for _ in range(8)} == {401}  # on every worker
 
 
-def test_a_server_that_started_before_the_first_publish_takes_it(tmp_path: Path, model: str) -> None:
+@pytest.mark.promise("OPS-11")
+def test_a_server_that_started_before_the_first_publish_says_so_and_takes_it(tmp_path: Path, model: str) -> None:
     house = House(tmp_path / "home", model=model)
     with house.serving() as server:
         assert server.get("/readyz")[0] == 503
+        assert not any("is ready" in line for line in server.lines)
+        assert server.process.stdout is not None
+        said = server.process.stdout.readline()
+        assert "nothing is published yet" in said
+        assert f"handrail publish {house.root}" in said
         house.publish()
         within(1.5, lambda: server.get("/readyz")[0] == 200)
         key = house.key()

@@ -14,6 +14,7 @@ from handrail.app import wire
 from handrail.app.board import Board
 from handrail.app.jobs import LOST_AFTER_MS, Jobs
 from handrail.app.settings import Settings, key_encryption_key
+from handrail.app.standing import standing
 from handrail.app.supervise import Child, Supervisor
 from handrail.app.worker import Worker
 from handrail.terms.errors import Code, HandrailError
@@ -50,7 +51,16 @@ def serve(
     shown = f"[{host}]" if ":" in host else host
     gc.collect()
     gc.freeze()  # what is shared with the children stays untouched
-    return Supervisor(children, say, on_ready=lambda: say(f"handrail is ready: {scheme}://{shown}:{bound}/v1")).run()
+    url = f"{scheme}://{shown}:{bound}/v1"
+    return Supervisor(children, say, on_ready=lambda: say(_announced(given, url, bound))).run()
+
+
+def _announced(given: Settings, url: str, port: int) -> str:
+    """What the operator is told once every process runs: that it serves, or what is missing."""
+    why = standing(given.boot.host, port, tls=bool(given.boot.tls_cert_file))
+    if not why:
+        return f"handrail is ready: {url}"
+    return f"handrail is up: {url}\n{why}; it refuses calls until then: handrail publish {given.home}"
 
 
 def _one_arena() -> None:

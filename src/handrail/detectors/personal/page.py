@@ -208,14 +208,30 @@ class Page:
                 gap = self.low[near.end : start]
                 if (gap[:1] != "." or self._short(near)) and _links_before(gap):
                     return best
-        if count < len(anchors):
-            after = anchors[count]
-            if 0 <= after.start - end <= AFTER and _links_after(self.low[end : after.start]):
-                return after.label
+        behind = self._behind(end, count)
+        if behind is not None:
+            return behind
         if best is None or _BREAK.search(gap) is not None:
             return None
         last = _LAST_DIGIT.search(gap)
         return best if last is None or len(gap) - last.end() <= _LIST_GAP else None
+
+    def direct_or_behind(self, start: int, end: int) -> Label | None:
+        """The name right before the characters `start` to `end`, else right behind: "4556 is the account number"."""
+        return self.direct(start) or self._behind(end, self._before(start))
+
+    def _behind(self, end: int, place: int) -> Label | None:
+        """The anchor at `place`, when only linking words stand between `end` and it."""
+        if place >= len(self.anchors):
+            return None
+        after = self.anchors[place]
+        linked = 0 <= after.start - end <= AFTER and _links_after(self.low[end : after.start])
+        return after.label if linked and not self._names_next(after) else None
+
+    def _names_next(self, anchor: Anchor) -> bool:
+        """Whether a number stands right behind the name, which is then its own: "84318931431, pin 3941"."""
+        digit = self.marks.find(b"0", anchor.end, anchor.end + BEFORE)
+        return digit >= 0 and _links_before(self.low[anchor.end : digit])
 
     def _short(self, anchor: Anchor) -> bool:
         """Whether the name ends in a short form, which a full stop may follow."""

@@ -11,7 +11,6 @@ import orjson
 from handrail.gateway import exact
 from handrail.gateway.anthropic_stream import CALLS, NAMED, OPAQUE, RESULTS, AnthropicCodec
 from handrail.gateway.errors import Form
-from handrail.gateway.exact import GONE, Change
 from handrail.gateway.fields import (
     Bounds,
     Sent,
@@ -19,9 +18,11 @@ from handrail.gateway.fields import (
     conversation_of,
     count,
     customer_of,
+    first_new,
     invalid,
     list_of,
     object_of,
+    onward,
     rest,
     text_of,
 )
@@ -76,12 +77,7 @@ class AnthropicFace:
         if not given or len(given) > bounds.messages:
             raise invalid("messages", f"1 to {bounds.messages} messages")
         references: list[str] = []
-        messages: list[Message] = []
-        new_from = 0
-        for place, item in enumerate(given):
-            messages.append(_message(item, place, references))
-            if messages[-1].role is Role.ASSISTANT:
-                new_from = place + 1
+        messages = [_message(item, place, references) for place, item in enumerate(given)]
         system: list[Leaf] = []
         walk(value.get("system"), ("system",), Channel.SYSTEM, system)
         tools, schemas, hosted = _tools(value)
@@ -104,7 +100,7 @@ class AnthropicFace:
                 Message(Role.SYSTEM, tools),
                 Message(Role.USER, tuple(others)),
             ),
-            new_from=new_from,
+            new_from=first_new(messages),
             prompt="\n".join(leaf.text for leaf in system),
             hosted_tools=hosted,
             references=tuple(references),
@@ -115,20 +111,12 @@ class AnthropicFace:
             trace=sent.trace,
             channel=sent.channel,
             extra_headers=sent.extra_headers,
+            value=value,
         )
 
     def upstream(self, turn: Turn, how: Upstream) -> bytes:
         """The body for the provider."""
-        changes: dict[exact.Path, Change] = edits(how.changes, turn.body)
-        if how.model != turn.model:
-            changes["model",] = orjson.dumps(how.model)
-        if not how.forward_customer:
-            changes.update((path, GONE) for path in turn.customer_paths)
-        if how.parameters:
-            value = orjson.loads(turn.body)
-            for name, setting in how.parameters.items():
-                if how.force_parameters or name not in value:
-                    changes[name,] = orjson.dumps(setting)
+        changes = onward(turn, how)
         if how.prompt is not None:
             changes = {path: new for path, new in changes.items() if path[0] != "system"}
             changes["system",] = orjson.dumps(how.prompt)

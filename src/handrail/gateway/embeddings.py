@@ -13,8 +13,18 @@ import orjson
 
 from handrail.gateway import exact
 from handrail.gateway.errors import Form
-from handrail.gateway.exact import GONE, Change
-from handrail.gateway.fields import Bounds, Sent, conversation_of, count, customer_of, invalid, object_of, rest, text_of
+from handrail.gateway.fields import (
+    Bounds,
+    Sent,
+    conversation_of,
+    count,
+    customer_of,
+    invalid,
+    object_of,
+    onward,
+    rest,
+    text_of,
+)
 from handrail.gateway.leaves import edits, field
 from handrail.guard.turn import Answer, Channel, Leaf, Message, Path, ReplyIds, Turn, Upstream, Usage, canonical
 from handrail.policy.ruleset import Dialect
@@ -81,16 +91,12 @@ class EmbeddingsFace:
             trace=sent.trace,
             channel=sent.channel,
             extra_headers=sent.extra_headers,
+            value=value,
         )
 
     def upstream(self, turn: Turn, how: Upstream) -> bytes:
         """The body for the provider; a release's prompt and parameters are for chat and do not apply."""
-        changes: dict[exact.Path, Change] = edits(how.changes, turn.body)
-        if how.model != turn.model:
-            changes["model",] = orjson.dumps(how.model)
-        if not how.forward_customer:
-            changes.update((path, GONE) for path in turn.customer_paths)
-        return exact.change(turn.body, changes)
+        return exact.change(turn.body, onward(turn, msgspec.structs.replace(how, parameters={})))
 
     def answer(self, body: bytes, turn: Turn) -> Answer:
         """Raises HandrailError UPSTREAM_INVALID for anything but numbers (or base64) under the known names, each given

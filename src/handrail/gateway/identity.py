@@ -6,11 +6,11 @@ request, a spent budget), and `Refusals.drain` gives the counts to the job that 
 known keys, `call.refused` entries. When nothing was published yet, everything is refused.
 """
 
-from collections.abc import Sequence
 from hashlib import blake2b
 
 import msgspec
 
+from handrail.gateway.http import Headers
 from handrail.guard.caller import Caller, caller_of
 from handrail.in_force.snapshot import InForce, Snapshot
 from handrail.people.key import ApiKey, Scope, hash_key, usable
@@ -18,8 +18,6 @@ from handrail.policy.evaluate import Rules, rules_of
 from handrail.terms.clock import Clock
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import UseCaseId
-
-Headers = Sequence[tuple[bytes, bytes]]
 
 MAX_SOURCES = 1_024
 """Distinct (minute, source, code) counts kept between two drains; more are counted under the source `others`."""
@@ -129,11 +127,16 @@ class Identity:
 
 
 def key_of(headers: Headers) -> str | None:
-    """The key in `Authorization: Bearer` or `x-api-key`; both with different values is no key."""
-    found: set[str] = set()
+    """The key in `Authorization: Bearer` or `x-api-key`; two different values are no key."""
+    found: bytes | None = None
     for name, value in headers:
         if name == b"authorization" and value[:7].lower() == b"bearer ":
-            found.add(value[7:].strip().decode("latin-1"))
+            given = value[7:].strip()
         elif name == b"x-api-key":
-            found.add(value.strip().decode("latin-1"))
-    return found.pop() if len(found) == 1 else None
+            given = value.strip()
+        else:
+            continue
+        if found is not None and found != given:
+            return None
+        found = given
+    return found.decode("latin-1") if found is not None else None

@@ -103,36 +103,24 @@ def walk(
     """Append every text below `value` to `out`: strings, field names that are not plain words, whole numbers in what
     clients and models name themselves (`FREE`), and elsewhere numbers of eight digits or more. With `inner` the paths
     grow inside the JSON that stands at `path`."""
-    here: Path = path if inner is None else inner
     kind = type(value)
     if kind is str:
         if value:
             out.append(Leaf(channel, value, path, inner, tool))
-    elif kind is dict:
-        for name, child in value.items():
-            below = (*here, name)
-            if not identifier(name):
-                out.append(Leaf(channel, name, path, inner, tool, key=True))
-            if type(child) is str:
-                if not child or (channel not in FREE and _known(name, child)):
-                    continue
-                out.append(
-                    Leaf(channel, child, below, None, tool)
-                    if inner is None
-                    else Leaf(channel, child, path, below, tool)
-                )
-            elif inner is None:
-                walk(child, below, channel, out, tool=tool)
-            else:
-                walk(child, path, channel, out, inner=below, tool=tool)
-    elif kind is list:
-        for place, child in enumerate(value):
-            if inner is None:
-                walk(child, (*path, place), channel, out, tool=tool)
-            else:
-                walk(child, path, channel, out, inner=(*inner, place), tool=tool)
-    elif (kind is int or kind is float) and _telling(value, here, channel):
-        out.append(Leaf(channel, _digits(value), path, inner, tool, number=True))
+        return
+    if kind is not dict and kind is not list:
+        if (kind is int or kind is float) and _telling(value, path if inner is None else inner, channel):
+            out.append(Leaf(channel, _digits(value), path, inner, tool, number=True))
+        return
+    below: Iterable[tuple[Any, Any]] = value.items() if kind is dict else enumerate(value)
+    for step, child in below:
+        if kind is dict and not identifier(step):
+            out.append(Leaf(channel, step, path, inner, tool, key=True))
+        at, within = ((*path, step), None) if inner is None else (path, (*inner, step))
+        if type(child) is not str:
+            walk(child, at, channel, out, inner=within, tool=tool)
+        elif child and (kind is list or channel in FREE or not _known(step, child)):
+            out.append(Leaf(channel, child, at, within, tool))
 
 
 def _telling(value: int | float, at: Path, channel: Channel) -> bool:
@@ -166,9 +154,10 @@ def field(
     are left out."""
     if not identifier(name):
         out.append(Leaf(channel, name, at, None, tool, key=True))
-    if type(value) is str and name in safe and identifier(value):
+    kind = type(value)
+    if kind is str and name in safe and identifier(value):
         return
-    if type(value) is int and name in PROTOCOL_NUMBERS and abs(value) < _LONG_NUMBER:
+    if kind is int and name in PROTOCOL_NUMBERS and abs(value) < _LONG_NUMBER:
         return
     walk(value, (*at, name), channel, out, tool=tool)
 

@@ -19,9 +19,11 @@ from handrail.gateway.fields import (
     conversation_of,
     count,
     customer_of,
+    first_new,
     invalid,
     list_of,
     object_of,
+    onward,
     rest,
     text_of,
 )
@@ -84,18 +86,12 @@ class ChatFace:
     def read(self, body: bytes, value: Any, sent: Sent, bounds: Bounds) -> Turn:
         """Raises HandrailError REQUEST_INVALID with the field's place."""
         value = object_of(value, "body")
-        messages: list[Message] = []
-        references: list[str] = []
-        new_from = 0
         given = list_of(value.get("messages"), "messages")
         if not given or len(given) > bounds.messages:
             raise invalid("messages", f"1 to {bounds.messages} messages")
-        for place, item in enumerate(given):
-            messages.append(_message(item, place, references))
-            if messages[-1].role is Role.ASSISTANT:
-                new_from = place + 1
+        references: list[str] = []
+        messages = [_message(item, place, references) for place, item in enumerate(given)]
         tools, schemas, hosted = _tools(value)
-        leaves = rest(value, HANDLED, IDENTIFIERS)
         if "web_search_options" in value:
             hosted = (*hosted, "web_search")
         customer, customer_paths = customer_of(sent, value, CUSTOMER)
@@ -105,9 +101,13 @@ class ChatFace:
             body=body,
             model=text_of(value.get("model"), "model"),
             stream=value.get("stream") is True,
-            messages=(*messages, Message(Role.SYSTEM, tools), Message(Role.USER, tuple(leaves))),
-            new_from=new_from,
-            prompt="\n".join(leaf.text for m in messages if m.role is Role.SYSTEM for leaf in m.leaves),
+            messages=(
+                *messages,
+                Message(Role.SYSTEM, tools),
+                Message(Role.USER, tuple(rest(value, HANDLED, IDENTIFIERS))),
+            ),
+            new_from=first_new(messages),
+            prompt="\n".join([leaf.text for m in messages if m.role is Role.SYSTEM for leaf in m.leaves]),
             hosted_tools=hosted,
             references=tuple(references),
             schemas=schemas,
@@ -118,28 +118,19 @@ class ChatFace:
             channel=sent.channel,
             extra_headers=sent.extra_headers,
             wants_usage=isinstance(options, dict) and options.get("include_usage") is True,
+            value=value,
         )
 
     def upstream(self, turn: Turn, how: Upstream) -> bytes:
         """The body for the provider."""
-        changes: dict[exact.Path, Change] = edits(how.changes, turn.body)
-        if how.model != turn.model:
-            changes["model",] = orjson.dumps(how.model)
-        if not how.forward_customer:
-            changes.update((path, GONE) for path in turn.customer_paths)
-        value: Any = None
-        if how.parameters or how.prompt is not None or (turn.stream and not turn.wants_usage):
-            value = orjson.loads(turn.body)
-            for name, setting in how.parameters.items():
-                if how.force_parameters or name not in value:
-                    changes[name,] = orjson.dumps(setting)
-            if turn.stream and not turn.wants_usage:
-                asked = value.get("stream_options")
-                options = {**asked, "include_usage": True} if isinstance(asked, dict) else {"include_usage": True}
-                changes["stream_options",] = orjson.dumps(options)
+        changes = onward(turn, how)
+        if turn.stream and not turn.wants_usage:
+            given = isinstance(turn.value.get("stream_options"), dict) and ("stream_options",) not in changes
+            path: Path = ("stream_options", "include_usage") if given else ("stream_options",)
+            changes[path] = b"true" if given else b'{"include_usage":true}'
         if how.prompt is None:
             return exact.change(turn.body, changes)
-        return _with_prompt(turn.body, value, changes, how.prompt)
+        return _with_prompt(turn.body, turn.value, changes, how.prompt)
 
     def answer(self, body: bytes, turn: Turn) -> Answer:
         """Raises HandrailError UPSTREAM_INVALID."""

@@ -81,7 +81,7 @@ class ResponsesCodec:
         self.reference = ""
         self.tools: dict[str, str] = {}
         self.complete = False
-        self._instructions: Any = orjson.loads(turn.body).get("instructions")
+        self._instructions: Any = turn.value.get("instructions")
         self._events = Events()
         self._lanes: dict[str, dict[str, Any]] = {}  # lane to the place fields of its events
         self._growing = Growing()

@@ -13,11 +13,12 @@ import orjson
 
 from handrail.gateway import errors, exact
 from handrail.gateway.errors import Form
-from handrail.gateway.fields import Bounds, Sent
+from handrail.gateway.fields import Bounds
 from handrail.gateway.http import (
     EVENTS,
     JSON,
     ClientGone,
+    Headers,
     ReadFace,
     Receive,
     Request,
@@ -30,11 +31,13 @@ from handrail.gateway.http import (
 )
 from handrail.gateway.identity import Identity, Refusals
 from handrail.gateway.metrics import Metrics
+from handrail.guard.caller import Caller
 from handrail.guard.chat import Call, Chat, Net, RefusedError, Reply, broken
 from handrail.guard.route import ProviderRefusedError
 from handrail.guard.stream import Opening, StreamChat
 from handrail.guard.turn import ReplyIds, Turn
 from handrail.people.key import Scope
+from handrail.terms.decision import Outcome
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import InteractionId
 
@@ -71,14 +74,13 @@ class Gateway:
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
-            return
         if scope["type"] != "http":
             return
         self.running += 1
         try:
             route = self._exact.get((scope["method"], scope["path"]))
             if route is not None and route.face is not None:
-                await self._face(route, scope, receive, send)
+                await self._face(route.face, route.scope or Scope.CHAT, scope, receive, send)
             else:
                 await self._plain(route, scope, receive, send)
         except ClientGone:
@@ -86,78 +88,66 @@ class Gateway:
         finally:
             self.running -= 1
 
-    async def _face(self, route: Route, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def _face(self, face: ReadFace, needed: Scope, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """A route whose texts the guard reads."""
-        net, face = self.net, route.face
-        assert face is not None  # the caller looked
-        started = net.clock.monotonic()
-        interaction = InteractionId(net.ids.new("in"))
-        headers = scope["headers"]
+        started = self.net.clock.monotonic()
+        interaction = InteractionId(self.net.ids.new("in"))
         try:
-            if self.draining:
-                raise HandrailError(Code.DRAINING, "this server is stopping; send the request again", retry_after_s=1)
-            caller = self.identity.caller(headers, route.scope or Scope.CHAT)
-            body = await read_body(receive, headers, self.bounds.body)
-            value = exact.read(body, max_depth=self.bounds.depth)
-            turn = _turn(face, body, value, sent_of(headers, face.passed_headers), self.bounds)
-            if sum([len(message.leaves) for message in turn.messages]) > self.bounds.leaves:
-                what = f"the request holds more than {self.bounds.leaves} texts; send less history or fewer fields"
-                raise HandrailError(Code.REQUEST_TOO_LARGE, what)
+            caller, turn = await self._read(face, needed, scope["headers"], receive)
         except HandrailError as error:
             self._count_refusal(scope, error)
-            ids = ReplyIds(interaction, None)
-            await self._send_error(send, face.form, face.route, error, ids, started)
+            await self._send_error(send, face.form, face.route, error, ReplyIds(interaction, None), started)
             return
         call = Call(caller, face, turn, interaction, started)
-        task = asyncio.current_task()
-        watch = _Watch(receive, task)
+        watch = _Watch(receive, asyncio.current_task())
         try:
-            if turn.stream:
-                await self._stream(call, send)
-            else:
-                await self._whole(call, send)
+            outcome = await (self._stream if turn.stream else self._whole)(call, send)
+            self.metrics.answered(face.route, outcome, self.net.clock.monotonic() - started)
         except RefusedError as refused:
             if not refused.begun:
                 self._count_refusal(scope, refused.error)
             await self._send_error(send, face.form, face.route, refused.error, refused.ids, started)
         except asyncio.CancelledError:
-            if not watch.left:
+            if not watch.swallowed():
                 raise
-            if task is not None:
-                task.uncancel()
             self.metrics.requests.add((face.route, "cancelled", ""))
         finally:
             watch.stop()
 
-    async def _whole(self, call: Call, send: Send) -> None:
-        reply = await self._chat.answer(call)
-        await _send_whole(send, 200, [JSON, *self._reply_headers(call, reply)], reply.body)
-        self._count(call, reply.outcome.value)
+    async def _read(self, face: ReadFace, needed: Scope, headers: Headers, receive: Receive) -> tuple[Caller, Turn]:
+        """Who asks, and what. Raises HandrailError: REQUEST_INVALID for a value of a type that the dialect's reader did
+        not expect too."""
+        if self.draining:
+            raise HandrailError(Code.DRAINING, "this server is stopping; send the request again", retry_after_s=1)
+        caller = self.identity.caller(headers, needed)
+        body = await read_body(receive, headers, self.bounds.body)
+        value = exact.read(body, max_depth=self.bounds.depth)
+        try:
+            turn = face.read(body, value, sent_of(headers, face.passed_headers), self.bounds)
+        except HandrailError:
+            raise
+        except Exception as mistake:  # noqa: BLE001  whatever a body makes of a reader, the client hears that it is invalid
+            what = f"a field of the body has a type that does not belong there ({type(mistake).__name__})"
+            raise HandrailError(Code.REQUEST_INVALID, what) from None
+        if sum([len(message.leaves) for message in turn.messages]) > self.bounds.leaves:
+            what = f"the request holds more than {self.bounds.leaves} texts; send less history or fewer fields"
+            raise HandrailError(Code.REQUEST_TOO_LARGE, what)
+        return caller, turn
 
-    async def _stream(self, call: Call, send: Send) -> None:
+    async def _whole(self, call: Call, send: Send) -> Outcome:
+        reply = await self._chat.answer(call)
+        await _send_whole(send, 200, [JSON, *_reply_headers(call, reply)], reply.body)
+        return reply.outcome
+
+    async def _stream(self, call: Call, send: Send) -> Outcome:
         async def opened(opening: Opening) -> None:
-            headers = [EVENTS, (b"cache-control", b"no-cache"), *self._reply_headers(call, opening)]
+            headers = [EVENTS, (b"cache-control", b"no-cache"), *_reply_headers(call, opening)]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
 
         async def sink(data: bytes, last: bool) -> None:
             await send({"type": "http.response.body", "body": data, "more_body": not last})
 
-        outcome = await self._streams.answer(call, opened, sink)
-        self._count(call, outcome.value)
-
-    def _reply_headers(self, call: Call, reply: Reply | Opening) -> list[tuple[bytes, bytes]]:
-        ids = reply.ids
-        headers = [
-            (b"x-handrail-interaction", ids.interaction.encode()),
-            (b"x-handrail-conversation", header_value(ids.conversation or "")),
-        ]
-        if reply.outcome is not None:
-            headers.append((b"x-handrail-outcome", reply.outcome.value.encode()))
-        if call.turn.trace:
-            headers.append((b"x-handrail-trace", header_value(call.turn.trace)))
-        if reply.disclosure is not None:
-            headers.append((b"x-handrail-disclosure", _disclosure(call, reply.disclosure)))
-        return headers
+        return await self._streams.answer(call, opened, sink)
 
     async def _send_error(
         self, send: Send, form: Form, route: str, error: HandrailError, ids: ReplyIds, started: float
@@ -180,10 +170,6 @@ class Gateway:
         self.metrics.requests.add((route, "refused", error.code.value))
         self.metrics.seconds.observe((route,), self.net.clock.monotonic() - started)
         await _send_whole(send, status, headers, body)
-
-    def _count(self, call: Call, outcome: str) -> None:
-        self.metrics.requests.add((call.turn.route, outcome, ""))
-        self.metrics.seconds.observe((call.turn.route,), self.net.clock.monotonic() - call.started)
 
     def _count_refusal(self, scope: dict[str, Any], error: HandrailError) -> None:
         client = scope.get("client")
@@ -266,20 +252,30 @@ class _Watch:
         else:  # a bare `yield`: look again in the next round of the loop
             asyncio.get_running_loop().call_soon(self._step)
 
+    def swallowed(self) -> bool:
+        """Whether the task was cancelled because the client left; then it may go on to its end."""
+        if self.left and self._task is not None:
+            self._task.uncancel()
+        return self.left
+
     def stop(self) -> None:
         self._done = True
         self._receiving.close()
 
 
-def _turn(face: ReadFace, body: bytes, value: Any, sent: Sent, bounds: Bounds) -> Turn:
-    """Raises HandrailError REQUEST_INVALID, for a value of a type that the dialect's reader did not expect too."""
-    try:
-        return face.read(body, value, sent, bounds)
-    except HandrailError:
-        raise
-    except Exception as mistake:  # noqa: BLE001  whatever a body makes of a reader, the client hears that it is invalid
-        what = f"a field of the body has a type that does not belong there ({type(mistake).__name__})"
-        raise HandrailError(Code.REQUEST_INVALID, what) from None
+def _reply_headers(call: Call, reply: Reply | Opening) -> list[tuple[bytes, bytes]]:
+    ids = reply.ids
+    headers = [
+        (b"x-handrail-interaction", ids.interaction.encode()),
+        (b"x-handrail-conversation", header_value(ids.conversation or "")),
+    ]
+    if reply.outcome is not None:
+        headers.append((b"x-handrail-outcome", reply.outcome.encode()))
+    if call.turn.trace:
+        headers.append((b"x-handrail-trace", header_value(call.turn.trace)))
+    if reply.disclosure is not None:
+        headers.append((b"x-handrail-disclosure", _disclosure(call, reply.disclosure)))
+    return headers
 
 
 async def _send_whole(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

@@ -27,11 +27,12 @@ class Held(msgspec.Struct, frozen=True):
 class Vault:
     """`derive` gives the 32-byte conversation key and is called for the first mask only."""
 
-    __slots__ = ("_derive", "_key", "held")
+    __slots__ = ("_derive", "_key", "_made", "held")
 
     def __init__(self, derive: Callable[[], bytes]) -> None:
         self._derive = derive
         self._key: bytes | None = None
+        self._made: dict[tuple[Kind, str], str] = {}  # the same text is masked for the model and for the record
         self.held: dict[str, Held] = {}
 
     def mask(self, text: str, findings: Iterable[Finding], role: Role) -> str:
@@ -39,7 +40,8 @@ class Vault:
         it is where the assistant said it: in the arguments of a call of its own, which came back with the history."""
         if self._key is None:
             self._key = self._derive()
-        masked = mask.mask(text, findings, self._key, self.held.keys() if role is Role.ASSISTANT else ())
+        ours = self.held.keys() if role is Role.ASSISTANT else ()
+        masked = mask.mask(text, findings, self._key, ours, self._made)
         for token in masked.tokens:
             before = self.held.get(token.token)
             roles = before.roles | {role} if before else frozenset({role})

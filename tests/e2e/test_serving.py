@@ -62,6 +62,13 @@ def test_a_revoked_key_is_refused_within_a_second(house: House) -> None:
         assert {server.ask(key)[0] for _ in range(8)} == {401}  # on every worker
 
 
+@pytest.mark.promise("INF-3")
+def test_a_key_serves_from_the_moment_it_is_printed(house: House) -> None:
+    with house.serving("--workers", "2") as server:
+        for _ in range(6):
+            assert server.ask(house.key())[0] == 200
+
+
 @pytest.mark.promise("OPS-11")
 def test_a_server_that_started_before_the_first_publish_says_so_and_takes_it(tmp_path: Path, model: str) -> None:
     house = House(tmp_path / "home", model=model)

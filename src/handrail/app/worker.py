@@ -33,7 +33,7 @@ from handrail.gateway.routes import face_routes, own_routes
 from handrail.gateway.server import Gateway
 from handrail.guard.budgets import Budgets
 from handrail.guard.ports import Spending
-from handrail.in_force.follow import follow, look
+from handrail.in_force.follow import Asked, follow, look
 from handrail.in_force.snapshot import InForce
 from handrail.ledger.entry import Entry, EntryKind
 from handrail.ledger.store import Journal
@@ -85,7 +85,8 @@ class Worker:
             tracing = telemetry.spans(self.env, version=version("handrail"))
             if tracing is not None:
                 net = replace(net, journal=telemetry.Observed(net.journal, tracing.seen))
-            identity, metrics = Identity(in_force, wire.CLOCK), Metrics(self._share)
+            newer = Asked(in_force, store.in_force, wire.CLOCK, on_change=store.keys.forget)
+            identity, metrics = Identity(in_force, wire.CLOCK, newer), Metrics(self._share)
             refusals = Refusals(wire.IDS.token(32))
             log = wire.LogFolder(self.settings.log_dir)
             table = [

@@ -119,7 +119,7 @@ class Gateway:
         not expect too."""
         if self.draining:
             raise HandrailError(Code.DRAINING, "this server is stopping; send the request again", retry_after_s=1)
-        caller = self.identity.caller(headers, needed)
+        caller = await self._caller(headers, needed)
         body = await read_body(receive, headers, self.bounds.body)
         value = exact.read(body, max_depth=self.bounds.depth)
         try:
@@ -133,6 +133,15 @@ class Gateway:
             what = f"the request holds more than {self.bounds.leaves} texts; send less history or fewer fields"
             raise HandrailError(Code.REQUEST_TOO_LARGE, what)
         return caller, turn
+
+    async def _caller(self, headers: Headers, scope: Scope) -> Caller:
+        """Raises HandrailError as `Identity.caller` does, for a key made a moment ago only after a second look."""
+        try:
+            return self.identity.caller(headers, scope)
+        except HandrailError as error:
+            if not await self.identity.made(headers, error):
+                raise
+        return self.identity.caller(headers, scope)
 
     async def _whole(self, call: Call, send: Send) -> Outcome:
         reply = await self._chat.answer(call)
@@ -186,7 +195,7 @@ class Gateway:
             if route is None:
                 route, tail = self._by_prefix(scope["method"], path)
             if route.scope is not None:
-                self.identity.key(scope["headers"], route.scope)
+                await self._key(scope["headers"], route.scope)
             body = b""
             if scope["method"] not in ("GET", "HEAD"):
                 body = await read_body(receive, scope["headers"], self.bounds.body)
@@ -211,6 +220,15 @@ class Gateway:
             await self._send_error(send, form, "other", error, ids, started)
             return
         await _send_whole(send, response.status, list(response.headers), response.body)
+
+    async def _key(self, headers: Headers, scope: Scope) -> None:
+        """As `_caller`, for a route that serves no use case."""
+        try:
+            self.identity.key(headers, scope)
+        except HandrailError as error:
+            if not await self.identity.made(headers, error):
+                raise
+            self.identity.key(headers, scope)
 
     def _by_prefix(self, method: str, path: str) -> tuple[Route, str]:
         for route in self._prefixes:

@@ -6,6 +6,9 @@ aside and `D.restored` becomes D. What a crash leaves: before the first rename n
 over); after it the next `restore` of the same backup goes on from there. Until the last rename D has no keys of the
 backup, so that no server can serve a database in which erased subjects are still readable.
 
+Who may: with `--replace` a person of the folder that is set aside, whose roles and tokens are the present ones; where
+there is no such folder, it knows nobody, or its database cannot be read, a person of the backup.
+
 It refuses, and changes nothing, when it cannot know: a backup that is damaged or sealed by another key, a log older
 than one known here, a data folder whose erasures cannot be read.
 """
@@ -37,6 +40,7 @@ from handrail.ledger.read import columns
 from handrail.ledger.verify import BadLog, verify
 from handrail.people.acting import acting
 from handrail.people.authorise import Act
+from handrail.terms.actor import Actor
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import EntryId
 
@@ -47,13 +51,15 @@ PLAN = "restore.json"
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What is left to do in `D.restored`; a file there until it is done. `entry`: id of the entry to be written."""
+    """What is left to do in `D.restored`; a file there until it is done. `entry`: id of the entry to be written. `by`:
+    who was allowed in the folder that is set aside; None: asked in the restored database."""
 
     manifest: str
     entry: str
     erasures: list[Erasure]
     known_size: int
     accepted: str
+    by: Actor | None = None
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +100,7 @@ async def restore(given: Settings, env: Mapping[str, str], source: Path, asked: 
         try:
             if ready.exists():
                 plan = _unfinished(ready, bundle)
+                plan = msgspec.structs.replace(plan, by=_allowed(given, asked) or plan.by)
                 if given.database_url is None:
                     await wire.put_database(_at(given, ready), bundle)
                 elif not await _filled(given):
@@ -105,7 +112,8 @@ async def restore(given: Settings, env: Mapping[str, str], source: Path, asked: 
                         f"{given.data_dir.name} holds data already; --replace moves it aside, nothing is deleted",
                     )
                 await wire.require_room(given)
-                plan = _plan(given, bundle, asked, accepted)
+                by = _allowed(given, asked)
+                plan = msgspec.structs.replace(_plan(given, bundle, asked, accepted), by=by)
                 _stage(given, bundle, staging, plan, key)
                 if given.database_url is None:
                     await wire.put_database(_at(given, staging), bundle)
@@ -116,6 +124,21 @@ async def restore(given: Settings, env: Mapping[str, str], source: Path, asked: 
             return await _finish(given, env, bundle, plan, asked)
         finally:
             holder.unlock()
+
+
+def _allowed(given: Settings, asked: Asked) -> Actor | None:
+    """Who asks, as the database says that is there now; None when nobody is registered there, it is gone or it cannot
+    be read. Raises HandrailError TOKEN_INVALID or NOT_ALLOWED."""
+    if given.database_url is not None:
+        return None  # it must be empty
+    try:
+        with wire.sqlite_backup.registered(given.data_dir, now_ms=wire.CLOCK.now_ms()) as register:
+            known = register is not None and register.persons.all()
+            return acting(register, asked.token, Act.BACKUP) if register is not None and known else None
+    except HandrailError as error:
+        if error.code is Code.JOURNAL_UNAVAILABLE:
+            return None
+        raise
 
 
 async def _fill(given: Settings, bundle: "Bundle", ready: Path) -> None:
@@ -320,7 +343,7 @@ async def _finish(given: Settings, env: Mapping[str, str], bundle: "Bundle", pla
 
 def _record(tx: "wire.RestoringTransaction", store: "Store", bundle: "Bundle", plan: Plan, asked: Asked) -> int:
     """Erase again and say so, once: with the entry there, an earlier attempt did it."""
-    by = acting(tx, asked.token, Act.BACKUP)
+    by = plan.by or acting(tx, asked.token, Act.BACKUP)
     if tx.fetch("SELECT 1 FROM entry WHERE id = $1", (plan.entry,)):
         return 0
     manifest = bundle.manifest

@@ -3,15 +3,17 @@
 Each implements its whole port, failures included, so a test says what the world does and not how the code calls it.
 """
 
+import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any
 
 import msgspec
 
 from handrail.guard.ports import ModelRequest, Spent, Subject, Thread
 from handrail.ledger.entry import Entry
+from handrail.ledger.store import Commit
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import ConversationId, CustomerId, SubjectId, UseCaseId
 
@@ -61,10 +63,17 @@ class MemoryJournal:
         raise NotImplementedError("the guard runs no commands")
 
     async def record(self, entry: Entry) -> None:
+        await self.commit(entry)
+
+    def commit(self, entry: Entry) -> Commit:
+        commit = Commit(loop=asyncio.get_running_loop())
         if self.away:
-            raise HandrailError(Code.JOURNAL_UNAVAILABLE, "the journal cannot commit", retry_after_s=1)
-        self.entries.append(entry)
-        self._log(f"durable {entry.kind.value}")
+            commit.set_exception(HandrailError(Code.JOURNAL_UNAVAILABLE, "the journal cannot commit", retry_after_s=1))
+        else:
+            self.entries.append(entry)
+            self._log(f"durable {entry.kind.value}")
+            commit.set_result(None)
+        return commit
 
     def queue(self, entry: Entry) -> None:
         if self.away:
@@ -80,6 +89,22 @@ class MemoryJournal:
 
     def payloads(self) -> list[Any]:
         return [msgspec.json.decode(entry.payload) for entry in self.entries if entry.payload is not None]
+
+
+def committing(work: Coroutine[Any, Any, None]) -> Commit:
+    """A commit that takes as long as `work`, and ends as it does."""
+    commit = Commit(loop=asyncio.get_running_loop())
+    task = asyncio.ensure_future(work)
+
+    def ended(done: asyncio.Task[None]) -> None:
+        error = done.exception()
+        if error is None:
+            commit.set_result(None)
+        else:
+            commit.set_exception(error)
+
+    task.add_done_callback(ended)
+    return commit
 
 
 class MemoryThreads:

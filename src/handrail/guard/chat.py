@@ -288,17 +288,12 @@ class Chat:
     async def _record(self, draft: Draft, entry: Entry) -> None:
         """Commit the full entry. A client that leaves meanwhile does not stop it, and no second one follows: the entry
         tells what was decided. Raises HandrailError JOURNAL_UNAVAILABLE; CancelledError once the commit has ended."""
+        commit = self.net.journal.commit(entry)
         draft.recorded = True
-        record = asyncio.ensure_future(self.net.journal.record(entry))
         try:
-            await asyncio.shield(record)
-        except asyncio.CancelledError:
-            await asyncio.wait((record,))
-            draft.recorded = not record.cancelled() and record.exception() is None
-            raise
-        except HandrailError:
-            draft.recorded = False
-            raise
+            await commit
+        finally:
+            draft.recorded = commit.done() and commit.exception() is None
 
     async def refused(self, draft: Draft, error: HandrailError) -> RefusedError:
         """Write the refusal down; when even that fails, the client hears that the journal is away."""

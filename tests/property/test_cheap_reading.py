@@ -12,6 +12,7 @@ from handrail.detectors.language import guess, vote
 from handrail.detectors.linear import features
 from handrail.detectors.mask import mask, normalised
 from handrail.detectors.normalise import normalise
+from handrail.detectors.personal import asked
 from handrail.detectors.spoken import digits_view
 from handrail.terms.finding import Finding, Kind
 
@@ -94,3 +95,28 @@ def test_a_token_made_before_is_the_token_made_now(values):
     for value in values:
         whole = [Finding(Kind.EMAIL, 0, len(value), 0.9, "form")]
         assert mask(value, whole, key, made=made) == mask(value, whole, key)
+
+
+ASKING = [
+    "please",
+    "?",
+    "can you",
+    "your",
+    "full",
+    " name",
+    "names",
+    "\nname",
+    "bitte",
+    "ihren",
+    "vor- und nachnamen",
+    "ваш",
+]
+ASKING += ["who am i speaking", "nome", "seu", "é", "²", "of", "_", "prosze", "s il vous plait", "with", ". ", "cyfry"]
+
+
+@settings(max_examples=400)
+@given(st.lists(st.sampled_from(ASKING) | GLUE, max_size=12).map("".join) | st.text(max_size=60))
+def test_the_gate_of_questions_sees_every_request_and_every_name(low):
+    seen = asked._GATE.Match(low) or ()
+    assert asked._ASKS in seen or asked._REQUEST.search(low) is None
+    assert asked._NAMES in seen or asked._NAME.search(low) is None

@@ -14,10 +14,8 @@ from handrail.terms.finding import Finding, Kind, Role
 
 HOLD_BACK = 96
 """Characters of a stream that may wait while they may still become a match (decisions.md, streams)."""
-
-
-REPLY = 200
-"""Characters of the longest message of a user that is read together with the question before it."""
+REPLY, ASKED = 200, 400
+"""Characters of the longest message of a user that is read with the question before it, and of the question's end."""
 
 
 class Reach(StrEnum):

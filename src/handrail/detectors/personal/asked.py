@@ -1,24 +1,27 @@
 """What a question asks for, so that the bare value in the answer to it has a kind.
 
-Pure; reads only the last sentences of what was said before (`REACH` characters). Words of all eight languages count,
+Pure; reads only the last sentences of what was said before (`ASKED` characters). Words of all eight languages count,
 as everywhere in `personal`. What it cannot read asks for nothing, and the answer is judged by its form alone.
 """
 
 import re
 from typing import NamedTuple
 
+from handrail.detectors.base import ASKED
 from handrail.detectors.data.asked import NAMES, NOTE_WORDS, NUMBER_WORDS, REQUESTS
 from handrail.detectors.data.replies import AROUND
 from handrail.detectors.normalise import normalise
-from handrail.detectors.personal.anchors import Anchor, Label, anchor_words
+from handrail.detectors.personal.anchors import Anchor, Label, anchor_words, words_of
+from handrail.detectors.personal.gates import pattern_set, rough
 from handrail.detectors.personal.page import Page
 
-REACH = 400
-"""Characters at the end of a question that are read."""
 _REQUEST = re.compile(REQUESTS)
 _NUMBER_WORD = re.compile(NUMBER_WORDS)
 _NAME = re.compile(NAMES)
 _SENTENCE = re.compile(r"[^.!?\n]*(?:\.(?!\s|$)[^.!?\n]*)*[.!?\n]*")
+_GATE = pattern_set((rough(REQUESTS), rough(NAMES)))
+_ASKS, _NAMES = 0, 1
+"""What the gate says of a text: wherever `_REQUEST` or `_NAME` matches, and a little beyond."""
 _NOTE = 10  # words of a message that asks by naming alone
 _WORD = re.compile(r"[^\W_]+")
 _BESIDE = 24  # characters before the name of a thing in which "last four digits of your" may stand
@@ -43,14 +46,21 @@ NOTHING = Asked((), False, False)
 
 def asked_for(question: str) -> Asked:
     """What the sentences of a question that request something ask for."""
-    tail = question[-REACH:]
+    tail = question[-ASKED:]
     if not tail or tail.isspace():
         return NOTHING
     page = Page(normalise(tail))
     low = page.low.replace("'", " ").replace("’", " ")
-    asking = [match.span() for match in _SENTENCE.finditer(low) if _REQUEST.search(match.group()) is not None]
+    seen = _GATE.Match(low) or ()
+    asking: list[tuple[int, int]] = []
+    if _ASKS in seen:
+        if _NAMES not in seen and not page.anchors:
+            return NOTHING
+        asking = [match.span() for match in _SENTENCE.finditer(low) if _REQUEST.search(match.group()) is not None]
     if not asking and _is_note(low):
         asking = [(0, len(low))]
+    if not asking:
+        return NOTHING
     anchors = [a for a in page.anchors if any(start <= a.start < end for start, end in asking)]
     sure = [a.label for a in anchors if a.label in _VALUES or _of_a_number(low, a)]
     labels = sure or [a.label for a in anchors]
@@ -65,6 +75,8 @@ _NO_VALUES = frozenset({Label.OTHER, Label.EMAIL, Label.IP, Label.NINO})
 
 def _is_note(low: str) -> bool:
     """Whether the message is nothing but names of values: "account number and pin"."""
+    if len(words_of(low).split()) > _NOTE:
+        return False
     words = _WORD.findall(low)
     return 0 < len(words) <= _NOTE and anchor_words().union(AROUND, NOTE_WORDS).issuperset(words)
 

@@ -23,6 +23,7 @@ import msgspec
 
 from handrail.app import wire
 from handrail.app.settings import LOG_KEY_FILE, Settings, key_encryption_key
+from handrail.app.wire import copies
 from handrail.ledger.backup import (
     KEK,
     LOG_KEY,
@@ -45,7 +46,8 @@ from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import EntryId
 
 if TYPE_CHECKING:
-    from handrail.app.wire import Bundle, LogFolder, Store
+    from handrail.app.wire import LogFolder, Store
+    from handrail.app.wire.copies import Bundle
 
 PLAN = "restore.json"
 
@@ -89,7 +91,7 @@ async def restore(given: Settings, env: Mapping[str, str], source: Path, asked: 
     """Raises HandrailError that says what to mend; then nothing was changed, unless the message says so."""
     accepted = reference(asked.accept_older) if asked.accept_older else ""
     staging, ready = _beside(given, "restoring"), _beside(given, "restored")
-    with wire.Bundle(source) as bundle:
+    with copies.Bundle(source) as bundle:
         _require_engine(given, bundle)
         key = _key(given, env, bundle)
         bundle.authentic(wire.kek(key))
@@ -102,23 +104,23 @@ async def restore(given: Settings, env: Mapping[str, str], source: Path, asked: 
                 plan = _unfinished(ready, bundle)
                 plan = msgspec.structs.replace(plan, by=_allowed(given, asked) or plan.by)
                 if given.database_url is None:
-                    await wire.put_database(_at(given, ready), bundle)
+                    await copies.put_database(_at(given, ready), bundle)
                 elif not await _filled(given):
-                    await wire.put_database(given, bundle)
+                    await copies.put_database(given, bundle)
             else:
                 if present and not asked.replace:
                     raise HandrailError(
                         Code.ALREADY,
                         f"{given.data_dir.name} holds data already; --replace moves it aside, nothing is deleted",
                     )
-                await wire.require_room(given)
+                await copies.require_room(given)
                 by = _allowed(given, asked)
                 plan = msgspec.structs.replace(_plan(given, bundle, asked, accepted), by=by)
                 _stage(given, bundle, staging, plan, key)
                 if given.database_url is None:
-                    await wire.put_database(_at(given, staging), bundle)
+                    await copies.put_database(_at(given, staging), bundle)
                 staging.rename(ready)
-                wire.flush_folder(ready.parent)
+                copies.flush_folder(ready.parent)
                 if given.database_url is not None:
                     await _fill(given, bundle, ready)
             return await _finish(given, env, bundle, plan, asked)
@@ -132,7 +134,7 @@ def _allowed(given: Settings, asked: Asked) -> Actor | None:
     if given.database_url is not None:
         return None  # it must be empty
     try:
-        with wire.sqlite_backup.registered(given.data_dir, now_ms=wire.CLOCK.now_ms()) as register:
+        with copies.sqlite_backup.registered(given.data_dir, now_ms=wire.CLOCK.now_ms()) as register:
             known = register is not None and register.persons.all()
             return acting(register, asked.token, Act.BACKUP) if register is not None and known else None
     except HandrailError as error:
@@ -143,7 +145,7 @@ def _allowed(given: Settings, asked: Asked) -> Actor | None:
 
 async def _fill(given: Settings, bundle: "Bundle", ready: Path) -> None:
     try:
-        await wire.put_database(given, bundle)
+        await copies.put_database(given, bundle)
     except HandrailError:
         shutil.rmtree(ready)  # the transaction left nothing, so nothing is left here
         raise
@@ -151,7 +153,7 @@ async def _fill(given: Settings, bundle: "Bundle", ready: Path) -> None:
 
 async def _filled(given: Settings) -> bool:
     try:
-        await wire.require_room(given)
+        await copies.require_room(given)
     except HandrailError as error:
         if error.code is Code.ALREADY:
             return True
@@ -245,7 +247,7 @@ def _plan(given: Settings, bundle: "Bundle", asked: Asked, accepted: str) -> Pla
 
 def _present_erasures(given: Settings, asked: Asked) -> list[Erasure]:
     try:
-        present = wire.sqlite_backup.present(given.data_dir)
+        present = copies.sqlite_backup.present(given.data_dir)
     except HandrailError:
         if asked.erasures:
             return []  # the operator says which there were
@@ -286,8 +288,8 @@ def _stage(given: Settings, bundle: "Bundle", staging: Path, plan: Plan, key: by
             name = wire.DATABASE_FILE
             bundle.extract(f"database/{name}", staging / name)
         _put_keys(given, bundle, staging, plan, key)
-        wire.put(staging / PLAN, msgspec.json.encode(plan))
-        wire.flush(staging)
+        copies.put(staging / PLAN, msgspec.json.encode(plan))
+        copies.flush(staging)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
@@ -298,7 +300,7 @@ def _put_keys(given: Settings, bundle: "Bundle", staging: Path, plan: Plan, key:
     so that one key never signs two histories."""
     boot = given.boot
     if boot.kek_file and not Path(boot.kek_file).is_absolute():
-        wire.put(staging / boot.kek_file, key)
+        copies.put(staging / boot.kek_file, key)
     outside = boot.log_key_env or (boot.log_key_file and Path(boot.log_key_file).is_absolute())
     if plan.accepted and (outside or boot.log_key_file):
         raise HandrailError(
@@ -308,7 +310,7 @@ def _put_keys(given: Settings, bundle: "Bundle", staging: Path, plan: Plan, key:
         )
     if bundle.has(LOG_KEY) and not outside and not plan.accepted:
         clear = wire.kek(key).unwrap(bundle.data(LOG_KEY), name="log key")
-        wire.put(staging / (boot.log_key_file or LOG_KEY_FILE), clear)
+        copies.put(staging / (boot.log_key_file or LOG_KEY_FILE), clear)
 
 
 async def _finish(given: Settings, env: Mapping[str, str], bundle: "Bundle", plan: Plan, asked: Asked) -> Restored:
@@ -335,7 +337,7 @@ async def _finish(given: Settings, env: Mapping[str, str], bundle: "Bundle", pla
             shutil.rmtree(aside)  # only what init had put there
             aside = None
     ready.rename(given.data_dir)
-    wire.flush_folder(ready.parent)
+    copies.flush_folder(ready.parent)
     (given.data_dir / PLAN).unlink()  # last: until the rename it says how to go on
     manifest = bundle.manifest
     return Restored(manifest.id, manifest.made_at_ms, entries, erased, aside, bool(plan.accepted))

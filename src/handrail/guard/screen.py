@@ -1,8 +1,9 @@
 """What the detectors say of a request or an answer, message by message, in the form that a decision is made from.
 
 The texts of one message and channel are read together, fields with their names in front ("cvv: 123"), so that nothing
-hides between two parts and a bare number keeps the words that give it its meaning. Results for messages that come again
-are remembered by a keyed hash under what they depend on; new messages are always read.
+hides between two parts and a bare number keeps the words that give it its meaning; a user's short message is read with
+what the assistant said just before. Results for messages that come again are remembered by a keyed hash under what they
+depend on, that question too; new messages are always read.
 
 When a detector cannot answer, its failure stands in `Screened.failures` and `policy.evaluate` decides; an exception of
 the runner itself counts as the failure of every detector. Nothing here lets a text pass.
@@ -15,7 +16,7 @@ from typing import Protocol
 
 import msgspec
 
-from handrail.detectors.base import Failure, Report, Text
+from handrail.detectors.base import ASKED, REPLY, Failure, Report, Text
 from handrail.guard.turn import ROLE_OF, Channel, Leaf, Message
 from handrail.policy.evaluate import Found, Side, Unreadable
 from handrail.terms.finding import PERSONAL, Finding, Kind, Role
@@ -112,9 +113,9 @@ class Memo:
         self._new: dict[bytes, Seen] = {}
         self._old: dict[bytes, Seen] = {}
 
-    def name(self, message: Message, under: bytes) -> bytes:
-        """16 bytes: keyed hash of the message's texts, each with its field's name, which is read with it, and of
-        `under`, the digests that a reading depends on."""
+    def name(self, message: Message, under: bytes, asked: str = "") -> bytes:
+        """16 bytes: keyed hash of the message's texts, each with its field's name, which is read with it, of `under`,
+        the digests that a reading depends on, and of what was `asked` just before."""
         base = self._under.get(under)
         if base is None:
             if len(self._under) >= MAX_UNDER:
@@ -126,6 +127,8 @@ class Memo:
             text, label = leaf.text, _label(leaf)
             what = f"{leaf.channel.value}\0{leaf.key:d}{leaf.number:d}\0{len(label)}\0{len(text)}\0{label}{text}"
             hasher.update(what.encode("utf-8", "surrogatepass"))
+        if asked:
+            hasher.update(f"asked\0{asked}".encode("utf-8", "surrogatepass"))
         return hasher.digest()
 
     def get(self, name: bytes) -> Seen | None:
@@ -156,7 +159,7 @@ def screen(
     failures: dict[str, None] = {}
     unreadable: list[Unreadable] = []
     failed: list[int] = []
-    language = ""
+    language = said = ""
     for place, message in enumerate(messages):
         fresh = new[place]
         for part in message.unreadable:
@@ -164,7 +167,9 @@ def screen(
         if not message.leaves:
             continue
         again = place < new_from or (message.history is None and message.role is not Role.USER)
-        seen = _known(message, setting, memo, again=again)
+        asked = said if said and message.role is Role.USER and _short(message) else ""
+        seen = _known(message, setting, memo, asked, again=again)
+        said = _said(message) or said
         if seen.failures:
             failures.update(dict.fromkeys(seen.failures))
             failed.append(place)
@@ -179,13 +184,23 @@ def screen(
     )
 
 
-def _known(message: Message, setting: Setting, memo: Memo | None, *, again: bool) -> Seen:
+def _said(message: Message) -> str:
+    """The end of what the assistant said in this message, which the next message of the user may answer."""
+    texts = [leaf.text for leaf in message.leaves if leaf.channel is Channel.ASSISTANT]
+    return texts[-1][-ASKED:] if texts else ""
+
+
+def _short(message: Message) -> bool:
+    return sum(len(leaf.text) for leaf in message.leaves) <= REPLY
+
+
+def _known(message: Message, setting: Setting, memo: Memo | None, asked: str, *, again: bool) -> Seen:
     if memo is None:
-        return read(message, setting)
-    name = memo.name(message, setting.under)
+        return read(message, setting, asked)
+    name = memo.name(message, setting.under, asked)
     seen = memo.get(name) if again else None
     if seen is None:
-        seen = read(message, setting)
+        seen = read(message, setting, asked)
         if not seen.failures:
             memo.put(name, seen)
     return seen
@@ -195,12 +210,12 @@ _BARE = frozenset(Channel) - {Channel.TOOL_ARGUMENTS, Channel.OTHER}
 """Channels whose texts stand in no named field."""
 
 
-def read(message: Message, setting: Setting) -> Seen:
-    """Read one message now."""
+def read(message: Message, setting: Setting, asked: str = "") -> Seen:
+    """Read one message now. `asked`: what the assistant said just before a message of the user."""
     leaves = message.leaves
     if len(leaves) == 1 and leaves[0].channel in _BARE:
         role = ROLE_OF[leaves[0].channel]
-        report = _report(leaves[0].text, role, setting)
+        report = _report(leaves[0].text, role, setting, asked)
         if not report.findings and not report.failures:
             return _clean(report.language)
         return Seen(
@@ -213,7 +228,7 @@ def read(message: Message, setting: Setting) -> Seen:
     language = ""
     for channel in dict.fromkeys([leaf.channel for leaf in leaves]):
         text, places = _together(leaves, channel)
-        report = _report(text, ROLE_OF[channel], setting)
+        report = _report(text, ROLE_OF[channel], setting, asked)
         language = language or report.language
         failures += [f"{failure.detector}:{failure.why}" for failure in report.failures]
         for finding in report.findings:
@@ -263,8 +278,8 @@ def _label(leaf: Leaf) -> str:
     return f"{names[-1]}: " if names else ""
 
 
-def _report(text: str, role: Role, setting: Setting) -> Report:
-    given = Text(text, role, setting.language, setting.context, setting.links_allowed, setting.canaries)
+def _report(text: str, role: Role, setting: Setting, asked: str) -> Report:
+    given = Text(text, role, setting.language, setting.context, setting.links_allowed, setting.canaries, asked)
     try:
         return setting.screener.screen(given, WANTED[setting.side, role], setting.deadline)
     except Exception:  # noqa: BLE001  whatever broke, the text counts as not screened and the ruleset decides

@@ -13,7 +13,10 @@ from handrail.detectors.linear import features
 from handrail.detectors.mask import mask, normalised
 from handrail.detectors.normalise import normalise
 from handrail.detectors.personal import asked
+from handrail.detectors.personal.gates import Gate, gates_of
+from handrail.detectors.personal.page import SHORTEST_UNNAMED, Page
 from handrail.detectors.spoken import digits_view
+from handrail.detectors.window import Window
 from handrail.terms.finding import Finding, Kind
 
 WORDS = st.sampled_from([*" ".join(COMMON.values()).split(), *COMMON["en"].split(), "xx", "x", "48213", "don't", "a_b"])
@@ -120,3 +123,23 @@ def test_the_gate_of_questions_sees_every_request_and_every_name(low):
     seen = asked._GATE.Match(low) or ()
     assert asked._ASKS in seen or asked._REQUEST.search(low) is None
     assert asked._NAMES in seen or asked._NAME.search(low) is None
+
+
+@settings(max_examples=400)
+@given(st.text("0123456789 -/_().\t\nax٣", max_size=24))
+def test_a_number_that_needs_no_name_is_announced(text):
+    page = Page(normalise(text))
+    if any(number.end - number.start >= SHORTEST_UNNAMED for number in page.numbers):
+        assert Gate.LONG in gates_of(page.plain)
+
+
+@given(st.lists(st.text(" \nab", min_size=1, max_size=6), max_size=5))
+def test_prose_waits_for_one_word(pieces):
+    """What is sent of harmless pieces ends before the last complete word, whatever white space is between."""
+    window, sent = Window(lambda finding, value: None), ""
+    for piece in pieces:
+        sent += window.feed(piece).text
+    whole = "".join(pieces)
+    words = [match.start() for match in re.finditer(r"\S+(?=\s)", whole)]
+    assert whole.startswith(sent)
+    assert len(sent) <= (words[-1] if words else 0)

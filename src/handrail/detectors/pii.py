@@ -53,6 +53,7 @@ def _gated(view: View) -> tuple[Page, frozenset[int]]:
     page = Page(view)
     gates = gates_of(page.plain)
     page.wide = not _NAMED_WITHOUT_DIGITS.isdisjoint(gates)
+    page.long = Gate.LONG in gates
     return page, gates
 
 

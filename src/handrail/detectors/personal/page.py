@@ -30,7 +30,8 @@ class Number(NamedTuple):
 
 _NUMBER = re.compile(r"[0-9]+(?:(?!\. )[ \t\-/_().\r\n]{1,3}[0-9]+)*")
 _UNCLEAR = Label.NUMBER
-_SHORTEST_UNNAMED = 6  # characters of the shortest value that nothing needs to name, a telephone
+SHORTEST_UNNAMED = 6
+"""Characters of the shortest value that nothing needs to name, a telephone."""
 _LEAST = 3  # digits of the shortest value, a card's code
 _GROUP = re.compile(r"[0-9]+")
 _BREAK = re.compile(r"[.!?;](?:\s|$)|[!?;\n]")
@@ -79,7 +80,8 @@ _NAMES_BEHIND = AFTER + 1
 
 class Page:
     """`text`: the view's text. `plain`: the same characters without accents. `low`: in lower case too. `wide`: the
-    words that name a value without digits are wanted as well (passwords, e-mail), so all of the text is read."""
+    words that name a value without digits are wanted as well (passwords, e-mail), so all of the text is read. `long`:
+    there may be a number of `SHORTEST_UNNAMED` characters or more."""
 
     def __init__(self, view: View) -> None:
         self.view = view
@@ -87,7 +89,7 @@ class Page:
         self.plain = without_accents(view.text)
         low = self.plain.lower()
         self.low = low if len(low) == len(self.text) else unaccent(view.text)
-        self.wide = True
+        self.wide = self.long = True
         self._anchors: list[Anchor] | None = None
         self._ends: list[int] | None = None
         self._marks: bytes | None = None
@@ -104,7 +106,7 @@ class Page:
     @property
     def bare(self) -> bool:
         """Whether every number is short and nothing near one may name it: an order number, a time, a quantity."""
-        if any(number.end - number.start >= _SHORTEST_UNNAMED for number in self.numbers):
+        if self.long and any(number.end - number.start >= SHORTEST_UNNAMED for number in self.numbers):
             return False
         return not may_name(self._near[1])
 

@@ -40,6 +40,7 @@ _VALUE = re.compile(r"(?<![\w.,:/$€£#\-+])\(?\d(?:[ \-./()]{0,2}\d)*(?![\w%$�
 _CODE = re.compile(r"(?<![\w.@/\-])(?=[a-z0-9\-]*\d)(?=[a-z0-9\-]*[a-z])[a-z0-9\-]{5,20}(?![\w@/]|[.\-]\w)")
 _DATE, _PLAIN_DATE = re.compile(DATE), re.compile(PLAIN_DATE)
 _YEAR = re.compile(r"(?:19|20)\d\d")
+_WHEN = re.compile(r"\b(?:in|since|year|of|from|im|seit|jahr|en|depuis|desde|nel|dal|em|sinds|w|od)\W*\Z")
 _WORD = re.compile(r"[^\W\d_]+")
 _CLAUSE = re.compile(r"[.!?;\n]\s")
 _FILLERS = AROUND | HEDGES | frozenset(BEFORE_WORDS.split())
@@ -55,6 +56,7 @@ _ONWARD = AROUND - {"i"} - CONNECTORS | AFTER_A_NAME
 """Behind a name: what follows is something else."""
 _CONTRACTED = re.compile(r"['’](?:m|s|t|d|re|ve|ll)$")
 _NAME_LONGEST = 4
+_PASSCODE = re.compile(r"\d{4,}")
 _SECRET_LONGEST = 40
 _MARKS = ".,;:!?\"'()"
 _NO_SECRET = AROUND | NOT_NAMES | NOT_A_VALUE | NOT_AN_ANSWER
@@ -108,7 +110,7 @@ def _answers(page: Page, start: int, end: int) -> bool:
     label = page.label(start, end)
     if label is not None and label is not Label.NUMBER:
         return False
-    if _YEAR.fullmatch(page.text, start, end) is not None:
+    if _YEAR.fullmatch(page.text, start, end) is not None and _WHEN.search(page.low, 0, start) is not None:
         return False
     breaks = [match.end() for match in _CLAUSE.finditer(page.low, 0, start)]
     before = _WORD.findall(page.low[breaks[-1] if breaks else 0 : start])
@@ -146,7 +148,7 @@ def _secret(page: Page, asked: Asked) -> list[Hit]:
     while tokens and page.low[slice(*tokens[0])].strip(_MARKS) in AROUND:
         tokens.pop(0)
     if asked.name and not parts and len(tokens) > 1:
-        tokens = tokens[-1:] if page.low[slice(*tokens[-1])].isdigit() else tokens[1:]
+        tokens = tokens[-1:] if _PASSCODE.fullmatch(page.low, *tokens[-1]) is not None else tokens[1:]
     if not tokens or stop - tokens[0][0] > _SECRET_LONGEST:
         return []
     words = [page.low[slice(*token)].strip(_MARKS) for token in tokens]

@@ -119,7 +119,7 @@ class MemoryThreads:
         self._seen: dict[str, set[bytes]] = {}
         self._tails: dict[bytes, list[str]] = {}
         self._given: dict[tuple[str, str, str], str] = {}
-        self._open: dict[str, tuple[str, str | None]] = {}
+        self._open: dict[str, tuple[str, str | None, Sequence[bytes]]] = {}
         self.away = False
 
     def fingerprint(self, message: bytes) -> bytes:
@@ -138,11 +138,12 @@ class MemoryThreads:
         if self.away:
             raise HandrailError(Code.JOURNAL_UNAVAILABLE, "storage cannot be read", retry_after_s=1)
         found: str | None = None
+        sent = tuple([self.fingerprint(message) for message in history])
         if conversation is not None:
             ours = self._owners.get(conversation) == (use_case, key_id)
             found = conversation if ours else self._given.get((use_case, key_id, conversation))
         elif new_from:
-            matches = self._tails.get(self._tail(key_id, customer, history[:new_from]), [])
+            matches = self._tails.get(self._tail(key_id, customer, sent[:new_from]), [])
             found = matches[0] if len(matches) == 1 else None
         unlinked = found is None and conversation is None and new_from > 0
         if found is None:
@@ -154,13 +155,14 @@ class MemoryThreads:
             self._seen[found] = set()
             if conversation is not None:
                 self._given[use_case, key_id, conversation] = found
-        self._open[found] = (key_id, customer)
+        self._open[found] = (key_id, customer, history)
         return Thread(
             conversation=ConversationId(found),
             subject=Subject(SubjectId(f"su_{found[3:]}"), hashlib.sha256(found.encode()).digest()),
             first=self._turns[found] == 0,
             unlinked=unlinked,
             seen=frozenset(self._seen[found]),
+            sent=sent,
         )
 
     async def close_turn(self, thread: Thread, *, history: Sequence[bytes]) -> None:
@@ -168,13 +170,14 @@ class MemoryThreads:
             raise HandrailError(Code.JOURNAL_UNAVAILABLE, "storage cannot be written", retry_after_s=1)
         name = thread.conversation
         self._turns[name] += 1
-        self._seen[name] |= {self.fingerprint(message) for message in history}
-        key_id, customer = self._open[name]
-        self._tails.setdefault(self._tail(key_id, customer, history), []).append(name)
+        key_id, customer, sent = self._open[name]
+        known = len(sent) if history[: len(sent)] == sent else 0
+        hashes = [*thread.sent[:known], *[self.fingerprint(message) for message in history[known:]]]
+        self._seen[name].update(hashes)
+        self._tails.setdefault(self._tail(key_id, customer, hashes), []).append(name)
 
-    def _tail(self, key_id: str, customer: str | None, history: Sequence[bytes]) -> bytes:
-        joined = b"".join(self.fingerprint(message) for message in history)
-        return self.fingerprint(f"{key_id}\0{customer}\0".encode() + joined)
+    def _tail(self, key_id: str, customer: str | None, hashes: Sequence[bytes]) -> bytes:
+        return self.fingerprint(f"{key_id}\0{customer}\0".encode() + b"".join(hashes))
 
 
 class MemoryReferences:

@@ -45,6 +45,16 @@ ASKED = [
     ("Mag ik uw burgerservicenummer?", "111222333", Kind.SSN, "111222333"),
     ("Proszę podać numer konta.", "12345678", Kind.ACCOUNT, "12345678"),
     ("Jaki jest Pani numer PESEL?", "44051401359", Kind.SSN, "44051401359"),
+    # one-time codes, in the words of the one who sent them
+    ("Please enter the code we have just sent to your phone number.", "482913", Kind.OTP, "482913"),
+    ("What is the 6-digit code in the text?", "482913", Kind.OTP, "482913"),
+    ("Bitte nennen Sie den Code, den wir Ihnen geschickt haben.", "482913", Kind.OTP, "482913"),
+    ("Pouvez-vous saisir le code que nous vous avons envoyé ?", "482913", Kind.OTP, "482913"),
+    ("¿Me dice el código que le hemos enviado?", "482913", Kind.OTP, "482913"),
+    ("Mi dice il codice che Le abbiamo inviato?", "482913", Kind.OTP, "482913"),
+    ("Pode dizer o código que recebeu?", "482913", Kind.OTP, "482913"),
+    ("Wat is de code die wij u hebben gestuurd?", "482913", Kind.OTP, "482913"),
+    ("Proszę podać kod, który wysłaliśmy.", "482913", Kind.OTP, "482913"),
     # passwords, which have no form
     ("What is your password?", "samygo", Kind.PASSWORD, "samygo"),
     ("Please type your password", "415263", Kind.PASSWORD, "415263"),

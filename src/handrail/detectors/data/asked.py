@@ -13,6 +13,18 @@ REQUESTS = (
 )
 """What turns a sentence into a request. Apostrophes are blanks here."""
 
+CODES_SENT = (
+    r"\b(?:[4-8]|four|six|eight|vier|sechs|quatre|six|seis|cuatro|quattro|sei|quatro|zes|cztero|szescio)[ -]?(?:digit|stellig\w*|chiffres|digitos|cifre|cijferig\w*|cyfrow\w*)[ -](?:pass)?code|"
+    r"\b(?:pass)?code\b.{0,24}\b(?:sent|texted|emailed|messaged|received|generated|in the (?:text|sms|app|e ?mail)|from (?:the|your) (?:text|sms|app|e ?mail))\b|"
+    r"\bcodes?\b.{0,30}\b(?:geschickt|gesendet|zugesandt|erhalten|bekommen|aus der (?:sms|app|mail|e ?mail))\b|"
+    r"\bcode\b.{0,30}\b(?:envoye|recu|par (?:sms|mail|e ?mail))\b|"
+    r"\bcodigo\b.{0,30}\b(?:enviado|enviamos|envie|enviei|mandado|recibido|recibio|recebeu|recebido|por sms)\b|"
+    r"\bcodice\b.{0,30}\b(?:inviato|mandato|ricevuto|via sms)\b|"
+    r"\bcode\b.{0,30}\b(?:gestuurd|verstuurd|ontvangen|gekregen|per sms|uit de (?:sms|app|mail))\b|"
+    r"\bkod\w*\b.{0,30}\b(?:wyslal\w*|wyslany|przeslal\w*|otrzyma\w*|z (?:sms|aplikacji|maila))"
+)
+"""A one-time code, as the one who sent it speaks of it: "the code we have just sent to your phone"."""
+
 NUMBER_WORDS = (
     r"\b(?:number|numbers|no|nr|num|numero|nummer|numer|digits?|ziffern?|stellen|chiffres?|digitos?|cifras?|cifre|algarismos?|"
     r"cijfers?|cyfr\w*|code|codigo|codice|kod|id|reference|ref|referenz|riferimento|referencia|kenmerk)\b|nummer\b"

@@ -8,7 +8,7 @@ import re
 from typing import NamedTuple
 
 from handrail.detectors.base import ASKED
-from handrail.detectors.data.asked import NAMES, NOTE_WORDS, NUMBER_WORDS, REQUESTS
+from handrail.detectors.data.asked import CODES_SENT, NAMES, NOTE_WORDS, NUMBER_WORDS, REQUESTS
 from handrail.detectors.data.replies import AROUND
 from handrail.detectors.normalise import normalise
 from handrail.detectors.personal.anchors import Anchor, Label, anchor_words, words_of
@@ -18,10 +18,11 @@ from handrail.detectors.personal.page import Page
 _REQUEST = re.compile(REQUESTS)
 _NUMBER_WORD = re.compile(NUMBER_WORDS)
 _NAME = re.compile(NAMES)
+_CODE_SENT = re.compile(CODES_SENT)
 _SENTENCE = re.compile(r"[^.!?\n]*(?:\.(?!\s|$)[^.!?\n]*)*[.!?\n]*")
-_GATE = pattern_set((rough(REQUESTS), rough(NAMES)))
-_ASKS, _NAMES = 0, 1
-"""What the gate says of a text: wherever `_REQUEST` or `_NAME` matches, and a little beyond."""
+_GATE = pattern_set((rough(REQUESTS), rough(NAMES), rough(CODES_SENT)))
+_ASKS, _NAMES, _CODES = 0, 1, 2
+"""What the gate says of a text: wherever `_REQUEST`, `_NAME` or `_CODE_SENT` matches, and a little beyond."""
 _NOTE = 10  # words of a message that asks by naming alone
 _WORD = re.compile(r"[^\W_]+")
 _BESIDE = 24  # characters before the name of a thing in which "last four digits of your" may stand
@@ -54,7 +55,7 @@ def asked_for(question: str) -> Asked:
     seen = _GATE.Match(low) or ()
     asking: list[tuple[int, int]] = []
     if _ASKS in seen:
-        if _NAMES not in seen and not page.anchors:
+        if _NAMES not in seen and _CODES not in seen and not page.anchors:
             return NOTHING
         asking = [match.span() for match in _SENTENCE.finditer(low) if _REQUEST.search(match.group()) is not None]
     if not asking and _is_note(low):
@@ -64,6 +65,8 @@ def asked_for(question: str) -> Asked:
     anchors = [a for a in page.anchors if any(start <= a.start < end for start, end in asking)]
     sure = [a.label for a in anchors if a.label in _VALUES or _of_a_number(low, a)]
     labels = sure or [a.label for a in anchors]
+    if _CODES in seen and any(_CODE_SENT.search(low, start, end) is not None for start, end in asking):
+        labels = [Label.OTP, *(label for label in sure if label is not Label.PHONE)]  # the phone it was sent to
     wanted = tuple(dict.fromkeys(label for label in labels if label not in _NO_VALUES))
     name = any(_NAME.search(low, start, end) is not None for start, end in asking)
     return Asked(wanted, name, not wanted and not name and Label.OTHER in sure)

@@ -55,6 +55,7 @@ class _Lines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line = {"at_ms": int(record.created * 1000), "level": record.levelname.lower(), "event": record.getMessage()}
+        line["process"] = record.process
         line |= {name: value for name, value in record.__dict__.items() if name not in self.KNOWN}
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)

@@ -6,6 +6,7 @@ Order of starting: storage, what is in force, detectors, then the socket is serv
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from handrail.app import telemetry, wire
 from handrail.app.board import Board
 from handrail.app.child import begin, settle
 from handrail.app.gauges import Watched, gauges
+from handrail.app.log_thread import LogThread
 from handrail.app.settings import Settings, environment
 from handrail.app.supervise import Life
 from handrail.app.wire.request import net as net_of
@@ -30,6 +32,7 @@ from handrail.gateway.identity import Identity, Refusals
 from handrail.gateway.metrics import Metrics
 from handrail.gateway.openapi import openapi_route
 from handrail.gateway.reading import reading_routes
+from handrail.gateway.request_lines import RequestLines
 from handrail.gateway.routes import face_routes, own_routes
 from handrail.gateway.server import Gateway
 from handrail.guard.budgets import Budgets
@@ -44,6 +47,7 @@ from handrail.terms.errors import HandrailError
 from handrail.terms.finding import Kind, Role
 from handrail.terms.ids import EntryId
 
+said = logging.getLogger("handrail.server")
 DRAIN_S = 20
 WARM_TEXT = "Hello, where is order 48213? Write to a@b.example, call +44 20 7946 0000, card 4111 1111 1111 1111."
 GC_THRESHOLDS = (50_000, 50, 100)
@@ -101,7 +105,9 @@ class Worker:
             ]
             table += reading_routes(identity, store.reader, in_force)
             table.append(openapi_route(table, version=version("handrail")))
-            gateway = Gateway(net, identity, refusals, metrics, table)
+            lines = RequestLines(wire.CLOCK, requests=settings.boot.log_requests)
+            writing = LogThread(lines)
+            gateway = Gateway(net, identity, refusals, metrics, table, lines=lines)
             watched = Watched(store, in_force, net.model, wire.CLOCK)
             for metric in gauges(watched):
                 metrics.add(metric)
@@ -119,6 +125,7 @@ class Worker:
                 asyncio.create_task(_warm(server, net.screener), name="warm"),
             ]
             _stop_on_signals(server, gateway, life)
+            said.info("server.started", extra={"worker": self.place + 1, "version": version("handrail")})
             try:
                 await server.serve(sockets=[socket.socket(fileno=self.listener)])
             finally:
@@ -129,6 +136,8 @@ class Worker:
                     await net.budgets.exchange(store.spending)
                 await _record_refusals(refusals, store.journal, before_minute=1 << 40)
                 metrics.publish()
+                writing.close()
+                said.info("server.stopped", extra={"worker": self.place + 1})
                 if tracing is not None:
                     await asyncio.to_thread(tracing.close)
         return 0
@@ -180,6 +189,8 @@ def _stop_on_signals(server: uvicorn.Server, gateway: Gateway, life: Life) -> No
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
+        if not gateway.draining:
+            said.info("server.draining", extra={"running": gateway.running})
         gateway.draining = True
         server.should_exit = True
         loop.remove_reader(life.parent)

@@ -6,7 +6,7 @@ request that no row fits gets 404 in the dialect of its path.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -31,11 +31,13 @@ from handrail.gateway.http import (
 )
 from handrail.gateway.identity import Identity, Refusals
 from handrail.gateway.metrics import Metrics
+from handrail.gateway.request_lines import RequestLines
 from handrail.guard.caller import Caller
 from handrail.guard.chat import Call, Chat, Net, RefusedError, Reply, broken
 from handrail.guard.route import ProviderRefusedError
 from handrail.guard.stream import Opening, StreamChat
 from handrail.guard.turn import ReplyIds, Turn
+from handrail.ledger.entry import InteractionFacts
 from handrail.people.key import Scope
 from handrail.terms.decision import Outcome
 from handrail.terms.errors import Code, HandrailError
@@ -56,6 +58,7 @@ class Gateway:
         metrics: Metrics,
         routes: Sequence[Route],
         bounds: Bounds | None = None,
+        lines: RequestLines | None = None,
     ) -> None:
         self.net = net
         self.identity = identity
@@ -65,7 +68,8 @@ class Gateway:
         self.bounds = bounds or Bounds()
         self.draining = False
         self.running = 0
-        self._chat = Chat(net, metrics.told)
+        self._lines = lines
+        self._chat = Chat(net, metrics.told if lines is None else _both(metrics.told, lines.told))
         self._streams = StreamChat(self._chat)
         self._exact = {(route.method, route.path): route for route in routes if not route.path.endswith("/")}
         self._prefixes = [route for route in routes if route.path.endswith("/")]
@@ -95,8 +99,9 @@ class Gateway:
         try:
             caller, turn = await self._read(face, needed, scope["headers"], receive)
         except HandrailError as error:
-            self._count_refusal(scope, error)
-            await self._send_error(send, face.form, face.route, error, ReplyIds(interaction, None), started)
+            ids = ReplyIds(interaction, None)
+            self._count_refusal(scope, error, face.route, ids, started)
+            await self._send_error(send, face.form, face.route, error, ids, started)
             return
         call = Call(caller, face, turn, interaction, started)
         watch = _Watch(receive, asyncio.current_task())
@@ -105,7 +110,7 @@ class Gateway:
             self.metrics.answered(face.route, outcome, self.net.clock.monotonic() - started)
         except RefusedError as refused:
             if not refused.begun:
-                self._count_refusal(scope, refused.error)
+                self._count_refusal(scope, refused.error, face.route, refused.ids, started)
             await self._send_error(send, face.form, face.route, refused.error, refused.ids, started)
         except asyncio.CancelledError:
             if not watch.swallowed():
@@ -180,10 +185,16 @@ class Gateway:
         self.metrics.seconds.observe((route,), self.net.clock.monotonic() - started)
         await _send_whole(send, status, headers, body)
 
-    def _count_refusal(self, scope: dict[str, Any], error: HandrailError) -> None:
+    def _count_refusal(
+        self, scope: dict[str, Any], error: HandrailError, route: str, ids: ReplyIds, started: float
+    ) -> None:
         client = scope.get("client")
         key = self.identity.known(scope["headers"])
         self.refusals.count(self.net.clock.now_ms(), client[0] if client else "", error.code, key)
+        if self._lines is not None:
+            ms = int((self.net.clock.monotonic() - started) * 1000)
+            status = errors.shape(error.code).status
+            self._lines.refused(error, interaction=ids.interaction, route=route, status=status, key=key, ms=ms)
 
     async def _plain(self, route: Route | None, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """A route that no face serves, found by its path or prefix."""
@@ -215,8 +226,8 @@ class Gateway:
             raise
         except Exception as mistake:  # noqa: BLE001  a mistake of ours is told in the client's form, without its words
             error = mistake if isinstance(mistake, HandrailError) else broken(mistake)
-            self._count_refusal(scope, error)
             ids = ReplyIds(InteractionId(self.net.ids.new("in")), None)
+            self._count_refusal(scope, error, "other", ids, started)
             await self._send_error(send, form, "other", error, ids, started)
             return
         await _send_whole(send, response.status, list(response.headers), response.body)
@@ -237,6 +248,16 @@ class Gateway:
         if path in self._paths:
             raise HandrailError(Code.METHOD_NOT_ALLOWED, f"{path} does not take {method[:16]}")
         raise HandrailError(Code.ROUTE_UNKNOWN, "there is no such path here; see the list of routes in the reference")
+
+
+def _both(
+    first: Callable[[InteractionFacts], None], second: Callable[[InteractionFacts], None]
+) -> Callable[[InteractionFacts], None]:
+    def told(facts: InteractionFacts) -> None:
+        first(facts)
+        second(facts)
+
+    return told
 
 
 class _Watch:

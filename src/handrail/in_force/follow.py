@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from handrail.in_force.snapshot import InForce
+from handrail.in_force.snapshot import InForce, Snapshot
 from handrail.in_force.store import InForceStore
 from handrail.terms.clock import Clock
 from handrail.terms.errors import HandrailError
@@ -33,9 +33,17 @@ async def look(in_force: InForce, store: InForceStore, clock: Clock) -> bool:
         loaded = await store.load()
         changed = loaded is not None
         if loaded is not None:
+            _say_taken(in_force.current, loaded)
             in_force.current = loaded
     in_force.fresh_at = seen_at
     return changed
+
+
+def _say_taken(before: Snapshot | None, now: Snapshot) -> None:
+    """A publication is worth a line; keys, persons and erasures move the epoch too and have their entries."""
+    if before is None or (before.ruleset_digest, before.live) != (now.ruleset_digest, now.live):
+        about = {"epoch": now.epoch, "ruleset": now.ruleset_digest, "use_cases": sorted(now.live)}
+        log.info("publish.taken", extra=about)
 
 
 async def follow(

@@ -33,7 +33,7 @@ NUMBER_WORDS = (
 
 NAMES = (
     r"\b(?:your|ur) (?:(?:full|first|last|given|family|sur|good|complete|legal|and|or|middle|\W)+ ?)*(?:names?|surname)\b|"
-    r"\b(?:full|first|last|family) name\b|^\W*names?\b(?! of)|\bname please\b|\bwho am i (?:speaking|talking|chatting)|\bwho is (?:calling|speaking)|"
+    r"\b(?:full|first|last|family) name\b|^\W*names?(?:\W*$|[,;:?/&]| and\b| or\b| please\b)|\bname please\b|\bwho am i (?:speaking|talking|chatting)|\bwho is (?:calling|speaking)|"
     r"\bwhat should i call you|\bmay i have (?:the|a) name\b|"
     r"\b(?:ihre?n?|deine?n?) (?:(?:vollstandigen?|vollen?|ganzen?|vor-? ?(?:und|&)|nach) ?)*(?:vor|nach)?namen?\b|\bwie heissen sie|\bwie heisst du|\bmit wem spreche ich|"
     r"\b(?:votre|vos|ton) (?:prenom|noms?)\b|\bnom et prenom|\bcomment vous appelez|\ba qui ai.je|"

@@ -7,6 +7,8 @@ as everywhere in `personal`. What it cannot read asks for nothing, and the answe
 import re
 from typing import NamedTuple
 
+import re2
+
 from handrail.detectors.base import ASKED
 from handrail.detectors.data.asked import CODES_SENT, NAMES, NOTE_WORDS, NUMBER_WORDS, REQUESTS
 from handrail.detectors.data.replies import AROUND
@@ -15,10 +17,10 @@ from handrail.detectors.personal.anchors import Anchor, Label, anchor_words, wor
 from handrail.detectors.personal.gates import pattern_set, rough
 from handrail.detectors.personal.page import Page
 
-_REQUEST = re.compile(REQUESTS)
+_REQUEST = re2.compile(REQUESTS)
 _NUMBER_WORD = re.compile(NUMBER_WORDS)
-_NAME = re.compile(NAMES)
-_CODE_SENT = re.compile(CODES_SENT)
+_NAME = re2.compile(NAMES)
+_CODE_SENT = re2.compile(CODES_SENT)
 _SENTENCE = re.compile(r"[^.!?\n]*(?:\.(?!\s|$)[^.!?\n]*)*[.!?\n]*")
 _GATE = pattern_set((rough(REQUESTS), rough(NAMES), rough(CODES_SENT)))
 _ASKS, _NAMES, _CODES = 0, 1, 2
@@ -65,10 +67,10 @@ def asked_for(question: str) -> Asked:
     anchors = [a for a in page.anchors if any(start <= a.start < end for start, end in asking)]
     sure = [a.label for a in anchors if a.label in _VALUES or _of_a_number(low, a)]
     labels = sure or [a.label for a in anchors]
-    if _CODES in seen and any(_CODE_SENT.search(low, start, end) is not None for start, end in asking):
+    if _CODES in seen and any(_CODE_SENT.search(low[start:end]) is not None for start, end in asking):
         labels = [Label.OTP, *(label for label in sure if label is not Label.PHONE)]  # the phone it was sent to
     wanted = tuple(dict.fromkeys(label for label in labels if label not in _NO_VALUES))
-    name = any(_NAME.search(low, start, end) is not None for start, end in asking)
+    name = _NAMES in seen and any(_NAME.search(low[start:end]) is not None for start, end in asking)
     return Asked(wanted, name, not wanted and not name and Label.OTHER in sure)
 
 

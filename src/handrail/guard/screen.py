@@ -54,7 +54,7 @@ class Spot(msgspec.Struct, frozen=True):
     end: int
 
 
-class Hit(msgspec.Struct, frozen=True):
+class Hit(msgspec.Struct, frozen=True, array_like=True):
     """One finding of a message, with every leaf it touches."""
 
     finding: Finding
@@ -62,7 +62,7 @@ class Hit(msgspec.Struct, frozen=True):
     spots: tuple[tuple[int, int, int], ...]  # leaf index, start, end
 
 
-class Seen(msgspec.Struct, frozen=True):
+class Seen(msgspec.Struct, frozen=True, array_like=True):
     """What the detectors said of one message; holds no text. This is what the memo keeps."""
 
     hits: tuple[Hit, ...]
@@ -101,8 +101,13 @@ MAX_UNDER = 1_024
 """Use cases and releases whose hash beginnings are kept."""
 
 
+_PACK = msgspec.msgpack.Encoder().encode
+_UNPACK = msgspec.msgpack.Decoder(Seen).decode
+
+
 class Memo:
-    """Readings by keyed hash, at most `size` twice over: a full half is set aside, and the older half forgotten."""
+    """Readings by keyed hash, at most `size` twice over: a full half is set aside, and the older half forgotten. One
+    with findings is kept packed: 0.3 KB instead of 1.4 (three findings, its place in the table included)."""
 
     __slots__ = ("_base", "_new", "_old", "_size", "_under")
 
@@ -110,8 +115,8 @@ class Memo:
         self._base = hashlib.blake2b(key=key, digest_size=16)
         self._under: dict[bytes, hashlib.blake2b] = {}
         self._size = size
-        self._new: dict[bytes, Seen] = {}
-        self._old: dict[bytes, Seen] = {}
+        self._new: dict[bytes, Seen | bytes] = {}
+        self._old: dict[bytes, Seen | bytes] = {}
 
     def name(self, message: Message, under: bytes, asked: str = "") -> bytes:
         """16 bytes: keyed hash of the message's texts, each with its field's name, which is read with it, of `under`,
@@ -124,26 +129,29 @@ class Memo:
             base.update(under)
         hasher = base.copy()
         for leaf in message.leaves:
-            text, label = leaf.text, _label(leaf)
-            what = f"{leaf.channel.value}\0{leaf.key:d}{leaf.number:d}\0{len(label)}\0{len(text)}\0{label}{text}"
-            hasher.update(what.encode("utf-8", "surrogatepass"))
+            label = _label(leaf) if leaf.channel in _NAMED else ""
+            hasher.update(_encode((leaf.channel, leaf.key, leaf.number, label, leaf.text)))
         if asked:
-            hasher.update(f"asked\0{asked}".encode("utf-8", "surrogatepass"))
+            hasher.update(_encode(asked))
         return hasher.digest()
 
     def get(self, name: bytes) -> Seen | None:
-        seen = self._new.get(name)
-        if seen is None:
-            seen = self._old.get(name)
-            if seen is not None:
-                self.put(name, seen)
-        return seen
+        kept = self._new.get(name)
+        if kept is None:
+            kept = self._old.get(name)
+            if kept is None:
+                return None
+            self._keep(name, kept)
+        return kept if isinstance(kept, Seen) else _UNPACK(kept)
 
     def put(self, name: bytes, seen: Seen) -> None:
+        self._keep(name, _PACK(seen) if seen.hits else seen)
+
+    def _keep(self, name: bytes, kept: Seen | bytes) -> None:
         if len(self._new) >= self._size:
             self._old = self._new
             self._new = {}
-        self._new[name] = seen
+        self._new[name] = kept
 
 
 def screen(
@@ -161,24 +169,25 @@ def screen(
     failed: list[int] = []
     language = said = ""
     for place, message in enumerate(messages):
-        fresh = new[place]
-        for part in message.unreadable:
-            unreadable.append(Unreadable(part, side, fresh))
+        if message.unreadable:
+            unreadable += [Unreadable(part, side, new[place]) for part in message.unreadable]
         if not message.leaves:
             continue
-        again = place < new_from or (message.history is None and message.role is not Role.USER)
-        asked = said if said and message.role is Role.USER and _short(message) else ""
-        seen = _known(message, setting, memo, asked, again=again)
-        said = _said(message) or said
+        user = message.role is Role.USER
+        asked = said if said and user and _short(message) else ""
+        again = place < new_from or (message.history is None and not user)
+        seen = read(message, setting, asked) if memo is None else _known(message, setting, memo, asked, again=again)
+        if not user:
+            said = _said(message) or said
+        if user or side is Side.OUTPUT:
+            language = seen.language or language
         if seen.failures:
             failures.update(dict.fromkeys(seen.failures))
             failed.append(place)
-        if message.role is Role.USER or side is Side.OUTPUT:
-            language = seen.language or language
         for hit in seen.hits:
-            found.append(Found(hit.finding.kind, side, hit.role, hit.finding.score, fresh, place))
+            found.append(Found(hit.finding.kind, side, hit.role, hit.finding.score, new[place], place))
             findings.append(hit.finding)
-            spots.append(tuple(Spot(place, leaf, start, end) for leaf, start, end in hit.spots))
+            spots.append(tuple([Spot(place, leaf, start, end) for leaf, start, end in hit.spots]))
     return Screened(
         tuple(found), tuple(findings), tuple(spots), tuple(failures), tuple(unreadable), language, frozenset(failed)
     )
@@ -186,17 +195,17 @@ def screen(
 
 def _said(message: Message) -> str:
     """The end of what the assistant said in this message, which the next message of the user may answer."""
-    texts = [leaf.text for leaf in message.leaves if leaf.channel is Channel.ASSISTANT]
-    return texts[-1][-ASKED:] if texts else ""
+    for leaf in reversed(message.leaves):
+        if leaf.channel is Channel.ASSISTANT:
+            return leaf.text[-ASKED:]
+    return ""
 
 
 def _short(message: Message) -> bool:
-    return sum(len(leaf.text) for leaf in message.leaves) <= REPLY
+    return sum([len(leaf.text) for leaf in message.leaves]) <= REPLY
 
 
-def _known(message: Message, setting: Setting, memo: Memo | None, asked: str, *, again: bool) -> Seen:
-    if memo is None:
-        return read(message, setting, asked)
+def _known(message: Message, setting: Setting, memo: Memo, asked: str, *, again: bool) -> Seen:
     name = memo.name(message, setting.under, asked)
     seen = memo.get(name) if again else None
     if seen is None:
@@ -206,14 +215,15 @@ def _known(message: Message, setting: Setting, memo: Memo | None, asked: str, *,
     return seen
 
 
-_BARE = frozenset(Channel) - {Channel.TOOL_ARGUMENTS, Channel.OTHER}
-"""Channels whose texts stand in no named field."""
+_NAMED = frozenset({Channel.TOOL_ARGUMENTS, Channel.OTHER})
+"""Channels whose texts stand in named fields."""
+_encode = msgspec.json.Encoder().encode
 
 
 def read(message: Message, setting: Setting, asked: str = "") -> Seen:
     """Read one message now. `asked`: what the assistant said just before a message of the user."""
     leaves = message.leaves
-    if len(leaves) == 1 and leaves[0].channel in _BARE:
+    if len(leaves) == 1 and leaves[0].channel not in _NAMED:
         role = ROLE_OF[leaves[0].channel]
         report = _report(leaves[0].text, role, setting, asked)
         if not report.findings and not report.failures:

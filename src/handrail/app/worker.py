@@ -11,12 +11,12 @@ import signal
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 
 import msgspec
 import uvicorn
 import uvloop
 
+from handrail import VERSION
 from handrail.app import telemetry, wire
 from handrail.app.board import Board
 from handrail.app.child import begin, settle
@@ -91,7 +91,7 @@ class Worker:
             in_force = InForce()
             await look(in_force, store.in_force, wire.CLOCK)
             net = net_of(settings, env, store, in_force)
-            tracing = telemetry.spans(env, version=version("handrail"))
+            tracing = telemetry.spans(env, version=VERSION)
             if tracing is not None:
                 net = replace(net, journal=telemetry.Observed(net.journal, tracing.seen))
             newer = Asked(in_force, store.in_force, wire.CLOCK, on_change=store.keys.forget)
@@ -104,7 +104,7 @@ class Worker:
                 *event_routes(identity, store.outcomes, net.screener, wire.CLOCK, metrics),
             ]
             table += reading_routes(identity, store.reader, in_force)
-            table.append(openapi_route(table, version=version("handrail")))
+            table.append(openapi_route(table, version=VERSION))
             lines = RequestLines(wire.CLOCK, requests=settings.boot.log_requests)
             writing = LogThread(lines)
             gateway = Gateway(net, identity, refusals, metrics, table, lines=lines)
@@ -125,7 +125,7 @@ class Worker:
                 asyncio.create_task(_warm(server, net.screener), name="warm"),
             ]
             _stop_on_signals(server, gateway, life)
-            said.info("server.started", extra={"worker": self.place + 1, "version": version("handrail")})
+            said.info("server.started", extra={"worker": self.place + 1, "version": VERSION})
             try:
                 await server.serve(sockets=[socket.socket(fileno=self.listener)])
             finally:

@@ -15,13 +15,14 @@ to 40 characters of the same sentence), unless (families that take it back when 
 import tomllib
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.resources import files
+from pathlib import Path
 
 import re2
 
 from handrail.detectors.normalise import normalise, unaccent
 from handrail.terms.finding import Kind, Role
 
+DATA = Path(__file__).parent / "data"
 GATE_MEMORY = 8 << 20
 """Bytes the automaton of one gate may grow to. It grows with what it meets; a few MB in practice."""
 REMEMBERED = 1_024
@@ -256,7 +257,7 @@ def _raw(pattern: str) -> str:
 
 def load(name: str) -> Cues:
     """The file `detectors/data/NAME`. Raises ValueError that names the family or rule that is wrong."""
-    tree = tomllib.loads(files("handrail.detectors.data").joinpath(name).read_text(encoding="utf-8"))
+    tree = tomllib.loads((DATA / name).read_text(encoding="utf-8"))
     families = {
         family: {
             language: tuple(_raw(t) if language == "raw" else _term(t) for t in terms)

@@ -10,11 +10,12 @@ import math
 import re
 from array import array
 from dataclasses import dataclass
-from importlib.resources import files
+from pathlib import Path
 from zlib import crc32
 
 import msgspec
 
+DATA = Path(__file__).parent / "data"
 _WORD = re.compile(r"[^\W\d_]+|\d+|[?!:<>{}\[\]|*#]")
 _NUMBER = b"0"
 _NUMBERS = re.compile(rb"[0-9]+")
@@ -75,7 +76,7 @@ def _words(plain: str) -> list[bytes]:
 
 def load_linear(name: str) -> Linear:
     """The model file `detectors/data/NAME`. Raises ValueError when its length does not fit its header."""
-    head, _, body = files("handrail.detectors.data").joinpath(name).read_bytes().partition(b"\n")
+    head, _, body = (DATA / name).read_bytes().partition(b"\n")
     header = msgspec.json.decode(head, type=Header)
     if len(body) != 1 << header.bits:
         raise ValueError(f"{name}: {len(body)} weights, the header says {1 << header.bits}; train it again")

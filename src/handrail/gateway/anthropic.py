@@ -26,7 +26,7 @@ from handrail.gateway.fields import (
     rest,
     text_of,
 )
-from handrail.gateway.leaves import edits, field, identifier, walk
+from handrail.gateway.leaves import edits, fields, identifier, walk
 from handrail.gateway.sse import event
 from handrail.gateway.unread import files, unread
 from handrail.guard.turn import Answer, Channel, Leaf, Message, Path, ReplyIds, Turn, Upstream, Usage, canonical
@@ -133,9 +133,7 @@ class AnthropicFace:
             for place, block in enumerate(value["content"]):
                 calls += block["type"] in CALLS
                 _block(block, ("content", place), Channel.ASSISTANT, leaves, unreadable, said, [])
-            for name, extra in value.items():
-                if name not in ANSWER_HANDLED:
-                    field(name, extra, (), Channel.ASSISTANT, leaves)
+            fields(value, (), Channel.ASSISTANT, leaves, but=ANSWER_HANDLED)
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, HandrailError):
             raise HandrailError(Code.UPSTREAM_INVALID, "the provider's answer is no message") from None
         usage = value.get("usage")
@@ -208,9 +206,7 @@ def _message(item: Any, place: int, references: list[str]) -> Message:
         for index, block in enumerate(list_of(content, f"{where}.content")):
             path = (*at, "content", index)
             _block(object_of(block, ".".join(map(str, path))), path, named[1], leaves, unreadable, said, references)
-    for name, extra in item.items():
-        if name not in ("role", "content"):
-            field(name, extra, at, named[1], leaves)
+    fields(item, at, named[1], leaves, but=("role", "content"))
     return Message(named[0], tuple(leaves), canonical(named[0], said), tuple(unreadable))
 
 
@@ -251,9 +247,7 @@ def _call(block: dict[str, Any], at: Path, leaves: list[Leaf], said: list[str]) 
     given = block.get("input")
     said.append(call_text(tool, orjson.dumps(given).decode()))
     walk(given, (*at, "input"), Channel.TOOL_ARGUMENTS, leaves, tool=tool)
-    for name, extra in block.items():
-        if name != "input":
-            field(name, extra, at, Channel.TOOL_ARGUMENTS, leaves, tool=tool, safe=NAMED)
+    fields(block, at, Channel.TOOL_ARGUMENTS, leaves, but=("input",), tool=tool, safe=NAMED)
 
 
 def _result(
@@ -274,9 +268,7 @@ def _result(
         said.append(content if isinstance(content, str) else orjson.dumps(content).decode())
         unreadable += unread(content)
         walk(content, (*at, "content"), Channel.TOOL_RESULT, leaves)
-    for name, extra in block.items():
-        if name != "content":
-            field(name, extra, at, Channel.TOOL_RESULT, leaves)
+    fields(block, at, Channel.TOOL_RESULT, leaves, but=("content",))
 
 
 def _document(
@@ -293,9 +285,7 @@ def _document(
             unreadable.append("document")
         files(source, references)
         walk(source, (*at, "source"), Channel.DOCUMENT, leaves)
-    for name, extra in block.items():
-        if name not in ("source", "type"):
-            field(name, extra, at, Channel.DOCUMENT, leaves)
+    fields(block, at, Channel.DOCUMENT, leaves, but=("source", "type"))
 
 
 def _tools(body: Mapping[str, Any]) -> tuple[tuple[Leaf, ...], dict[str, object], tuple[str, ...]]:

@@ -25,7 +25,7 @@ from handrail.gateway.fields import (
     rest,
     text_of,
 )
-from handrail.gateway.leaves import edits, field
+from handrail.gateway.leaves import edits, fields
 from handrail.guard.turn import Answer, Channel, Leaf, Message, Path, ReplyIds, Turn, Upstream, Usage, canonical
 from handrail.policy.ruleset import Dialect
 from handrail.terms.errors import Code, HandrailError
@@ -102,19 +102,17 @@ class EmbeddingsFace:
         """Raises HandrailError UPSTREAM_INVALID for anything but numbers (or base64) under the known names, each given
         once."""
         try:
-            fields = _OBJECT.decode(body)
-            rows = _ROWS.decode(fields["data"])
-            head = {name: exact.said(bytes(raw)) for name, raw in fields.items() if name != "data"}
-            plain = fields.keys() <= _FIELDS and _once(body, fields) and all(map(_row, rows))
-            plain = plain and bytes(fields["data"]).count(b'"') == sum(map(_quotes, rows))
+            given = _OBJECT.decode(body)
+            rows = _ROWS.decode(given["data"])
+            head = {name: exact.said(bytes(raw)) for name, raw in given.items() if name != "data"}
+            plain = given.keys() <= _FIELDS and _once(body, given) and all(map(_row, rows))
+            plain = plain and bytes(given["data"]).count(b'"') == sum(map(_quotes, rows))
         except (msgspec.DecodeError, orjson.JSONDecodeError, KeyError, HandrailError):
             plain = False
         if not plain:
             raise HandrailError(Code.UPSTREAM_INVALID, "the provider's answer is no list of embeddings")
         leaves: list[Leaf] = []
-        for name, value in head.items():
-            if name != "created":
-                field(name, value, (), Channel.ASSISTANT, leaves)
+        fields(head, (), Channel.ASSISTANT, leaves, but=("created",))
         messages = (Message(Role.ASSISTANT, tuple(leaves)),) if leaves else ()
         return Answer(body=body, messages=messages, usage=Usage(count(head.get("usage"), "prompt_tokens"), 0))
 

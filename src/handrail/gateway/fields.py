@@ -7,7 +7,7 @@ import msgspec
 import orjson
 
 from handrail.gateway.exact import GONE, Change
-from handrail.gateway.leaves import edits, field, identifier
+from handrail.gateway.leaves import edits, fields
 from handrail.guard.turn import Channel, Leaf, Message, Path, Turn, Upstream
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Role
@@ -126,10 +126,7 @@ def rest(body: Mapping[str, Any], handled: frozenset[str], identifiers: frozense
     """Texts in the fields that the dialect does not read itself. `identifiers`: fields whose value passes unscreened
     when it is an identifier."""
     out: list[Leaf] = []
-    for name, value in body.items():
-        if name in handled or (type(value) is str and name in identifiers and identifier(value)):
-            continue
-        field(name, value, (), Channel.OTHER, out, safe=frozenset())
+    fields(body, (), Channel.OTHER, out, but=handled, safe=identifiers)
     return out
 
 

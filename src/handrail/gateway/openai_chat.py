@@ -27,7 +27,7 @@ from handrail.gateway.fields import (
     rest,
     text_of,
 )
-from handrail.gateway.leaves import arguments, edits, field, identifier, media, walk
+from handrail.gateway.leaves import arguments, edits, fields, identifier, media, walk
 from handrail.guard.turn import Answer, Channel, Leaf, Message, Path, ReplyIds, Turn, Upstream, Usage, canonical
 from handrail.policy.ruleset import Dialect
 from handrail.terms.errors import Code, HandrailError
@@ -146,12 +146,8 @@ class ChatFace:
                 calls += len(choice["message"].get("tool_calls") or ())
                 if place == 0:
                     history = canonical(Role.ASSISTANT, said)
-                for name, extra in choice.items():
-                    if name not in CHOICE_HANDLED:
-                        field(name, extra, ("choices", place), Channel.ASSISTANT, leaves)
-            for name, extra in value.items():
-                if name not in ANSWER_HANDLED:
-                    field(name, extra, (), Channel.ASSISTANT, leaves)
+                fields(choice, ("choices", place), Channel.ASSISTANT, leaves, but=CHOICE_HANDLED)
+            fields(value, (), Channel.ASSISTANT, leaves, but=ANSWER_HANDLED)
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
             raise HandrailError(Code.UPSTREAM_INVALID, "the provider's answer is no chat completion") from None
         usage = value.get("usage")
@@ -248,7 +244,7 @@ def _message(item: Any, place: int, references: list[str]) -> Message:
         raise invalid(f"{where}.content", "a string, a list of parts or null")
     for name, extra in item.items():
         if name not in _MESSAGE_HANDLED:
-            field(name, extra, at, SPOKEN.get(name, channel), leaves, safe=_NONE)
+            fields({name: extra}, at, SPOKEN.get(name, channel), leaves, safe=_NONE)
     for name in ("name", "tool_call_id"):
         extra = item.get(name)
         if extra is not None and not (isinstance(extra, str) and identifier(extra)):
@@ -298,10 +294,9 @@ def _calls(item: dict[str, Any], at: Path, leaves: list[Leaf], said: list[str]) 
         raise invalid(".".join(map(str, (*at, "tool_calls"))), "a list")
     for path, call in found:
         for name, extra in object_of(call, ".".join(map(str, path))).items():
-            if name in ("function", "custom"):
+            if name in OWN_TOOLS:
                 _call(extra, (*path, name), leaves, said)
-            else:
-                field(name, extra, path, Channel.TOOL_ARGUMENTS, leaves)
+        fields(call, path, Channel.TOOL_ARGUMENTS, leaves, but=OWN_TOOLS)
     if item.get("function_call") is not None:
         _call(item["function_call"], (*at, "function_call"), leaves, said)
 
@@ -314,28 +309,23 @@ def _call(call: Any, at: Path, leaves: list[Leaf], said: list[str]) -> None:
             arguments(extra, (*at, name), tool, leaves)
             said.append(call_text(tool, extra))
         else:
-            field(name, extra, at, Channel.TOOL_ARGUMENTS, leaves, tool=tool, safe=_NAME)
+            fields({name: extra}, at, Channel.TOOL_ARGUMENTS, leaves, tool=tool, safe=_NAME)
 
 
 def _said(message: dict[str, Any], at: Path, leaves: list[Leaf], unreadable: list[str]) -> list[str]:
     """Texts of an answer's message and its parts that no detector reads; returns what stands for it in the history."""
-    said: list[str] = []
     for name, channel in SPOKEN.items():
-        text = message.get(name)
-        if text:
-            walk(text, (*at, name), channel, leaves)
-            if name == "content" and type(text) is str:
-                said.append(text)
+        walk(message.get(name), (*at, name), channel, leaves)
+    content = message.get("content")
+    said = [content] if isinstance(content, str) and content else []
     _calls(message, at, leaves, said)
+    fields(message, at, Channel.ASSISTANT, leaves, but=_SAID_HANDLED, safe=_ROLE)
     for name, extra in message.items():
-        if name not in _SAID_HANDLED:
-            field(name, extra, at, Channel.ASSISTANT, leaves, safe=_ROLE)
-            if media(extra):
-                unreadable.append(name if identifier(name) else "unknown")
+        if name not in _SAID_HANDLED and media(extra):
+            unreadable.append(name if identifier(name) else "unknown")
     if message.get("audio") is not None:
         unreadable.append("audio")
         walk(message["audio"], (*at, "audio"), Channel.ASSISTANT, leaves)
-    content = message.get("content")
     for part in content if isinstance(content, list) else ():
         kind = part.get("type") if isinstance(part, dict) else None
         if not (isinstance(kind, str) and kind in _SAID_PARTS) or media(part):

@@ -26,7 +26,7 @@ from handrail.gateway.fields import (
     rest,
     text_of,
 )
-from handrail.gateway.leaves import arguments, edits, field, identifier, walk
+from handrail.gateway.leaves import arguments, edits, fields, identifier, walk
 from handrail.gateway.responses_stream import ANSWER_HANDLED, NAMED, ResponsesCodec, filtered, item_of, joined
 from handrail.gateway.sse import event
 from handrail.gateway.unread import coded, files, unread, without_bytes
@@ -146,9 +146,7 @@ class ResponsesFace:
             value = exact.said(body)
             messages = [_said(item, ("output", place)) for place, item in enumerate(value["output"])]
             leaves: list[Leaf] = []
-            for name, extra in value.items():
-                if name not in ANSWER_HANDLED:
-                    field(name, extra, (), Channel.ASSISTANT, leaves)
+            fields(value, (), Channel.ASSISTANT, leaves, but=ANSWER_HANDLED)
             calls = sum(1 for item in value["output"] if item["type"] in CALLS)
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, HandrailError):
             raise HandrailError(Code.UPSTREAM_INVALID, "the provider's answer is no response") from None
@@ -284,7 +282,7 @@ def _hosted(item: dict[str, Any], at: Path, channel: Channel, leaves: list[Leaf]
         if name == "arguments" and isinstance(part, str):
             arguments(part, (*at, name), "", leaves)
         elif not coded(name, part):
-            field(name, part, at, channel, leaves)
+            fields({name: part}, at, channel, leaves)
 
 
 def _message(item: dict[str, Any], at: Path, where: str) -> Message:
@@ -340,9 +338,7 @@ def _call(item: dict[str, Any], at: Path, slot: str) -> Message:
 
 
 def _others(item: dict[str, Any], at: Path, channel: Channel, leaves: list[Leaf], read: frozenset[str]) -> None:
-    for name, extra in item.items():
-        if name not in read:
-            field(name, extra, at, channel, leaves, safe=NAMED)
+    fields(item, at, channel, leaves, but=read, safe=NAMED)
 
 
 def _said(item: dict[str, Any], at: Path) -> Message:

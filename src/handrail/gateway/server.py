@@ -6,8 +6,8 @@ request that no row fits gets 404 in the dialect of its path.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 import orjson
 
@@ -43,6 +43,7 @@ from handrail.terms.decision import Outcome
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import InteractionId
 
+T = TypeVar("T")
 _LOG = logging.getLogger("handrail.gateway")
 _NO_RETRY = (b"x-should-retry", b"false")
 
@@ -124,7 +125,7 @@ class Gateway:
         not expect too."""
         if self.draining:
             raise HandrailError(Code.DRAINING, "this server is stopping; send the request again", retry_after_s=1)
-        caller = await self._caller(headers, needed)
+        caller = await self._identified(self.identity.caller, headers, needed)
         body = await read_body(receive, headers, self.bounds.body)
         value = exact.read(body, max_depth=self.bounds.depth)
         try:
@@ -139,14 +140,14 @@ class Gateway:
             raise HandrailError(Code.REQUEST_TOO_LARGE, what)
         return caller, turn
 
-    async def _caller(self, headers: Headers, scope: Scope) -> Caller:
-        """Raises HandrailError as `Identity.caller` does, for a key made a moment ago only after a second look."""
+    async def _identified(self, look: Callable[[Headers, Scope], T], headers: Headers, needed: Scope) -> T:
+        """What the identity says of a key; of one made a moment ago after a second look. Raises HandrailError."""
         try:
-            return self.identity.caller(headers, scope)
+            return look(headers, needed)
         except HandrailError as error:
             if not await self.identity.made(headers, error):
                 raise
-        return self.identity.caller(headers, scope)
+        return look(headers, needed)
 
     async def _whole(self, call: Call, send: Send) -> Outcome:
         reply = await self._chat.answer(call)
@@ -154,12 +155,12 @@ class Gateway:
         return reply.outcome
 
     async def _stream(self, call: Call, send: Send) -> Outcome:
-        async def opened(opening: Opening) -> None:
+        def opened(opening: Opening) -> Awaitable[None]:
             headers = [EVENTS, (b"cache-control", b"no-cache"), *_reply_headers(call, opening)]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            return send({"type": "http.response.start", "status": 200, "headers": headers})
 
-        async def sink(data: bytes, last: bool) -> None:
-            await send({"type": "http.response.body", "body": data, "more_body": not last})
+        def sink(data: bytes, last: bool) -> Awaitable[None]:
+            return send({"type": "http.response.body", "body": data, "more_body": not last})
 
         return await self._streams.answer(call, opened, sink)
 
@@ -206,7 +207,7 @@ class Gateway:
             if route is None:
                 route, tail = self._by_prefix(scope["method"], path)
             if route.scope is not None:
-                await self._key(scope["headers"], route.scope)
+                await self._identified(self.identity.key, scope["headers"], route.scope)
             body = b""
             if scope["method"] not in ("GET", "HEAD"):
                 body = await read_body(receive, scope["headers"], self.bounds.body)
@@ -231,15 +232,6 @@ class Gateway:
             await self._send_error(send, form, "other", error, ids, started)
             return
         await _send_whole(send, response.status, list(response.headers), response.body)
-
-    async def _key(self, headers: Headers, scope: Scope) -> None:
-        """As `_caller`, for a route that serves no use case."""
-        try:
-            self.identity.key(headers, scope)
-        except HandrailError as error:
-            if not await self.identity.made(headers, error):
-                raise
-            self.identity.key(headers, scope)
 
     def _by_prefix(self, method: str, path: str) -> tuple[Route, str]:
         for route in self._prefixes:

@@ -162,11 +162,11 @@ def test_the_leaf_that_the_journal_writes_is_what_its_members_encode_to(
     one = msgspec.structs.replace(entry(3), ruleset=ruleset, release=release)
     leaf = leaf_bytes(one, b"facts", ciphertext, "" if ciphertext is None else "su_1")
     assert leaf == decode(leaf).encode()
-    assert decode(leaf).id == one.id and decode(leaf).kind == one.kind
+    assert (decode(leaf).id, decode(leaf).kind) == (one.id, one.kind)
 
 
 def test_a_leaf_whose_members_do_not_fit_is_not_made() -> None:
     one = entry(3)
     for change, key in (({}, "su_1"), ({"ruleset": "ab"}, ""), ({"id": "x" * 256}, "")):
-        with pytest.raises(ValueError, match="commitment|digest"):
+        with pytest.raises(ValueError, match=r"commitment|digest"):
             leaf_bytes(msgspec.structs.replace(one, **change), b"facts", None, key)

@@ -136,6 +136,39 @@ def test_what_is_no_answer_or_names_a_thing_is_left_alone(question, answer):
     assert found(question, answer) == []
 
 
+@pytest.mark.parametrize(
+    ("question", "labels"),
+    [
+        ("Could I grab the long number on the front of your card?", (Label.CARD,)),
+        ("I'll just need your DOB and the last four of your social.", (Label.DOB, Label.SSN)),
+        ("What's the best number to reach you on?", (Label.NUMBER,)),
+        ("Can you tell me the amount on your card statement?", ()),
+        ("Would you like to pay by card?", ()),
+        ("Unter welcher Nummer können wir Sie erreichen?", (Label.PHONE,)),
+        ("Merci d'indiquer votre code secret.", (Label.PIN,)),
+        ("¿Cuáles son los últimos cuatro dígitos de su tarjeta?", (Label.CARD,)),
+        ("Mi fornisce il codice fiscale?", (Label.SSN,)),
+        ("Pode me informar os quatro últimos dígitos do cartão?", (Label.CARD,)),
+        ("Kunt u uw pincode doorgeven?", (Label.PIN,)),
+        ("Proszę o cztery ostatnie cyfry karty", (Label.CARD,)),
+    ],
+)
+def test_what_a_question_asks_for_is_read_in_the_words_of_its_language(question, labels):
+    assert asked_for(question).labels == labels
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is the name on the account?", "Who am I speaking with?", "Mit wem spreche ich?", "C'est à quel nom ?",
+        "¿Con quién tengo el gusto?", "Posso avere il suo nome e cognome?", "Com quem eu falo?", "Met wie spreek ik?",
+        "Z kim mam przyjemność?",
+    ],
+)  # fmt: skip
+def test_a_question_for_the_name_is_read_in_the_words_of_its_language(question):
+    assert asked_for(question).name
+
+
 @pytest.mark.parametrize("question", ["", "Your account is open now.", "I changed the password for you.", "  "])
 def test_a_message_that_asks_nothing_asks_for_nothing(question):
     assert asked_for(question) == NOTHING

@@ -1,10 +1,10 @@
 """How somebody asks for a value, in eight languages, lower case without accents. Written for this project."""
 
 REQUESTS = (
-    r"\?|\b(?:please|pls|plz|kindly|may i|can i|could i|can you|could you|would you|will you|i need|i ll need|i will need|i d need|we need|we ll need|we require|"
+    r"\?|\b(?:please|pls|plz|kindly|may i|can i|could i|can you|could you|would you|will you|(?:i|we) (?:(?:ll|will|d|would|just|also|only|still) )*(?:need|require)|"
     r"provide|give me|tell me|share|send me|enter|type|confirm|verify|help me with|what is|what s|whats|let me know|"
     r"bitte|konnten sie|konnen sie|kannst du|darf ich|nennen|geben sie|teilen sie|ich brauche|ich benotige|wir brauchen|wir benotigen|bestatigen|"
-    r"s il vous plait|svp|stp|pourriez|pouvez|peux tu|puis je|puis-je|donnez|indiquez|communiquez|j ai besoin|il me faut|il nous faut|confirmez|"
+    r"s il vous plait|svp|stp|pourriez|pouvez|peux tu|puis je|puis-je|donnez|indiquez|merci de|merci d|communiquez|j ai besoin|il me faut|il nous faut|confirmez|"
     r"por favor|podria|puede|puedes|me da|deme|digame|dime|indique|indiqueme|facilite|necesito|necesitamos|confirme|"
     r"per favore|per cortesia|potrebbe|puo|puoi|mi dia|mi dica|dammi|dimmi|inserisca|indichi|mi serve|ho bisogno|abbiamo bisogno|confermi|"
     r"poderia|pode|podes|me diga|diga|informe|forneca|indique|preciso|precisamos|digite|"
@@ -33,15 +33,15 @@ NUMBER_WORDS = (
 
 NAMES = (
     r"\b(?:your|ur) (?:(?:full|first|last|given|family|sur|good|complete|legal|and|or|middle|\W)+ ?)*(?:names?|surname)\b|"
-    r"\b(?:full|first|last|family) name\b|^\W*names?(?:\W*$|[,;:?/&]| and\b| or\b| please\b)|\bname please\b|\bwho am i (?:speaking|talking|chatting)|\bwho is (?:calling|speaking)|"
+    r"\b(?:full|first|last|family) name\b|^\W*names?(?:\W*$|[,;:?/&]| and\b| or\b| please\b)|\bname please\b|\bnames? on (?:the|your) (?:account|card|booking|reservation|order|policy)\b|\bwho am i (?:speaking|talking|chatting)|\bwho is (?:calling|speaking)|"
     r"\bwhat should i call you|\bmay i have (?:the|a) name\b|"
     r"\b(?:ihre?n?|deine?n?) (?:(?:vollstandigen?|vollen?|ganzen?|vor-? ?(?:und|&)|nach) ?)*(?:vor|nach)?namen?\b|\bwie heissen sie|\bwie heisst du|\bmit wem spreche ich|"
-    r"\b(?:votre|vos|ton) (?:prenom|noms?)\b|\bnom et prenom|\bcomment vous appelez|\ba qui ai.je|"
-    r"\b(?:su|tu) nombre\b|\bnombre (?:completo|y apellidos?)|\bcomo se llama|\bcomo te llamas|\bcon quien hablo|"
+    r"\b(?:votre|vos|ton) (?:prenom|noms?)\b|\bnom et prenom|\bcomment vous appelez|\ba qui ai.je|\ba quel nom\b|"
+    r"\b(?:su|tu) nombre\b|\bnombre (?:completo|y apellidos?)|\bcomo se llama|\bcomo te llamas|\bcon quien (?:hablo|tengo)|\ba nombre de quien|"
     r"\b(?:suo|tuo) (?:nome|cognome)\b|\bnome e cognome|\bcome si chiama|\bcome ti chiami|\bcon chi parlo|"
-    r"\b(?:seu|teu) nome\b|\bnome completo|\bcomo se chama|\bcom quem falo|"
+    r"\b(?:seu|teu) nome\b|\bnome completo|\bcomo se chama|\bcom quem (?:eu )?(?:falo|estou falando)|"
     r"\b(?:uw|je|jouw) (?:volledige |voor-? ?(?:en|&) ?achter)?(?:voor|achter)?naam\b|\bhoe heet (?:u|je)|\bmet wie spreek|"
-    r"\b(?:pana|pani|twoje|twoj) (?:imie|nazwisko)|\bimie i nazwisko|\bjak (?:sie )?(?:pan|pani)? ?(?:nazywa|na imie)|\bz kim rozmawiam"
+    r"\b(?:pana|pani|twoje|twoj) (?:imie|nazwisko)|\bimie i nazwisko|\bjak (?:sie )?(?:pan|pani)? ?(?:nazywa|na imie)|\bz kim (?:rozmawiam|mam)"
 )
 """A request for the name of the person who is asked, not of a thing."""
 

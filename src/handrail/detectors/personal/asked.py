@@ -66,7 +66,7 @@ def asked_for(question: str) -> Asked:
         return NOTHING
     anchors = [a for a in page.anchors if any(start <= a.start < end for start, end in asking)]
     sure = [a.label for a in anchors if a.label in _VALUES or _of_a_number(low, a)]
-    labels = sure or [a.label for a in anchors]
+    labels = _named(sure, [a.label for a in anchors])
     if _CODES in seen and any(_CODE_SENT.search(low[start:end]) is not None for start, end in asking):
         labels = [Label.OTP, *(label for label in sure if label is not Label.PHONE)]  # the phone it was sent to
     wanted = tuple(dict.fromkeys(label for label in labels if label not in _NO_VALUES))
@@ -76,6 +76,15 @@ def asked_for(question: str) -> Asked:
 
 _NO_VALUES = frozenset({Label.OTHER, Label.EMAIL, Label.IP, Label.NINO})
 """Nothing to label: no personal data, or a form that names itself."""
+
+
+def _named(sure: list[Label], all_named: list[Label]) -> list[Label]:
+    """The labels of values. A bare "number" is that of what else is named ("the long number on your card"); a card or
+    an account named beside another thing ("the amount on your card") is only talked about."""
+    named = [label for label in sure if label is not Label.NUMBER]
+    if not named and Label.OTHER not in all_named:
+        named = [label for label in all_named if label is not Label.NUMBER]
+    return named or sure
 
 
 def _is_note(low: str) -> bool:

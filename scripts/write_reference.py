@@ -165,8 +165,8 @@ def routes() -> str:
     lines += [
         "What the server answers. A path that ends with `/` takes one more part. The key goes in the header",
         "`Authorization: Bearer` or `x-api-key` and needs the scope named here. Guarded: detectors",
-        "read the texts of request and answer; each other route says why none does. Bodies and answers: `GET /openapi.json`; refusals: [errors.md](errors.md);",
-        "[headers.md](headers.md).",
+        "read the texts of request and answer; each other route says why none does. Bodies and answers:",
+        "`GET /openapi.json`; refusals: [errors.md](errors.md); [headers.md](headers.md).",
         "",
         "| route | scope | guarded |",
         "|---|---|---|",

@@ -81,7 +81,7 @@ _NO_VALUES = frozenset({Label.OTHER, Label.EMAIL, Label.IP, Label.NINO})
 def _named(sure: list[Label], all_named: list[Label]) -> list[Label]:
     """The labels of values. A bare "number" is that of what else is named ("the long number on your card"); a card or
     an account named beside another thing ("the amount on your card") is only talked about."""
-    named = [label for label in sure if label is not Label.NUMBER]
+    named: list[Label] = [label for label in sure if label is not Label.NUMBER]
     if not named and Label.OTHER not in all_named:
         named = [label for label in all_named if label is not Label.NUMBER]
     return named or sure

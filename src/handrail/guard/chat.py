@@ -193,7 +193,9 @@ class Chat:
 
     def weigh(self, draft: Draft, answer: Answer) -> Decision:
         """Step 6 for a whole answer. Raises HandrailError for a refusal of the rules."""
-        said = sum([len(leaf.text) for message in answer.messages for leaf in message.leaves])
+        said = 0
+        if not answer.usage.output_tokens:
+            said = sum([len(leaf.text) for message in answer.messages for leaf in message.leaves])
         self.count(draft, answer.usage, answer.tool_calls, said)
         draft.answer = answer.messages
         screened = screen(answer.messages, (True,) * len(answer.messages), self.answer_setting(draft))

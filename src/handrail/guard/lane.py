@@ -177,6 +177,10 @@ class WindowLane(_Base):
         self._read = True
         return rest
 
+    def close(self) -> None:
+        super().close()
+        vars(self).pop("_window", None)  # the two know each other: 20 KB that would wait for the collector
+
     def _sendable(self, cleared: Cleared, *, final: bool) -> str:
         if cleared.findings:
             self.findings += cleared.findings

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 
 from handrail.app.board import Board
-from handrail.app.child import announced
+from handrail.app.child import announced, give_back
 from handrail.app.jobs import Jobs
 from handrail.app.supervise import Child, Life, Supervisor
 
@@ -34,6 +34,7 @@ def main(arguments: list[str]) -> int:
     children = [Child(f"gateway {place + 1}", _gateway(told, listener, board, place)) for place in range(workers)]
     children.append(Child("jobs", Jobs(told), last=True))
     gc.freeze()  # what is shared with the children stays untouched
+    give_back()
     return Supervisor(children, _say, on_ready=lambda: _say(announced(told))).run()
 
 

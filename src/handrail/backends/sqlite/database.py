@@ -26,7 +26,7 @@ FILE = "handrail.db"
 BUSY_MS = 5_000
 CHECKPOINT_PAGES = 4_000
 NET_PAGES = 200_000
-CACHE_KIB = 2_048
+CACHE_KIB = 1_024
 """Pages that each connection keeps. Each commit of another process empties it, so that a larger one gains nothing: the
 system's own cache is the one that lasts (measured with 32 MB: the same CPU for each record)."""
 READ_CACHE_KIB = 512

@@ -7,11 +7,14 @@ known.
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
 
 from handrail.app.settings import Settings
 from handrail.home.boot import Bootstrap
+from handrail.terms.errors import Code, HandrailError
 
 FILE = "serving.json"
 FIELDS = {
@@ -28,6 +31,22 @@ def hold(given: Settings) -> None:
     os.ftruncate(held, 0)
     os.write(held, msgspec.json.encode(given.boot))
     os.set_inheritable(held, True)
+
+
+@contextmanager
+def alone(given: Settings) -> Iterator[None]:
+    """While it lasts no server of this data folder runs or starts on this machine. Raises HandrailError LOG_CONFLICT
+    when one does."""
+    held = os.open(given.data_dir / FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(held)
+        raise HandrailError(Code.LOG_CONFLICT, "handrail serve runs on this data folder; stop it first") from None
+    try:
+        yield
+    finally:
+        os.close(held)
 
 
 def behind(given: Settings) -> list[str]:

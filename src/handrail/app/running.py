@@ -26,7 +26,7 @@ FIELDS = {
 
 def hold(given: Settings) -> None:
     """For this process and all that come from it, by fork or exec, until the last one ends."""
-    held = os.open(given.data_dir / FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    held = _opened(given)
     fcntl.flock(held, fcntl.LOCK_SH)
     os.ftruncate(held, 0)
     os.write(held, msgspec.json.encode(given.boot))
@@ -37,7 +37,7 @@ def hold(given: Settings) -> None:
 def alone(given: Settings) -> Iterator[None]:
     """While it lasts no server of this data folder runs or starts on this machine. Raises HandrailError LOG_CONFLICT
     when one does."""
-    held = os.open(given.data_dir / FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    held = _opened(given)
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -69,6 +69,11 @@ def behind(given: Settings) -> list[str]:
     now = msgspec.structs.asdict(given.boot)
     names = [name for name, value in msgspec.structs.asdict(started).items() if now[name] != value]
     return list(dict.fromkeys(FIELDS.get(name, name) for name in names))
+
+
+def _opened(given: Settings) -> int:
+    given.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # with every key elsewhere nothing has made it yet
+    return os.open(given.data_dir / FILE, os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def _decoded(data: bytes) -> Bootstrap | None:

@@ -167,7 +167,7 @@ def test_on_real_texts_the_short_ways_answer_as_the_long_ones(packs):
             hits = cues.hits(plain, frozenset(cues.families), role)
             assert cues.hits(plain, cues.present(plain, role), role) == hits
             found += len(hits)
-    assert found > 100
+    assert found > 50
 
 
 def sample(packs):

@@ -124,6 +124,18 @@ def test_a_thread_knows_the_hashes_of_what_was_sent(rig: Rig) -> None:
     rig.run(body())
 
 
+def test_a_caller_may_go_on_with_the_list_it_gave(rig: Rig) -> None:
+    async def body() -> None:
+        store, history = await rig.open(), [b"hello"]
+        first = await begin(store, history=history)
+        history.append(b"hi")
+        await store.threads.close_turn(first, history=history)
+        second = await begin(store, history=[b"hello", b"hi", b"more"], new_from=2)
+        assert second.conversation == first.conversation
+
+    rig.run(body())
+
+
 def test_another_process_continues_a_conversation_once_the_turn_is_durable(durable: Rig) -> None:
     async def body() -> None:
         one, two = await durable.open(), await durable.open()

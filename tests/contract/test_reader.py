@@ -126,6 +126,38 @@ def test_a_bad_limit_of_a_list_is_refused(rig: Rig) -> None:
     rig.run(body())
 
 
+@pytest.mark.promise("STO-FIND")
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (Query(would_be=Verdict.DENY), ["stopped"]),
+        (Query(would_be=Verdict.ALLOW), ["passed"]),
+        (Query(would_be=Verdict.DENY, verdict=Verdict.ALLOW, use_case=ORDERS, since_ms=1), ["stopped"]),
+        (Query(would_be=Verdict.DENY, conversation="ticket-9"), ["stopped"]),
+        (Query(would_be=Verdict.CHANGE), []),
+    ],
+)
+def test_what_enforcing_would_have_done_is_searched_and_shown(rig: Rig, query: Query, expected: list[str]) -> None:
+    async def body() -> None:
+        store = await rig.open()
+        thread = await begin(store, conversation="ticket-9")
+        made = {
+            "enforced": entry_of(thread, at_ms=1_000, facts=DENIED),
+            "agent": entry_of(thread, at_ms=2_000, facts={"agent": '"would_be":"deny"'}),
+            "passed": entry_of(thread, at_ms=3_000, facts={"would_be": Verdict.ALLOW}),
+            "stopped": entry_of(thread, at_ms=4_000, facts={"would_be": Verdict.DENY}),
+        }
+        for entry in made.values():
+            await store.journal.record(entry)
+        names = {entry.interaction: name for name, entry in made.items()}
+        ours = None if query.conversation is None else thread.conversation
+        found = (await store.reader.find(msgspec.structs.replace(query, conversation=ours))).found
+        assert [names[each.interaction] for each in found] == expected
+        assert all(each.would_be is query.would_be for each in found)
+
+    rig.run(body())
+
+
 def test_a_finding_counts_only_where_it_was_first_seen(rig: Rig) -> None:
     async def body() -> None:
         store = await rig.open()

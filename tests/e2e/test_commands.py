@@ -364,6 +364,33 @@ def test_report_shows_what_happened_what_was_reported_and_each_accepted_failure(
     assert "no interactions" in house.said("report", "--until", "2020-01-01T00:00Z")
 
 
+def test_a_name_that_is_none_says_where_to_look(settled: tuple[House, str, str]) -> None:
+    house, _, _ = settled
+    for words in (["find", "--use-case", "nope"], ["report", "--use-case", "nope"]):
+        assert "there is no use case nope; in force are orders" in house.said(*words, code=1)
+    assert "handrail find --conversation cv_1" in house.said("show", "cv_1", code=1)
+    assert "handrail log --kind call" in house.said("show", "in_1", code=1)
+    assert "handrail log --kind call" in house.said("find", "--outcome", "refused")
+    assert "nothing found" in house.said("find", "--use-case", "orders", "--would-be", "deny")
+
+
+@pytest.mark.promise("RPT-4")
+def test_calls_over_the_budget_stand_in_the_report_and_in_the_log(tmp_path: Path, model: str) -> None:
+    house = House(tmp_path / "home", model=model)
+    accepted = "accepted_failures: [{metric: failed_rate, limit: 0.1}]\n"
+    house.use_case(more=accepted + "budget: {requests: 2}\n")
+    house.publish()
+    key = house.key()
+    with house.serving() as server:
+        statuses = [server.ask(key, "Where is my order?")[0] for _ in range(5)]
+    assert statuses == [200, 200, 429, 429, 429]
+    said = house.said("report")
+    assert "without an answer: 3 of 5 (60.0%)" in said
+    assert "budget.requests 3" in said
+    assert "accepted failed_rate at most 10.0%: exceeded, 3 of 5 (60.0%)" in said
+    assert "call.refused" in house.said("log", "--kind", "call")
+
+
 @pytest.mark.promise("RPT-3")
 def test_log_lists_entries_by_kind_or_area(settled: tuple[House, str, str]) -> None:
     house, _, first = settled

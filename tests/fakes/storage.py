@@ -111,6 +111,7 @@ class MemoryReader:
                 and (query.finding is None or query.finding in kinds)
                 and query.conversation in (None, facts.conversation)
                 and query.verdict in (None, facts.verdict)
+                and query.would_be in (None, facts.would_be)
                 and query.outcome in (None, facts.outcome)
                 and query.customer is None
             ):
@@ -121,6 +122,7 @@ class MemoryReader:
                     conversation=facts.conversation,
                     release=entry.release,
                     verdict=facts.verdict,
+                    would_be=facts.would_be,
                     outcome=facts.outcome,
                     language=facts.language,
                     kinds=tuple(kind for kind in Kind if kind in kinds),

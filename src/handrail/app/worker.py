@@ -12,7 +12,6 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import msgspec
 import uvicorn
 import uvloop
 
@@ -41,7 +40,7 @@ from handrail.guard.ports import Spending
 from handrail.guard.screen import Screener
 from handrail.in_force.follow import Asked, follow, look
 from handrail.in_force.snapshot import InForce
-from handrail.ledger.entry import Entry, EntryKind
+from handrail.ledger.entry import Entry, EntryKind, UnregisteredFacts
 from handrail.ledger.store import Journal
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.errors import HandrailError
@@ -61,17 +60,6 @@ PUBLISH_S = 1.0
 def load() -> None:
     """Everything that workers may share when it is there before they are forked."""
     runner()
-
-
-class UnregisteredFacts(msgspec.Struct, frozen=True):
-    """Facts of `call.unregistered`: so many calls of one minute from one source, a keyed hash that only groups
-    calls (`gateway.identity.Refusals`). `key`: the id of a known key."""
-
-    minute: int
-    source: str
-    code: str
-    key: str
-    count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 from handrail.backends.keyring import Keyring
 from handrail.backends.rows import Reading
-from handrail.backends.search import FOUND, SHOWN, Listed, Search, page, shown
+from handrail.backends.search import FOUND, FOUND_WITH_FACTS, SHOWN, Listed, Search, page, shown
 from handrail.ledger.read import Listing, Page, Query, Shown
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import CustomerId, EntryId, InteractionId, SubjectId
@@ -17,6 +17,7 @@ class StoredReader:
 
     def __init__(self, reading: Reading, keys: Keyring) -> None:
         self._rows = reading.rows
+        self._holds = reading.HOLDS
         self._keys = keys
 
     async def find(self, query: Query) -> Page:
@@ -46,8 +47,10 @@ class StoredReader:
             )
             search.among("p.subject", sorted({customer, *(subject for subject, _ in linked)}))
             search.customer(customer, [conversation for _, conversation in linked])
+        if query.would_be is not None:
+            search.would_be(query.would_be, self._holds)
         sql = f"{FOUND} FROM {source} WHERE {search.where()} ORDER BY i.seq DESC LIMIT {query.limit + 1}"
-        return page(await self._rows(sql, search.values), query.limit)
+        return page(await self._rows(FOUND_WITH_FACTS.format(sql), search.values), query.limit)
 
     async def show(self, interaction: InteractionId) -> Shown:
         sql = SHOWN + "JOIN interaction i ON i.seq = e.seq WHERE i.interaction = $1 ORDER BY e.seq LIMIT 1"

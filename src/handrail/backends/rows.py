@@ -1,7 +1,7 @@
 """What the writer stores, engine by engine: values ready to insert, sealed already where they carry a payload."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -17,7 +17,9 @@ _RANDOM = SALT_SIZE + NONCE_SIZE
 
 class Reading(Protocol):
     """Committed rows, off the event loop. Values for `$1`, `$2`, ... in order of their first use. Raises HandrailError
-    JOURNAL_UNAVAILABLE."""
+    JOURNAL_UNAVAILABLE. `HOLDS`: the engine's own words for "the bytes {0} hold the bytes {1}"."""
+
+    HOLDS: ClassVar[str]
 
     async def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
 
@@ -35,11 +37,28 @@ class EntryRows(NamedTuple):
     interactions: list[tuple[Any, ...]]
 
 
+LATE_MS = 86_400_000
+ERASED_LATELY = "SELECT subject FROM erased WHERE at_ms > $1 AND subject LIKE 'cv!_%' ESCAPE '!'"
+"""Conversations erased by themselves, in the last `LATE_MS`: no turn is under way for longer."""
+
+ERASED_ALONE = (
+    "EXISTS (SELECT 1 FROM erased x WHERE x.subject IN "
+    "(SELECT n.conversation FROM interaction n WHERE n.seq = e.seq UNION ALL "
+    "SELECT o.conversation FROM outcome o WHERE o.subject = p.subject AND o.entry = e.id))"
+)
+"""Whether the conversation of `entry e` with its `payload p` was erased by itself."""
+
+
 class Subjects(Protocol):
     """What an engine knows of subjects in its transaction."""
 
     def require_live(self, subject: str) -> None:
-        """Raises HandrailError NOT_FOUND when it was erased, or never existed."""
+        """Raises HandrailError NOT_FOUND when it was erased, and JOURNAL_UNAVAILABLE when it is not there: its row was
+        lost with a batch."""
+        ...
+
+    def require_open(self, conversation: str) -> None:
+        """Raises HandrailError NOT_FOUND when it was erased by itself."""
         ...
 
     def key(self, subject: str) -> bytes:
@@ -109,6 +128,8 @@ def _seal(
         sealed_by = subject
     elif subject is not None:
         subjects.require_live(subject)
+    if subject is not None and entry.conversation is not None:
+        subjects.require_open(entry.conversation)
     facts = facts_bytes(entry, random[:SALT_SIZE])
     leaf = leaf_bytes(entry, facts, sealed, sealed_by)
     said = entry.facts

@@ -6,8 +6,9 @@ from typing import Any
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from handrail.backends.keyring import Keyring
+from handrail.backends.rows import ERASED_ALONE
 from handrail.ledger.commitment import read_facts
-from handrail.ledger.read import BIT, MAX_LIMIT, Found, Listing, Page, Query, Shown, kinds_of
+from handrail.ledger.read import BIT, MAX_LIMIT, Found, Listing, Page, Query, Shown, interaction_facts, kinds_of
 from handrail.ledger.seal import unseal
 from handrail.terms.decision import Outcome, Verdict
 from handrail.terms.errors import Code, HandrailError
@@ -18,10 +19,20 @@ FOUND = (
     "i.kinds"
 )
 SHOWN = (
-    "SELECT e.seq, e.id, e.commitment, e.facts, p.subject, p.sealed, s.wrapped, s.wrapped_by, q.idx "
+    "SELECT e.seq, e.id, e.commitment, e.facts, p.subject, p.sealed, "
+    f"CASE WHEN p.sealed IS NULL AND {ERASED_ALONE} THEN NULL ELSE s.wrapped END, s.wrapped_by, q.idx "
     "FROM entry e LEFT JOIN payload p ON p.seq = e.seq LEFT JOIN subject s ON s.id = p.subject "
     "LEFT JOIN sequenced q ON q.seq = e.seq "
 )
+
+
+FOUND_WITH_FACTS = (
+    "SELECT f.seq, f.interaction, f.at_ms, f.use_case, f.conversation, f.release, f.verdict, f.outcome, f.language, "
+    "f.kinds, e.facts FROM ({}) f JOIN entry e ON e.seq = f.seq ORDER BY f.seq DESC"
+)
+"""Around a search, so that the facts are read of what it found and of nothing else."""
+_WOULD_BE = '"would_be":"{}"'
+"""As it stands in facts: no string inside them can hold it, since JSON escapes its quotes."""
 
 
 class _Conditions:
@@ -78,6 +89,11 @@ class Search(_Conditions):
         self._add("i.outcome = {}", None if query.outcome is None else query.outcome.value)
         self._add("i.seq < {}", None if query.cursor is None else _cursor(query.cursor))
 
+    def would_be(self, verdict: Verdict, holds: str) -> None:
+        """`holds`: `backends.rows.Reading.HOLDS`. No column has it, so it is asked of each candidate's facts."""
+        held = holds.format("e.facts", self._places([_WOULD_BE.format(verdict.value).encode()]))
+        self._sql.append(f"(SELECT {held} FROM entry e WHERE e.seq = i.seq)")  # noqa: S608  our own conditions
+
     def customer(self, subject: str, linked: Sequence[str]) -> None:
         """Sealed under the subject, or in a conversation it logged in to later."""
         mine = f"p.subject = {self._places([subject])}"
@@ -85,7 +101,7 @@ class Search(_Conditions):
 
 
 def page(rows: Sequence[Sequence[Any]], limit: int) -> Page:
-    """`rows`: seq, then the columns of a Projection; one more than `limit` when there is a next page."""
+    """`rows`: seq, the columns of a Projection, facts; one more than `limit` when there is a next page."""
     found = tuple(
         Found(
             interaction=InteractionId(interaction),
@@ -94,17 +110,21 @@ def page(rows: Sequence[Sequence[Any]], limit: int) -> Page:
             conversation=ConversationId(conversation),
             release=None if release is None else Digest(bytes(release).hex()),
             verdict=Verdict(verdict),
+            would_be=interaction_facts(read_facts(bytes(facts))).would_be,
             outcome=Outcome(outcome) if outcome else None,
             language=language,
             kinds=kinds_of(kinds),
         )
-        for _, interaction, at_ms, use_case, conversation, release, verdict, outcome, language, kinds in rows[:limit]
+        for _, interaction, at_ms, use_case, conversation, release, verdict, outcome, language, kinds, facts in rows[
+            :limit
+        ]
     )
     return Page(found, str(rows[limit - 1][0]) if len(rows) > limit else None)
 
 
 def shown(row: Sequence[Any], keys: Keyring) -> Shown:
-    """`row`: seq, id, commitment, facts, then of the payload: subject, sealed, wrapped key, who wrapped it; index.
+    """`row`: seq, id, commitment, facts, then of the payload: subject, sealed, wrapped key (None when erased), who
+    wrapped it; index.
     Raises HandrailError JOURNAL_UNAVAILABLE when a key is missing and `ledger.seal.Unreadable` for a ciphertext that
     was tampered with."""
     _, entry, commitment, facts, subject, sealed, wrapped, wrapped_by, index = row

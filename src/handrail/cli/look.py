@@ -1,6 +1,7 @@
 """`handrail find | show | log | report`."""
 
 import re
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,18 +16,20 @@ from handrail.cli import options
 from handrail.ledger.commitment import RecordedFacts, read_facts
 from handrail.ledger.entry import Entry, EntryKind, InteractionFacts
 from handrail.ledger.erase import reference
-from handrail.ledger.read import MAX_LIMIT, PROJECTED, Listing, Query, interaction_facts
+from handrail.ledger.read import MAX_LIMIT, PROJECTED, Found, Listing, Page, Query, interaction_facts
 from handrail.people.acting import acting
 from handrail.people.authorise import Act
 from handrail.people.store import PeopleTransaction
 from handrail.policy.ruleset import AcceptedFailure
-from handrail.terms.decision import Outcome, Verdict
+from handrail.terms.decision import NO_ANSWER, Outcome, Verdict
+from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Kind
 from handrail.terms.ids import CustomerId, Digest, EntryId, InteractionId, UseCaseId
 from handrail.watch.outcomes import Reported, reported
+from handrail.watch.refused import Refused
 from handrail.watch.report import UseCaseReport
 from handrail.watch.report import report as summarise
-from handrail.watch.text import lines
+from handrail.watch.text import lines, unregistered
 
 if TYPE_CHECKING:
     from handrail.app.wire import Store
@@ -71,14 +74,15 @@ class PayloadReadFacts(msgspec.Struct, frozen=True):
 @click.option("--customer", help="The id your system uses; looked up by its keyed hash.")
 @click.option("--conversation", help="Our id, or the one your client gave.")
 @click.option("--verdict", type=click.Choice([one.value for one in Verdict]))
+@click.option("--would-be", type=click.Choice([one.value for one in Verdict]), help="In observe mode: if enforced.")
 @click.option("--outcome", type=click.Choice([one.value for one in Outcome]))
 @click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=50, show_default=True)
 @click.option("--json", "as_json", is_flag=True)
 @options.home
 def find(
     since: str | None, until: str | None, use_case: str | None, release: str | None, finding: str | None,
-    customer: str | None, conversation: str | None, verdict: str | None, outcome: str | None, limit: int,
-    as_json: bool, home: Path,
+    customer: str | None, conversation: str | None, verdict: str | None, would_be: str | None,
+    outcome: str | None, limit: int, as_json: bool, home: Path,
 ) -> None:  # fmt: skip
     """Search interactions by their facts, newest first. Text is never searched."""
     if release is not None and _DIGEST.fullmatch(release) is None:
@@ -92,21 +96,44 @@ def find(
         customer=CustomerId(customer) if customer else None,
         conversation=conversation,
         verdict=Verdict(verdict) if verdict else None,
+        would_be=Verdict(would_be) if would_be else None,
         outcome=Outcome(outcome) if outcome else None,
         limit=limit,
     )
-    page = options.with_store(home, lambda store: store.reader.find(query))
+
+    async def work(store: "Store") -> Page:
+        page = await store.reader.find(query)
+        if not page.found and query.use_case is not None:
+            await _require_use_case(store, query.use_case)
+        return page
+
+    page = options.with_store(home, work)
+    if page.found and not as_json:
+        _heads("at", "interaction", "use case", "verdict", "outcome", "findings")
     for one in page.found:
-        if as_json:
-            click.echo(msgspec.json.encode(one))
-            continue
-        kinds = ",".join(kind.value for kind in one.kinds)
-        outcome_ = one.outcome.value if one.outcome else ""
-        click.echo(f"{_time(one.at_ms)}  {one.interaction}  {one.use_case}  {one.verdict.value}  {outcome_}  {kinds}")
+        click.echo(msgspec.json.encode(one) if as_json else _line(one))
     if not page.found:
         click.echo("nothing found", err=True)
+        if query.outcome in NO_ANSWER:
+            click.echo("calls refused before an interaction began are only counted: handrail log --kind call", err=True)
     elif page.cursor:
         click.echo(f"more than {limit}: narrow the search or raise --limit", err=True)
+
+
+def _line(one: Found) -> str:
+    """One line of a search. A call that ended without an answer and that no rule denied has no verdict to show."""
+    verdict = "-" if one.outcome in NO_ANSWER and one.verdict is Verdict.ALLOW else one.verdict.value
+    if one.would_be not in (None, one.verdict):
+        verdict += f" (would be {one.would_be.value})"
+    outcome = one.outcome.value if one.outcome else ""
+    kinds = ",".join(kind.value for kind in one.kinds)
+    return f"{_time(one.at_ms)}  {one.interaction}  {one.use_case}  {verdict}  {outcome}  {kinds}"
+
+
+def _heads(*names: str) -> None:
+    """Heads of columns for a person; a program that reads the lines gets none."""
+    if sys.stdout.isatty():
+        click.secho("  ".join(names), bold=True)
 
 
 @click.command()
@@ -125,7 +152,12 @@ def show(interaction: str, payload: bool, reason: str, unmask: bool, token: str 
     said = reference(reason) if payload else ""
 
     async def work(store: "Store") -> dict[str, object]:
-        shown = await store.reader.show(InteractionId(interaction))
+        try:
+            shown = await store.reader.show(InteractionId(interaction))
+        except HandrailError as error:
+            if error.code is Code.NOT_FOUND:
+                raise HandrailError(Code.NOT_FOUND, _no_interaction(interaction)) from None
+            raise
         out: dict[str, object] = {
             "entry": shown.entry,
             "index": shown.index,
@@ -140,6 +172,18 @@ def show(interaction: str, payload: bool, reason: str, unmask: bool, token: str 
         return out
 
     click.echo(orjson.dumps(options.with_store(home, work), option=orjson.OPT_INDENT_2))
+
+
+def _no_interaction(name: str) -> str:
+    """Why nothing is shown under a name, and where to look."""
+    if name.startswith("cv_"):
+        return f"{name} is a conversation: handrail find --conversation {name}"
+    if name.startswith("en_"):
+        return f"{name} is the name of an entry: handrail log, or handrail proof {name}"
+    return (
+        f"no interaction is recorded under {name}; a call that was refused before it became one (a spent budget, a "
+        "body that cannot be read) is only counted: handrail log --kind call"
+    )
 
 
 def _texts(payload: bytes, *, unmask: bool) -> dict[str, object]:
@@ -183,6 +227,8 @@ def log(since: str | None, until: str | None, wanted: tuple[str, ...], limit: in
     kinds = tuple(kind for name in wanted for kind in _kinds(name))
     query = Listing(kinds=kinds, since_ms=instant(since), until_ms=instant(until), limit=limit)
     found = options.with_store(home, lambda store: store.reader.latest(query))
+    if found and not as_json:
+        _heads("at", "entry", "kind", "by", "use case", "about")
     for _, data in found:
         if as_json:
             click.echo(data)
@@ -216,14 +262,20 @@ def _kinds(name: str) -> list[EntryKind]:
 def report(since: str | None, until: str | None, use_case: str | None, home: Path) -> None:
     """What happened, what enforcing would have done, and what was reported afterwards.
 
+    Calls refused before an interaction began are counted by the minute, and stand here when that minute is over.
+
     Outcome events count for the conversations of the period, however late they came; each accepted failure of a use
     case is held, exceeded, or not measurable."""
     begin, end = instant(since), instant(until)
+
+    refused = Refused(begin, end)
 
     async def work(store: "Store") -> tuple[list[UseCaseReport], Accepts, int]:
         facts: list[InteractionFacts] = []
         events: list[Reported] = []
         async for recorded in _entries(store):
+            if refused.take(recorded):
+                continue
             event = reported(recorded)
             if event is not None:
                 events.append(event)
@@ -236,14 +288,30 @@ def report(since: str | None, until: str | None, use_case: str | None, home: Pat
         snapshot = await store.in_force.load()
         use_cases = snapshot.ruleset.use_cases.values() if snapshot else ()
         accepts = {one.id: one.accepted_failures for one in use_cases}
-        rows = [row for row in summarise(facts, events) if use_case in (None, row.use_case)]
+        rows = summarise(facts, events, refused.by_use_case)
+        if use_case is not None:
+            rows = [row for row in rows if row.use_case == use_case]
+            if not rows:
+                await _require_use_case(store, UseCaseId(use_case))
         return rows, accepts, await store.outcomes.unmatched()
 
     rows, accepts, unmatched = options.with_store(home, work)
     for line in lines(rows, accepts):
         click.echo(line)
+    if use_case is None:
+        for line in unregistered(refused.unregistered):
+            click.echo(line)
     if unmatched:
         click.echo(f"{unmatched} outcome events have not found their conversation (handrail log --kind outcome)")
+
+
+async def _require_use_case(store: "Store", name: UseCaseId) -> None:
+    """Raises HandrailError NOT_FOUND when it is not in force."""
+    snapshot = await store.in_force.load()
+    names = sorted(snapshot.ruleset.use_cases) if snapshot else []
+    if name not in names:
+        known = f"in force are {', '.join(names)}" if names else "nothing is published yet"
+        raise HandrailError(Code.NOT_FOUND, f"there is no use case {name}; {known}")
 
 
 async def _entries(store: "Store") -> AsyncIterator[RecordedFacts]:

@@ -113,6 +113,17 @@ class InteractionFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     handover: str = ""
 
 
+class UnregisteredFacts(msgspec.Struct, frozen=True):
+    """Facts of `call.unregistered` and `call.refused`: so many calls of one minute (Unix minutes) from one source, a
+    keyed hash that only groups calls (`gateway.identity.Refusals`). `key`: the id of a known key."""
+
+    minute: int
+    source: str
+    code: str
+    key: str
+    count: int
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a command appends. `about`: the id of what changed, for entries that are not interactions. `facts`: a Struct
     of this module or a small Struct of the area that writes it; it is encoded as canonical JSON with a salt. `payload`:

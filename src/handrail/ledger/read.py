@@ -99,7 +99,8 @@ def interaction_facts(recorded: RecordedFacts) -> InteractionFacts:
 class Query(msgspec.Struct, frozen=True, kw_only=True):
     """Every given filter must hold. Times in Unix ms, `since` inclusive, `until` exclusive. `customer` needs
     no use case: a customer is one subject everywhere. `conversation`: our id, or the one the client gave. `cursor`: of
-    the page before. Newest first."""
+    the page before. `would_be`: what enforcing would have given, where the use case observes; asked of the facts of
+    each candidate, so give a time too where there are millions. Newest first."""
 
     since_ms: int | None = None
     until_ms: int | None = None
@@ -109,6 +110,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     customer: CustomerId | None = None
     conversation: str | None = None
     verdict: Verdict | None = None
+    would_be: Verdict | None = None
     outcome: Outcome | None = None
     limit: int = 50
     cursor: str | None = None
@@ -125,7 +127,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a search."""
+    """One line of a search. `would_be`: None where the use case enforced."""
 
     interaction: InteractionId
     at_ms: int
@@ -133,6 +135,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     conversation: ConversationId
     release: Digest | None
     verdict: Verdict
+    would_be: Verdict | None
     outcome: Outcome | None
     language: str
     kinds: tuple[Kind, ...]

@@ -29,6 +29,10 @@ class Outcome(StrEnum):
     INTERRUPTED = "interrupted"  # the process died; written when the opened entry is found without its end
 
 
+NO_ANSWER = frozenset({Outcome.REFUSED, Outcome.FAILED, Outcome.INTERRUPTED})
+"""The customer got no answer and no sentence."""
+
+
 class Reason(msgspec.Struct, frozen=True):
     """One reason of a verdict. `code`: stable, like `finding.CARD` or `guard.unavailable`. `rule`: where in the home it
     comes from, or empty for a built-in. `side`: `input` or `output`."""

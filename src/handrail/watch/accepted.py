@@ -1,8 +1,9 @@
 """Whether the failures that an owner accepts stayed within their limits: one row per metric of the use case. Pure.
 
-Metrics of outcome events count conversations; metrics of what the net did count interactions. Zero of nothing is not
-"held": a metric that nobody reports, or that has no case, is not measurable and says why. For a use case that observes,
-blocks and hand-overs are those that enforcing would have given.
+Metrics of outcome events count conversations, metrics of what the net did count interactions, each with an answer: what
+failed dilutes no rate but its own, `failed_rate`, whose cases are all calls. Zero of nothing is not "held": a metric
+that nobody reports, or that has no case, is not measurable and says why. For a use case that observes, blocks and
+hand-overs are those that enforcing would have given.
 """
 
 from enum import StrEnum
@@ -11,7 +12,6 @@ import msgspec
 
 from handrail.policy.ruleset import AcceptedFailure
 from handrail.review.outcome import OutcomeType
-from handrail.terms.decision import Outcome
 from handrail.watch.report import UseCaseReport
 
 
@@ -44,7 +44,6 @@ _REPORTED = {
     "repeat_contact_rate": OutcomeType.REPEAT_CONTACT,
     "refund_reversed_rate": OutcomeType.REFUND_REVERSED,
 }
-_LOST = (Outcome.FAILED, Outcome.REFUSED, Outcome.INTERRUPTED)
 
 
 def judge(row: UseCaseReport, accepted: tuple[AcceptedFailure, ...]) -> list[Judged]:
@@ -75,24 +74,29 @@ def _judged(row: UseCaseReport, accepted: AcceptedFailure) -> Judged:
 
 def _count(row: UseCaseReport, metric: str) -> _Count | None:
     """None for a metric that is not known here."""
-    reported, conversations, interactions = row.reported, len(row.conversation_ids), row.interactions
+    reported = row.reported
     if metric in _REPORTED:
         needed = _REPORTED[metric]
-        return _Count(reported.conversations(needed), conversations, needed)
+        return _of_conversations(row, reported.having.get(needed, set()), needed)
     match metric:
         case "override_rate":
-            return _Count(len(reported.edited), conversations, OutcomeType.OVERRIDE)
+            return _of_conversations(row, reported.edited, OutcomeType.OVERRIDE)
         case "low_csat_rate":
             return _Count(sum(low for _, low in reported.low.values()), len(reported.low), OutcomeType.CSAT)
         case "unresolved_rate":
             unresolved = reported.unresolved
             return _Count(sum(bad for _, bad in unresolved.values()), len(unresolved), OutcomeType.RESOLUTION)
         case "ungrounded_rate":
-            return _Count(row.ungrounded, interactions)
+            return _Count(row.ungrounded, row.answered)
         case "blocked_rate":
-            return _Count(row.blocked, interactions)
+            return _Count(row.blocked, row.answered)
         case "handover_rate":
-            return _Count(row.handed_over, interactions)
+            return _Count(row.handed_over, row.answered)
         case "failed_rate":
-            return _Count(sum(row.outcomes[one.value] for one in _LOST), interactions)
+            return _Count(row.lost, row.asked)
     return None
+
+
+def _of_conversations(row: UseCaseReport, failing: set[str], needed: OutcomeType) -> _Count:
+    """A conversation that never got an answer dilutes no rate; one that failed counts even then."""
+    return _Count(len(failing), len(row.answered_ids | failing), needed)

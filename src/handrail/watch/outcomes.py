@@ -57,10 +57,6 @@ class Outcomes(msgspec.Struct, kw_only=True):
     low: dict[str, tuple[int, bool]] = msgspec.field(default_factory=dict)
     unresolved: dict[str, tuple[int, bool]] = msgspec.field(default_factory=dict)
 
-    def conversations(self, kind: OutcomeType) -> int:
-        """That have at least one event of this type."""
-        return len(self.having.get(kind, ()))
-
 
 def outcomes(events: Iterable[Reported], conversations: set[str]) -> Outcomes:
     """Of one use case. `conversations`: those of the period."""

@@ -4,24 +4,31 @@ A rate comes with its count; 0 of 0 is shown as "no cases", never as 0 %.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import msgspec
 
 from handrail.ledger.entry import InteractionFacts
 from handrail.policy.ruleset import FindingAction
-from handrail.terms.decision import Outcome, Verdict
+from handrail.terms.decision import NO_ANSWER, Outcome, Verdict
 from handrail.terms.finding import Kind
 from handrail.terms.ids import UseCaseId
 from handrail.watch.outcomes import Outcomes, Reported, outcomes
+from handrail.watch.refused import Calls
+
+_NO_CALLS: Mapping[UseCaseId, Calls] = MappingProxyType({})
+_ANSWERS = frozenset({Outcome.ANSWERED, Outcome.BLOCKED, Outcome.HANDOVER})
 
 
 class UseCaseReport(msgspec.Struct, kw_only=True):
     """Counts of one use case in a period. `would_be`: verdicts that enforcing would have given, in observe mode.
     `kinds`: findings by `side.KIND`, counted where first seen. `actions`: what the rules said of them. `blocked`,
     `handed_over`: interactions, in observe mode those that enforcing would have; `ungrounded`: with a claim that leads
-    to something. `conversation_ids`: all that had an interaction in the period, `conversations` those begun in it.
-    `reported`: what became of them."""
+    to something. `answered`: interactions in which the customer got an answer or a sentence, or that count as stopped
+    or ungrounded: what those three are shares of. `errors`: codes of those without an answer. `conversation_ids`: all
+    that had an interaction in the period, `answered_ids` those with an answered one, `conversations` those begun in it.
+    `reported`: what became of them. `calls`: refused before there was an interaction."""
 
     use_case: UseCaseId
     interactions: int = 0
@@ -41,8 +48,22 @@ class UseCaseReport(msgspec.Struct, kw_only=True):
     blocked: int = 0
     handed_over: int = 0
     ungrounded: int = 0
+    answered: int = 0
+    errors: Counter[str] = msgspec.field(default_factory=Counter)
     conversation_ids: set[str] = msgspec.field(default_factory=set)
+    answered_ids: set[str] = msgspec.field(default_factory=set)
     reported: Outcomes = msgspec.field(default_factory=Outcomes)
+    calls: Calls = msgspec.field(default_factory=Calls)
+
+    @property
+    def lost(self) -> int:
+        """How often the customer got no answer."""
+        return sum(self.outcomes[one.value] for one in NO_ANSWER) + self.calls.lost
+
+    @property
+    def asked(self) -> int:
+        """How often the customer asked."""
+        return self.interactions + self.calls.lost
 
     def latency_ms(self, share: float) -> int | None:
         """The quantile `share` (0..1) of latency; None without a case."""
@@ -50,9 +71,14 @@ class UseCaseReport(msgspec.Struct, kw_only=True):
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
 
 
-def report(facts: Iterable[InteractionFacts], events: Iterable[Reported] = ()) -> list[UseCaseReport]:
-    """One row per use case, by name. `facts`: of the period's interactions; `events`: all there are."""
-    rows: dict[str, UseCaseReport] = {}
+def report(
+    facts: Iterable[InteractionFacts],
+    events: Iterable[Reported] = (),
+    calls: Mapping[UseCaseId, Calls] = _NO_CALLS,
+) -> list[UseCaseReport]:
+    """One row per use case, by name. `facts`: of the period's interactions; `events`: all there are; `calls`: of the
+    period, refused before there was an interaction."""
+    rows = {name: UseCaseReport(use_case=name, calls=refused) for name, refused in calls.items()}
     for fact in facts:
         row = rows.get(fact.use_case)
         if row is None:
@@ -85,7 +111,13 @@ def _add(row: UseCaseReport, fact: InteractionFacts) -> None:
     stopped = _stopped(fact)
     row.blocked += stopped is Outcome.BLOCKED
     row.handed_over += stopped is Outcome.HANDOVER
-    row.ungrounded += any(found.new and found.kind is Kind.UNGROUNDED and found.action for found in fact.findings)
+    ungrounded = any(found.new and found.kind is Kind.UNGROUNDED and found.action for found in fact.findings)
+    row.ungrounded += ungrounded
+    if fact.outcome in _ANSWERS or stopped is not None or ungrounded:
+        row.answered += 1
+        row.answered_ids.add(fact.conversation)
+    elif fact.outcome in NO_ANSWER:
+        row.errors[fact.error or fact.outcome.value] += 1
     row.failures.update(fact.failures)
     row.input_tokens += fact.input_tokens
     row.output_tokens += fact.output_tokens

@@ -8,6 +8,7 @@ from handrail.policy.ruleset import AcceptedFailure
 from handrail.terms.decision import Outcome, Verdict
 from handrail.terms.ids import UseCaseId
 from handrail.watch.accepted import Judged, State, judge
+from handrail.watch.refused import Calls
 from handrail.watch.report import UseCaseReport
 
 
@@ -33,8 +34,12 @@ def _lines(row: UseCaseReport) -> list[str]:
         denied, changed = row.would_be[Verdict.DENY.value], row.would_be[Verdict.CHANGE.value]
         out.append(f"  enforcing would have denied {_share(denied, n)} and changed {_share(changed, n)}")
     enforced = row.outcomes[Outcome.BLOCKED.value] + row.outcomes[Outcome.HANDOVER.value]
-    out.append(f"  blocked or handed over: {_share(enforced, row.interactions)}")
-    out.append(f"  refused: {_share(row.outcomes[Outcome.REFUSED.value], row.interactions)}")
+    out.append(f"  blocked or handed over: {_share(enforced, row.answered)}")
+    out.append(f"  without an answer: {_share(row.lost, row.asked)}")
+    if row.errors:
+        out.append(f"    recorded as interactions (handrail find --outcome failed or refused): {_counts(row.errors)}")
+    if row.calls.codes:
+        out.append(f"    refused before one began (handrail log --kind call): {_counts(row.calls.codes)}")
     if row.kinds:
         out.append(f"  findings: {_counts(row.kinds)}")
     if row.failures:
@@ -42,8 +47,14 @@ def _lines(row: UseCaseReport) -> list[str]:
     out.append(f"  reported afterwards: {_counts(row.reported.events) or 'nothing'}")
     if row.reported.flags:
         out.append(f"  flags by reason: {_counts(row.reported.flags)}")
-    out.append(f"  latency p50 {row.latency_ms(0.5)} ms, p95 {row.latency_ms(0.95)} ms")
+    if row.latencies_ms:
+        out.append(f"  latency p50 {row.latency_ms(0.5)} ms, p95 {row.latency_ms(0.95)} ms")
     return out
+
+
+def unregistered(calls: Calls) -> list[str]:
+    """Calls refused that no use case answers for."""
+    return [f"refused calls without a use case (handrail log --kind call): {_counts(calls.codes)}"] * bool(calls.codes)
 
 
 def _counts(counter: Counter[str]) -> str:

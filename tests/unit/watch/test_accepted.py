@@ -138,6 +138,22 @@ def test_what_the_net_did_counts_by_interaction(metric: str, changes: dict[str, 
     assert all(judged(other, 0.0, made).failures == 0 for other in others)
 
 
+@pytest.mark.promise("RPT-2")
+def test_conversations_and_interactions_without_an_answer_dilute_no_rate() -> None:
+    lost = [fact(f"cv_lost{n}", outcome=Outcome.FAILED) for n in range(6)]
+    facts = [fact("cv_1", outcome=Outcome.BLOCKED), fact("cv_2"), *lost]
+    made = row([event("cv_1", OutcomeType.COMPLAINT)], facts)
+    assert (judged("complaint_rate", 0.4, made).failures, judged("complaint_rate", 0.4, made).cases) == (1, 2)
+    assert judged("complaint_rate", 0.4, made).state is State.EXCEEDED
+    assert judged("blocked_rate", 0.4, made).cases == 2
+    assert judged("failed_rate", 0.4, made).cases == 8
+
+
+def test_a_complaint_about_no_answer_at_all_counts() -> None:
+    made = row([event("cv_lost", OutcomeType.COMPLAINT)], [fact("cv_lost", outcome=Outcome.FAILED), fact("cv_1")])
+    assert (judged("complaint_rate", 0.5, made).failures, judged("complaint_rate", 0.5, made).cases) == (1, 2)
+
+
 @pytest.mark.promise("RPT-1")
 def test_the_report_shows_events_flags_and_each_accepted_failure() -> None:
     made = row([event("cv_1", OutcomeType.FLAG, reason="rude"), event("cv_1", OutcomeType.COMPLAINT)])

@@ -1,7 +1,7 @@
 """Connecting to PostgreSQL, and its migrations."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import asyncpg
 
@@ -72,6 +72,8 @@ async def migrate(db: Any, keys: Keyring, clock: Clock, folder: Path = MIGRATION
 
 class PoolReading:
     """`backends.rows.Reading` over a pool of the event loop."""
+
+    HOLDS: ClassVar[str] = "position({1}::bytea in {0}) > 0"
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool

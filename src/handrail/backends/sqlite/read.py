@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import apsw
 
@@ -13,6 +13,8 @@ from handrail.backends.sqlite.database import connect, rows, unavailable_on_erro
 
 class ReadThread:
     """`backends.rows.Reading`. The connection is opened at the first use."""
+
+    HOLDS: ClassVar[str] = "instr({0}, {1}) > 0"
 
     def __init__(self, path: Path) -> None:
         self._path = path

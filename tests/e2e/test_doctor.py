@@ -203,6 +203,85 @@ def test_each_advice_is_given_for_its_cause(
     assert found[0].startswith(level.value)
 
 
+class Provider:
+    """Answers every request with one status; keeps the heads that came."""
+
+    def __init__(self, status: str) -> None:
+        self.heads: list[bytes] = []
+        self._status = status
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/v1"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                caller, _ = self._socket.accept()
+            except OSError:
+                return
+            with caller:
+                self.heads.append(caller.recv(4096))
+                if self._status:
+                    caller.sendall(f"HTTP/1.1 {self._status}\r\ncontent-length: 0\r\nlocation: /x\r\n\r\n".encode())
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.mark.promise("OPS-15")
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        ("401 Unauthorized", "does not accept the key (status 401)"),
+        ("403 Forbidden", "not for a list of models (status 403)"),
+        ("302 Found", "redirect"),
+        ("503 Away", "status 503"),
+        ("", "provider mock"),
+        ("404 Not Found", None),
+        ("200 OK", None),
+    ],
+)
+def test_a_provider_that_cannot_be_used_is_told(house: House, model: str, status: str, why: str | None) -> None:
+    provider = Provider(status)
+    try:
+        edit(house, model, provider.url)
+        edit(house, "    private_network: true\n", "    private_network: true\n    key_env: HOUSE_KEY\n")
+        house.env["HOUSE_KEY"] = "sk-house-1"
+        _published(house)
+        said = house.said("doctor", code=1)  # no server answers
+        assert ("provider mock cannot be used" in said) is (why is not None)
+        assert why is None or why in said
+        assert "sk-house-1" not in said
+        assert provider.heads[0].startswith(b"GET /v1/models HTTP/1.1\r\n")
+        assert b"authorization: Bearer sk-house-1" in provider.heads[0]
+        count = len(provider.heads)
+        assert "provider mock" not in house.said("doctor", "--offline", code=1)
+        assert len(provider.heads) == count
+    finally:
+        provider.close()
+
+
+@pytest.mark.promise("OPS-15")
+def test_a_dead_provider_is_broken_and_the_exit_code_says_so(house: House, model: str) -> None:
+    edit(house, model, f"http://127.0.0.1:{_free()}/v1")
+    _published(house)
+    with house.serving("--port", str(port_of(house))):
+        time.sleep(1.2)
+        done = house.run("doctor", code=1)
+        assert "broken  provider mock cannot be used" in done.stdout
+        assert "cannot be reached" in done.stdout
+        assert "mend: providers.mock in handrail.yaml" in done.stdout
+        house.run("doctor", "--offline", code=0)
+
+
+@pytest.mark.promise("OPS-15")
+def test_serve_warns_at_its_start_of_a_provider_without_a_key(house: House) -> None:
+    _no_secret(house)
+    with house.serving("--port", str(port_of(house))) as server:
+        assert "provider.no_key" in "".join(server.lines)
+    assert "HOUSE_ABSENT is not set" in "".join(server.lines)
+
+
 def test_nothing_is_made_by_looking(house: House) -> None:
     shutil.rmtree(house.data)
     said = house.said("doctor", code=1)

@@ -14,6 +14,7 @@ from handrail.policy.ruleset import Durability, Mode, OnFailure
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
+MINUTE_MS = 60_000
 LITTLE_DISK = 2 * 1024**3
 MANY_UNLINKED = 0.2
 BEHIND_MS = 10_000
@@ -42,6 +43,7 @@ class Seen(msgspec.Struct, kw_only=True):
     snapshot: Snapshot | None = None
     unpublished: bool | None = None
     missing_secrets: dict[str, str] = msgspec.field(default_factory=dict)
+    unreached: dict[str, str] = msgspec.field(default_factory=dict)
     wide_open: list[str] = msgspec.field(default_factory=list)
     not_ignored: bool = False
     one_holder: bool = False
@@ -89,6 +91,15 @@ def _broken(seen: Seen) -> list[Advice]:
                 f"provider {provider} has no key",
                 why,
                 "set the variable or the file, in the server's environment",
+            )
+        )
+    for provider, why in seen.unreached.items():
+        found.append(
+            _say(
+                Level.BROKEN,
+                f"provider {provider} cannot be used",
+                why,
+                f"providers.{provider} in handrail.yaml: base_url, key_env or key_file; or leave it out: --offline",
             )
         )
     if seen.server:
@@ -254,7 +265,7 @@ def _ending(key: ApiKey, left_ms: int, snapshot: Snapshot) -> list[Advice]:
         return []
     newer = [one for one in snapshot.keys.values() if one.lineage == key.lineage and one.created_at > key.created_at]
     good = [one.id for one in newer if one.revoked_at is None]
-    left = f"{left_ms // DAY_MS} days" if left_ms >= 2 * DAY_MS else f"{max(1, round(left_ms / HOUR_MS))} hours"
+    left = _span(left_ms)
     if good:
         return [
             _say(
@@ -266,6 +277,16 @@ def _ending(key: ApiKey, left_ms: int, snapshot: Snapshot) -> list[Advice]:
         ]
     what = f"API key {key.id} ends in {left}"
     return [_say(Level.NOTE, what, "its caller is refused from then on", f"handrail key rotate {key.id}")]
+
+
+def _span(ms: int) -> str:
+    """In the unit a person would use."""
+    if ms >= 2 * DAY_MS:
+        return f"{ms // DAY_MS} days"
+    hours, minutes = round(ms / HOUR_MS), ms // MINUTE_MS
+    if ms >= HOUR_MS:
+        return f"{hours} hour{'' if hours == 1 else 's'}"
+    return f"{minutes} minute{'' if minutes == 1 else 's'}" if minutes else "less than a minute"
 
 
 def _say(level: Level, what: str, why: str, mend: str) -> Advice:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from handrail.app import wire
 from handrail.app.doctor import DAY_MS, Seen
+from handrail.app.provider_keys import routed, without_key
 from handrail.app.running import behind
 from handrail.app.settings import LOG_KEY_FILE, Secrets, Settings, key_encryption_key
 from handrail.app.standing import standing
+from handrail.app.wire.reach import unreached
 from handrail.home.check import check
 from handrail.home.compile import compile_home
 from handrail.home.problem import HomeInvalid
@@ -27,8 +29,8 @@ LATEST = 5_000
 """Entries looked at for the share of unlinked conversations."""
 
 
-async def gather(given: Settings, env: Mapping[str, str]) -> Seen:
-    """Look at everything. Raises nothing: what cannot be seen is said in `unseen`."""
+async def gather(given: Settings, env: Mapping[str, str], *, offline: bool = False) -> Seen:
+    """Look at everything. `offline`: ask no provider. Raises nothing: what cannot be seen is said in `unseen`."""
     seen = Seen(mistakes=len(check(read(given.home))), now_ms=wire.CLOCK.now_ms())
     _files(given, env, seen)
     try:
@@ -36,6 +38,9 @@ async def gather(given: Settings, env: Mapping[str, str]) -> Seen:
             await _database(given, env, store, seen)
     except HandrailError as error:
         seen.unseen["database"] = error.message
+    if seen.snapshot is not None and not offline:
+        with_key = [one for one in routed(seen.snapshot) if one.id not in seen.missing_secrets]
+        seen.unreached = await unreached(seen.snapshot.ruleset, with_key, Secrets(given.home, env))
     boot = given.boot
     seen.restart_for = behind(given)
     seen.server = await asyncio.to_thread(standing, boot.host, boot.port, tls=bool(boot.tls_cert_file))
@@ -68,15 +73,7 @@ async def _database(given: Settings, env: Mapping[str, str], store: "Store", see
     people = await store.journal.run(lambda tx: (len(tx.persons.all()), tx.now_ms))
     seen.people, seen.clock_off_ms = people[0], wire.CLOCK.now_ms() - people[1]
     if seen.snapshot is not None:
-        secrets = Secrets(given.home, env)
-        routed = {target.provider for live in seen.snapshot.live.values() for target in live.release.route}
-        for provider in seen.snapshot.ruleset.providers.values():
-            if provider.id not in routed:
-                continue
-            try:
-                secrets(provider)
-            except HandrailError as error:
-                seen.missing_secrets[provider.id] = error.message.removeprefix(f"provider {provider.id} has no key: ")
+        seen.missing_secrets = without_key(seen.snapshot, Secrets(given.home, env))
         try:
             seen.unpublished = digest(compile_home(read(given.home)).ruleset) != seen.snapshot.ruleset_digest
         except HomeInvalid:

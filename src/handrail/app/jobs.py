@@ -24,7 +24,8 @@ import uvloop
 from handrail.app import wire
 from handrail.app.child import begin, give_back, settle
 from handrail.app.plan import Plan
-from handrail.app.settings import environment
+from handrail.app.provider_keys import without_key
+from handrail.app.settings import Secrets, environment
 from handrail.app.supervise import Life
 from handrail.in_force.follow import follow, look
 from handrail.in_force.snapshot import InForce
@@ -67,6 +68,9 @@ class Jobs:
             loop.add_reader(life.parent, stop.set)
             in_force = InForce()
             await look(in_force, store.in_force, wire.CLOCK)
+            if in_force.current is not None:
+                for provider, why in without_key(in_force.current, Secrets(plan.settings.home, env)).items():
+                    log.warning("provider.no_key", extra={"provider": provider, "reason": why})
             await store.journal.record(_moment(EntryKind.SERVER_STARTED))
             sequencer = wire.sequencer(plan.settings, env, store)
             pause = _pause_until(stop)

@@ -20,7 +20,7 @@ FOUND = (
 )
 SHOWN = (
     "SELECT e.seq, e.id, e.commitment, e.facts, p.subject, p.sealed, "
-    f"CASE WHEN p.sealed IS NULL AND {ERASED_ALONE} THEN NULL ELSE s.wrapped END, s.wrapped_by, q.idx "
+    "CASE WHEN p.sealed IS NULL AND " + ERASED_ALONE + " THEN NULL ELSE s.wrapped END, s.wrapped_by, q.idx "
     "FROM entry e LEFT JOIN payload p ON p.seq = e.seq LEFT JOIN subject s ON s.id = p.subject "
     "LEFT JOIN sequenced q ON q.seq = e.seq "
 )
@@ -31,8 +31,9 @@ FOUND_WITH_FACTS = (
     "f.kinds, e.facts FROM ({}) f JOIN entry e ON e.seq = f.seq ORDER BY f.seq DESC"
 )
 """Around a search, so that the facts are read of what it found and of nothing else."""
-_WOULD_BE = '"would_be":"{}"'
-"""As it stands in facts: no string inside them can hold it, since JSON escapes its quotes."""
+_WOULD_BE = 'would_be":"{}"'
+"""As it stands in facts: no string inside them can hold it, since JSON escapes its quotes. It begins with a letter
+rather than with a quote, of which there are so many that looking for one takes a third longer."""
 
 
 class _Conditions:

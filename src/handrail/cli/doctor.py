@@ -13,16 +13,20 @@ from handrail.cli import options
 
 
 @click.command()
+@click.option("--offline", is_flag=True, help="Ask no provider.")
 @options.home
-def doctor(home: Path) -> None:
-    """Find and explain the likeliest mistakes. Exit code 1 when something is broken."""
+def doctor(offline: bool, home: Path) -> None:
+    """Find and explain the likeliest mistakes. Exit code 1 when something is broken.
+
+    Each provider on a route is asked for its list of models, which costs nothing: is it there, does it take our key?
+    """
     given = options.loaded(home)
-    found = diagnose(asyncio.run(gather(given, environment())))
+    found = diagnose(asyncio.run(gather(given, environment(), offline=offline)))
     for advice in found:
         click.echo(f"{advice.level.value:6}  {advice.what}")
         click.echo(f"        {advice.why}")
         click.echo(f"        mend: {advice.mend}")
     if not found:
-        click.echo("nothing found: home, keys, database, log and server look right")
+        click.echo("nothing found: home, keys, database, log, server and providers look right")
     if any(advice.level is Level.BROKEN for advice in found):
         sys.exit(1)

@@ -69,8 +69,9 @@ class RequestLines:
         for detector in facts.failures:
             self._failure(("detector.failed", detector), facts, detector=detector)
         if facts.error.startswith("upstream."):
-            about = {"provider": facts.provider, "model": facts.model, "code": facts.error, "attempts": facts.attempts}
-            self._failure(("provider.failed", facts.provider, facts.model, facts.error), facts, **about)
+            about = {"provider": facts.provider, "model": facts.model, "code": facts.error, "status": facts.status}
+            name = ("provider.failed", facts.provider, facts.model, facts.error)
+            self._failure(name, facts, **about, attempts=facts.attempts)
         elif facts.error:
             self._failure(("request.failed", facts.error), facts, code=facts.error)
         elif facts.attempts > 1:

@@ -70,7 +70,7 @@ class Gateway:
         self.draining = False
         self.running = 0
         self._lines = lines
-        self._chat = Chat(net, metrics.told if lines is None else _both(metrics.told, lines.told))
+        self._chat = Chat(net, _status, metrics.told if lines is None else _both(metrics.told, lines.told))
         self._streams = StreamChat(self._chat)
         self._exact = {(route.method, route.path): route for route in routes if not route.path.endswith("/")}
         self._prefixes = [route for route in routes if route.path.endswith("/")]
@@ -168,7 +168,7 @@ class Gateway:
         self, send: Send, form: Form, route: str, error: HandrailError, ids: ReplyIds, started: float
     ) -> None:
         shape = errors.shape(error.code)
-        status = error.status if isinstance(error, ProviderRefusedError) else shape.status
+        status = _status(error)
         headers = [
             JSON,
             (b"x-handrail-interaction", ids.interaction.encode()),
@@ -194,7 +194,7 @@ class Gateway:
         self.refusals.count(self.net.clock.now_ms(), client[0] if client else "", error.code, key)
         if self._lines is not None:
             ms = int((self.net.clock.monotonic() - started) * 1000)
-            status = errors.shape(error.code).status
+            status = _status(error)
             self._lines.refused(error, interaction=ids.interaction, route=route, status=status, key=key, ms=ms)
 
     async def _plain(self, route: Route | None, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -240,6 +240,11 @@ class Gateway:
         if path in self._paths:
             raise HandrailError(Code.METHOD_NOT_ALLOWED, f"{path} does not take {method[:16]}")
         raise HandrailError(Code.ROUTE_UNKNOWN, "there is no such path here; see the list of routes in the reference")
+
+
+def _status(error: HandrailError) -> int:
+    """The HTTP status an error goes back with."""
+    return error.status if isinstance(error, ProviderRefusedError) else errors.shape(error.code).status
 
 
 def _both(

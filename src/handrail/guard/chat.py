@@ -90,10 +90,14 @@ class RefusedError(Exception):
 
 class Chat:
     """Answers calls. Holds no state of its own besides the prompts it knows to be recorded. `told`: hears the facts of
-    every finished interaction (for counters and spans; they hold no personal data)."""
+    every finished interaction (for counters and spans; they hold no personal data). `status`: with which HTTP status an
+    error goes back, as the facts say it."""
 
-    def __init__(self, net: Net, told: Callable[[InteractionFacts], None] | None = None) -> None:
+    def __init__(
+        self, net: Net, status: Callable[[HandrailError], int], told: Callable[[InteractionFacts], None] | None = None
+    ) -> None:
         self.net = net
+        self._status = status
         self._told = told
         self._prompts: set[tuple[UseCaseId, Digest]] = set()
 
@@ -186,10 +190,10 @@ class Chat:
         """Step 5. Raises HandrailError: what the last target of the route failed with."""
         draft.changes = masked(draft)
         before = self.net.clock.monotonic()
-        asked = await ask(self.net.model, call.face, draft)
-        draft.attempts = asked.attempts
-        draft.upstream_ms = int((self.net.clock.monotonic() - before) * 1000)
-        return asked
+        try:
+            return await ask(self.net.model, call.face, draft)
+        finally:
+            draft.upstream_ms = int((self.net.clock.monotonic() - before) * 1000)
 
     def weigh(self, draft: Draft, answer: Answer) -> Decision:
         """Step 6 for a whole answer. Raises HandrailError for a refusal of the rules."""
@@ -282,7 +286,7 @@ class Chat:
             draft.outcome = Outcome.BLOCKED
         else:
             draft.outcome = Outcome.FAILED if error.code.value.startswith("upstream.") else Outcome.REFUSED
-        draft.error = error.code.value
+        draft.error, draft.status = error.code.value, self._status(error)
         entry = self._closed(draft)
         try:
             await self._record(draft, entry)

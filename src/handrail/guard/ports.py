@@ -6,6 +6,7 @@ from typing import Protocol
 import msgspec
 
 from handrail.policy.ruleset import Provider
+from handrail.terms.errors import HandrailError
 from handrail.terms.ids import ConversationId, CustomerId, Digest, SubjectId, UseCaseId
 
 
@@ -19,6 +20,14 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool
     method: str = "POST"
     headers: tuple[tuple[str, str], ...] = ()
+
+
+class ModelFailedError(HandrailError):
+    """No provider's answer. `attempts`: how often one was asked for it."""
+
+    def __init__(self, error: HandrailError, attempts: int) -> None:
+        super().__init__(error.code, error.message, retry_after_s=error.retry_after_s)
+        self.attempts = attempts
 
 
 class ModelResponse(Protocol):

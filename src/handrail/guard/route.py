@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from handrail.guard.caller import Choice
-from handrail.guard.ports import Model, ModelRequest, ModelResponse
+from handrail.guard.ports import Model, ModelFailedError, ModelRequest, ModelResponse
 from handrail.guard.record import Draft
 from handrail.guard.turn import Face, Upstream
 from handrail.policy.ruleset import PromptMode
@@ -25,11 +25,10 @@ MAX_ERROR_BODY = 64 * 1024
 
 class Asked(msgspec.Struct, frozen=True):
     """A provider that answers. `body`: whole, or None for a stream; `first`: the first bytes of a stream, `rest` what
-    follows. `attempts`: over all targets that answered."""
+    follows."""
 
     choice: Choice
     response: ModelResponse
-    attempts: int
     body: bytes | None
     first: bytes = b""
     rest: AsyncIterator[bytes] | None = None
@@ -46,11 +45,11 @@ class ProviderRefusedError(HandrailError):
 
 async def ask(model: Model, face: Face, draft: Draft) -> Asked:
     """The first target that answers with success; its whole body, or the first piece of its stream. The draft knows who
-    was asked last.
+    was asked last, and how often anybody was.
 
     Raises HandrailError: what the last target failed with, or ProviderRefusedError."""
     failure: HandrailError | None = None
-    turn, attempts = draft.turn, 0
+    turn = draft.turn
     for choice in draft.choices:
         draft.choice = choice
         body = _body(face, draft, choice)
@@ -61,11 +60,12 @@ async def ask(model: Model, face: Face, draft: Draft) -> Asked:
             response = await model.send(request)
         except HandrailError as error:
             failure = error
+            draft.attempts += error.attempts if isinstance(error, ModelFailedError) else 0
             continue
         try:
-            attempts += response.attempts
+            draft.attempts += response.attempts
             if 200 <= response.status < 300:
-                return await _taken(choice, response, attempts, turn.stream)
+                return await _taken(choice, response, turn.stream)
             failure = await _refused(response)
         except HandrailError as error:
             failure = error
@@ -91,13 +91,13 @@ def _body(face: Face, draft: Draft, choice: Choice) -> bytes:
     return face.upstream(draft.turn, how)
 
 
-async def _taken(choice: Choice, response: ModelResponse, attempts: int, stream: bool) -> Asked:
+async def _taken(choice: Choice, response: ModelResponse, stream: bool) -> Asked:
     if not stream:
-        return Asked(choice, response, attempts, await response.read())
+        return Asked(choice, response, await response.read())
     pieces = response.chunks()
     async for first in pieces:
         if first:
-            return Asked(choice, response, attempts, None, first, pieces)
+            return Asked(choice, response, None, first, pieces)
     raise HandrailError(Code.UPSTREAM_INVALID, "the provider's stream ended before its first event")
 
 

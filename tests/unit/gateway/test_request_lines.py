@@ -12,6 +12,7 @@ from tests.fakes.register import HandClock
 
 from handrail.gateway.request_lines import MOST, QUIET_S, RequestLines, write
 from handrail.gateway.server import Gateway
+from handrail.guard.ports import ModelFailedError
 from handrail.ledger.entry import FoundFact, InteractionFacts
 from handrail.terms.decision import Outcome, Verdict
 from handrail.terms.errors import Code, HandrailError
@@ -58,6 +59,22 @@ def test_off_nothing_is_said_of_requests_and_failures_are_said_all_the_same() ->
     assert found.keys() == {"provider.failed", "detector.failed", "provider.retried", "request.failed"}
     assert found["provider.failed"]["code"] == "upstream.timeout"
     assert found["detector.failed"]["detector"] == "pii:late"
+
+
+@pytest.mark.promise("OPS-13")
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_failed_provider_is_said_with_the_status_that_went_back_and_how_often_it_was_asked(stream: bool) -> None:
+    failed = HandrailError(Code.UPSTREAM_UNREACHABLE, "provider mock refuses connections")
+    w = world(lambda request: ModelFailedError(failed, 3))
+    lines = RequestLines(w.clock, requests=True)
+    w.gateway = Gateway(w.gateway.net, w.gateway.identity, w.refusals, w.gateway.metrics, w.gateway.routes, lines=lines)
+    ask = {"model": "support", "stream": stream, "messages": [{"role": "user", "content": "Where is my order?"}]}
+    assert asyncio.run(w.post("/v1/chat/completions", ask)).status == 502
+    asked = 3 * len(w.model.requests)
+    found = {line["event"]: line for line in taken(lines)}
+    assert (found["request"]["status"], found["request"]["attempts"]) == (502, asked)
+    assert (found["provider.failed"]["status"], found["provider.failed"]["attempts"]) == (502, asked)
+    assert (w.journal.facts()[-1].status, w.journal.facts()[-1].attempts) == (502, asked)
 
 
 def test_the_same_failure_is_said_once_a_minute_with_how_often_it_came_between() -> None:

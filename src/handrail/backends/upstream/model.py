@@ -7,6 +7,7 @@ nothing is made up.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
@@ -16,7 +17,7 @@ from handrail.backends.upstream import retry
 from handrail.backends.upstream.answer import Again, Answer, Ending, ExchangeFailed
 from handrail.backends.upstream.breaker import Admission, Breaker
 from handrail.backends.upstream.turnstile import Turnstile
-from handrail.guard.ports import ModelRequest
+from handrail.guard.ports import ModelFailedError, ModelRequest
 from handrail.policy.ruleset import Provider
 from handrail.terms.clock import Clock
 from handrail.terms.errors import Code, HandrailError
@@ -53,6 +54,13 @@ class _Line:
             self.breaker.failed(admission, self._clock.monotonic())
         elif ending is Ending.COMPLETE or admission is Admission.PROBE:
             self.breaker.succeeded(admission)  # a caller that left a streaming probe has seen the provider work
+
+
+@dataclass(slots=True)
+class _Tries:
+    """`sent`: requests of one call that went out."""
+
+    sent: int = 0
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -113,14 +121,21 @@ class UpstreamModel:
         return line
 
     async def _persist(self, line: _Line, request: ModelRequest) -> tuple[Answer, Admission]:
-        """Try until an answer is worth giving on. Raises what the last try raised."""
-        attempt, sent, fresh = 1, 0, False
+        """Try until an answer is worth giving on. Raises ModelFailedError: what the last try raised."""
+        tries = _Tries()
+        try:
+            return await self._tried(line, request, tries)
+        except HandrailError as error:
+            raise ModelFailedError(error, tries.sent) from None
+
+    async def _tried(self, line: _Line, request: ModelRequest, tries: _Tries) -> tuple[Answer, Admission]:
+        attempt, fresh = 1, False
         last: HandrailError | None = None
         while True:
             admission = line.breaker.admit(self._clock.monotonic())
             if admission is Admission.REFUSED:
                 raise last or self._circuit_open(line)
-            sent += 1
+            tries.sent += 1
             asked_s: float | None = None
             answer: Answer | None = None
             try:
@@ -142,7 +157,7 @@ class UpstreamModel:
                 line.breaker.abandoned(admission)
                 raise
             else:
-                answer.attempts = sent
+                answer.attempts = tries.sent
                 headers = answer.headers if answer.status >= 400 else ()
                 if attempt >= line.provider.attempts or not retry.should_retry(answer.status, headers):
                     return answer, admission

@@ -1,5 +1,6 @@
 """Real processes: a dead child comes back, a parent's death ends the children, a child that cannot start ends all."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,11 +8,13 @@ import sys
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 PROGRAM = """
 import os, select, sys, time, pathlib
+from handrail.app.child import log_lines
 from handrail.app.supervise import Child, Supervisor
 out = pathlib.Path(sys.argv[1])
 def worker(life):
@@ -20,13 +23,14 @@ def worker(life):
     select.select([life.parent], [], [])
     return 0
 def broken(life):
-    return 3
+    raise RuntimeError("no such thing")
 def slow(life):
     time.sleep(0.5)
     return worker(life)
 which = {"worker": [worker], "broken": [broken], "slow then last": [slow, worker]}[sys.argv[2]]
 children = [Child(str(at), main, last=at > 0) for at, main in enumerate(which)]
-boss = Supervisor(children, print, on_ready=lambda: print("READY", flush=True), drain_s=0.5)
+log_lines()
+boss = Supervisor(children, on_ready=lambda: print("READY", flush=True), drain_s=0.5)
 sys.exit(boss.run())
 """
 
@@ -35,7 +39,13 @@ def start(tmp_path: Path, which: str) -> tuple[subprocess.Popen[str], Path]:
     out = tmp_path / "pids"
     out.touch()
     command = [sys.executable, "-c", textwrap.dedent(PROGRAM), str(out), which]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True), out
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True), out
+
+
+def log_of(boss: subprocess.Popen[str]) -> list[dict[str, Any]]:
+    """Each line of standard error is one JSON object."""
+    assert boss.stderr is not None
+    return [json.loads(line) for line in boss.stderr.read().splitlines()]
 
 
 def pids(out: Path, count: int) -> list[int]:
@@ -70,6 +80,8 @@ def test_a_killed_child_is_started_again(tmp_path: Path) -> None:
         boss.terminate()
         assert boss.wait(5) == 0
         assert gone(second)
+        said = log_of(boss)
+    assert [(one["event"], one["child"], one["code"]) for one in said] == [("process.ended", "0", -9)]
 
 
 @pytest.mark.promise("OPS-1")
@@ -96,5 +108,7 @@ def test_a_child_that_cannot_start_ends_the_parent_with_an_error(tmp_path: Path)
     boss, _ = start(tmp_path, "broken")
     with boss:
         assert boss.wait(15) == 1
-        assert boss.stdout is not None
-        assert "failed to start" in boss.stdout.read()
+        said = log_of(boss)
+    assert {one["event"] for one in said} == {"process.broken", "process.ended", "process.given_up"}
+    assert "no such thing" in said[0]["trace"]
+    assert "failed to start" in said[-1]["reason"]

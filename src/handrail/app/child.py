@@ -41,16 +41,14 @@ def give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def announced(told: bytes) -> str:
-    """What the operator is told once every process runs: that it serves, or what is missing."""
+def announced(told: bytes) -> tuple[str, str]:
+    """What the operator is told once every process runs: the address, and what is missing; empty: it serves."""
     plan = parsed(told)
     boot, home = plan.settings.boot, plan.settings.home
     host = f"[{plan.host}]" if ":" in plan.host else plan.host
     url = f"{'https' if boot.tls_cert_file else 'http'}://{host}:{plan.port}/v1"
     why = standing(boot.host, plan.port, tls=bool(boot.tls_cert_file))
-    if not why:
-        return f"handrail is ready: {url}"
-    return f"handrail is up: {url}\n{why}; it refuses calls until then: handrail publish {home}"
+    return url, f"{why}; it refuses calls until then: handrail publish {home}" if why else ""
 
 
 class _Lines(logging.Formatter):

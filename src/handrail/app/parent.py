@@ -8,15 +8,17 @@ process nor the jobs process holds that in memory; several workers get it from h
 """
 
 import gc
+import logging
 import os
 import sys
 from collections.abc import Callable
 
 from handrail.app.board import Board
-from handrail.app.child import announced, give_back
+from handrail.app.child import announced, give_back, log_lines
 from handrail.app.jobs import Jobs
 from handrail.app.supervise import Child, Life, Supervisor
 
+log = logging.getLogger("handrail.server")
 LOADING = 50_000
 """The collector's first threshold: loading modules makes objects that stay, and looking for garbage among them is a
 tenth of a start. Each child sets its own afterwards (`app.child.settle`)."""
@@ -25,6 +27,7 @@ tenth of a start. Each child sets its own afterwards (`app.child.settle`)."""
 def main(arguments: list[str]) -> int:
     """Blocks until stopped; the exit code."""
     gc.set_threshold(LOADING)
+    log_lines()
     plan, listener, workers = (int(each) for each in arguments)
     os.set_inheritable(listener, False)
     with os.fdopen(plan, "rb") as pipe:
@@ -35,7 +38,7 @@ def main(arguments: list[str]) -> int:
     children.append(Child("jobs", Jobs(told), last=True))
     gc.freeze()  # what is shared with the children stays untouched
     give_back()
-    return Supervisor(children, _say, on_ready=lambda: _say(announced(told))).run()
+    return Supervisor(children, on_ready=lambda: _announce(told)).run()
 
 
 def _gateway(told: bytes, listener: int, board: Board, place: int) -> Callable[[Life], int]:
@@ -54,8 +57,15 @@ def _load_for_all(workers: int) -> None:
         worker.load()
 
 
-def _say(line: str) -> None:
-    print(line, flush=True)
+def _announce(told: bytes) -> None:
+    """To a person on standard output, and as an event in the log."""
+    url, missing = announced(told)
+    if missing:
+        print(f"handrail is up: {url}\n{missing}", flush=True)
+        log.warning("server.waiting", extra={"url": url, "reason": missing})
+    else:
+        print(f"handrail is ready: {url}", flush=True)
+        log.info("server.ready", extra={"url": url})
 
 
 if __name__ == "__main__":

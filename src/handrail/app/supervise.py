@@ -7,15 +7,16 @@ drains as after SIGTERM: nothing is left behind by a killed parent.
 What a crash leaves: a dead worker's open interactions are found by the jobs process and closed as `interrupted`.
 """
 
+import logging
 import os
 import select
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+log = logging.getLogger("handrail.server")
 FAST_S = 2.0  # a child that lived shorter than this failed to start
 FAST_LIMIT = 5  # so many failed starts in a row end the parent
 BACKOFF_S = (0.05, 0.2, 0.5, 1.0, 2.0)
@@ -50,10 +51,9 @@ class Child:
 
 @dataclass(slots=True)
 class Supervisor:
-    """`say`: one line for the operator. `drain_s`: seconds children get to end what they are doing."""
+    """`drain_s`: seconds children get to end what they are doing. What becomes of them stands in the log."""
 
     children: list[Child]
-    say: Callable[[str], None]
     on_ready: Callable[[], None] = lambda: None
     drain_s: float = 30.0
     _stop: bool = False
@@ -101,8 +101,8 @@ class Supervisor:
             return child.main(Life(self._child_end, self._ready_write))
         except KeyboardInterrupt:
             return 130
-        except BaseException:  # noqa: BLE001  the last line of a process: say it and end
-            traceback.print_exc()
+        except BaseException:
+            log.exception("process.broken", extra={"child": child.name})
             return 1
         finally:
             sys.stdout.flush()
@@ -131,9 +131,11 @@ class Supervisor:
             child.failed_starts = child.failed_starts + 1 if lived < FAST_S else 0
             if self._stop:
                 continue
-            self.say(f"{child.name} ended with {os.waitstatus_to_exitcode(status)} after {lived:.1f} s")
+            about = {"child": child.name, "code": os.waitstatus_to_exitcode(status), "lived_s": round(lived, 1)}
+            log.warning("process.ended", extra=about)
             if child.failed_starts >= FAST_LIMIT:
-                self.say(f"{child.name} failed to start {FAST_LIMIT} times in a row: stopping; the reason stands above")
+                about = {"child": child.name, "reason": f"it failed to start {FAST_LIMIT} times in a row: see above"}
+                log.error("process.given_up", extra=about)
                 self._stop, self._code = True, 1
             child.due = time.monotonic() + BACKOFF_S[min(child.failed_starts, len(BACKOFF_S) - 1)]
 
@@ -157,7 +159,9 @@ class Supervisor:
             time.sleep(0.02)
         for child in alive:
             if child.pid:
-                self.say(f"{child.name} did not end within {self.drain_s:.0f} s: killed")
+                log.warning(
+                    "process.killed", extra={"child": child.name, "reason": f"not over in {self.drain_s:.0f} s"}
+                )
                 _send(child.pid, signal.SIGKILL)
                 os.waitpid(child.pid, 0)
                 child.pid = 0

@@ -20,6 +20,10 @@ EVERY_S = 0.25
 """Between two looks at the epoch: a quarter of the second that is promised (INF-1)."""
 APART_S = 0.05
 """Between two looks that callers ask for."""
+WAIT_S = 1.0
+"""For a look that a caller asks for; who waits longer is answered from what is there."""
+WAITING = 1_000
+"""Callers who may wait for a look at once; each holds a connection."""
 STALE_S = 1.0
 """Without a look for this long, whoever acts should refuse: a stop or a revoked key may be missed."""
 
@@ -78,8 +82,10 @@ async def follow(
 
 class Asked:
     """A look when somebody asks, such as a caller whose key is not known yet. Who returns has waited for one look that
-    began after the question; those who ask together share it, and looks begin `apart_s` apart at least, so that any
-    number of questions costs twenty looks a second. When the database does not answer, what is there stays."""
+    began after the question, or `wait_s`, or not at all while `WAITING` others wait; what is there stays then.
+
+    Those who ask together share a look, looks begin `apart_s` apart at least, and none begins before the last has
+    ended: any number of questions costs twenty looks a second, and one at a time of a database that is slow."""
 
     def __init__(
         self,
@@ -89,6 +95,7 @@ class Asked:
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         apart_s: float = APART_S,
+        wait_s: float = WAIT_S,
         on_change: Callable[[], None] | None = None,
     ) -> None:
         self._in_force = in_force
@@ -96,20 +103,31 @@ class Asked:
         self._clock = clock
         self._sleep = sleep
         self._apart_s = apart_s
+        self._wait_s = wait_s
         self._on_change = on_change
+        self._waiting = 0
         self._began: float | None = None
+        self._last: asyncio.Task[None] | None = None
         self._next: asyncio.Task[None] | None = None
 
     async def __call__(self) -> None:
+        if self._waiting >= WAITING:
+            return
         if self._next is None:
-            self._next = asyncio.create_task(self._look())
-        await asyncio.shield(self._next)
+            self._next = asyncio.create_task(self._look(self._last))
+        self._waiting += 1
+        try:
+            await asyncio.wait((self._next,), timeout=self._wait_s)
+        finally:
+            self._waiting -= 1
 
-    async def _look(self) -> None:
+    async def _look(self, last: asyncio.Task[None] | None) -> None:
+        if last is not None:
+            await asyncio.wait((last,))
         if self._began is not None:
             await self._sleep(max(0.0, self._began + self._apart_s - self._clock.monotonic()))
         self._began = self._clock.monotonic()
-        self._next = None  # who asks from here on needs a later look
+        self._last, self._next = self._next, None  # who asks from here on needs a later look
         try:
             if await look(self._in_force, self._store, self._clock) and self._on_change is not None:
                 self._on_change()

@@ -9,7 +9,7 @@ from fakes.register import CountingIds, HandClock, MemoryRegister
 
 from handrail.home.compile import compile_home
 from handrail.home.publish import Publish
-from handrail.in_force.follow import APART_S, EVERY_S, Asked, follow, is_fresh, look
+from handrail.in_force.follow import APART_S, EVERY_S, WAITING, Asked, follow, is_fresh, look
 from handrail.in_force.snapshot import InForce
 from handrail.people.key import hash_key
 from handrail.people.keys import CreateKey, RevokeKey
@@ -223,5 +223,60 @@ def test_asking_a_database_that_is_away_changes_nothing_and_one_who_leaves_ends_
         await staying
         assert in_force.current is None
         assert memory.looks == 1
+
+    asyncio.run(body())
+
+
+class Hung(MemoryRegister):
+    """A database that answers when it is let go. `most`: looks that were under way at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers = asyncio.Event()
+        self.looks = self.under_way = self.most = 0
+
+    async def read_epoch(self) -> int:
+        self.looks += 1
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        await self.answers.wait()
+        self.under_way -= 1
+        return await super().read_epoch()
+
+
+@pytest.mark.promise("INF-3")
+def test_a_slow_database_is_looked_at_once_at_a_time_and_nobody_waits_for_it_longer_than_said() -> None:
+    async def body() -> None:
+        memory, clock, in_force = Hung(), HandClock(), InForce()
+        memory.do(published(CountingIds()))
+        asked = Asked(in_force, memory, clock, apart_s=0, wait_s=0.01)
+        for _ in range(5):
+            await asyncio.wait_for(asyncio.gather(*(asked() for _ in range(20))), 10)
+            clock.ms += 1_000
+        assert (memory.looks, memory.most) == (1, 1)
+        assert in_force.current is None
+        memory.answers.set()
+        await asked()
+        assert memory.most == 1
+        assert in_force.current is not None
+
+    asyncio.run(body())
+
+
+@pytest.mark.promise("INF-3")
+def test_who_comes_when_too_many_wait_is_answered_at_once_and_those_who_wait_are_not_disturbed() -> None:
+    async def body() -> None:
+        memory, in_force = Hung(), InForce()
+        memory.do(published(CountingIds()))
+        asked = Asked(in_force, memory, HandClock(), wait_s=60)
+        waiting = [asyncio.create_task(asked()) for _ in range(WAITING)]
+        await asyncio.sleep(0)
+        await asyncio.wait_for(asked(), 30)
+        assert not any(task.done() for task in waiting)
+        memory.answers.set()
+        await asyncio.gather(*waiting)
+        assert in_force.current is not None
+        await asked()  # there is room again
+        assert memory.looks == 2
 
     asyncio.run(body())

@@ -172,6 +172,155 @@ def test_a_conversation_of_two_customers_is_listed_and_left(durable: Rig) -> Non
     durable.run(body())
 
 
+async def of_two(store: Any) -> tuple[Any, Any, Any, Any]:
+    """Ann's own conversation, then one that she begins and Bob goes on with: thread, Ann's entries, Bob's turn, his."""
+    _, own = await recorded(store, customer=ANN, conversation="own")
+    _, hers = await recorded(store, customer=ANN, conversation="sh")
+    turn, his = await recorded(store, customer=BOB, conversation="sh")
+    return turn, (own, hers), turn, his
+
+
+async def readable(store: Any, entry: Any) -> bool:
+    return (await store.reader.show(entry.interaction)).payload == entry.payload
+
+
+@pytest.mark.promise("STO-SHARED")
+def test_erasing_one_customer_leaves_the_words_of_another_alone(durable: Rig) -> None:
+    async def body() -> None:
+        store = await durable.open()
+        turn, (own, hers), _, his = await of_two(store)
+        before = await kinds(store)
+        with pytest.raises(HandrailError) as caught:
+            await store.erasing.erase(Who(customer=ANN), **WHY)
+        assert caught.value.code is Code.ERASE_SHARED
+        assert f"handrail erase --conversation {turn.conversation}" in caught.value.message
+        assert await kinds(store) == before
+        for entry in (own, hers, his):
+            assert await readable(store, entry)
+
+        decided = await store.erasing.erase(Who(conversation=turn.conversation), **WHY)
+        assert (decided.subjects, decided.shared, decided.conversations, decided.payloads) == ((), (), 1, 2)
+        assert await readable(store, own)
+        for entry in (hers, his):
+            shown = await store.reader.show(entry.interaction)
+            assert (shown.payload, shown.missing) == (None, "erased")
+        with pytest.raises(HandrailError) as caught:
+            await store.erasing.erase(Who(conversation=turn.conversation), **WHY)
+        assert caught.value.code is Code.NOT_FOUND
+        done = await store.erasing.erase(Who(customer=ANN), **WHY)
+        assert (done.subjects, done.conversations, done.payloads) == ((turn.subject.id,), 1, 1)
+        assert not await readable(store, own)
+
+    durable.run(body())
+
+
+@pytest.mark.promise("STO-SHARED")
+def test_erasing_the_second_speaker_lists_what_is_left_and_it_can_be_decided_afterwards(durable: Rig) -> None:
+    async def body() -> None:
+        store = await durable.open()
+        turn, (own, hers), _, his = await of_two(store)
+        facts = await store.erasing.erase(Who(customer=BOB), **WHY)
+        assert (facts.shared, facts.conversations) == ((turn.conversation,), 0)
+        assert await readable(store, his)
+        with pytest.raises(HandrailError) as caught:  # it still names two
+            await store.erasing.erase(Who(customer=ANN), **WHY)
+        assert caught.value.code is Code.ERASE_SHARED
+        await store.erasing.erase(Who(conversation=turn.conversation), **WHY)
+        assert [await readable(store, entry) for entry in (own, hers, his)] == [True, False, False]
+
+    durable.run(body())
+
+
+@pytest.mark.promise("STO-SHARED")
+def test_deciding_a_conversation_that_two_logged_in_to_erases_neither_of_them(durable: Rig) -> None:
+    async def body() -> None:
+        store = await durable.open()
+        thread, entry = await recorded(store, conversation="c")
+        await begin(store, conversation="c", customer=ANN)
+        await begin(store, conversation="c", customer=BOB)
+        _, bobs = await recorded(store, customer=BOB)
+        assert (await store.erasing.erase(Who(customer=ANN), **WHY)).shared == (thread.conversation,)
+        decided = await store.erasing.erase(Who(conversation=thread.conversation), **WHY)
+        assert (decided.subjects, decided.shared) == ((thread.subject.id,), ())
+        assert [await readable(store, each) for each in (entry, bobs)] == [False, True]
+
+    durable.run(body())
+
+
+@pytest.mark.promise("STO-HOLD")
+@pytest.mark.parametrize("held", [ANN, BOB])
+def test_a_hold_on_either_speaker_keeps_their_conversation(durable: Rig, held: CustomerId) -> None:
+    async def body() -> None:
+        store = await durable.open()
+        ann = await begin(store, customer=ANN, conversation="sh")
+        await store.journal.record(old := entry_of(ann, at_ms=1_000))
+        await begin(store, customer=BOB, conversation="sh")
+        loose = await begin(store, conversation="c")
+        await store.journal.record(other := entry_of(loose, at_ms=1_000))
+        for customer in (ANN, BOB):
+            await begin(store, conversation="c", customer=customer)
+        await store.erasing.hold(Who(customer=held), **WHY)
+        for conversation in (ann.conversation, "sh", "c"):
+            with pytest.raises(HandrailError) as caught:
+                await store.erasing.erase(Who(conversation=conversation), **WHY)
+            assert caught.value.code is Code.LEGAL_HOLD
+        applied = await store.erasing.expire(ORDERS, keep_days=1, minimum_days=0, by=OPERATOR)
+        assert (applied.destroyed, applied.held) == (0, 2)
+        assert await readable(store, old)
+        assert await readable(store, other)
+
+    durable.run(body())
+
+
+@pytest.mark.promise("STO-ERASE-LATE")
+@pytest.mark.parametrize("by_other", [False, True], ids=["same process", "another process"])
+def test_a_turn_under_way_writes_nothing_back_to_a_conversation_erased_by_itself(durable: Rig, by_other: bool) -> None:
+    async def body() -> None:
+        store = await durable.open()
+        eraser = await durable.open() if by_other else store
+        turn, (own, _), running, _ = await of_two(store)
+        await store.journal.run(lambda tx: None)
+        await eraser.erasing.erase(Who(conversation=turn.conversation), **WHY)
+        store.references.record(use_case=ORDERS, customer=BOB, name="response:1", conversation=turn.conversation)
+        await store.threads.close_turn(running, history=[b"hello", b"my name is Bob"])
+        with pytest.raises(HandrailError) as caught:
+            await store.journal.record(entry_of(running))
+        assert caught.value.code is Code.NOT_FOUND
+        assert "su_" not in caught.value.message
+        rows = await store.journal.run(
+            lambda tx: tx.fetch("SELECT given, tail, seen FROM conversation WHERE id = $1", (turn.conversation,))
+        )
+        assert [(given, tail, bytes(seen)) for given, tail, seen in rows] == [(None, None, b"")]
+        assert await store.journal.run(lambda tx: tx.fetch("SELECT * FROM provider_object")) == []
+        for again in ("sh", turn.conversation):
+            assert (await begin(store, customer=ANN, conversation=again)).conversation != turn.conversation
+        assert await readable(store, own)
+        await recorded(store, customer=ANN, conversation="own")
+
+    durable.run(body())
+
+
+@pytest.mark.promise("STO-SHARED")
+def test_a_conversation_erased_by_itself_is_erased_again_in_a_restored_copy(durable: Rig) -> None:
+    async def body() -> None:
+        store = await durable.open()
+        turn, (own, hers), _, his = await of_two(store)
+        await store.erasing.erase(Who(conversation=turn.conversation), **WHY)
+        listed = await store.erasing.erased()
+        assert [each.subject for each in listed] == [turn.conversation]
+        again = await store.journal.run(lambda tx: store.erasing.again(tx, listed, reason="backup 1", by=OPERATOR))
+        assert again == 0
+
+        def undone(tx: Any) -> int:  # as an older copy has it
+            tx.fetch("DELETE FROM erased")
+            return store.erasing.again(tx, listed, reason="backup 1", by=OPERATOR)
+
+        assert await store.journal.run(undone) == 1
+        assert [await readable(store, entry) for entry in (own, hers, his)] == [True, False, False]
+
+    durable.run(body())
+
+
 @pytest.mark.promise("STO-HOLD")
 def test_a_legal_hold_blocks_erasure_and_retention_until_it_is_lifted(durable: Rig) -> None:
     async def body() -> None:

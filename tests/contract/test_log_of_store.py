@@ -121,6 +121,25 @@ def test_the_log_verifies_after_an_erasure(durable: Rig) -> None:
     durable.run(body())
 
 
+@pytest.mark.promise("LED-10")
+def test_the_log_verifies_after_a_conversation_of_two_was_erased_by_itself(durable: Rig) -> None:
+    async def body() -> None:
+        store, folder, _ = await filled(durable)
+        await store.journal.record(entry_of(await begin(store, customer=ANN, conversation="sh")))
+        bob = await begin(store, customer=CustomerId("bob@example.org"), conversation="sh")
+        await store.journal.record(his := entry_of(bob))
+        await store.erasing.erase(Who(conversation="sh"), reason="request 4711", by=OPERATOR)
+        await publish(store, folder)
+        report = await check(store, folder)
+        assert (report.payloads, report.payloads_gone) == (SEALED, 2)
+        await store.journal.run(lambda tx: tx.fetch("DELETE FROM erased"))
+        with pytest.raises(BadLog, match="payload is missing"):
+            await check(store, folder)
+        assert (await store.reader.show(his.interaction)).missing == "expired"
+
+    durable.run(body())
+
+
 @pytest.mark.promise("LED-11")
 def test_the_log_verifies_after_a_retention_and_names_what_the_retention_does_not_explain(durable: Rig) -> None:
     async def body() -> None:

@@ -7,7 +7,14 @@ import msgspec
 
 from handrail.backends.journal import BatchedJournal
 from handrail.backends.keyring import Keyring
-from handrail.backends.outcomes import OF_HELD, OF_USE_CASE, forget, waiting_for
+from handrail.backends.outcomes import (
+    OF_HELD,
+    OF_HELD_PARTY,
+    OF_USE_CASE,
+    forget,
+    forget_conversation,
+    waiting_for,
+)
 from handrail.backends.rows import Reading
 from handrail.ledger.backup import Erasure
 from handrail.ledger.commitment import read_facts
@@ -21,8 +28,10 @@ from handrail.ledger.erase import (
     RotatedFacts,
     Who,
     cutoff,
+    of_one,
     plan,
     reference,
+    require_decided,
 )
 from handrail.ledger.read import interaction_facts
 from handrail.ledger.store import Transaction
@@ -33,11 +42,27 @@ from handrail.terms.ids import ConversationId, EntryId, Ids, SubjectId, UseCaseI
 
 REWRAP = 500
 SWEEP = 5_000
-MAX_NAMED = 10_000
 
 _OF_INTERACTIONS = "SELECT i.seq FROM interaction i WHERE i.use_case = $1 AND i.at_ms < $2"
 _DUE = f"FROM payload p WHERE p.sealed IS NOT NULL AND (p.seq IN ({_OF_INTERACTIONS}) OR p.seq IN ({OF_USE_CASE})) AND "
-_HELD = f"(p.subject IN (SELECT subject FROM legal_hold) OR p.subject IN ({OF_HELD}))"  # noqa: S608  our own text
+_HELD_PARTY = (
+    "SELECT 1 FROM interaction i JOIN party y ON y.conversation = i.conversation "
+    "JOIN legal_hold h ON h.subject = y.subject WHERE i.seq = p.seq"
+)
+_HELD = (
+    f"(p.subject IN (SELECT subject FROM legal_hold) OR p.subject IN ({OF_HELD}) "  # noqa: S608  our own text
+    f"OR p.seq IN ({OF_HELD_PARTY}) OR EXISTS ({_HELD_PARTY}))"
+)
+"""Whoever a payload is sealed for, and whoever else its conversation names."""
+
+
+OF_CONVERSATION = "cv_"
+"""In `erased`, the name of a conversation erased by itself; every other is a subject's."""
+_CONVERSATIONS = (
+    "SELECT c.id, c.subject FROM conversation c JOIN subject s ON s.id = c.subject "
+    "WHERE (c.id = $1 OR c.given = $2) AND s.wrapped IS NOT NULL AND c.key_id <> ''"
+)
+_SHARED = " AND s.person = 1 AND EXISTS (SELECT 1 FROM party y WHERE y.conversation = c.id)"
 
 
 class ErasingTransaction(Transaction, Protocol):
@@ -76,17 +101,9 @@ class StoredErasing:
         said = reference(reason)
 
         def erase(tx: ErasingTransaction) -> ErasedFacts:
-            root = self._root(tx, who)
-            what = plan(root, _named(tx, root))
-            if any(_held(tx, subject) for subject in what.destroy):
-                raise HandrailError(Code.LEGAL_HOLD, "a legal hold forbids this erasure; lift it first")
-            conversations, payloads = 0, 0
             entry = self._entry_id()
-            for subject in what.destroy:
-                conversations += len(tx.fetch("SELECT id FROM conversation WHERE subject = $1", (subject,)))
-                payloads += _destroy(tx, subject, entry)
-            facts = ErasedFacts(what.destroy, what.shared, conversations, payloads, said)
-            self._append(tx, entry, EntryKind.SUBJECT_ERASED, by, facts, about=root)
+            about, facts = self._shared_one(tx, who, entry, said) or self._whole(tx, who, entry, said)
+            self._append(tx, entry, EntryKind.SUBJECT_ERASED, by, facts, about=about)
             tx.bump_epoch()
             return facts
 
@@ -97,8 +114,35 @@ class StoredErasing:
         await self._clean()
         return erased
 
+    def _whole(self, tx: ErasingTransaction, who: Who, entry: str, said: str) -> tuple[str, ErasedFacts]:
+        """Destroy the keys of everybody who is meant; about whom, and what was done."""
+        root = self._root(tx, who)
+        what = plan(root, _named(tx, root))
+        _require_free(tx, (*what.destroy, *what.named))
+        require_decided(what.stuck)
+        conversations = sum(_conversations(tx, subject) for subject in what.destroy)
+        payloads = sum(_destroy(tx, subject, entry) for subject in what.destroy)
+        return root, ErasedFacts(what.destroy, what.shared, conversations, payloads, said)
+
+    def _shared_one(self, tx: ErasingTransaction, who: Who, entry: str, said: str) -> tuple[str, ErasedFacts] | None:
+        """Erase a conversation of two customers by itself; None when it is not one that is meant."""
+        if who.conversation is None:
+            return None
+        found = tx.fetch(
+            _CONVERSATIONS + _SHARED,
+            (who.conversation, self._keys.lookup.given(who.conversation)),
+        )
+        if not found:
+            return None
+        if len(found) > 1 or len(self._conversations(tx, who.conversation)) > 1:
+            raise _ambiguous()
+        conversation, own = found[0]
+        parties = tx.fetch("SELECT subject FROM party WHERE conversation = $1", (conversation,))
+        _require_free(tx, (own, *(party for (party,) in parties)))
+        return conversation, ErasedFacts((), (), 1, _destroy_conversation(tx, conversation, entry), said)
+
     async def erased(self) -> list[Erasure]:
-        """Every subject erased so far, oldest first."""
+        """Every subject erased so far, and every conversation erased by itself, oldest first."""
         rows = await self._reading.rows("SELECT subject, entry, at_ms FROM erased ORDER BY at_ms, subject")
         return [Erasure(SubjectId(subject), entry, at_ms) for subject, entry, at_ms in rows]
 
@@ -109,16 +153,21 @@ class StoredErasing:
 
     def again(self, tx: ErasingTransaction, erasures: Sequence[Erasure], *, reason: str, by: Actor) -> int:
         """Erase what was erased after a backup was made, inside a command; how many were not erased already. A legal
-        hold does not block it: the erasure was allowed when it was made. The caller calls `clean` afterwards."""
+        hold does not block it: the erasure was allowed when it was made. `reason`: handrail's own words. The caller
+        calls `clean` afterwards."""
         subjects, payloads, conversations, entry = [], 0, 0, self._entry_id()
         for each in erasures:
             if tx.fetch("SELECT 1 FROM erased WHERE subject = $1", (each.subject,)):
                 continue
             subjects.append(each.subject)
-            conversations += len(tx.fetch("SELECT id FROM conversation WHERE subject = $1", (each.subject,)))
+            if each.subject.startswith(OF_CONVERSATION):
+                conversations += 1
+                payloads += _destroy_conversation(tx, each.subject, entry)
+                continue
+            conversations += _conversations(tx, each.subject)
             payloads += _destroy(tx, each.subject, entry)
         if subjects:
-            facts = ErasedFacts(tuple(subjects), (), conversations, payloads, reference(reason))
+            facts = ErasedFacts(tuple(subjects), (), conversations, payloads, reason)
             self._append(tx, entry, EntryKind.SUBJECT_ERASED, by, facts, about=subjects[0])
             tx.bump_epoch()
         return len(subjects)
@@ -257,24 +306,21 @@ class StoredErasing:
         values: tuple[Any, ...]
         if who.customer is not None:
             sql, values = "SELECT subject FROM customer WHERE hash = $1", (self._keys.lookup.customer(who.customer),)
+            found = [subject for (subject,) in tx.fetch(sql, values)]
         else:
-            sql = (
-                "SELECT DISTINCT c.subject FROM conversation c JOIN subject s ON s.id = c.subject "
-                "WHERE (c.id = $1 OR c.given = $2) AND s.wrapped IS NOT NULL"
-            )
-            values = (who.conversation, self._keys.lookup.given(who.conversation or ""))
-        found = tx.fetch(sql, values)
+            found = sorted({subject for _, subject in self._conversations(tx, who.conversation or "")})
         if not found and who.conversation is not None:
             waiting = waiting_for(tx, self._keys.lookup.given(who.conversation))
-            found = [(waiting,)] if waiting else []
+            found = [waiting] if waiting else []
         if not found:
             raise HandrailError(Code.NOT_FOUND, "nobody of this name is recorded, or it was erased already")
         if len(found) > 1:
-            raise HandrailError(
-                Code.REQUEST_INVALID,
-                "several conversations carry this id of the client's; give ours (cv_...): handrail find --conversation",
-            )
-        return SubjectId(found[0][0])
+            raise _ambiguous()
+        return SubjectId(found[0])
+
+    def _conversations(self, tx: ErasingTransaction, conversation: str) -> list[tuple[Any, ...]]:
+        """Those of this id that are not erased: id, subject."""
+        return tx.fetch(_CONVERSATIONS, (conversation, self._keys.lookup.given(conversation)))
 
     def _rewrap(self, tx: ErasingTransaction, new: str, after: str) -> tuple[int, str]:
         """One portion; how many, and where to go on (empty: done)."""
@@ -315,12 +361,45 @@ def _interrupted(facts: InteractionFacts) -> InteractionFacts:
     return msgspec.structs.replace(facts, outcome=Outcome.INTERRUPTED)
 
 
-def _held(tx: ErasingTransaction, subject: str) -> bool:
-    return bool(tx.fetch("SELECT 1 FROM legal_hold WHERE subject = $1", (subject,)))
+def _ambiguous() -> HandrailError:
+    return HandrailError(
+        Code.REQUEST_INVALID,
+        "several conversations carry this id of the client's; give ours (cv_...): handrail find --conversation",
+    )
+
+
+def _require_free(tx: ErasingTransaction, subjects: Sequence[str]) -> None:
+    if any(tx.fetch("SELECT 1 FROM legal_hold WHERE subject = $1", (subject,)) for subject in subjects):
+        raise HandrailError(Code.LEGAL_HOLD, "a legal hold forbids this erasure; lift it first")
+
+
+def _conversations(tx: ErasingTransaction, subject: str) -> int:
+    return len(tx.fetch("SELECT id FROM conversation WHERE subject = $1 AND key_id <> ''", (subject,)))
+
+
+def _destroy_conversation(tx: ErasingTransaction, conversation: str, entry: str) -> int:
+    """Delete the ciphertexts of one conversation and everything that leads to it; the key that sealed them stays. How
+    many payloads. From now on it belongs to no API key, so that nothing goes on with it or writes to it."""
+    outcomes = sum(_destroy(tx, own, entry) for own in forget_conversation(tx, conversation))
+    payloads = tx.fetch(
+        "UPDATE payload SET sealed = NULL WHERE sealed IS NOT NULL AND ("
+        "(subject = (SELECT subject FROM conversation WHERE id = $1) AND EXISTS "
+        "(SELECT 1 FROM interaction i WHERE i.seq = payload.seq AND i.conversation = $1)) OR "
+        "seq IN (SELECT e.seq FROM outcome o JOIN entry e ON e.id = o.entry WHERE o.conversation = $1)) RETURNING seq",
+        (conversation,),
+    )
+    tx.fetch("DELETE FROM provider_object WHERE conversation = $1", (conversation,))
+    tx.fetch("DELETE FROM party WHERE conversation = $1", (conversation,))
+    tx.fetch(
+        "UPDATE conversation SET key_id = '', given = NULL, tail = NULL, seen = $1 WHERE id = $2", (b"", conversation)
+    )
+    tx.fetch("INSERT INTO erased (subject, entry, at_ms) VALUES ($1, $2, $3)", (conversation, entry, tx.now_ms))
+    return len(payloads) + outcomes
 
 
 def _destroy(tx: ErasingTransaction, subject: str, entry: str) -> int:
-    """Overwrite the key, delete ciphertexts and everything that leads to the subject; how many payloads."""
+    """Overwrite the key, delete ciphertexts and everything that leads to the subject; how many payloads. That it took
+    part in a conversation which is left stays noted (a random id): it still names two customers."""
     tx.fetch("UPDATE subject SET wrapped = NULL WHERE id = $1", (subject,))
     outcomes = sum([_destroy(tx, own, entry) for own in forget(tx, subject)])
     customers = tx.fetch("DELETE FROM customer WHERE subject = $1 RETURNING hash", (subject,))
@@ -333,17 +412,16 @@ def _destroy(tx: ErasingTransaction, subject: str, entry: str) -> int:
         "UPDATE payload SET sealed = NULL WHERE subject = $1 AND sealed IS NOT NULL RETURNING seq", (subject,)
     )
     tx.fetch("DELETE FROM party WHERE conversation IN (SELECT id FROM conversation WHERE subject = $1)", (subject,))
-    tx.fetch("DELETE FROM party WHERE subject = $1", (subject,))
     tx.fetch("UPDATE conversation SET given = NULL, tail = NULL, seen = $1 WHERE subject = $2", (b"", subject))
     tx.fetch("INSERT INTO erased (subject, entry, at_ms) VALUES ($1, $2, $3)", (subject, entry, tx.now_ms))
     return len(payloads) + outcomes
 
 
 def _named(tx: ErasingTransaction, root: str) -> list[Named]:
-    """Every conversation with parties that `root` reaches over others."""
+    """Every conversation with parties that names `root`, or somebody who is erased with it."""
     found: dict[str, Named] = {}
     waiting, seen = [root], {root}
-    while waiting and len(found) < MAX_NAMED:
+    while waiting:
         subject = waiting.pop()
         rows = tx.fetch(
             "SELECT c.id, c.subject, s.person FROM conversation c JOIN subject s ON s.id = c.subject "
@@ -357,14 +435,14 @@ def _named(tx: ErasingTransaction, root: str) -> list[Named]:
             parties = [
                 party for (party,) in tx.fetch("SELECT subject FROM party WHERE conversation = $1", (conversation,))
             ]
-            found[conversation] = Named(
+            named = found[conversation] = Named(
                 conversation=ConversationId(conversation),
                 own=SubjectId(own),
                 own_is_person=bool(person),
                 parties=frozenset(map(SubjectId, parties)),
             )
             for other in (own, *parties):
-                if other not in seen:
+                if of_one(named) and other not in seen:
                     seen.add(other)
                     waiting.append(other)
     return list(found.values())

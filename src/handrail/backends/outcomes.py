@@ -220,12 +220,13 @@ class StoredOutcomes:
 
 
 _CONVERSATION = (
-    "SELECT c.id, c.use_case, c.subject, s.wrapped IS NOT NULL, c.release, c.at_ms FROM conversation c "
+    "SELECT c.id, c.use_case, c.subject, s.wrapped IS NOT NULL AND c.key_id <> '', c.release, c.at_ms "
+    "FROM conversation c "
     "JOIN subject s ON s.id = c.subject WHERE "
 )
 _OF_CUSTOMER = (
     "(c.subject IN (SELECT subject FROM customer WHERE hash = $1) OR c.id IN (SELECT y.conversation FROM party y "
-    "JOIN customer u ON u.subject = y.subject WHERE u.hash = $1)) AND c.at_ms <= $2"
+    "JOIN customer u ON u.subject = y.subject WHERE u.hash = $1)) AND c.at_ms <= $2 AND c.key_id <> ''"
 )
 
 
@@ -276,6 +277,22 @@ def forget(tx: FetchTransaction, subject: str) -> list[str]:
     return [str(each) for (each,) in own]
 
 
+def forget_conversation(tx: FetchTransaction, conversation: str) -> list[str]:
+    """As `forget`, for a conversation that is erased by itself."""
+    about = (
+        "(conversation = $1 OR ours = $1 OR (conversation IS NULL AND "
+        "named IN (SELECT given FROM conversation WHERE id = $1 AND given IS NOT NULL)))"
+    )
+    own = tx.fetch(
+        f"SELECT DISTINCT o.subject FROM outcome o JOIN subject s ON s.id = o.subject WHERE {about} "  # noqa: S608  ours
+        "AND s.person = 0 AND s.wrapped IS NOT NULL "
+        "AND NOT EXISTS (SELECT 1 FROM conversation c WHERE c.subject = o.subject)",
+        (conversation,),
+    )
+    tx.fetch(f"UPDATE outcome SET named = NULL WHERE {about}", (conversation,))  # noqa: S608  our own text
+    return [str(each) for (each,) in own]
+
+
 def waiting_for(tx: FetchTransaction, named: bytes) -> str | None:
     """A subject of texts that wait for the conversation of this given id; None: no such texts."""
     found = tx.fetch(
@@ -298,3 +315,9 @@ OF_HELD = (
     "JOIN legal_hold h ON h.subject = c.subject WHERE o.subject IS NOT NULL"
 )
 """For legal holds: subjects of events' own whose conversation is held."""
+
+OF_HELD_PARTY = (
+    "SELECT e.seq FROM legal_hold h JOIN party y ON y.subject = h.subject "
+    "JOIN outcome o ON o.conversation = y.conversation JOIN entry e ON e.id = o.entry"
+)
+"""For legal holds: the rows of payloads of outcomes whose conversation also names somebody who is held."""

@@ -10,7 +10,10 @@ from handrail.guard.ports import Spent
 from handrail.ledger.store import Transaction
 from handrail.terms.ids import ConversationId, CustomerId, UseCaseId
 
-_LIVE = "SELECT 1 FROM conversation c JOIN subject s ON s.id = c.subject WHERE c.id = $1 AND s.wrapped IS NOT NULL"
+_LIVE = (
+    "SELECT 1 FROM conversation c JOIN subject s ON s.id = c.subject "
+    "WHERE c.id = $1 AND s.wrapped IS NOT NULL AND c.key_id <> ''"
+)
 
 
 class FetchTransaction(Transaction, Protocol):

@@ -335,6 +335,16 @@ def unavailable(why: str) -> HandrailError:
     return HandrailError(Code.JOURNAL_UNAVAILABLE, f"the journal cannot record this now: {why}", retry_after_s=1.0)
 
 
+def gone() -> HandrailError:
+    """A turn ends after an erasure of what it belongs to."""
+    return HandrailError(Code.NOT_FOUND, "whom this belongs to was erased meanwhile; nothing more is recorded of it")
+
+
+def lost() -> HandrailError:
+    """A row that this needs never became durable: its batch was lost."""
+    return unavailable("what came before it could not be committed")
+
+
 def taken(entry: str) -> HandrailError:
     """An entry id was used twice."""
     return HandrailError(Code.ALREADY, f"entry {entry} is recorded already")

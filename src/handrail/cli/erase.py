@@ -25,7 +25,9 @@ T = TypeVar("T")
 
 customer_ = click.option("--customer", help="The id your system uses.")
 conversation_ = click.option("--conversation", help="Our id, or the one your client gave.")
-reason_ = click.option("--reason", required=True, help="A reference such as `request 4711`; recorded for ever.")
+reason_ = click.option(
+    "--reason", required=True, help="A reference with a number, such as `request 4711`; recorded for ever."
+)
 
 
 def _who(customer: str | None, conversation: str | None) -> Who:
@@ -56,14 +58,24 @@ def _as(home: Path, token: str | None, act: Act, work: "Callable[[Store, Actor],
 def erase(
     customer: str | None, conversation: str | None, reason: str, yes: bool, token: str | None, home: Path
 ) -> None:
-    """Destroy the key of a customer or a conversation. Cannot be undone; facts and log stay."""
+    """Destroy the key of a customer or a conversation. Cannot be undone; facts and log stay.
+
+    A conversation that names two customers is left whole and listed; with --conversation it is erased by itself, which
+    takes the words of both there. Where its words are sealed under the key to be destroyed, decide it first: until then
+    nothing is erased. A legal hold on anybody whom it names blocks."""
     who = _who(customer, conversation)
     if not yes:
         click.confirm("This cannot be undone. Destroy the key?", abort=True)
     done = _as(home, token, Act.ERASE, lambda store, by: store.erasing.erase(who, reason=reason, by=by))
     click.echo(f"erased: {len(done.subjects)} subjects, {done.conversations} conversations, {done.payloads} payloads")
     for name in done.shared:
-        click.echo(f"  left for a person to decide, names two customers: conversation {name}")
+        click.echo(
+            f"  left whole, for you to decide: conversation {name} names two customers, and the words of both are"
+        )
+        click.echo(f"  still there; to erase them: handrail erase --conversation {name} --reason REFERENCE")
+    if not done.subjects:
+        click.echo("the key of the customer who began it stays: older copies of it open until that customer is erased")
+        return
     click.echo(f"older copies of the database are closed within {WINDOW_DAYS} days, or now with: handrail rotate-keys")
 
 

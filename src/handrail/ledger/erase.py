@@ -5,7 +5,10 @@ ciphertexts are deleted, and so are the keyed hashes that lead to it (customer i
 and log stay: they hold random ids and no personal data. Whether this is erasure in law is for counsel to say.
 
 Links are followed both ways: erasing a customer erases the conversations that only they logged in to, and erasing such
-a conversation erases its customer. A conversation that names two customers is listed, never guessed: a person decides.
+a conversation erases its customer. A conversation that names two customers is left whole and listed, never guessed: a
+person decides, by erasing that conversation, which takes both customers' words there and nothing else of either. Where
+its words are sealed under the key that is to go, the erasure is refused until that is decided: the log commits to
+ciphertext and key, so they cannot be sealed anew under another.
 
 Copies made before: `ledger.seal` states the window after which they are dead.
 """
@@ -20,7 +23,10 @@ from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import ConversationId, CustomerId, SubjectId, UseCaseId
 
 DAY_MS = 86_400_000
-_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/#-]{0,119}")
+MAX_SAID = 100
+"""Conversations listed in one refusal."""
+_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/#-]{0,63}")
+_WORD = re.compile(r"[A-Za-z0-9]+")
 
 
 class Who(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,38 +51,70 @@ class Named(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """`destroy`: subjects, sorted. `shared`: conversations left for a person to decide, sorted."""
+    """Each sorted. `destroy`: subjects. `shared`: conversations left whole for a person to decide. `stuck`: of those
+    that name another customer too, the ones sealed under a key to be destroyed: they forbid it. `named`: whom else a
+    record to be destroyed names."""
 
     destroy: tuple[SubjectId, ...]
     shared: tuple[ConversationId, ...]
+    stuck: tuple[ConversationId, ...] = ()
+    named: tuple[SubjectId, ...] = ()
 
 
 def plan(root: SubjectId, named: list[Named]) -> Plan:
     """What erasing `root` means. `named`: every conversation that names a subject reached from `root`."""
-    destroy, shared, waiting = {root}, set(), [root]
+    destroy, waiting = {root}, [root]
     while waiting:
         subject = waiting.pop()
         for each in named:
-            if subject != each.own and subject not in each.parties:
-                continue
-            if each.own_is_person or len(each.parties) != 1:
+            if of_one(each) and (subject == each.own or subject in each.parties):
+                found = {each.own, *each.parties} - destroy
+                destroy |= found
+                waiting += found
+    shared: set[ConversationId] = set()
+    stuck: set[ConversationId] = set()
+    others: set[SubjectId] = set()
+    for each in named:
+        if of_one(each):
+            continue
+        if each.own not in destroy:
+            if destroy & each.parties:
                 shared.add(each.conversation)
-                continue
-            for found in (each.own, *each.parties):
-                if found not in destroy:
-                    destroy.add(found)
-                    waiting.append(found)
-    return Plan(tuple(sorted(destroy)), tuple(sorted(shared)))
+        elif each.own_is_person:
+            stuck.add(each.conversation)
+        else:  # the conversation itself was asked for: that is the decision
+            others |= each.parties - destroy
+    return Plan(tuple(sorted(destroy)), tuple(sorted(shared)), tuple(sorted(stuck)), tuple(sorted(others)))
+
+
+def of_one(named: Named) -> bool:
+    """Whether the conversation names one customer alone."""
+    return len(named.parties | {named.own} if named.own_is_person else named.parties) == 1
+
+
+def require_decided(stuck: tuple[ConversationId, ...]) -> None:
+    """Raises HandrailError ERASE_SHARED that says what to run first, when there is something."""
+    if not stuck:
+        return
+    first = "".join(f"\n  handrail erase --conversation {each} --reason REFERENCE" for each in stuck[:MAX_SAID])
+    more = f"\n  and {len(stuck) - MAX_SAID} more" if len(stuck) > MAX_SAID else ""
+    raise HandrailError(
+        Code.ERASE_SHARED,
+        "nothing was erased: another customer's words are sealed under this key, in conversations that name both. "
+        f"Decide each first, which takes both customers' words there, then erase again:{first}{more}",
+    )
 
 
 def reference(text: str) -> str:
     """The reason as it is recorded for ever: a reference such as `ticket 4711`, no personal data. Raises HandrailError
-    REQUEST_INVALID for anything that does not look like one."""
-    if _REFERENCE.fullmatch(text) is None:
+    REQUEST_INVALID for anything that does not look like one: a number, and one word of letters beside it at most."""
+    letters = [word for word in _WORD.findall(text) if word.isalpha()]
+    if _REFERENCE.fullmatch(text) is None or len(letters) > 1 or not any(mark.isdigit() for mark in text):
         raise HandrailError(
             Code.REQUEST_INVALID,
-            "the reason is recorded for ever, so give a reference such as `request 4711`: letters, digits, spaces and "
-            "._:/#- up to 120 characters, never a name or an address",
+            "the reason is recorded for ever, so give a reference with a number, such as `request 4711` or "
+            "`DSR-2026/11`: one word at most beside it, of letters, digits, spaces and ._:/#-, up to 64 characters; "
+            "never a name or an address",
         )
     return text
 
@@ -93,7 +131,8 @@ def cutoff(now_ms: int, *, keep_days: int, minimum_days: int) -> int:
 
 
 class ErasedFacts(msgspec.Struct, frozen=True):
-    """Facts of `subject.erased`."""
+    """Facts of `subject.erased`. `subjects`: whose keys were destroyed; none when a conversation of two customers was
+    erased by itself (the entry is about it). `shared`: conversations of two customers that were left whole."""
 
     subjects: tuple[SubjectId, ...]
     shared: tuple[ConversationId, ...]
@@ -132,9 +171,13 @@ class Erasing(Protocol):
     call it is the caller's to check."""
 
     async def erase(self, who: Who, *, reason: str, by: Actor) -> ErasedFacts:
-        """Raises HandrailError NOT_FOUND (unknown, or erased already), LEGAL_HOLD, or REQUEST_INVALID (a reason that is
-        no reference; a given conversation id that several use cases know). On return no process can open it: each
-        drops its cached keys before its next commit, and the old bytes are overwritten on disk."""
+        """Raises HandrailError NOT_FOUND (unknown, or erased already), LEGAL_HOLD (on anybody whom a record to be
+        destroyed names), ERASE_SHARED, or REQUEST_INVALID (a reason that is no reference; a given conversation id that
+        several use cases know); then nothing was changed. On return no process can open it: each drops its cached keys
+        before its next commit, and the old bytes are overwritten on disk.
+
+        A conversation of two customers that is named is erased by itself: its ciphertexts and what leads to it. The
+        key that sealed them stays, so copies made before open it until that customer is erased too."""
         ...
 
     async def hold(self, who: Who, *, reason: str, by: Actor) -> HoldFacts:

@@ -48,6 +48,7 @@ class Code(StrEnum):
     NOT_FOUND = "store.not_found"
     ALREADY = "store.already"
     LEGAL_HOLD = "erase.legal_hold"
+    ERASE_SHARED = "erase.shared"
     NOT_ALLOWED = "person.not_allowed"
     TOKEN_INVALID = "token.invalid"  # noqa: S105  a code, not a token
     LOG_CONFLICT = "log.conflict"  # the log on disk and the database contradict each other

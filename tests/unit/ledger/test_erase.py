@@ -26,9 +26,14 @@ def named(conversation: str, own: str, *parties: str, person: bool = False) -> N
         ("s1", [named("c1", "s1", "ann")], Plan(("ann", "s1"), ())),
         ("s1", [named("c1", "s1", "ann"), named("c2", "s2", "ann")], Plan(("ann", "s1", "s2"), ())),
         ("ann", [named("c1", "s1", "ann", "bob")], Plan(("ann",), ("c1",))),
-        ("s1", [named("c1", "s1", "ann", "bob")], Plan(("s1",), ("c1",))),
+        ("s1", [named("c1", "s1", "ann", "bob")], Plan(("s1",), (), named=("ann", "bob"))),
         ("ann", [named("c1", "bob", "ann", person=True)], Plan(("ann",), ("c1",))),
-        ("bob", [named("c1", "bob", "ann", person=True)], Plan(("bob",), ("c1",))),
+        ("bob", [named("c1", "bob", "ann", person=True)], Plan(("bob",), (), stuck=("c1",))),
+        (
+            "s1",
+            [named("c1", "s1", "bob"), named("c2", "bob", "ann", person=True)],
+            Plan(("bob", "s1"), (), stuck=("c2",)),
+        ),
         ("ann", [named("c1", "s1", "bob")], Plan(("ann",), ())),
     ],
 )
@@ -48,10 +53,11 @@ def test_nobody_else_is_ever_destroyed(root: str, rows: list[tuple[frozenset[str
     found = plan(SubjectId(root), conversations)
     assert {each for each in found.destroy if not each.startswith("s")} == {root}
     for each in conversations:
-        alone = not each.own_is_person and each.parties == {root}
+        alone = each.parties | ({each.own} if each.own_is_person else set()) == {root}
         assert (each.own in found.destroy) == (alone or each.own == root)
         touched = root in each.parties or each.own == root
-        assert (each.conversation in found.shared) == (touched and not alone)
+        assert (each.conversation in (*found.shared, *found.stuck)) == (touched and not alone)
+        assert (each.conversation in found.stuck) == (touched and not alone and each.own == root)
 
 
 def test_one_of_customer_and_conversation_is_named() -> None:
@@ -69,12 +75,18 @@ def test_retention_that_destroys_and_keeps_is_refused() -> None:
         assert caught.value.code is Code.HOME_INVALID
 
 
-@pytest.mark.parametrize("text", ["request 4711", "DSR-2026/11#3", "ticket: 9"])
+@pytest.mark.parametrize("text", ["request 4711", "DSR-2026/11#3", "ticket: 9", "4711", "SD_12.3", "T4711 again"])
 def test_a_reference_is_kept_as_it_is(text: str) -> None:
     assert reference(text) == text
 
 
-@pytest.mark.parametrize("text", ["", " x", "ann@example.org", "Müller", "a\nb", "x" * 121])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", " x", "ann@example.org", "Müller", "a\nb", "1" * 65, "x" * 65),
+        *("Ann Lee wants out", "Ann Lee 1", "Ann.Lee/1", "Lee", "request", "4711 Ann-Lee"),
+    ],
+)
 def test_what_may_be_personal_is_refused_as_a_reason(text: str) -> None:
     with pytest.raises(HandrailError) as caught:
         reference(text)

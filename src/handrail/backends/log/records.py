@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from handrail.backends.rows import Reading
+from handrail.backends.rows import ERASED_ALONE, Reading
 from handrail.ledger.commitment import payload_of, read_facts
 from handrail.ledger.entry import EntryKind
 from handrail.ledger.erase import RetentionFacts
@@ -21,9 +21,10 @@ _COLUMNS = (
     "i.release, i.verdict, i.outcome, i.language, i.kinds, "
 )
 _UNREAD = "NULL, 0, NULL, NULL"
-_READ = (  # the ciphertext; where there is none: whether its subject's key is destroyed, an outcome's time, the leaf
-    "p.sealed, CASE WHEN p.sealed IS NULL THEN "
-    "(SELECT count(*) FROM subject s WHERE s.id = p.subject AND s.wrapped IS NULL) ELSE 0 END, "
+_READ = (  # the ciphertext; where there is none: whether it was erased, an outcome's time, the leaf
+    "p.sealed, CASE WHEN p.sealed IS NULL THEN "  # noqa: S608  our own text
+    "(SELECT count(*) FROM subject s WHERE s.id = p.subject AND s.wrapped IS NULL) "
+    f"+ CASE WHEN {ERASED_ALONE} THEN 1 ELSE 0 END ELSE 0 END, "
     "CASE WHEN p.sealed IS NULL THEN "
     "(SELECT min(o.received_at_ms) FROM outcome o WHERE o.subject = p.subject AND o.entry = e.id) END, "
     "CASE WHEN p.sealed IS NULL THEN e.commitment END"
@@ -39,7 +40,8 @@ class StoredRecords:
     """`ledger.verify.RecordReader` with index columns; give `verify` the projection `ledger.read.columns`. To be called
     from any thread but the loop's own.
 
-    Why a payload is absent: ERASED when its row is empty and the key of its subject is destroyed; EXPIRED when its row
+    Why a payload is absent: ERASED when its row is empty and the key of its subject is destroyed, or its conversation
+    was erased by itself; EXPIRED when its row
     is empty and a retention of its use case (for an outcome: of any, as it may have had none then) reaches beyond its
     time; else MISSING. Neither an erasure nor a retention deletes the row."""
 

@@ -14,8 +14,8 @@ import asyncpg
 from handrail.backends.keyring import Keyring
 from handrail.backends.postgres.database import LOSING, connect
 from handrail.backends.postgres.register import RegisterOf
-from handrail.backends.rows import ConversationRow, EntryRows, SubjectRow, entry_rows
-from handrail.backends.writer import StorageError, taken
+from handrail.backends.rows import ERASED_LATELY, LATE_MS, ConversationRow, EntryRows, SubjectRow, entry_rows
+from handrail.backends.writer import StorageError, gone, lost, taken
 from handrail.ledger.entry import Entry
 from handrail.ledger.seal import Sealer
 from handrail.ledger.store import Transaction
@@ -59,9 +59,11 @@ _CONVERSATIONS = (
     "AS x (id, use_case, key_id, subject, given, tail, seen, turns, release, at_ms) "
     "WHERE EXISTS (SELECT 1 FROM subject s WHERE s.id = x.subject AND s.wrapped IS NOT NULL) "
     "ON CONFLICT (id) DO UPDATE SET given = coalesce(excluded.given, c.given), tail = excluded.tail, "
-    "seen = excluded.seen, turns = greatest(c.turns, excluded.turns), release = coalesce(c.release, excluded.release)"
+    "seen = excluded.seen, turns = greatest(c.turns, excluded.turns), release = coalesce(c.release, excluded.release) "
+    "WHERE c.key_id = excluded.key_id"
 )
-"""A turn that ends after its subject was erased must not write back what leads to it: such a row is left out."""
+"""A turn that ends after its subject or its conversation (which then has no key) was erased must not write back what
+leads to it: such a row is left out."""
 
 
 class PostgresTransaction(RegisterOf):
@@ -95,8 +97,9 @@ class PostgresTransaction(RegisterOf):
 
     def party(self, conversation: str, subject: str) -> bool:
         """Note that the conversation also names this subject. False: known already. Raises HandrailError NOT_FOUND when
-        the subject was erased."""
+        one of them was erased."""
         self._engine.require_live(subject)
+        self._engine.require_open(conversation)
         sql = (
             "INSERT INTO party (conversation, subject, at_ms) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING "
             "RETURNING subject"
@@ -137,6 +140,7 @@ class PostgresEngine:
         self._loop = asyncio.new_event_loop()
         self._tx = PostgresTransaction(self)
         self._live: set[str] = set()
+        self._erased: set[str] | None = None
         self._epoch = -1
         self._seq = self._end = 0
         self._db: Any = self._loop.run_until_complete(connect(dsn))
@@ -151,13 +155,13 @@ class PostgresEngine:
         if epoch != self._epoch or len(self._live) > MAX_LIVE:
             if self._epoch >= 0 and epoch != self._epoch:
                 self._keys.forget()
-            self._live.clear()
+            self._unsee()
             self._epoch = epoch
         return self._tx
 
     def forget(self) -> None:
         """The epoch grew in this transaction."""
-        self._live.clear()
+        self._unsee()
         self._keys.forget()
 
     def fetch(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -205,7 +209,7 @@ class PostgresEngine:
         except Exception as error:
             if isinstance(error, LOSING) or self._db.is_closed():
                 raise StorageError(type(error).__name__) from None
-            self._live.clear()
+            self._unsee()
             self._wait(self._db.execute("ROLLBACK TO command"))
             raise
         self._wait(self._db.execute("RELEASE command"))
@@ -215,7 +219,7 @@ class PostgresEngine:
         self._wait(self._db.execute("COMMIT"))
 
     def rollback(self) -> None:
-        self._live.clear()
+        self._unsee()
         try:
             self._wait(self._db.execute("ROLLBACK"))
         except StorageError:
@@ -263,10 +267,23 @@ class PostgresEngine:
             self._seq += part
         return found
 
+    def _unsee(self) -> None:
+        """What was known of erasures may be so no more."""
+        self._live.clear()
+        self._erased = None
+
     def require_live(self, subject: str) -> None:
-        """Raises HandrailError NOT_FOUND when it was erased."""
+        """Raises HandrailError NOT_FOUND when it was erased, JOURNAL_UNAVAILABLE when its row was lost."""
         if subject not in self._live:
             self._stored_key(subject)
+
+    def require_open(self, conversation: str) -> None:
+        """Raises HandrailError NOT_FOUND when it was erased by itself."""
+        if self._erased is None:
+            found = self._wait(self._db.fetch(ERASED_LATELY, self._tx.now_ms - LATE_MS))
+            self._erased = {name for (name,) in found}
+        if conversation in self._erased:
+            raise gone()
 
     def key(self, subject: str) -> bytes:
         """Raises HandrailError NOT_FOUND when it was erased."""
@@ -275,8 +292,10 @@ class PostgresEngine:
 
     def _stored_key(self, subject: str) -> bytes:
         found = self._wait(self._db.fetchrow("SELECT wrapped, wrapped_by FROM subject WHERE id = $1", subject))
-        if found is None or found[0] is None:
-            raise HandrailError(Code.NOT_FOUND, f"subject {subject} was erased, or never existed")
+        if found is None:
+            raise lost()
+        if found[0] is None:
+            raise gone()
         self._live.add(subject)
         key = self._keys.cached(subject)
         if key is None:

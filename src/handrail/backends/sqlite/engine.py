@@ -11,10 +11,10 @@ from typing import Any
 import apsw
 
 from handrail.backends.keyring import Keyring
-from handrail.backends.rows import ConversationRow, EntryRows, SubjectRow, entry_rows
+from handrail.backends.rows import ERASED_LATELY, LATE_MS, ConversationRow, EntryRows, SubjectRow, entry_rows
 from handrail.backends.sqlite.database import first, lost_on_error, rows
 from handrail.backends.sqlite.register import RegisterOf
-from handrail.backends.writer import StorageError, taken
+from handrail.backends.writer import StorageError, gone, lost, taken
 from handrail.ledger.entry import Entry
 from handrail.ledger.seal import Sealer
 from handrail.ledger.store import Transaction
@@ -33,10 +33,11 @@ _COLUMNS = {"entry": 6, "payload": 3, "interaction": 10, "subject": 5, "conversa
 _CONVERSATIONS = (
     "SELECT * FROM ({}) WHERE EXISTS (SELECT 1 FROM subject s WHERE s.id = column4 AND s.wrapped IS NOT NULL) "
     "ON CONFLICT (id) DO UPDATE SET given = coalesce(excluded.given, given), tail = excluded.tail, "
-    "seen = excluded.seen, turns = max(turns, excluded.turns), release = coalesce(release, excluded.release)"
+    "seen = excluded.seen, turns = max(turns, excluded.turns), release = coalesce(release, excluded.release) "
+    "WHERE key_id = excluded.key_id"
 )
-"""Around the rows. A turn that ends after its subject (their fourth column) was erased must not write back what leads
-to it: such a row is left out."""
+"""Around the rows. A turn that ends after its subject (their fourth column) or its conversation (which then has no key)
+was erased must not write back what leads to it: such a row is left out."""
 
 
 def _sql(table: str, count: int) -> str:
@@ -97,8 +98,9 @@ class SqliteTransaction(RegisterOf):
 
     def party(self, conversation: str, subject: str) -> bool:
         """Note that the conversation also names this subject. False: known already. Raises HandrailError NOT_FOUND when
-        the subject was erased."""
+        one of them was erased."""
         self._engine.require_live(subject)
+        self._engine.require_open(conversation)
         self.db.execute("INSERT OR IGNORE INTO party VALUES (?, ?, ?)", (conversation, subject, self.now_ms))
         return bool(self.db.changes())
 
@@ -123,6 +125,7 @@ class SqliteEngine:
         self._sealer = Sealer()
         self._tx = SqliteTransaction(self, db)
         self._live: set[str] = set()  # subjects known not to be erased, as of `self._epoch`
+        self._erased: set[str] | None = None  # conversations erased by themselves lately; None: not read yet
         self._epoch = -1
         self._seq = 0
 
@@ -136,13 +139,13 @@ class SqliteEngine:
         if epoch != self._epoch or len(self._live) > MAX_LIVE:
             if self._epoch >= 0 and epoch != self._epoch:
                 self._keys.forget()
-            self._live.clear()
+            self._unsee()
             self._epoch = epoch
         return self._tx
 
     def forget(self) -> None:
         """The epoch grew in this transaction."""
-        self._live.clear()
+        self._unsee()
         self._keys.forget()
 
     def subjects(self, rows: list[SubjectRow]) -> None:
@@ -188,7 +191,7 @@ class SqliteEngine:
         except Exception as error:
             if isinstance(error, LOSING) or not db.in_transaction:
                 raise StorageError(type(error).__name__) from None
-            self._live.clear()
+            self._unsee()
             self._seq = seq
             with lost_on_error():
                 db.execute("ROLLBACK TO command")
@@ -214,7 +217,7 @@ class SqliteEngine:
             self._db.execute("COMMIT")
 
     def rollback(self) -> None:
-        self._live.clear()
+        self._unsee()
         if self._db.in_transaction:
             try:
                 self._db.execute("ROLLBACK")
@@ -253,14 +256,29 @@ class SqliteEngine:
             part = rows[at : at + CHUNK] if len(rows) > CHUNK else rows
             execute(_SQL[table, len(part)], tuple(chain.from_iterable(part)))
 
+    def _unsee(self) -> None:
+        """What was known of erasures may be so no more."""
+        self._live.clear()
+        self._erased = None
+
     def require_live(self, subject: str) -> None:
-        """Raises HandrailError NOT_FOUND when it was erased."""
+        """Raises HandrailError NOT_FOUND when it was erased, JOURNAL_UNAVAILABLE when its row was lost."""
         if subject in self._live:
             return
         found = first(self._db, "SELECT wrapped IS NOT NULL FROM subject WHERE id = ?", (subject,))
-        if found is None or not found[0]:
-            raise HandrailError(Code.NOT_FOUND, f"subject {subject} was erased, or never existed")
+        if found is None:
+            raise lost()
+        if not found[0]:
+            raise gone()
         self._live.add(subject)
+
+    def require_open(self, conversation: str) -> None:
+        """Raises HandrailError NOT_FOUND when it was erased by itself."""
+        if self._erased is None:
+            since = (self._tx.now_ms - LATE_MS,)
+            self._erased = {name for (name,) in rows(self._db, ERASED_LATELY, since)}
+        if conversation in self._erased:
+            raise gone()
 
     def key(self, subject: str) -> bytes:
         """Raises HandrailError NOT_FOUND when it was erased."""

@@ -1,8 +1,8 @@
 """YAML 1.2 text to a tree whose every node knows its line and column; pure.
 
 Read with ruamel.yaml, since YAML 1.1 readers take the language `no` for False. Only what a configuration needs is
-taken: one document, no aliases (they can grow without bound), no tags, no repeated keys, no control or
-direction-changing characters. Every deviation is a mistake with its place; the rest of the file is still read.
+taken: one document, no aliases (they can grow without bound), no anchor named twice, no tags, no repeated keys, no
+control or direction-changing characters. Every deviation is a mistake with its place; the rest of the file is still read.
 """
 
 import re
@@ -21,6 +21,9 @@ MAX_DEPTH = 20
 
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\u200b\u2028-\u202e\u2060\u2066-\u2069\ufeff]")
 """Control characters, and those that hide text or turn its direction (Unicode technical report 36, 2.10)."""
+
+OTHER_VERSION = re.compile(r"^%YAML[ \t]+(?!1\.2[ \t]*$)", re.MULTILINE)
+"""A file that asks to be read by other rules, by which `yes` is no text."""
 
 _PLAIN = "tag:yaml.org,2002:"
 _TRUE = frozenset({"true", "True", "TRUE"})
@@ -56,8 +59,15 @@ def parse(file: str, text: str) -> tuple[Node | None, list[Mistake]]:
     if text.startswith("\ufeff"):
         text = text[1:]
     text = _without_forbidden(file, text, mistakes)
+    other = OTHER_VERSION.search(text)
+    if other is not None:
+        place = Place(file, text.count("\n", 0, other.start()) + 1, 1)
+        what = "another version of YAML is asked for; delete this line"
+        return None, [*mistakes, mistake(place, "yaml.syntax", what, expected="YAML 1.2")]
     try:
-        root = YAML(typ="rt").compose(text)
+        yaml = YAML(typ="rt")
+        yaml.composer.warn_double_anchors = False  # a mistake here, with its place
+        root = yaml.compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
@@ -101,18 +111,15 @@ class _Reader:
         self._file = file
         self._mistakes = mistakes
         self._seen: set[int] = set()
+        self._anchors: dict[str, Place] = {}
 
     def node(self, node: object, depth: int) -> Node:
         place = self._place(node)
         if depth > MAX_DEPTH:
             self._mistakes.append(mistake(place, "yaml.depth", f"nested deeper than {MAX_DEPTH} levels"))
             return Scalar(place, None, "")
-        if id(node) in self._seen:
-            self._mistakes.append(
-                mistake(place, "yaml.alias", "aliases (*name) are not supported", hint="write the value out")
-            )
+        if self._is_alias(node, place):
             return Scalar(place, None, "")
-        self._seen.add(id(node))
         if isinstance(node, MappingNode):
             return self._mapping(node, place, depth)
         if isinstance(node, SequenceNode):
@@ -120,14 +127,31 @@ class _Reader:
         assert isinstance(node, ScalarNode)
         return self._scalar(node, place)
 
+    def _is_alias(self, node: object, place: Place) -> bool:
+        """Whether the node stood somewhere before, which is a mistake; so is an anchor that did."""
+        if id(node) in self._seen:
+            self._mistakes.append(
+                mistake(place, "yaml.alias", "aliases (*name) are not supported", hint="write the value out")
+            )
+            return True
+        self._seen.add(id(node))
+        anchor = getattr(node, "anchor", None)
+        if anchor and (first := self._anchors.setdefault(anchor, place)) is not place:
+            hint = f"first on line {first.line}; delete both, nothing needs them"
+            self._mistakes.append(mistake(place, "yaml.anchor", f"the anchor &{anchor} stands here twice", hint=hint))
+        return False
+
     def _mapping(self, node: MappingNode, place: Place, depth: int) -> Mapping:
         items: list[tuple[Scalar, Node]] = []
         first: dict[str, Place] = {}
         for key_node, value_node in node.value:
             key_place = self._place(key_node)
+            alias = self._is_alias(key_node, key_place)
             value = self.node(value_node, depth + 1)
             if not isinstance(key_node, ScalarNode):
                 self._mistakes.append(mistake(key_place, "yaml.key", "a key must be one word, not a list or a mapping"))
+                continue
+            if alias:
                 continue
             name = str(key_node.value)
             if name in first:

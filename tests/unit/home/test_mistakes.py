@@ -5,6 +5,7 @@ Each row changes a good home. `¤` stands where the mistake is expected to be fo
 that file, line and column are checked, and the row stays readable.
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -14,7 +15,10 @@ from fakes.home import CHAT, HANDRAIL, home
 from handrail.home.check import check, look
 from handrail.home.mistake import Mistake
 from handrail.home.notes import notes
+from handrail.home.parameters import DOCUMENTED
+from handrail.home.read import read
 from handrail.home.text import HomeText
+from handrail.policy.ruleset import Dialect
 
 MARK = "¤"
 TOP, UC = "handrail.yaml", "use-cases/chat.yaml"
@@ -39,6 +43,10 @@ ROWS = [
     Row("yaml.syntax", UC, "", "¤---\nid: other\n", "a second document starts here"),
     Row("yaml.syntax", UC, "name: Chat", "name: ¤*other", "aliases (*name) are not supported"),
     Row("yaml.alias", UC, "channels: [chat]", "channels: ¤&c [chat]\nlinks_allowed: *c", "aliases (*name) are not supported"),
+    Row("yaml.syntax", UC, CHAT, f"¤%YAML 1.1\n---\n{CHAT}", "another version of YAML is asked for"),
+    Row("yaml.alias", UC, "name: Chat", "name: ¤&n Chat\n*n : other", "aliases (*name) are not supported"),
+    Row("yaml.anchor", UC, "name: Chat\n", "name: &n Chat\nmode: ¤&n observe\n", "the anchor &n stands here twice; first on line 2"),
+    Row("yaml.anchor", UC, "name: Chat\n", "name: &n Chat\n¤&n mode: observe\n", "the anchor &n stands here twice; first on line 2"),
     Row("yaml.merge", UC, "  read: {", "  read: {¤<<: {risk: R1}, ", "merge keys (<<) are not supported"),
     Row("yaml.tag", UC, "name: Chat", "name: ¤!text Chat", "tags (!name) are not supported"),
     Row("yaml.repeated", UC, "name: Chat", "name: Chat\n¤name: Chat 2", '"name" stands here twice; first on line 2'),
@@ -337,3 +345,55 @@ def test_a_customer_facing_use_case_without_a_disclosure_is_good_and_gets_a_note
     assert [each.code for each in check(home({UC: CHAT + "disclosure: {required: false}\n"}))] == [
         "disclosure.required"
     ]
+
+
+@pytest.mark.promise("HOM-1")
+def test_a_parameter_that_nobody_documents_is_good_and_gets_a_note_with_the_likely_name() -> None:
+    written = CHAT.replace("model:\n", "model:\n  parameters: {temprature: 0.2, seed: 1, brand_new_thing: x}\n")
+    assert written != CHAT
+    text = home({UC: written})
+    assert check(text) == []
+    said = [note for note in notes(look(text)) if note.code == "parameter.unknown"]
+    assert [(note.line, note.hint) for note in said] == [
+        (said[0].line, 'did you mean "temperature"?'),
+        (said[0].line, ""),
+    ]
+    assert "temprature" in said[0].message
+    assert "brand_new_thing" in said[1].message
+
+
+def test_the_documented_parameters_are_those_of_the_official_clients() -> None:
+    from anthropic.types.beta import message_create_params as messages
+    from openai.types import embedding_create_params as embeddings
+    from openai.types.chat import completion_create_params as chat
+    from openai.types.responses import response_create_params as responses
+
+    openai = {
+        *chat.CompletionCreateParamsBase.__annotations__,
+        *responses.ResponseCreateParamsBase.__annotations__,
+        *embeddings.EmbeddingCreateParams.__annotations__,
+    }
+    assert openai <= DOCUMENTED[Dialect.OPENAI] <= DOCUMENTED[Dialect.AZURE]
+    assert {*messages.MessageCreateParamsBase.__annotations__} <= DOCUMENTED[Dialect.ANTHROPIC]
+
+
+def test_one_wrong_pair_for_all_actions_is_one_mistake() -> None:
+    old = "  read: {risk: R1, autonomy: A3}\n  assert: {risk: R1, autonomy: A3}"
+    written = CHAT.replace(old, "  risk: R4\n  autonomy: A4")
+    assert written != CHAT
+    assert [(each.code, each.message) for each in check(home({UC: written}))] == [
+        ("levels.forbidden", "R4 with A4 is forbidden")
+    ]
+
+
+def test_a_use_case_of_staff_needs_no_disclosure_in_a_further_language() -> None:
+    written = CHAT.replace("audience: customer", "audience: staff\nlanguages: [en, sw]")
+    codes = {each.code for each in check(home({UC: written}))}
+    assert "disclosure.wording" not in codes
+    asked = written + "disclosure: {required: true}\n"
+    assert "disclosure.wording" in {each.code for each in check(home({UC: asked}))}
+
+
+def test_a_folder_that_is_not_there_is_one_mistake(tmp_path: Path) -> None:
+    said = check(read(tmp_path / "nothere"))
+    assert [(each.message, each.hint) for each in said] == [("there is no such folder", "handrail init makes one")]

@@ -22,7 +22,7 @@ from handrail.detectors.personal import (
     replies,
     secrets,
 )
-from handrail.detectors.personal.anchors import Label
+from handrail.detectors.personal.anchors import CODES, Label
 from handrail.detectors.personal.asked import NOTHING, Asked, asked_for
 from handrail.detectors.personal.gates import STREET_GATES, Gate, gates_of
 from handrail.detectors.personal.page import Hit, Number, Page
@@ -243,8 +243,11 @@ def _one(page: Page, number: Number, hits: list[Hit], later: list[Hit]) -> bool:
         if found is not None:
             later.append(found)
         return found is not None
-    if label in codes.LENGTHS:
+    if label in CODES:
         found = codes.named_code(page, number, label)
+        if found is None:  # no code has this length
+            later += [hit for hit in [contact.phone(page, number, None)] if hit is not None]
+            return False
     elif label is _CARD:
         found = cards.named_card(page, number)
     elif label is _ACCOUNT:

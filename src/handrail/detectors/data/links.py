@@ -12,3 +12,6 @@ AFTER_WORDS = (
     "c mon ma le la notre es mi nuestro el mio mia il e o a meu minha mijn het de dat to jest moj moja s thats also number"
 )
 """Between a value and the name behind it."""
+
+IS_WORDS = "is its it's was are ist est c'est c es e het jest s thats that's"
+"""Those of them that say that the value is what the name says: "078051120 is my ssn, 3 letters"."""

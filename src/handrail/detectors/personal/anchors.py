@@ -32,6 +32,10 @@ class Label(StrEnum):
     OTHER = "other"
 
 
+CODES = {Label.CVV: (3, 4), Label.PIN: (4, 8), Label.OTP: (4, 10)}
+"""Digits of the codes that may never rest, so each number that a name may mean is taken for one."""
+
+
 class Anchor(NamedTuple):
     """`label` named by the characters `start` to `end`."""
 

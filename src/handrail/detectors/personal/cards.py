@@ -5,6 +5,7 @@ expiry and security code. Source: ISO/IEC 7812-1 annex B (Luhn).
 """
 
 import re
+from collections.abc import Iterator
 
 from handrail.detectors.data.issuers import ISSUERS, RARE
 from handrail.detectors.personal.anchors import Label
@@ -17,9 +18,14 @@ _AFTER_CARD = re.compile(
     r"[\s,;.]*(?:and|exp\w*|valid\w*|until|thru|date|gultig|bis|ablauf\w*|caduca|vence|scad\w*|validade|geldig|tot|wazna|do|"
     r"\s|[:,;.\-])*(?:0?[1-9]|1[0-2])[ /\-.]{0,3}(?:20)?[2-4]\d[\s,;.\-]{1,3}(\d{3,4})(?![\w/.\-]*\d)"
 )
+_LISTED_BEHIND = re.compile(r"(?:[^\W0]|\w0),\Z")
+_LISTED_BEFORE = re.compile(r"[,:](?!\d{1,2}(?![\d/\-]))\w")
+"""A comma between two values of a list; not the sign of a fraction: "0,4111", "4111,50"."""
 _ENDING = re.compile(
     r"(?:last|final|letzten?|dernier\w*|ultim\w*|laatste|ostatni\w*)\s+(?:4|four|vier|quatre|cuatro|quattro|quatro|cztery)"
 )
+_REST = 64
+"""Characters behind a card in which an expiry and a code may stand, however they are set apart."""
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 
@@ -64,45 +70,65 @@ def find_cards(page: Page) -> list[Hit]:
     for number in page.numbers:
         if number.end - number.start < 12:
             continue
-        hit = _card(page, number)
-        if hit is not None:
-            hits.append(hit)
+        found = _cards(page, number)
+        hits += found
+        for hit in found:
             code = _AFTER_CARD.match(page.low, hit.end)
-            if code is not None:
+            if code is not None and all(other.end <= code.start(1) or code.end(1) <= other.start for other in found):
                 hits.append(Hit(Kind.CVV, code.start(1), code.end(1), 0.9, "after_card"))
     return hits
 
 
-def _card(page: Page, number: Number) -> Hit | None:
-    groups = number.groups
-    text = page.text
-    count = len(groups)
-    sizes = tuple(end - start for start, end in groups)
-    for first in range(count):
-        if first and not _own(text, groups, first, sizes):
+def _cards(page: Page, number: Number) -> list[Hit]:
+    """The cards of a run, one behind the other. Behind a card, any group may begin the next."""
+    sizes = tuple([end - start for start, end in number.groups])
+    hits: list[Hit] = []
+    first = 0
+    while first < len(sizes):
+        found = None
+        if hits or not first or _own(page.text, number.groups, first, sizes):
+            found = _card(page, number, first, sizes, behind=bool(hits))
+        if found is not None:
+            hits.append(found[0])
+        first = first + 1 if found is None else found[1]
+    return hits
+
+
+def _card(page: Page, number: Number, first: int, sizes: tuple[int, ...], *, behind: bool) -> tuple[Hit, int] | None:
+    """The card that begins at the group `first`, and the group behind it. `behind`: another card stands before it."""
+    start = number.groups[first][0]
+    for after, issued in _numbered(page.text, number, first, sizes):
+        end = number.groups[after - 1][1]
+        if not _free(page, number, first, after, sizes, behind=behind):
             continue
-        total = 0
-        digits = ""
-        for last in range(first, count):
-            if last > first and not _joined(text, groups[last - 1][1], groups[last][0]):
-                break
-            digits += text[groups[last][0] : groups[last][1]]
-            total = len(digits)
-            if total > 19:
-                break
-            if total < 12 or not _shaped(sizes[first : last + 1]):
-                continue
-            issued = _issued(digits, _ISSUED)
-            if not (issued or _issued(digits, _RARE)) or not luhn(digits):
-                continue
-            start, end = groups[first][0], groups[last][1]
-            if not _free(page, number, first, last):
-                continue
-            if issued and (total == 16 or page.direct(start) is not Label.OTHER):
-                return Hit(Kind.CARD, start, end, 0.99, "luhn")
-            if not issued and page.label(start, end) is Label.CARD:
-                return Hit(Kind.CARD, start, end, 0.95, "luhn_named")
+        if issued and (sum(sizes[first:after]) == 16 or page.direct(start) is not Label.OTHER):
+            return Hit(Kind.CARD, start, end, 0.99, "luhn"), after
+        if not issued and page.label(start, end) is Label.CARD:
+            return Hit(Kind.CARD, start, end, 0.95, "luhn_named"), after
     return None
+
+
+def _numbered(text: str, number: Number, first: int, sizes: tuple[int, ...]) -> Iterator[tuple[int, bool]]:
+    """Behind which groups a card number that begins at the group `first` may end, and whether its issuer is common."""
+    groups = number.groups
+    digits = ""
+    for last in range(first, len(groups)):
+        if last > first and not _joined(text, groups[last - 1][1], groups[last][0]):
+            return
+        digits += text[groups[last][0] : groups[last][1]]
+        if len(digits) > 19:
+            return
+        if len(digits) < 12 or not _shaped(sizes[first : last + 1]):
+            continue
+        issued = _issued(digits, _ISSUED)
+        if (issued or _issued(digits, _RARE)) and luhn(digits):
+            yield last + 1, issued
+
+
+def _alone(page: Page, start: int, end: int, *, behind: bool) -> bool:
+    """`Page.alone`, where a comma or a colon may part the values of a list; so many digits are no amount."""
+    begins = behind or page.begins(start) or _LISTED_BEHIND.search(page.text, max(0, start - 3), start) is not None
+    return begins and (page.ends(end) or _LISTED_BEFORE.match(page.text, end) is not None)
 
 
 def _joined(text: str, end: int, start: int) -> bool:
@@ -123,23 +149,30 @@ def _line_ends(text: str, groups: tuple[tuple[int, int], ...], first: int, sizes
     )
 
 
-def _free(page: Page, number: Number, first: int, last: int) -> bool:
-    """Whether the rest of the run is something else: nothing, a long group before, an expiry or code after."""
+def _free(page: Page, number: Number, first: int, after: int, sizes: tuple[int, ...], *, behind: bool) -> bool:
+    """Whether the rest of the run is something else: nothing, a long group before, an expiry, code or card after."""
     groups = number.groups
-    start, end = groups[first][0], groups[last][1]
+    start, end = groups[first][0], groups[after - 1][1]
     text = page.text
     if start and (text[start - 1].isalpha() or text[start - 1] in "_#"):
         return False
     if start > 1 and text[start - 1] in "-." and text[start - 2].isalnum() and first == 0:
         return False
-    if last == len(groups) - 1:
-        return page.alone(start, end) or (end < len(text) and text[end] in ".-:@" and not text[end : end + 2].isalnum())
-    rest = sum(stop - begin for begin, stop in groups[last + 1 :])
-    between = text[end : groups[last + 1][0]]
-    if "," in between or "\n" in between or "/" in between:
+    if after == len(groups):
+        ends = end < len(text) and text[end] in ".-:@" and not text[end : end + 2].isalnum()
+        return ends or _alone(page, start, end, behind=behind)
+    between = text[end : groups[after][0]]
+    if behind or after - first == 1 or "\n" in between or "/" in between:
         return True
-    tail = text[groups[last + 1][0] : number.end]
-    return _EXPIRY.match(tail) is not None or rest in (3, 10, 11) or last == first
+    tail = text[groups[after][0] : min(number.end, end + _REST)].split("\n", 1)[0]
+    if _EXPIRY.match(tail) is not None or sum(map(str.isdigit, tail)) in (3, 10, 11):
+        return True
+    code = sizes[after] in (3, 4) and after + 1 < len(sizes)
+    return _begins_card(text, number, after, sizes) or (code and _begins_card(text, number, after + 1, sizes))
+
+
+def _begins_card(text: str, number: Number, first: int, sizes: tuple[int, ...]) -> bool:
+    return any(issued for _, issued in _numbered(text, number, first, sizes))
 
 
 def named_card(page: Page, number: Number) -> Hit | None:

@@ -6,7 +6,7 @@ Source: PCI DSS 4.0.1 requirement 3.3.1 (CVV, PIN).
 import re
 
 from handrail.detectors.data.codes import LINKS, NOT_A_VALUE
-from handrail.detectors.personal.anchors import Label
+from handrail.detectors.personal.anchors import CODES, Label
 from handrail.detectors.personal.page import Hit, Number, Page
 from handrail.terms.finding import Kind
 
@@ -23,7 +23,6 @@ _LOGIN = re.compile(
 """Words that begin a pair of a name and a password: "user anna password kitten"."""
 _PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(Kind)})(?:_[A-Z2-7]{{8}})?\]")
 """What `detectors.mask` put there: "my password is [PASSWORD]" names no password any more."""
-LENGTHS = {Label.CVV: (3, 4), Label.PIN: (4, 8), Label.OTP: (4, 10)}
 _KINDS = {Label.CVV: Kind.CVV, Label.PIN: Kind.PIN, Label.OTP: Kind.OTP}
 
 
@@ -31,7 +30,7 @@ def named_code(page: Page, number: Number, label: Label) -> Hit | None:
     """CVV, PIN or OTP: a number of its length that the nearest words name."""
     start, end = number.start, number.end
     digits = sum(stop - begin for begin, stop in number.groups)
-    low, high = LENGTHS[label]
+    low, high = CODES[label]
     if not page.alone(start, end) or "," in page.text[start:end] or "/" in page.text[start:end]:
         return None
     if low <= digits <= high:

@@ -4,9 +4,9 @@ import re
 from bisect import bisect_right
 from typing import NamedTuple
 
-from handrail.detectors.data.links import AFTER_WORDS, BEFORE_WORDS
+from handrail.detectors.data.links import AFTER_WORDS, BEFORE_WORDS, IS_WORDS
 from handrail.detectors.normalise import View, unaccent, without_accents
-from handrail.detectors.personal.anchors import AFTER, BEFORE, Anchor, Label, find_anchors, may_name, words_of
+from handrail.detectors.personal.anchors import AFTER, BEFORE, CODES, Anchor, Label, find_anchors, may_name, words_of
 from handrail.terms.finding import Kind
 
 
@@ -45,6 +45,11 @@ _LINK_WORDS = frozenset(BEFORE_WORDS.split())
 
 _AFTER_WORDS = frozenset(AFTER_WORDS.replace("'", " ").split())
 """What may stand between a value and its name behind it: "0170 1234567 ist meine Nummer"."""
+_IS_WORDS = frozenset(IS_WORDS.replace("'", " ").split())
+_WHOLE_SIZES = CODES | {Label.CARD: (12, 19), Label.ACCOUNT: (6, 26), Label.SSN: (9, 15)}
+"""Digits of a value that is too long for an amount or a count that happens to stand before the name."""
+_APART = re.compile(r"[,:\-]")
+_PAUSE = re.compile(r"[,;.\n]")
 _SHORT = frozenset({"no", "nr", "num", "tel", "ph", "mob", "acct", "ref"})
 _WORDS = re.compile(r"[^\W_]+")
 _BEFORE_STOP = re.compile(r"[^\w \t:=\-#.,'\"(?]|_")
@@ -209,8 +214,8 @@ class Page:
                     best = self._owner(anchors[count - 2], near)
                 gap = self.low[near.end : start]
                 if (gap[:1] != "." or self._short(near)) and _links_before(gap):
-                    return best
-        behind = self._behind(end, count)
+                    return self._rather_behind(start, end, count) or best
+        behind = self._behind(start, end, count)
         if behind is not None:
             return behind
         if best is None or _BREAK.search(gap) is not None:
@@ -220,20 +225,43 @@ class Page:
 
     def direct_or_behind(self, start: int, end: int) -> Label | None:
         """The name right before the characters `start` to `end`, else right behind: "4556 is the account number"."""
-        return self.direct(start) or self._behind(end, self._before(start))
+        place = self._before(start)
+        return self._rather_behind(start, end, place) or self.direct(start) or self._behind(start, end, place)
 
-    def _behind(self, end: int, place: int) -> Label | None:
+    def _rather_behind(self, start: int, end: int, place: int) -> Label | None:
+        """The name behind, where the one before belongs to the number before it: "4556 is the pin, 123 is the cvv"."""
+        if not place:
+            return None
+        name = self.anchors[place - 1]
+        if "," not in self.low[name.end : start]:
+            return None
+        digit = self.marks.rfind(b"0", max(0, name.start - AFTER), name.start) + 1
+        gap = self.low[digit : name.start]
+        taken = digit > 0 and _links_after(gap) and _APART.search(gap) is None
+        return self._behind(start, end, place) if taken else None
+
+    def _behind(self, start: int, end: int, place: int) -> Label | None:
         """The anchor at `place`, when only linking words stand between `end` and it."""
         if place >= len(self.anchors):
             return None
         after = self.anchors[place]
         linked = 0 <= after.start - end <= AFTER and _links_after(self.low[end : after.start])
-        return after.label if linked and not self._names_next(after) else None
+        return after.label if linked and self._names_back(start, end, after) else None
 
-    def _names_next(self, anchor: Anchor) -> bool:
-        """Whether a number stands right behind the name, which is then its own: "84318931431, pin 3941"."""
-        digit = self.marks.find(b"0", anchor.end, anchor.end + BEFORE)
-        return digit >= 0 and _links_before(self.low[anchor.end : digit])
+    def _names_back(self, start: int, end: int, name: Anchor) -> bool:
+        """Whether the name is that of the number before it although another may follow ("84318931431, pin 3941"): the
+        sentence says so ("123 is the cvv, 12/27 the expiry date"), or it is long enough and no sign stands between. A
+        code may never rest, so its name means both numbers: "123, my cvc 415"."""
+        digit = self.marks.find(b"0", name.end, name.end + BEFORE)
+        if digit < 0 or not _links_before(self.low[name.end : digit]):
+            return True
+        gap = self.low[end : name.start]
+        apart = _APART.search(gap) is not None
+        told = not _IS_WORDS.isdisjoint(_WORDS.findall(gap)) or _PAUSE.search(self.low, name.end, digit) is not None
+        if told and not apart:
+            return True
+        least, most = _WHOLE_SIZES.get(name.label, (0, -1))
+        return (name.label in CODES or not apart) and least <= self.marks.count(b"0", start, end) <= most
 
     def _short(self, anchor: Anchor) -> bool:
         """Whether the name ends in a short form, which a full stop may follow."""
@@ -253,11 +281,18 @@ class Page:
 
     def alone(self, start: int, end: int) -> bool:
         """No letter, digit or joining sign touches the span: it is not part of a longer code."""
+        return self.begins(start) and self.ends(end)
+
+    def begins(self, start: int) -> bool:
+        """Nothing touches the character `start` from the left."""
         text = self.text
         if start and (text[start - 1].isalnum() or text[start - 1] in "_#"):
             return False
-        if start > 1 and text[start - 1] in "-/.," and text[start - 2].isalnum():
-            return False
+        return not (start > 1 and text[start - 1] in "-/.," and text[start - 2].isalnum())
+
+    def ends(self, end: int) -> bool:
+        """Nothing touches the characters before `end` from the right."""
+        text = self.text
         if end < len(text) and (text[end].isalnum() or text[end] == "_"):
             return False
         return not (end + 1 < len(text) and text[end] in "-/.@:," and text[end + 1].isalnum())

@@ -64,6 +64,8 @@ def _fitted(text: HomeText, name: str, declared: type, mistakes: list[Mistake]) 
 
 def _files(text: HomeText) -> Iterator[Mistake]:
     unread = {item.file for item in text.mistakes}
+    if HOME_FILE in unread and not text.names:
+        return  # there is no folder: that is told, and all else follows from it
     if HOME_FILE not in text.texts and HOME_FILE not in unread:
         tops = [name for name in text.names if "/" not in name]
         yield mistake(

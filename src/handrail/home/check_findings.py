@@ -141,7 +141,7 @@ def _disclosure(
     doc: Fitted, value: Mapping[str, Any], defaults: Mapping[str, Any], languages: Iterable[str]
 ) -> Iterator[Mistake]:
     given = value.get("disclosure") or defaults.get("disclosure") or {}
-    required = given.get("required", True)
+    required = given.get("required", value.get("audience") == Audience.CUSTOMER)  # as `compile` has it
     if not required and value.get("audience") == Audience.CUSTOMER:
         yield mistake(
             doc.place("disclosure", "required"),

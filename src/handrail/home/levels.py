@@ -9,7 +9,7 @@ from typing import Any
 
 from handrail.home.fields import DataClass, Rollout
 from handrail.home.fit import Fitted
-from handrail.home.mistake import Mistake, mistake
+from handrail.home.mistake import Mistake, Place, mistake
 from handrail.policy.ruleset import ActionType, Audience, Autonomy, Level, Risk
 
 _TOO_MUCH_FOR_A4 = (Risk.R2, Risk.R3, Risk.R4)
@@ -72,8 +72,14 @@ def check_levels(case: Fitted) -> Iterator[Mistake]:
         yield mistake(
             case.place("levels"), "levels.none", "no action type has a level", expected="at least read or assert"
         )
+    shorthand = _level(given)
+    forbidden = shorthand is not None and (shorthand.risk, shorthand.autonomy) in FORBIDDEN
+    if shorthand is not None and forbidden:  # once, not for each kind of action that it stands for
+        yield _forbidden(case.place("levels", "risk"), "", shorthand)
     for kind, level in levels.items():
-        yield from _pair(case, kind, level, own=kind.value in given)
+        own = kind.value in given
+        if own or not forbidden:
+            yield from _pair(case, kind, level, own=own)
     yield from _answers(case, levels)
     yield from _data(case, levels)
     if case.value.get("rollout") == Rollout.IMMEDIATE and _RISKS.index(highest(levels)) >= _RISKS.index(Risk.R2):
@@ -87,14 +93,8 @@ def check_levels(case: Fitted) -> Iterator[Mistake]:
 
 def _pair(case: Fitted, kind: ActionType, level: Level, *, own: bool) -> Iterator[Mistake]:
     place = case.place("levels", kind.value) if own else case.place("levels", "risk")
-    pair = f"{level.risk.value} with {level.autonomy.value}"
     if (level.risk, level.autonomy) in FORBIDDEN:
-        yield mistake(
-            place,
-            "levels.forbidden",
-            f"{kind.value}: {pair} is forbidden",
-            expected="a lower autonomy; A2 lets a person approve each action",
-        )
+        yield _forbidden(place, f"{kind.value}: ", level)
     if level.autonomy is Autonomy.A0 and kind is not ActionType.READ:
         yield mistake(place, "levels.a0", f"{kind.value}: A0 only reads", expected="A1 or more, or leave the type out")
     least = AT_LEAST.get(kind)
@@ -107,6 +107,15 @@ def _pair(case: Fitted, kind: ActionType, level: Level, *, own: bool) -> Iterato
             expected=f"risk: {least.value}",
             hint="" if own else "list only the action types that this use case has",
         )
+
+
+def _forbidden(place: Place, about: str, level: Level) -> Mistake:
+    return mistake(
+        place,
+        "levels.forbidden",
+        f"{about}{level.risk.value} with {level.autonomy.value} is forbidden",
+        expected="a lower autonomy; A2 lets a person approve each action",
+    )
 
 
 def _answers(case: Fitted, levels: Mapping[ActionType, Level]) -> Iterator[Mistake]:

@@ -14,7 +14,11 @@ def read(home: Path) -> HomeText:
     """Never raises on a bad home: what cannot be read is a mistake of the result."""
     mistakes: list[Mistake] = []
     if not home.is_dir():
-        return HomeText(texts={}, names=frozenset(), mistakes=(_none(HOME_FILE, "there is no such folder"),))
+        return HomeText(
+            texts={},
+            names=frozenset(),
+            mistakes=(_none(HOME_FILE, "there is no such folder", hint="handrail init makes one"),),
+        )
     found = _files(home)
     if len(found) > MAX_FILES:
         mistakes.append(

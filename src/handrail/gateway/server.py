@@ -178,7 +178,7 @@ class Gateway:
         if ids.conversation:
             headers.append((b"x-handrail-conversation", header_value(ids.conversation)))
         if error.retry_after_s is not None:
-            headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after_s))))
+            headers.append((b"retry-after", b"%d" % max(1, int(error.retry_after_s))))  # never longer than what is left
         if not shape.retry or (status < 500 and status not in (409, 429)):
             headers.append(_NO_RETRY)
         body = errors.body(form, error, ids.interaction, status=status)
@@ -239,7 +239,11 @@ class Gateway:
                 return route, path[len(route.path) :]
         if path in self._paths:
             raise HandrailError(Code.METHOD_NOT_ALLOWED, f"{path} does not take {method[:16]}")
-        raise HandrailError(Code.ROUTE_UNKNOWN, "there is no such path here; see the list of routes in the reference")
+        raise HandrailError(
+            Code.ROUTE_UNKNOWN,
+            f"there is no path {path[:200]} here: an OpenAI client's base_url ends with /v1, an Anthropic client's has "
+            "no /v1; docs/reference/routes.md lists all paths",
+        )
 
 
 def _status(error: HandrailError) -> int:

@@ -179,7 +179,7 @@ class Chat:
         if turn.prompt and caller.live.release.prompt_mode is PromptMode.CLIENT:
             screened = await self._prompt_seen(draft, screened)
         draft.input = _decided(caller, screened, screened.language)
-        return _raised(draft.input.decision)
+        return _raised(draft.input.decision, turn.messages)
 
     def announce(self, draft: Draft) -> None:
         """Step 4. Raises HandrailError JOURNAL_UNAVAILABLE: then the model is not called."""
@@ -205,7 +205,7 @@ class Chat:
         screened = screen(answer.messages, (True,) * len(answer.messages), self.answer_setting(draft))
         language = draft.input.screened.language if draft.input else ""
         draft.output = _decided(draft.caller, screened, language or screened.language)
-        return _raised(draft.output.decision)
+        return _raised(draft.output.decision, answer.messages, of="the answer")
 
     def answer_setting(self, draft: Draft) -> Setting:
         """How an answer is read: with the tool results and documents it may rely on, as the model saw them."""
@@ -403,14 +403,31 @@ def _decided(caller: Caller, screened: Screened, language: str) -> Weighed:
     return Weighed(screened, given, decide(given, caller.rules))
 
 
-def _raised(decision: Decision) -> Decision:
+def _raised(decision: Decision, messages: Sequence[Message], of: str = "") -> Decision:
+    """`messages`: those it was decided on. `of`: what they are, where they have no number for the client."""
     if decision.outcome is Outcome.REFUSED:
-        raise HandrailError(decision.error or Code.GUARD_UNAVAILABLE, _WHY.get(decision.error, _WHY[None]))
+        code = decision.error or Code.GUARD_UNAVAILABLE
+        raise HandrailError(code, _unread(messages, of) if code is Code.PART_UNREADABLE else _WHY.get(code, _WHY[None]))
     return decision
 
 
+def _unread(messages: Sequence[Message], of: str) -> str:
+    """Where the first part is that no detector can read, and who may let it pass."""
+    where, number = of or "the request", 0
+    for message in messages:
+        number += message.history is not None
+        if message.unreadable:
+            numbered = message.history is not None and not of
+            place = f"message {number} ({message.role.value})" if numbered else where
+            where = f"{place} holds {', '.join(message.unreadable)}"
+            break
+    return (
+        f"{where}, which no detector can read, and this use case refuses such parts; to let them pass unread, its "
+        "owner can set on_unreadable_part: mark"
+    )
+
+
 _WHY: dict[Code | None, str] = {
-    Code.PART_UNREADABLE: "a part of the request or answer cannot be screened, and this use case refuses such parts",
     Code.GUARD_LATE: "screening took longer than this use case allows, so nothing was passed on",
     None: "screening could not be completed, so nothing was passed on",
 }

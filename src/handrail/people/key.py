@@ -72,4 +72,8 @@ def usable(key: ApiKey, *, now_ms: int, scope: Scope) -> None:
     if key.expires_at is not None and key.expires_at <= now_ms:
         raise HandrailError(Code.KEY_EXPIRED, "this API key has expired; rotate it: handrail key rotate")
     if scope not in key.scopes:
-        raise HandrailError(Code.KEY_SCOPE, f"this API key lacks the scope {scope.value}")
+        raise HandrailError(
+            Code.KEY_SCOPE,
+            f"this API key lacks the scope {scope.value}; make one that has it: handrail key create --use-case "
+            f"{key.use_case or 'NAME'} --scope {scope.value}",
+        )

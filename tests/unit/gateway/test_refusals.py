@@ -219,6 +219,32 @@ def test_only_a_declared_channel_is_kept() -> None:
 def test_a_key_without_the_scope_is_refused() -> None:
     got = refused(ASK, world=_world(scopes=frozenset({Scope.EVENTS})))
     assert (got.status, got.json["error"]["code"]) == (403, "key.scope")
+    assert "handrail key create --use-case support --scope chat" in got.json["error"]["message"]
+
+
+def test_a_part_that_nobody_can_read_is_told_with_its_message_and_the_setting() -> None:
+    part = {"type": "image_url", "image_url": {"url": "https://pictures.example/1.png"}}
+    said = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi"}]
+    got = refused({"model": "support", "messages": [*said, {"role": "user", "content": [part]}]})
+    assert got.json["error"]["message"].startswith("message 3 (user) holds image_url, which no detector can read")
+    assert "on_unreadable_part: mark" in got.json["error"]["message"]
+
+
+@pytest.mark.parametrize("path", ["/chat/completions", "/v1/v1/messages", "/messages"])
+def test_a_wrong_base_url_is_told_with_the_path_and_the_likely_mend(path: str) -> None:
+    got = asyncio.run(_world().post(path, ASK))
+    assert (got.status, got.json["error"]["code"]) == (404, "route.unknown")
+    assert f"no path {path} here" in got.json["error"]["message"]
+    assert "ends with /v1, an Anthropic client's has no /v1" in got.json["error"]["message"]
+
+
+@pytest.mark.parametrize(("left", "said"), [(0.2, "1"), (1.9, "1"), (9.99, "9"), (10.0, "10")])
+def test_a_client_is_never_told_to_wait_longer_than_a_circuit_stays_open(left: float, said: str) -> None:
+    def closed(request):
+        return HandrailError(Code.UPSTREAM_OPEN, "left alone", retry_after_s=left)
+
+    got = asyncio.run(world(closed).post(PATH, ASK))
+    assert (got.status, got.headers["retry-after"]) == (503, said)
 
 
 def test_before_anything_is_published_everything_is_refused() -> None:

@@ -2,7 +2,8 @@
 
 Read with ruamel.yaml, since YAML 1.1 readers take the language `no` for False. Only what a configuration needs is
 taken: one document, no aliases (they can grow without bound), no anchor named twice, no tags, no repeated keys, no
-control or direction-changing characters. Every deviation is a mistake with its place; the rest of the file is still read.
+control or direction-changing characters. Every deviation is a mistake with its place; the rest of the file is still
+read.
 """
 
 import re

@@ -24,6 +24,7 @@ from handrail.gateway.fields import (
     object_of,
     onward,
     rest,
+    streams,
     text_of,
 )
 from handrail.gateway.leaves import edits, fields, identifier, walk
@@ -93,7 +94,7 @@ class AnthropicFace:
             route=self.route,
             body=body,
             model=text_of(value.get("model"), "model"),
-            stream=value.get("stream") is True,
+            stream=streams(value),
             messages=(
                 *messages,
                 Message(Role.SYSTEM, tuple(system)),

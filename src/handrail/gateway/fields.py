@@ -63,6 +63,15 @@ def list_of(value: Any, field: str) -> list[Any]:
     return value
 
 
+def streams(body: Mapping[str, Any]) -> bool:
+    """Whether the client asks for a stream. Raises REQUEST_INVALID when `stream`, which goes to the provider as it is,
+    is anything but true, false or null."""
+    given = body.get("stream")
+    if given is not None and not isinstance(given, bool):
+        raise invalid("stream", "true, false or null")
+    return given is True
+
+
 def chosen_id(value: Any, field: str) -> str | None:
     """An id that the client chose; None when absent. Raises REQUEST_INVALID when it is no string or too long."""
     if value is None or value == "":

@@ -25,6 +25,7 @@ from handrail.gateway.fields import (
     object_of,
     onward,
     rest,
+    streams,
     text_of,
 )
 from handrail.gateway.leaves import arguments, edits, fields, identifier, media, walk
@@ -100,7 +101,7 @@ class ChatFace:
             route=self.route,
             body=body,
             model=text_of(value.get("model"), "model"),
-            stream=value.get("stream") is True,
+            stream=streams(value),
             messages=(
                 *messages,
                 Message(Role.SYSTEM, tools),

@@ -431,3 +431,26 @@ def test_counting_tokens_ahead_is_refused_in_the_dialect_with_the_reason_and_not
     assert "does not count tokens ahead" in got.json["error"]["message"]
     assert w.model.requests == []
     assert asyncio.run(w.post("/v1/messages/count_tokens", {}, key="hr_x")).status == 401
+
+
+@pytest.mark.promise("GTW-5")
+@pytest.mark.parametrize("given", ["card 4111 1111 1111 1111", {"a": "x"}, ["x"], 4111111111111111, 1])
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (PATH, ASK),
+        ("/v1/responses", {"model": "support", "input": "Hello."}),
+        ("/v1/messages", {**ASK, "max_tokens": 9}),
+    ],
+)
+def test_what_says_whether_to_stream_is_true_false_or_null(path, body, given) -> None:
+    w = _world()
+    got = asyncio.run(w.post(path, {**body, "stream": given}))
+    assert w.model.requests == []
+    assert (got.status, got.json["error"]["code"]) == (400, "request.invalid")
+    assert got.json["error"]["message"] == "stream: expected true, false or null"
+
+
+@pytest.mark.parametrize("given", [False, None])
+def test_no_stream_may_be_said_in_words(given) -> None:
+    assert asyncio.run(_world().post(PATH, {**ASK, "stream": given})).status == 200

@@ -91,6 +91,73 @@ def _output_text(text: str) -> list[bytes]:
     return [*stream[:-1], *dialects.events([last])]
 
 
+def _two_slots(first: dict[str, Any], second: str, name: str = "tool_calls") -> Make:
+    """A call of a tool that says `{}` in one place and a text, in one piece or many, in another."""
+
+    def stream(text: str) -> list[bytes]:
+        calls = []
+        for piece in (text, *cut(text)):
+            call: dict[str, Any] = orjson.loads(orjson.dumps(first))
+            inner, _, slot = second.rpartition(".")
+            (call.setdefault(inner, {}) if inner else call)[slot] = piece
+            calls.append({name: [{"index": 0, "id": "call_1", **call}] if name == "tool_calls" else call})
+        return chat_stream(calls)
+
+    return None, stream
+
+
+def _alike(text: str) -> list[bytes]:
+    """Two calls in one delta that say they are the same one."""
+    calls = [{**CALL, "index": 0, "function": {"name": "note", "arguments": each}} for each in ("{}", text)]
+    return chat_stream([{"tool_calls": calls}])
+
+
+Place = tuple[str | int, ...]
+
+
+def _put(value: Any, place: Place, held: Any) -> None:
+    for step in place[:-1]:
+        value = value[step]
+    value[place[-1]] = held
+
+
+def _in_event(kind: str, place: Place, shape: Callable[[str], Any] = lambda text: text) -> Make:
+    """A Responses stream with the text in one place of its first event of a kind."""
+
+    def stream(text: str) -> list[bytes]:
+        said = [orjson.loads(raw.split(b"data: ")[1]) for raw in dialects.response_stream(["Fine."])]
+        _put(next(value for value in said if value["type"] == kind), place, shape(text))
+        return dialects.events(said)
+
+    return None, stream
+
+
+def _in_response(place: Place, shape: Callable[[str], Any] = lambda text: text) -> Make:
+    """The text in one place of a whole response, and of the one that ends a stream."""
+
+    def whole(text: str) -> bytes:
+        value = dialects.response([dialects.output_message("Fine.")])
+        _put(value, place, shape(text))
+        return orjson.dumps(value)
+
+    return whole, _in_event("response.completed", ("response", *place), shape)[1]
+
+
+def _late_item(text: str) -> list[bytes]:
+    """An item with an odd id, whose text no delta brought."""
+    said = dialects.response_stream(["Fine."])
+    item = {**dialects.output_message("Fine."), "id": text}
+    ends: list[dict[str, Any]] = [
+        {"type": "response.output_item.done", "output_index": 0, "item": item},
+        {"type": "response.completed", "response": dialects.response([item])},
+    ]
+    return [said[0], *dialects.events(ends)]
+
+
+def _boxed(text: str) -> dict[str, str]:
+    return {"note": text}
+
+
 HIDDEN: dict[str, dict[str, Make]] = {
     "/v1/chat/completions": {
         "a field named twice in arguments": _chat_call(_twice),
@@ -103,6 +170,20 @@ HIDDEN: dict[str, dict[str, Make]] = {
             lambda text: chat_answer("Hi.", vendor_text=text),
             lambda text: chat_stream([{"vendor_text": piece} for piece in cut(text)]),
         ),
+        "a call of a function that is a custom one too": _two_slots(
+            {"function": {"name": "note", "arguments": "{}"}}, "custom.input"
+        ),
+        "the input of a function with arguments": _two_slots(
+            {"function": {"name": "note", "arguments": "{}"}}, "function.input"
+        ),
+        "the arguments of a custom call with input": _two_slots(
+            {"custom": {"name": "note", "input": "ok"}}, "custom.arguments"
+        ),
+        "the name of a custom call beside a function": _two_slots(
+            {"function": {"name": "note", "arguments": "{}"}}, "custom.name"
+        ),
+        "the input of a function_call": _two_slots({"name": "note", "arguments": "{}"}, "input", "function_call"),
+        "two calls of one number": (None, _alike),
         "the name of a field": (
             lambda text: chat_answer("Hi.", **{text: "x"}),
             lambda text: chat_stream([{text: "x"}]),
@@ -116,6 +197,26 @@ HIDDEN: dict[str, dict[str, Make]] = {
             _output_text,
         ),
         "events of an unknown type": (None, _odd_events),
+        "an unknown field of the first event": _in_event("response.created", ("response", "vendor_text")),
+        "the model in the first event": _in_event("response.created", ("response", "model")),
+        "the usage in the first event": _in_event("response.created", ("response", "usage"), lambda text: {text: 1}),
+        "metadata that nobody sent": _in_response(("metadata",), _boxed),
+        "metadata that nobody sent in the first event": _in_event("response.created", ("response", "metadata"), _boxed),
+        "a tool that nobody sent": _in_response(("tools",), lambda text: [{"type": "function", "description": text}]),
+        "a time that is none": _in_response(("created_at",)),
+        "a time that is an object": _in_response(("completed_at",), _boxed),
+        "the item of a delta": _in_event("response.output_text.delta", ("item_id",)),
+        "the item of a delta, an object": _in_event("response.output_text.delta", ("item_id",), _boxed),
+        "the item of a text's end, a list": _in_event("response.output_text.done", ("item_id",), lambda text: [text]),
+        "the item of a part, an object": _in_event("response.content_part.done", ("item_id",), _boxed),
+        "the place of a part's item": _in_event("response.content_part.done", ("output_index",)),
+        "the place of a part": _in_event("response.content_part.done", ("content_index",), _boxed),
+        "the place of a delta": _in_event("response.output_text.delta", ("output_index",), lambda text: int(NUMBER)),
+        "the number of an event": _in_event("response.output_item.added", ("sequence_number",)),
+        "the number of an event, as a number": _in_event(
+            "response.output_item.added", ("sequence_number",), lambda text: int(NUMBER)
+        ),
+        "the id of an item without deltas": (None, _late_item),
         "the name of a field": (
             lambda text: orjson.dumps(dialects.response([{**dialects.output_message("Fine."), text: "x"}])),
             None,

@@ -5,7 +5,6 @@ place that this file does not know, which grows as well (`gateway.chat_grown`). 
 before only in its text: such an event is recognised by equal bytes around a plain string, so it needs no parsing.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -15,7 +14,7 @@ from handrail.gateway import exact
 from handrail.gateway.chat_grown import Grown
 from handrail.gateway.errors import Form, detail
 from handrail.gateway.fields import call_text, count
-from handrail.gateway.leaves import SAFE_SLOTS, arguments, fields, identifier, media, within
+from handrail.gateway.leaves import LONG_TIME, SAFE_SLOTS, arguments, fields, harmless, identifier, media, within
 from handrail.gateway.sse import Events, Shape, bare, data_of, event, shape_of
 from handrail.guard.turn import Channel, Leaf, Path, Piece, ReplyIds, Turn, Usage, canonical
 from handrail.terms.errors import Code, HandrailError
@@ -35,10 +34,10 @@ _CHOICE_HANDLED: Final = frozenset({"delta", "logprobs"})
 _CALLS: Final = frozenset({"tool_calls", "function_call"})
 _DELTA_HANDLED: Final = _CALLS | SPOKEN.keys()
 _CALL: Final = ("function", "custom")
+_CALLED: Final = ("function", "arguments")
 _CHOICE: Final[Path] = ("choices", 0)
 _DELTA: Final[Path] = (*_CHOICE, "delta")
 _SOUND: Final[Path] = (*_DELTA, "audio", "data")
-_SAID: Final = frozenset({"arguments", "input", "name"})
 _NAME: Final = frozenset({"name"})
 _MARK: Final = b'"content":"'
 
@@ -47,7 +46,8 @@ class ChatCodec:
     """One stream. Implements `guard.turn.Codec`."""
 
     __slots__ = (
-        "_done", "_events", "_grown", "_head", "_open", "_said_end", "_shape", "_turn", "reference", "tools", "usage",
+        "_done", "_events", "_grown", "_head", "_open", "_said_end", "_shape", "_slots", "_turn", "reference", "tools",
+        "usage",
     )  # fmt: skip
 
     def __init__(self, turn: Turn) -> None:
@@ -62,6 +62,7 @@ class ChatCodec:
         self._grown = Grown()
         self._head: dict[str, Any] = {}
         self._shape: Shape | None = None
+        self._slots: dict[str, tuple[str, str]] = {}  # lane of a call to where its text stands
 
     @property
     def complete(self) -> bool:
@@ -104,7 +105,8 @@ class ChatCodec:
         if lane in self._grown:
             delta = self._grown.more(lane, text)
         elif slot.startswith("tool:"):
-            delta["tool_calls"] = [{"index": int(slot[5:]), "function": {"arguments": text}}]
+            inner, name = self._slots.get(lane, _CALLED)
+            delta["tool_calls"] = [{"index": int(slot[5:]), inner: {name: text}}]
         elif slot == "call":
             delta["function_call"] = {"arguments": text}
         else:
@@ -225,7 +227,9 @@ class ChatCodec:
                 alone = len(delta) == 1 and not ended and lane.rpartition(":")[2] in SPOKEN
                 if channel is Channel.TOOL_ARGUMENTS:
                     call = delta["tool_calls"][0] if "tool_calls" in delta else delta["function_call"]
-                    alone = len(delta) == 1 and not (call.get("id") or (call.get("function") or call).get("name"))
+                    alone = len(delta) == 1 and not (
+                        call.get("id") or (call.get("function") or call.get("custom") or call).get("name")
+                    )
                 piece = Piece(raw, lane, channel, text, alone, value=value)
                 if alone and lane.endswith(":content") and choice.get("logprobs") is None:
                     self._shape = shape_of(raw, _MARK, text, lane, channel)
@@ -255,9 +259,12 @@ class ChatCodec:
                 texts.append((f"{index}:{slot}", channel, str(text)))
         for call in delta.get("tool_calls") or ():
             lane = f"{index}:tool:{int(call.get('index', 0))}"
-            function = call.get("function") or call.get("custom") or {}
-            self._named(lane, function)
-            texts.append((lane, Channel.TOOL_ARGUMENTS, str(function.get("arguments") or function.get("input") or "")))
+            for name in _CALL:
+                self._named(lane, call.get(name) or {})
+            said = _slot(call)
+            if said is not None:
+                self._slots[lane] = said
+            texts.append((lane, Channel.TOOL_ARGUMENTS, str(call[said[0]][said[1]]) if said is not None else ""))
         if delta.get("function_call"):
             lane = f"{index}:call"
             function = delta["function_call"]
@@ -285,24 +292,28 @@ class ChatCodec:
         leaves += [leaf for leaf in found if leaf.key or leaf.number]
         growing = [leaf for leaf in found if not (leaf.key or leaf.number or leaf.path == _SOUND)]
         lanes = self._grown.lanes(index, delta, [leaf.path[len(_DELTA) :] for leaf in growing])
-        self._in_calls(index, delta, leaves)
+        leaves += self._grown.again(index, self._in_calls(index, delta))
         texts = [(lane, Channel.ASSISTANT, leaf.text) for lane, leaf in zip(lanes, growing, strict=True)]
         return texts, tuple(leaves)
 
-    def _in_calls(self, index: int, delta: dict[str, Any], leaves: list[Leaf]) -> None:
-        """What calls of tools hold besides their arguments."""
+    def _in_calls(self, index: int, delta: dict[str, Any]) -> list[Leaf]:
+        """What calls of tools hold besides the text that is read as their arguments."""
+        leaves: list[Leaf] = []
         for place, call in enumerate(delta.get("tool_calls") or ()):
             lane = f"{index}:tool:{int(call.get('index', 0))}"
             at = (*_DELTA, "tool_calls", place)
+            said = _slot(call)
             for name in _CALL:
-                self._call(lane, call.get(name) or {}, (*at, name), leaves)
+                slot = said[1] if said is not None and said[0] == name else ""
+                self._call(lane, call.get(name) or {}, slot, (*at, name), leaves)
             fields(call, at, Channel.ASSISTANT, leaves, but=_CALL)
         if delta.get("function_call"):
-            self._call(f"{index}:call", delta["function_call"], (*_DELTA, "function_call"), leaves)
+            self._call(f"{index}:call", delta["function_call"], "arguments", (*_DELTA, "function_call"), leaves)
+        return leaves
 
-    def _call(self, lane: str, call: dict[str, Any], at: Path, leaves: list[Leaf]) -> None:
-        """What a tool call holds besides its arguments. Its name is read as clients put it together."""
-        fields(call, at, Channel.ASSISTANT, leaves, but=_SAID)
+    def _call(self, lane: str, call: dict[str, Any], slot: str, at: Path, leaves: list[Leaf]) -> None:
+        """What a tool call holds besides the text in `slot`. Its name is read as clients put it together."""
+        fields(call, at, Channel.ASSISTANT, leaves, but=("name", slot))
         if call.get("name"):
             fields({"name": self.tools.get(lane, "")}, at, Channel.ASSISTANT, leaves, safe=_NAME)
 
@@ -315,7 +326,8 @@ class ChatCodec:
         taken = {*SPOKEN, *_CALLS, *self._grown.fields(lanes)}
         kept = {name: part for name, part in delta.items() if not place and name not in taken}
         if slot.startswith("tool:"):
-            kept["tool_calls"] = [call for call in delta["tool_calls"] if int(call.get("index", 0)) == int(slot[5:])]
+            same = [call for call in delta["tool_calls"] if int(call.get("index", 0)) == int(slot[5:])]
+            kept["tool_calls"] = [same[lanes[:place].count(lane)]]  # some providers number every call alike
         elif slot == "call":
             kept["function_call"] = delta["function_call"]
         elif lane in self._grown:
@@ -330,31 +342,35 @@ class ChatCodec:
             self.usage = Usage(count(usage, "prompt_tokens"), count(usage, "completion_tokens"))
 
 
+def _slot(call: dict[str, Any]) -> tuple[str, str] | None:
+    """Where the text of a tool call stands that is read as its arguments: the first that says anything."""
+    for name in _CALL:
+        for slot in ("arguments", "input"):
+            if (call.get(name) or {}).get(slot):
+                return name, slot
+    return None
+
+
 def _put(delta: dict[str, Any], lane: str, new: str) -> None:
     slot = lane.partition(":")[2]
     if slot.startswith("tool:"):
         call = delta["tool_calls"][0]
-        inner = call.get("function") or call.get("custom")
-        if inner:
-            inner["input" if "input" in inner else "arguments"] = new
+        said = _slot(call)
+        if said is not None:
+            call[said[0]][said[1]] = new
     elif slot == "call":
         delta["function_call"]["arguments"] = new
     else:
         delta[slot] = new
 
 
-_MADE: Final = re.compile(r"(?!.*[0-9]{13})[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
-
-
 def _head(value: dict[str, Any], model: str) -> dict[str, Any]:
     """What stands at the head of the chunks that are written here: nothing that a value could hide in."""
     head: dict[str, Any] = {"id": "chatcmpl-0", "object": "chat.completion.chunk", "created": 0, "model": model}
-    for name, part in value.items():
-        if isinstance(part, str) and name in SAFE_SLOTS:
-            if identifier(part.replace("/", "-")) or _MADE.fullmatch(part) is not None:
-                head[name] = part
-        elif name == "created" and isinstance(part, int) and abs(part) < 100_000_000_000:
-            head[name] = part
+    head.update((name, part) for name, part in value.items() if name in SAFE_SLOTS and harmless(part))
+    made = value.get("created")
+    if isinstance(made, int) and abs(made) < LONG_TIME:
+        head["created"] = made
     return head
 
 

@@ -57,8 +57,10 @@ _IDENTIFIER = re.compile(rf"(?!{_ISSUED})(?!.{{0,80}}?(?:[0-9][_.:-]*){{9}})[A-Z
 _BASE64 = re.compile(r"(?:data:[a-z0-9.+/-]{1,64};base64,)?([A-Za-z0-9+/_-]{64,})={0,2}")
 _DIGITS = re.compile(r"[0-9](?:[-_/+]*[0-9]){12}")
 _ESCAPE = re.compile(r"\\u(?![dD][89a-fA-F])([0-9a-fA-F]{4})")  # but no half of a pair
-_LONG_NUMBER = 10_000_000
-_LONG_TIME = 100_000_000_000
+LONG_NUMBER = 10_000_000
+"""From here on a number is read wherever it stands, times and seeds aside."""
+LONG_TIME = 100_000_000_000
+"""From here on a time or a seed is read too."""
 
 
 FREE = frozenset({Channel.TOOL_ARGUMENTS, Channel.OTHER})
@@ -73,6 +75,17 @@ def identifier(value: str) -> bool:
     """Short, starts with a letter, no nine digits in a row (dashes and dots between them or not), no space, not as keys
     and tokens of well-known services begin: cannot carry a card number, a sentence or such a secret."""
     return len(value) <= 80 and _is_identifier(value)
+
+
+_MADE = re.compile(
+    r"(?!.*[0-9]{13})(?:[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}|[A-Za-z]{1,16}[_-][0-9a-f]{32,64})"
+)
+
+
+def harmless(value: Any) -> bool:
+    """Whether a name of the provider's (an id, a model) may be written into an event of ours: an identifier, one with
+    slashes, a UUID or a hex id, without the 13 digits in a row of a card."""
+    return isinstance(value, str) and (identifier(value.replace("/", "-")) or _MADE.fullmatch(value) is not None)
 
 
 @lru_cache(maxsize=8_192)
@@ -140,10 +153,10 @@ def _telling(value: Any, name: Step, channel: Channel) -> bool:
         return False
     size = abs(value)
     if channel is Channel.TOOL_ARGUMENTS:
-        return size >= _LONG_NUMBER or value == int(value)
+        return size >= LONG_NUMBER or value == int(value)
     if channel is Channel.OTHER:
-        return size >= _LONG_NUMBER or (value == int(value) and name not in PROTOCOL_NUMBERS)
-    return size >= (_LONG_TIME if name in SAFE_NUMBERS else _LONG_NUMBER)
+        return size >= LONG_NUMBER or (value == int(value) and name not in PROTOCOL_NUMBERS)
+    return size >= (LONG_TIME if name in SAFE_NUMBERS else LONG_NUMBER)
 
 
 def _digits(value: int | float) -> str:
@@ -172,7 +185,7 @@ def fields(
         if type(child) is str:
             known = not child or (listed and identifier(child))
         elif type(child) is int and name in PROTOCOL_NUMBERS:
-            known = abs(child) < _LONG_NUMBER
+            known = abs(child) < LONG_NUMBER
         else:
             known = type(child) not in _HOLDERS and not _telling(child, name, channel)
         if not known:

@@ -24,10 +24,12 @@ from handrail.gateway.fields import (
     object_of,
     onward,
     rest,
+    streams,
     text_of,
 )
 from handrail.gateway.leaves import arguments, edits, fields, identifier, walk
-from handrail.gateway.responses_stream import ANSWER_HANDLED, NAMED, ResponsesCodec, filtered, item_of, joined
+from handrail.gateway.responses_head import ANSWER_HANDLED, NAMED, echoed, filtered, head_of, item_of, joined
+from handrail.gateway.responses_stream import ResponsesCodec
 from handrail.gateway.sse import event
 from handrail.gateway.unread import coded, files, unread, without_bytes
 from handrail.guard.turn import Answer, Channel, Leaf, Message, Path, ReplyIds, Turn, Upstream, Usage, canonical
@@ -111,7 +113,7 @@ class ResponsesFace:
             route=self.route,
             body=body,
             model=text_of(value.get("model"), "model"),
-            stream=value.get("stream") is True,
+            stream=streams(value),
             messages=(
                 *messages,
                 Message(Role.SYSTEM, tuple(prompt)),
@@ -147,6 +149,7 @@ class ResponsesFace:
             messages = [_said(item, ("output", place)) for place, item in enumerate(value["output"])]
             leaves: list[Leaf] = []
             fields(value, (), Channel.ASSISTANT, leaves, but=ANSWER_HANDLED)
+            leaves += echoed(value, turn.value, ())
             calls = sum(1 for item in value["output"] if item["type"] in CALLS)
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, HandrailError):
             raise HandrailError(Code.UPSTREAM_INVALID, "the provider's answer is no response") from None
@@ -182,11 +185,13 @@ class ResponsesFace:
 
     def sentence(self, turn: Turn, text: str, ids: ReplyIds, *, now_s: int) -> bytes:
         """Status `incomplete`, reason `content_filter`, the sentence as the output."""
-        return orjson.dumps(filtered(_head(turn, ids, now_s), [item_of(f"msg_{ids.interaction}", text)]))
+        return orjson.dumps(
+            filtered(head_of(turn.model, f"resp_{ids.interaction}", now_s), [item_of(f"msg_{ids.interaction}", text)])
+        )
 
     def sentence_stream(self, turn: Turn, text: str, ids: ReplyIds, *, now_s: int) -> bytes:
         """Every event from `response.created` to `response.incomplete`."""
-        head = _head(turn, ids, now_s)
+        head = head_of(turn.model, f"resp_{ids.interaction}", now_s)
         name = f"msg_{ids.interaction}"
         item = item_of(name, text)
         at = {"item_id": name, "output_index": 0, "content_index": 0}
@@ -215,30 +220,6 @@ class ResponsesFace:
 
     def said(self, texts: Iterable[str]) -> tuple[bytes, ...]:
         return (canonical(Role.ASSISTANT, texts),)
-
-
-def _head(turn: Turn, ids: ReplyIds, now_s: int) -> dict[str, Any]:
-    return {
-        "id": f"resp_{ids.interaction}",
-        "object": "response",
-        "created_at": now_s,
-        "model": turn.model,
-        "error": None,
-        "instructions": None,
-        "metadata": {},
-        "parallel_tool_calls": True,
-        "temperature": None,
-        "tool_choice": "auto",
-        "tools": [],
-        "top_p": None,
-        "usage": {
-            "input_tokens": 0,
-            "input_tokens_details": {"cached_tokens": 0},
-            "output_tokens": 0,
-            "output_tokens_details": {"reasoning_tokens": 0},
-            "total_tokens": 0,
-        },
-    }
 
 
 def _item(item: Any, place: int, references: list[str]) -> Message:
@@ -379,9 +360,12 @@ def _tools(
 
 
 def _references(body: Mapping[str, Any], references: list[str]) -> str:
-    """Adds what the request leans on at the provider; returns the answer or conversation that it continues."""
+    """Adds what the request leans on at the provider; returns the answer or conversation that it continues. Raises
+    REQUEST_INVALID for a conversation that says more than its id."""
     follows = ""
     held = body.get("conversation")
+    if isinstance(held, dict) and not held.keys() <= {"id"}:
+        raise invalid("conversation", "an id, or an object with no field but id")
     name = held.get("id") if isinstance(held, dict) else held
     if name:
         follows = f"conversation:{name}"

@@ -12,7 +12,25 @@ from handrail.gateway import exact
 from handrail.gateway.errors import Form, detail
 from handrail.gateway.fields import call_text, count
 from handrail.gateway.growing import Growing, named, put
-from handrail.gateway.leaves import SAFE_SLOTS, arguments, fields, identifier, opaque, within
+from handrail.gateway.leaves import (
+    LONG_NUMBER,
+    arguments,
+    fields,
+    harmless,
+    identifier,
+    opaque,
+    within,
+)
+from handrail.gateway.responses_head import (
+    ANSWER_HANDLED,
+    NAMED,
+    echoed,
+    filtered,
+    head_after,
+    head_of,
+    item_of,
+    joined,
+)
 from handrail.gateway.sse import Events, bare, data_of, event
 from handrail.gateway.unread import coded, unread, without_bytes
 from handrail.guard.turn import Channel, Leaf, Path, Piece, ReplyIds, Turn, Usage, canonical
@@ -49,7 +67,8 @@ _PART_LANES: Final = {
 }
 """Part type to the field that a lane says, and the lane's kind."""
 
-_PLACES: Final = frozenset({"type", "item_id", "output_index", "content_index", "summary_index", "sequence_number"})
+_WHERE: Final = ("item_id", "output_index", "content_index", "summary_index")
+_PLACES: Final = frozenset({"type", "sequence_number", *_WHERE})
 _DELTA_READ: Final = _PLACES | {"delta", "logprobs", "obfuscation"}
 _WHOLE: Final = frozenset(
     {"response.content_part.added", "response.reasoning_summary_part.added", "response.output_text.annotation.added"}
@@ -57,20 +76,6 @@ _WHOLE: Final = frozenset(
 """Events that bring something whole, of which there may be many in one place."""
 
 _AUDIO: Final = "response.audio.delta"
-
-NAMED: Final = SAFE_SLOTS | {"name"}
-"""Fields whose value may be an identifier that is not screened; the name of a tool is one."""
-
-ECHOED: Final = frozenset(
-    {
-        "instructions", "tools", "tool_choice", "text", "metadata", "prompt", "reasoning", "user", "safety_identifier",
-        "previous_response_id", "conversation", "truncation", "prompt_cache_key",
-    }
-)  # fmt: skip
-"""Fields of an answer that repeat the request (screened there); ours are taken out of `instructions` again."""
-
-ANSWER_HANDLED: Final = frozenset({"output", "created_at", "completed_at", "output_text"}) | ECHOED
-"""`output_text` repeats the texts of `output` and is made of them anew."""
 
 
 class ResponsesCodec:
@@ -81,11 +86,11 @@ class ResponsesCodec:
         self.reference = ""
         self.tools: dict[str, str] = {}
         self.complete = False
-        self._instructions: Any = turn.value.get("instructions")
+        self._asked: Mapping[str, Any] = turn.value
         self._events = Events()
         self._lanes: dict[str, dict[str, Any]] = {}  # lane to the place fields of its events
         self._growing = Growing()
-        self._response: dict[str, Any] = {}
+        self._head = head_of(turn.model, "", 0)
         self._sequence = 0
 
     def feed(self, chunk: bytes) -> Iterator[Piece]:
@@ -97,7 +102,8 @@ class ResponsesCodec:
             try:
                 value = exact.said(data)
                 raw = named(raw, value)
-                self._sequence = int(value.get("sequence_number") or self._sequence)
+                if _small(value.get("sequence_number")):
+                    self._sequence = value["sequence_number"]
                 pieces = self._read(raw, value)
             except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError, IndexError):
                 raise HandrailError(Code.UPSTREAM_INVALID, "the provider's stream is no response") from None
@@ -160,7 +166,7 @@ class ResponsesCodec:
         return within(text, {leaf.inner: orjson.dumps(new) for leaf, new in changes.items() if leaf.inner is not None})
 
     def terminator(self) -> bytes:
-        value = {"type": "response.completed", "response": {**self._response, "status": "completed"}}
+        value = {"type": "response.completed", "response": {**self._head, "status": "completed", "output": []}}
         return event(orjson.dumps(value), b"response.completed")
 
     def blocked(self, sentence: str, code: str, ids: ReplyIds) -> bytes:
@@ -173,7 +179,7 @@ class ResponsesCodec:
             if open_texts:
                 out = self.more(open_texts[-1], sentence)
             items = [item_of(f"msg_{ids.interaction}", sentence)]
-        response = filtered({**self._response, "id": self._response.get("id", f"resp_{ids.interaction}")}, items)
+        response = filtered({**self._head, "id": self._head["id"] or f"resp_{ids.interaction}"}, items)
         response["handrail"] = {"code": code, "interaction": ids.interaction, "outcome": "blocked"}
         value = {"type": "response.incomplete", "response": response, "sequence_number": self._sequence + 1}
         return out + event(orjson.dumps(value), b"response.incomplete")
@@ -200,31 +206,33 @@ class ResponsesCodec:
         if base in DELTAS:
             return [self._delta(raw, value, base)] if step == "delta" else self._done(raw, value, base)
         if kind in _BEGINS:
-            self._response = value["response"]
-            if isinstance(self._response.get("id"), str):
-                self.reference = f"response:{self._response['id']}"
-            return [Piece(raw, **_whole(value, self._response), repeats=True, value=value)]
+            response = value["response"]
+            self._head = head_after(response, self._head)
+            if isinstance(response.get("id"), str):
+                self.reference = f"response:{response['id']}"
+            return [Piece(raw, **_whole(value, response, self._asked), repeats=True, value=value)]
         if kind in _ENDS:
             self.complete = True
             usage = value["response"].get("usage")
             self.usage = Usage(count(usage, "input_tokens"), count(usage, "output_tokens"))
             items = value["response"].get("output") or ()
             missing = [piece for place, item in enumerate(items) for piece in self._unsaid(item, place)]
-            return [*missing, Piece(raw, **_whole(value, value["response"]), repeats=True, last=True, value=value)]
+            whole = _whole(value, value["response"], self._asked)
+            return [*missing, Piece(raw, **whole, repeats=True, last=True, value=value)]
         if kind in ("error", "response.failed"):
             raise HandrailError(Code.UPSTREAM_ERROR, "the provider ended its stream with an error")
         if kind == "response.output_item.added":
-            item, place = value["item"], int(value["output_index"])
+            item, place = value["item"], _index(value["output_index"])
             if item["type"] in ("function_call", "custom_tool_call"):
                 kind_of = "arguments" if item["type"] == "function_call" else "input"
                 lane = f"{place}:0:{kind_of}"
                 self.tools[lane] = str(item.get("name") or "")
-                self._lanes[lane] = {"item_id": item.get("id"), "output_index": place}
+                self._lanes[lane] = _where({"item_id": item.get("id"), "output_index": place})
             extra = (*_beside(value, _PLACES | {"item"}), *_texts(without_bytes(item), ("item",)))
             return [Piece(raw, extra=extra, value=value, unreadable=unread(item))]
         if kind == "response.output_item.done":
             item = value["item"]
-            missing = self._unsaid(item, int(value["output_index"]))
+            missing = self._unsaid(item, _index(value["output_index"]))
             extra = (*_beside(value, _PLACES | {"item"}), *_beside_lanes(item, ("item",)))
             done = Piece(raw, extra=extra, repeats=True, value=value, unreadable=unread(item))
             return [*self._ended(kind, value), *missing, done]
@@ -249,7 +257,8 @@ class ResponsesCodec:
     def _delta(self, raw: bytes, value: dict[str, Any], base: str) -> Piece:
         lane_kind, _, channel = DELTAS[base]
         lane = _lane(value, lane_kind)
-        known = value.keys() <= _DELTA_READ and value.get("item_id") == self._lanes.get(lane, {}).get("item_id")
+        first = self._lanes.get(lane, {})
+        known = value.keys() <= _DELTA_READ and all(value.get(name) == first.get(name) for name in _WHERE)
         self._seen(lane, value)
         extra = () if known else _beside(value, _DELTA_READ)
         noise = value.get("obfuscation")
@@ -304,8 +313,7 @@ class ResponsesCodec:
 
     def _seen(self, lane: str, value: dict[str, Any]) -> None:
         if lane not in self._lanes or not self._lanes[lane].get("grown"):
-            names = ("item_id", "output_index", "content_index", "summary_index")
-            self._lanes[lane] = {**{name: value[name] for name in names if name in value}, "grown": True}
+            self._lanes[lane] = {**_where(value), "grown": True}
 
     def place(self, lane: str) -> dict[str, Any]:
         """The fields that say where a lane's events belong."""
@@ -313,45 +321,58 @@ class ResponsesCodec:
 
     def _own(self, response: dict[str, Any]) -> bool:
         """The client sees the instructions it sent, never ours."""
-        if "instructions" not in response or response["instructions"] == self._instructions:
+        given = self._asked.get("instructions")
+        if "instructions" not in response or response["instructions"] == given:
             return False
-        response["instructions"] = self._instructions
+        response["instructions"] = given
         return True
-
-
-def joined(response: Mapping[str, Any]) -> str:
-    """All output texts of a response, one behind the other: what `output_text` says."""
-    return "".join(
-        part["text"]
-        for item in response.get("output") or ()
-        if item["type"] == "message"
-        for part in item.get("content") or ()
-        if part["type"] == "output_text"
-    )
 
 
 def _set_output_text(response: dict[str, Any]) -> bool:
     return bool(response.get("output_text")) and _set(response, "output_text", joined(response))
 
 
-def _whole(value: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
+def _whole(value: dict[str, Any], response: dict[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
     """`extra` and `unreadable` of an event that holds a response."""
     known = {name: part for name, part in response.items() if name not in ANSWER_HANDLED}
     items = response.get("output") or ()
     extra = [*_beside(value, _PLACES | {"response"}), *_texts(known, ("response",))]
+    extra += echoed(response, asked, ("response",))
     for place, item in enumerate(items):
         extra += _beside_lanes(item, ("response", "output", place))
     return {"extra": tuple(extra), "unreadable": unread(items if isinstance(items, list) else [])}
 
 
 def _beside(value: dict[str, Any], read: frozenset[str]) -> tuple[Leaf, ...]:
-    """Texts of an event in fields other than those of `read`, and in ids that are none."""
-    odd = {
-        name: part
-        for name, part in value.items()
-        if name not in read or (name == "item_id" and isinstance(part, str) and not identifier(part))
-    }
+    """Texts of an event in fields other than those of `read`, and where something else stands than the field is for."""
+    odd = {name: part for name, part in value.items() if name not in read or (name in _PLACES and _odd(name, part))}
     return _texts(odd, ()) if odd else ()
+
+
+def _odd(name: str, part: Any) -> bool:
+    """Whether a field that says where an event belongs holds anything but an id or a small number."""
+    if name == "type" or part is None:
+        return False  # the type is known, or the event would not be read here
+    return not (isinstance(part, str) and identifier(part)) if name == "item_id" else not _small(part)
+
+
+def _small(part: Any) -> bool:
+    return type(part) is int and abs(part) < LONG_NUMBER
+
+
+def _index(part: Any) -> int:
+    """A place in a list. Raises ValueError when it is none."""
+    if not _small(part):
+        raise ValueError
+    return int(part)
+
+
+def _where(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Where an event belongs, as further events may say it: nothing that a value could hide in."""
+    where = {name: value[name] for name in _WHERE[1:] if _small(value.get(name))}
+    if value.get("item_id") is None:
+        return where
+    return {"item_id": value["item_id"] if harmless(value["item_id"]) else f"item_{where['output_index']}", **where}
 
 
 def _beside_lanes(item: dict[str, Any], at: Path) -> tuple[Leaf, ...]:
@@ -380,20 +401,9 @@ def _item_lane(item: dict[str, Any]) -> tuple[str, str]:
     return (slot, kind) if slot and isinstance(item.get(slot), str) else ("", "")
 
 
-def item_of(name: str, text: str) -> dict[str, Any]:
-    """An output message that says `text`."""
-    part = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
-    return {"id": name, "type": "message", "role": "assistant", "status": "incomplete", "content": [part]}
-
-
-def filtered(head: Mapping[str, Any], output: list[dict[str, Any]]) -> dict[str, Any]:
-    """A response that the filter ended."""
-    return {**head, "status": "incomplete", "incomplete_details": {"reason": "content_filter"}, "output": output}
-
-
 def _lane(value: dict[str, Any], kind: str) -> str:
     part = value.get("content_index", value.get("summary_index", 0))
-    return f"{int(value['output_index'])}:{int(part)}:{kind}"
+    return f"{_index(value['output_index'])}:{_index(part)}:{kind}"
 
 
 def _set(node: dict[str, Any], slot: str, new: str | None) -> bool:
@@ -426,6 +436,10 @@ def _settle_item(item: dict[str, Any], place: int, sent: Mapping[str, str]) -> b
 def _texts(value: dict[str, Any], at: Path) -> tuple[Leaf, ...]:
     """Texts of an event that are no lane."""
     leaves: list[Leaf] = []
-    read = {name: part for name, part in value.items() if name != "sequence_number" and not coded(name, part)}
+    read = {
+        name: part
+        for name, part in value.items()
+        if not (name == "sequence_number" and _small(part)) and not coded(name, part)
+    }
     fields(read, at, Channel.ASSISTANT, leaves, safe=NAMED)
     return tuple(leaves)

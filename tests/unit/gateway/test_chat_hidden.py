@@ -290,3 +290,22 @@ def test_what_a_client_writes_into_stream_options_is_masked_there_while_usage_is
     assert sent["include_usage"] is True
     assert "4111" not in str(sent)
     assert sent.keys() - {"include_usage"} == (given or {}).keys() - {"include_usage"}
+
+
+def test_the_input_of_a_custom_call_goes_on_as_input_and_calls_of_one_number_keep_their_own_text() -> None:
+    made = {"index": 0, "id": "call_1", "type": "custom", "custom": {"name": "note", "input": ""}}
+    said = [{"index": 0, "custom": {"input": piece}} for piece in cut(f"card {CARD} it was", 3)]
+    _, got = asked(chat_stream([{"tool_calls": [made]}, *({"tool_calls": [piece]} for piece in said)]), stream=True)
+    calls = [call for delta in deltas(got) for call in delta.get("tool_calls", ())]
+    text = "".join(call["custom"].get("input", "") for call in calls)
+    assert text.startswith("card [CARD_")
+    assert text.endswith("] it was")
+
+    alike = [
+        {"index": 0, "id": f"call_{place}", "type": "function", "function": {"name": "note", "arguments": text}}
+        for place, text in enumerate(["{}", f'{{"note":"{CARD}"}}'])
+    ]
+    _, got = asked(chat_stream([{"tool_calls": alike}]), stream=True)
+    calls = [call for delta in deltas(got) for call in delta.get("tool_calls", ())]
+    assert [call["id"] for call in calls if "id" in call] == ["call_0", "call_1"]
+    assert CARD not in got.body.decode()

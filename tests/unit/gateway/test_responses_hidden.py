@@ -6,10 +6,11 @@ from typing import Any
 import orjson
 import pytest
 from tests.fakes.dialects import events, function_call, output_message, response, response_stream
-from tests.fakes.gateway import Got, World, use_case, world
+from tests.fakes.gateway import Got, World, rules, use_case, world
 from tests.fakes.guard import Answering
 
-from handrail.policy.ruleset import OnFailure
+from handrail.policy.ruleset import FindingAction, OnFailure
+from handrail.terms.finding import Kind
 
 PATH = "/v1/responses"
 CARD = "4111 1111 1111 1111"
@@ -357,3 +358,65 @@ def test_what_only_the_provider_can_read_passes_byte_for_byte_and_is_no_text() -
     w, got = streamed(stream)
     assert got.body == b"".join(stream)
     assert PICTURE not in str(w.journal.payloads())
+
+
+@pytest.mark.promise("GTW-6")
+@pytest.mark.parametrize("slot", ["vendor_text", "model", "id", "created_at"])
+def test_the_end_of_a_blocked_stream_repeats_nothing_that_was_not_read(slot: str) -> None:
+    case = use_case(findings=rules({Kind.CARD: FindingAction.BLOCK}))
+    stream = [orjson.loads(raw.split(b"data: ")[1]) for raw in response_stream(["Fine."])]
+    stream[0]["response"][slot] = f"card {CARD}"
+    w, got = streamed(events(stream), case)
+    assert ends(got) == "response.incomplete"
+    assert CARD not in got.body.decode()
+    assert w.journal.facts()[0].outcome == "blocked"
+    head = got.events()[-1]["response"]
+    assert head["model"] == ("support" if slot == "model" else "gpt-4o-mini")
+    assert head["id"] == (f"resp_{head['handrail']['interaction']}" if slot == "id" else "resp_1")
+
+
+def test_the_end_of_a_blocked_stream_keeps_the_id_and_the_time_of_its_beginning() -> None:
+    name = "resp_0123456789012bd2ed1ec8190b14f964abc0542670bb6a6b"
+    for made_id, kept in ((name.replace("0123456789012", "0123456789a12"), True), (name, False)):
+        stream = [orjson.loads(raw.split(b"data: ")[1]) for raw in response_stream([f"card {CARD} it was"])]
+        stream[0]["response"]["id"] = made_id
+        _, got = streamed(events(stream), use_case(findings=rules({Kind.CARD: FindingAction.BLOCK})))
+        head = got.events()[-1]["response"]
+        assert (head["id"] == made_id, head["created_at"]) == (kept, 1_760_000_000)
+
+
+@pytest.mark.promise("GTW-7")
+def test_fields_that_repeat_the_request_pass_as_they_came() -> None:
+    asked = {
+        "metadata": {"note": "see https://a.example/x"},
+        "tools": [{"type": "function", "name": "note", "description": "see https://a.example/x", "parameters": {}}],
+    }
+    case = use_case(findings=rules({Kind.LINK: FindingAction.BLOCK}))
+    echo = {**asked, "tools": [{**asked["tools"][0], "strict": True}], "text": {"format": {"type": "text"}}}
+    body = orjson.dumps(response([output_message("Fine.")], **echo))
+    w = world(lambda request: Answering([body]), case=case)
+    got = asyncio.run(w.post(PATH, {"model": "support", "input": "Hello there.", **asked}))
+    assert got.body == body
+    assert w.journal.facts()[0].outcome == "answered"
+
+
+@pytest.mark.promise("GTW-8")
+def test_events_that_are_written_here_name_the_item_as_the_provider_did() -> None:
+    for name in ("msg_1", "msg_67ccd2bf17f0819081ff3bb2cf6508e60bb6a6b452d37951", "item 1 of 2"):
+        stream = [orjson.loads(raw.split(b"data: ")[1]) for raw in response_stream(["card 4111 1111", " 1111 1111"])]
+        for value in stream:
+            if "item_id" in value:
+                value["item_id"] = name
+        _, got = streamed(events(stream))
+        deltas = [event for event in got.events() if event["type"] == "response.output_text.delta"]
+        assert "".join(event["delta"] for event in deltas).startswith("card [CARD_")
+        assert deltas[-1]["item_id"] == (name if " " not in name else "item_0")
+
+
+@pytest.mark.promise("GTW-5")
+@pytest.mark.parametrize("more", [{}, {"id": "conv_1"}])
+def test_a_conversation_says_its_id_and_nothing_else(more: dict[str, Any]) -> None:
+    w, got = requested("Hello there.", conversation={**more, "note": CARD})
+    assert (got.status, got.json["error"]["code"]) == (400, "request.invalid")
+    assert got.json["error"]["message"].startswith("conversation: ")
+    assert w.model.requests == []

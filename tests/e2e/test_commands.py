@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -126,6 +127,8 @@ def test_without_its_key_encryption_key_it_says_so_and_makes_none(house: House, 
     (house.data / "kek").unlink()
     said = house.said(*command, code=1)
     assert "key-encryption key" in said
+    assert "cp kek .handrail/" in said
+    assert "handrail init" not in said
     assert not (house.data / "kek").exists()
 
 
@@ -233,6 +236,7 @@ def test_persons_from_the_first_to_a_revoked_token(house: House) -> None:
         "person", "add", "--mail", "ben@house.example", "--name", "Ben", "--role", "auditor", "--token", ada
     )
     ben_id = said.split()[0]
+    assert f"handrail person redeem {shown(said)}" in said
     ben = shown(house.said("person", "redeem", shown(said)))
     assert "roles do not allow" in house.said("publish", str(house.root), "--token", ben, code=1)
     assert "engineer" in house.said("person", "change", ben_id, "--role", "engineer", "--token", ada)
@@ -295,8 +299,13 @@ def test_keys_from_created_to_revoked(house: House) -> None:
     assert key.startswith("hr_")
     id_ = key.split("_")[1]
     assert f"{id_}  orders  chat  web  good until" in house.said("key", "list")
-    new = house.said("key", "rotate", id_, "--grace-hours", "1").strip()
+    done = house.run("key", "rotate", id_, "--grace-hours", "1")
+    new = done.stdout.strip()
     assert new != key
+    assert "good until 20" in done.stderr
+    soon = re.search(rf"{id_} .* good until (\S+)( \d\d:\d\d UTC)?", house.said("key", "list"))
+    assert soon is not None
+    assert bool(soon[2]) == (soon[1] == datetime.now(UTC).strftime("%Y-%m-%d"))
     assert "is revoked" in house.said("key", "revoke", id_)
     assert re.search(rf"{id_} .* revoked", house.said("key", "list"))
     assert key not in house.said("key", "list")
@@ -307,8 +316,8 @@ def test_a_conversation_goes_on_with_a_rotated_key_and_not_with_another(tmp_path
     house = House(tmp_path / "home", model=model)
     house.publish()
     keys = [house.key()]
-    keys.append(house.said("key", "rotate", keys[0].split("_")[1]).strip())
-    keys.append(house.said("key", "rotate", keys[1].split("_")[1]).strip())
+    keys.append(house.run("key", "rotate", keys[0].split("_")[1]).stdout.strip())
+    keys.append(house.run("key", "rotate", keys[1].split("_")[1]).stdout.strip())
     other = house.key()
     messages = [{"role": "user", "content": "Where is my order?"}]
     held = []
@@ -419,6 +428,19 @@ def test_verify_proof_and_export_and_their_checks(settled: tuple[House, str, str
     house.run("export", str(tmp_path / "out.zip"), "--payloads")
     assert house.said("verify", str(tmp_path / "out.zip"), "--key", key).startswith("OK: ")
     house.run("export", str(tmp_path / "out.zip"), code=1)
+    house.run("export", str(tmp_path / "facts.zip"))
+    assert house.said("verify", str(tmp_path / "facts.zip"), "--key", key).startswith("OK: ")
+    said = house.said("verify", str(tmp_path / "facts.zip"), "--key", key, "--payloads", code=1)
+    assert "no ciphertext was checked: payloads not in this bundle" in said
+
+
+def test_verify_takes_the_home_of_the_environment(settled: tuple[House, str, str], tmp_path: Path) -> None:
+    house, _, _ = settled
+    done = subprocess.run(
+        [*HANDRAIL, "verify"],
+        cwd=tmp_path, env={**house.env, "HANDRAIL_HOME": str(house.root)}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.startswith("OK: "), done.stderr
 
 
 def test_once_somebody_is_registered_an_export_needs_a_person_who_may(
@@ -551,7 +573,9 @@ def test_erase_asks_first_and_a_legal_hold_blocks_it(settled: tuple[House, str, 
     house.run("erase", *ada, stdin="n\n", code=130)
     house.run("legal-hold", "set", *ada)
     assert "legal hold" in house.said("erase", *ada, "--yes", code=1)
+    assert "  operator  request 1" in house.said("legal-hold", "list")
     house.run("legal-hold", "lift", *ada)
+    assert "no legal hold stands" in house.said("legal-hold", "list")
     assert "erased: 1 subjects" in house.said("erase", *ada, stdin="y\n")
     assert "(erased)" in house.said("show", first, "--payload", "--reason", "ticket 1")
     house.run("erase", *ada, "--yes", code=1)

@@ -75,8 +75,15 @@ def key_encryption_key(given: Settings, env: Mapping[str, str]) -> bytes:
         raise HandrailError(
             Code.HOME_INVALID,
             f"the key-encryption key cannot be read from {path.name} in the data folder ({error.strerror}); "
-            "without it nothing recorded can be opened: restore it, or start a home with handrail init",
+            "without it nothing recorded can be opened: put the key of this home back there"
+            + ("" if Path(given.boot.kek_file or "").is_absolute() else f": {_put_kek(given, path)}"),
         ) from None
+
+
+def _put_kek(given: Settings, path: Path) -> str:
+    """What to type in the home folder."""
+    folder = given.boot.data_dir
+    return f"mkdir -p -m 700 {folder} && cp {path.name} {folder}/ (from where you keep it)"
 
 
 def key_in(env: Mapping[str, str], name: str) -> bytes:

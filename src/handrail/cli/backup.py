@@ -81,4 +81,6 @@ def restore(
         click.secho("the log goes on under a NEW KEY: give it to those who check it (handrail log-key)", bold=True)
     click.echo(f"keys and tokens revoked after {made} are good again: handrail key list, and revoke them anew")
     if not erasures:
-        click.echo("erasures that only another machine knew are not undone here: restore with --erasures FILE if any")
+        click.echo(
+            "erasures that only another machine knew are not made again here: if any, restore with --erasures FILE"
+        )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from handrail.app import wire
-from handrail.app.settings import environment
+from handrail.app.settings import HOME_VARIABLE, environment
 from handrail.app.wire import copies
 from handrail.cli import options
 from handrail.ledger.note import BadNote, Trust, VerifierKey, parse_verifier_key
@@ -35,7 +35,7 @@ quorum = click.option("--quorum", type=int, default=0, help="So many witnesses m
 
 
 @click.command()
-@click.argument("target", default=".")
+@click.argument("target", default=".", envvar=HOME_VARIABLE)
 @log_keys
 @witnesses
 @quorum
@@ -46,8 +46,9 @@ def verify(
 ) -> None:
     """Check the ledger at TARGET: a home folder, an address that ends with /log/, or an exported bundle.
 
-    Names the first bad entry and ends with 1. For an address or a bundle give --key: a log that vouches for itself
-    proves nothing to you."""
+    Without TARGET, the home that HANDRAIL_HOME names, else the current folder. Names the first bad entry and ends with
+    1; so it does when --payloads asks for ciphertexts that TARGET does not hold. For an address or a bundle give --key:
+    a log that vouches for itself proves nothing to you."""
     held = "for an address only the log is checked"
     try:
         if target.startswith(("http://", "https://")):
@@ -63,6 +64,9 @@ def verify(
         click.echo(f"BAD: {bad}")
         sys.exit(1)
     _show(report, held)
+    if payloads and held:
+        click.echo(f"--payloads: no ciphertext was checked: {held}", err=True)
+        sys.exit(1)
 
 
 def _home(folder: Path, keys: tuple[str, ...], witnesses: tuple[str, ...], quorum: int, *, payloads: bool) -> Report:

@@ -63,6 +63,7 @@ def add(mail: str, name: str, roles: tuple[str, ...], token: str | None, home: P
     shown = options.command(home, change)
     assert shown.person is not None
     click.echo(f"{shown.person.id} added; one-time code for her (shown once): {shown.text}")
+    click.echo(_next(shown))
 
 
 @person.command("list")
@@ -106,6 +107,7 @@ def invite(person_id: str, token: str | None, home: Path) -> None:
     """A new one-time code for somebody who lost her token; her earlier ones end."""
     shown = options.command(home, InviteAgain(ids=wire.IDS, person_id=PersonId(person_id), token=token))
     click.echo(f"one-time code (shown once): {shown.text}")
+    click.echo(_next(shown))
 
 
 @person.command()
@@ -197,12 +199,27 @@ def list_keys(home: Path) -> None:
     show_default=True,
     help="How long the old one still serves.",
 )
+@click.option(
+    "--days", type=click.IntRange(1, 3_650), help="Until the new one expires. Default: as the old one was made."
+)
 @options.token
 @options.home
-def rotate(key_id: str, grace_hours: float, token: str | None, home: Path) -> None:
-    """A new key with the same rights; the old one ends after a time of grace."""
-    change = RotateKey(ids=wire.IDS, key_id=KeyId(key_id), grace_ms=int(grace_hours * 3_600_000), token=token)
-    click.echo(options.command(home, change).text)
+def rotate(key_id: str, grace_hours: float, days: int | None, token: str | None, home: Path) -> None:
+    """A new key with the same rights; the old one ends after a time of grace.
+
+    The new one lives as long as the old one was made for. In place of one that has expired it ends in any case: after a
+    year, if that one was made without an end."""
+    change = RotateKey(
+        ids=wire.IDS,
+        key_id=KeyId(key_id),
+        grace_ms=int(grace_hours * 3_600_000),
+        token=token,
+        expires_in_ms=None if days is None else days * DAY_MS,
+    )
+    made = options.command(home, change)
+    click.echo(made.text)
+    ends = made.key.expires_at
+    click.echo(f"good until {_minute(ends)}" if ends is not None else "good until it is rotated or revoked", err=True)
 
 
 @key.command("revoke")
@@ -212,6 +229,10 @@ def rotate(key_id: str, grace_hours: float, token: str | None, home: Path) -> No
 def revoke_key(key_id: str, token: str | None, home: Path) -> None:
     """End a key within a second on every process."""
     click.echo(f"key {options.command(home, RevokeKey(ids=wire.IDS, key_id=KeyId(key_id), token=token)).id} is revoked")
+
+
+def _next(shown: NewToken) -> str:
+    return f"next, by her, until {_day(shown.token.expires_at)}: handrail person redeem {shown.text}"
 
 
 def _show(shown: NewToken) -> None:
@@ -224,7 +245,12 @@ def _state(revoked_at: int | None, expires_at: int | None, now: int) -> str:
         return f"revoked {_day(revoked_at)}"
     if expires_at is None:
         return "good"
-    return f"{'expired' if expires_at <= now else 'good until'} {_day(expires_at)}"
+    when = _minute(expires_at) if _day(expires_at) == _day(now) else _day(expires_at)
+    return f"{'expired' if expires_at <= now else 'good until'} {when}"
+
+
+def _minute(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _day(at_ms: int) -> str:

@@ -22,6 +22,7 @@ ANYWHERE = frozenset({Scope.EVENTS, Scope.READ})
 """Scopes that make sense without a use case."""
 GRACE_MS = DAY_MS
 MAX_GRACE_MS = 30 * DAY_MS
+DEFAULT_MS = 365 * DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +64,14 @@ class CreateKey:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotateKey:
     """A new key with the same rights, whose conversations go on; the old one ends after `grace_ms`, or earlier if it
-    ended earlier anyway."""
+    ended earlier anyway. The new one lives for `expires_in_ms`, else as long as the old one was made for (not for what
+    a rotation left of it). One that has ended already never brings back a key without an end: `DEFAULT_MS` then."""
 
     ids: Ids
     key_id: KeyId
     grace_ms: int = GRACE_MS
     token: str | None = None
+    expires_in_ms: int | None = None
 
     def __call__(self, tx: PeopleTransaction) -> NewKey:
         """Raises HandrailError NOT_FOUND, KEY_REVOKED, REQUEST_INVALID, NOT_ALLOWED or TOKEN_INVALID."""
@@ -78,11 +81,13 @@ class RotateKey:
             raise HandrailError(Code.KEY_REVOKED, "this key was revoked; make a new one: handrail key create")
         if not 0 <= self.grace_ms <= MAX_GRACE_MS:
             raise HandrailError(Code.REQUEST_INVALID, "the time of grace is between 0 and 30 days")
-        until = tx.now_ms + self.grace_ms
-        span = None if old.expires_at is None else tx.now_ms + (old.expires_at - old.created_at)
-        made = _made(
-            self.ids, old.use_case, old.scopes, old.agent, now_ms=tx.now_ms, expires_at=span, first=old.lineage
-        )
+        _require_future(self.expires_in_ms)
+        now, until = tx.now_ms, tx.now_ms + self.grace_ms
+        lifetime = self.expires_in_ms or _lifetime(old, tx.keys.all())
+        if lifetime is None and old.expires_at is not None and old.expires_at <= now:
+            lifetime = DEFAULT_MS
+        end = None if lifetime is None else now + lifetime
+        made = _made(self.ids, old.use_case, old.scopes, old.agent, now_ms=now, expires_at=end, first=old.lineage)
         ending = until if old.expires_at is None else min(until, old.expires_at)
         tx.keys.swap(old, msgspec.structs.replace(old, expires_at=ending))
         tx.keys.add(made.key)
@@ -112,6 +117,19 @@ class RevokeKey:
         tx.append(entry(EntryKind.KEY_REVOKED, ids=self.ids, at_ms=tx.now_ms, by=by, about=new.id, facts=facts))
         tx.bump_epoch()
         return new
+
+
+def _lifetime(old: ApiKey, keys: list[ApiKey]) -> int | None:
+    """How long the keys of this line are made for (ms; None: without an end), as its newest key says: a rotation cuts
+    short the key it replaces and gives the new one the whole."""
+    line = [key for key in keys if key.lineage == old.lineage]
+    newest = max(line, key=lambda key: (key.created_at, key.expires_at is None, key.expires_at or 0))
+    return None if newest.expires_at is None else newest.expires_at - newest.created_at
+
+
+def _require_future(expires_in_ms: int | None) -> None:
+    if expires_in_ms is not None and expires_in_ms <= 0:
+        raise HandrailError(Code.REQUEST_INVALID, "a key must expire in the future")
 
 
 def _made(
@@ -148,5 +166,4 @@ def _require_sense(
         raise HandrailError(Code.REQUEST_INVALID, f"a key needs a scope: {', '.join(scope.value for scope in Scope)}")
     if use_case is None and scopes - ANYWHERE:
         raise HandrailError(Code.REQUEST_INVALID, "a key without a use case may only have the scopes events and read")
-    if expires_in_ms is not None and expires_in_ms <= 0:
-        raise HandrailError(Code.REQUEST_INVALID, "a key must expire in the future")
+    _require_future(expires_in_ms)

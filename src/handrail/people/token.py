@@ -40,6 +40,9 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     revoked_at: int | None = None
 
 
+_NAMES = {TokenKind.PERSONAL: "token", TokenKind.ONE_TIME: "one-time code"}
+
+
 def hash_token(text: str) -> bytes:
     """32 bytes."""
     return hashlib.sha256(text.encode()).digest()
@@ -62,12 +65,16 @@ def require_good(token: Token | None, text: str, kind: TokenKind, *, now_ms: int
     """The token, if `text` is it and it counts now. Raises HandrailError TOKEN_INVALID; the sentence does not tell an
     unknown token from a wrong one."""
     given = hash_token(text)
+    first = token is not None and token.kind is TokenKind.ONE_TIME and token.person is None
+    mend = "make a new one: handrail person first" if first else "ask an admin for a new one"
     if token is None or not hmac.compare_digest(token.hash, given) or token.kind is not kind:
         raise HandrailError(Code.TOKEN_INVALID, "this token is not known; ask an admin for a new one")
     if token.revoked_at is not None and token.revoked_at <= now_ms:
-        raise HandrailError(Code.TOKEN_INVALID, "this token was revoked; ask an admin for a new one")
+        raise HandrailError(
+            Code.TOKEN_INVALID, f"this {_NAMES[kind]} was revoked, or a newer one took its place; {mend}"
+        )
     if token.used_at is not None:
-        raise HandrailError(Code.TOKEN_INVALID, "this one-time code was used already; ask an admin for a new one")
+        raise HandrailError(Code.TOKEN_INVALID, f"this one-time code was used already; {mend}")
     if token.expires_at <= now_ms:
-        raise HandrailError(Code.TOKEN_INVALID, "this token has expired; ask an admin for a new one")
+        raise HandrailError(Code.TOKEN_INVALID, f"this {_NAMES[kind]} has expired; {mend}")
     return token

@@ -13,7 +13,7 @@ from handrail.people.acting import acting
 from handrail.people.authorise import MAY, NOT_OWN, Act, require
 from handrail.people.desk import AddPerson, ChangePerson, InviteAgain, OpenFirst, Redeem, RenewToken, RevokeToken, Shown
 from handrail.people.key import Scope, hash_key, usable
-from handrail.people.keys import CreateKey, RevokeKey, RotateKey
+from handrail.people.keys import DEFAULT_MS, CreateKey, RevokeKey, RotateKey
 from handrail.people.person import Person, mail_of
 from handrail.people.role import AUDITOR_EXCLUDES, Role, require_compatible
 from handrail.people.signoff import SignOff, holds
@@ -371,6 +371,49 @@ def test_a_rotated_key_ends_when_the_grace_is_over_and_not_later_than_before(
     late = memory.do(RotateKey(ids=ids, key_id=new.key.id, grace_ms=30 * DAY_MS))
     assert memory.do(lambda tx: tx.keys.get(new.key.id)).expires_at == new.key.expires_at
     assert late.key.id != new.key.id
+
+
+@pytest.mark.promise("PEO-2")
+@pytest.mark.parametrize("days", [None, 10])
+def test_a_key_in_its_grace_rotates_to_the_lifetime_it_was_made_for(
+    memory: MemoryRegister, ids: CountingIds, days: int | None
+) -> None:
+    span = None if days is None else days * DAY_MS
+    made = memory.do(create(ids, expires_in_ms=span))
+    memory.clock.ms += 5_000
+    memory.do(RotateKey(ids=ids, key_id=made.key.id, grace_ms=60_000))
+    memory.clock.ms += 5_000
+    again = memory.do(RotateKey(ids=ids, key_id=made.key.id, grace_ms=60_000))
+    assert again.key.expires_at == (None if span is None else memory.clock.ms + span)
+    assert memory.do(lambda tx: tx.keys.get(made.key.id)).expires_at == 65_000 + memory.clock.ms - 10_000
+    shown = memory.do(RotateKey(ids=ids, key_id=again.key.id, expires_in_ms=3 * DAY_MS))
+    assert shown.key.expires_at == memory.clock.ms + 3 * DAY_MS
+    refused(Code.REQUEST_INVALID, memory, RotateKey(ids=ids, key_id=again.key.id, expires_in_ms=0))
+
+
+@pytest.mark.promise("PEO-2")
+@pytest.mark.parametrize("days", [None, 10])
+def test_an_expired_key_rotates_to_a_fresh_one_that_ends(
+    memory: MemoryRegister, ids: CountingIds, days: int | None
+) -> None:
+    made = memory.do(create(ids, expires_in_ms=None if days is None else days * DAY_MS))
+    memory.clock.ms += 5_000
+    memory.do(RotateKey(ids=ids, key_id=made.key.id, grace_ms=60_000))
+    memory.clock.ms += 20 * DAY_MS
+    fresh = memory.do(RotateKey(ids=ids, key_id=made.key.id))
+    assert fresh.key.expires_at == memory.clock.ms + (days * DAY_MS if days else DEFAULT_MS)
+    assert memory.do(lambda tx: tx.keys.get(made.key.id)).expires_at < memory.clock.ms
+    named = memory.do(RotateKey(ids=ids, key_id=made.key.id, expires_in_ms=DAY_MS))
+    assert named.key.expires_at == memory.clock.ms + DAY_MS
+
+
+def test_the_first_code_of_all_is_mended_by_making_another(memory: MemoryRegister, ids: CountingIds) -> None:
+    old = memory.do(OpenFirst(ids=ids))
+    memory.do(OpenFirst(ids=ids))
+    with pytest.raises(HandrailError) as caught:
+        memory.do(Redeem(ids=ids, code=old.text, mail=ADA, name="Ada"))
+    assert "handrail person first" in caught.value.message
+    assert "ask an admin" not in caught.value.message
 
 
 def test_a_revoked_key_is_not_rotated_and_grace_has_bounds(memory: MemoryRegister, ids: CountingIds) -> None:

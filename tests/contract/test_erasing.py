@@ -469,3 +469,22 @@ def test_after_an_erasure_a_copy_of_every_file_and_the_kek_open_nothing_of_the_s
             assert not list(tmp_path.rglob("*-wal"))
 
     durable.run(body())
+
+
+@pytest.mark.promise("OPS-16")
+def test_the_legal_holds_that_stand_are_listed_until_they_are_lifted(durable: Rig) -> None:
+    async def body() -> None:
+        store = await durable.open()
+        ann, _ = await recorded(store, customer=ANN)
+        bob, _ = await recorded(store, customer=BOB)
+        assert await store.reader.holds() == []
+        await store.erasing.hold(Who(customer=ANN), **WHY)
+        await store.erasing.hold(Who(customer=BOB), reason="case 8", by=OPERATOR)
+        found = {each.subject: each for each in await store.reader.holds()}
+        assert found.keys() == {ann.subject.id, bob.subject.id}
+        mine = found[ann.subject.id]
+        assert (mine.conversation, mine.by, mine.reason) == (ann.conversation, OPERATOR.id, "request 4711")
+        await store.erasing.lift(Who(customer=ANN), **WHY)
+        assert [each.subject for each in await store.reader.holds()] == [bob.subject.id]
+
+    durable.run(body())

@@ -15,7 +15,7 @@ from handrail.backends.sqlite.open import SqliteStore
 from handrail.backends.system import SystemClock, SystemIds
 from handrail.ledger.commitment import commit, facts_bytes, read_facts
 from handrail.ledger.entry import Entry, EntryKind, FoundFact, InteractionFacts
-from handrail.ledger.read import MAX_LIMIT, PROJECTED, Found, Listing, Page, Query, Shown
+from handrail.ledger.read import MAX_LIMIT, PROJECTED, Found, Listing, Page, Query, Shown, StandingHold
 from handrail.ledger.seal import LocalKek
 from handrail.ledger.store import Commit, Transaction
 from handrail.terms.actor import Actor, ActorKind
@@ -130,6 +130,9 @@ class MemoryReader:
                 found.append((at, line))
         page = tuple(line for _, line in found[: query.limit])
         return Page(page, str(found[query.limit - 1][0]) if len(found) > query.limit else None)
+
+    async def holds(self) -> list[StandingHold]:
+        return []  # nothing is held here: the erasing of the fakes keeps no holds
 
     async def show(self, interaction: InteractionId) -> Shown:
         for entry in self._journal.entries:

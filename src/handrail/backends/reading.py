@@ -4,8 +4,8 @@ from typing import Any
 
 from handrail.backends.keyring import Keyring
 from handrail.backends.rows import Reading
-from handrail.backends.search import FOUND, FOUND_WITH_FACTS, SHOWN, Listed, Search, page, shown
-from handrail.ledger.read import Listing, Page, Query, Shown
+from handrail.backends.search import FOUND, FOUND_WITH_FACTS, HOLDS, SHOWN, Listed, Search, page, shown, standing_hold
+from handrail.ledger.read import Listing, Page, Query, Shown, StandingHold
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import CustomerId, EntryId, InteractionId, SubjectId
 
@@ -67,6 +67,9 @@ class StoredReader:
         listed = Listed(query)
         sql = f"SELECT seq, facts FROM entry WHERE {listed.where()} ORDER BY seq DESC LIMIT {query.limit}"  # noqa: S608  our own conditions
         return [(seq, bytes(facts)) for seq, facts in await self._rows(sql, listed.values)]
+
+    async def holds(self) -> list[StandingHold]:
+        return [standing_hold(row) for row in await self._rows(HOLDS)]
 
     async def subject_of(self, customer: CustomerId) -> SubjectId | None:
         hashed = self._keys.lookup.customer(customer)

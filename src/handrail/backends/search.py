@@ -3,16 +3,29 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from handrail.backends.keyring import Keyring
 from handrail.backends.rows import ERASED_ALONE
 from handrail.ledger.commitment import read_facts
-from handrail.ledger.read import BIT, MAX_LIMIT, Found, Listing, Page, Query, Shown, interaction_facts, kinds_of
+from handrail.ledger.erase import HoldFacts
+from handrail.ledger.read import (
+    BIT,
+    MAX_LIMIT,
+    Found,
+    Listing,
+    Page,
+    Query,
+    Shown,
+    StandingHold,
+    interaction_facts,
+    kinds_of,
+)
 from handrail.ledger.seal import unseal
 from handrail.terms.decision import Outcome, Verdict
 from handrail.terms.errors import Code, HandrailError
-from handrail.terms.ids import ConversationId, Digest, EntryId, InteractionId, UseCaseId
+from handrail.terms.ids import ConversationId, Digest, EntryId, InteractionId, SubjectId, UseCaseId
 
 FOUND = (
     "SELECT i.seq, i.interaction, i.at_ms, i.use_case, i.conversation, i.release, i.verdict, i.outcome, i.language, "
@@ -34,6 +47,13 @@ FOUND_WITH_FACTS = (
 _WOULD_BE = 'would_be":"{}"'
 """As it stands in facts: no string inside them can hold it, since JSON escapes its quotes. It begins with a letter
 rather than with a quote, of which there are so many that looking for one takes a third longer."""
+
+
+HOLDS = (
+    "SELECT h.subject, h.at_ms, e.facts, (SELECT c.id FROM conversation c WHERE c.subject = h.subject "
+    "ORDER BY c.at_ms DESC, c.id DESC LIMIT 1) FROM legal_hold h JOIN entry e ON e.id = h.entry "
+    "ORDER BY h.at_ms, h.subject"
+)
 
 
 class _Conditions:
@@ -143,6 +163,19 @@ def shown(row: Sequence[Any], keys: Keyring) -> Shown:
         payload=payload,
         missing=missing,
         index=index,
+    )
+
+
+def standing_hold(row: Sequence[Any]) -> StandingHold:
+    """`row`: of `HOLDS`. Raises ValueError when its entry does not hold the facts of a hold."""
+    subject, at_ms, facts, conversation = row
+    recorded = read_facts(bytes(facts))
+    return StandingHold(
+        subject=SubjectId(subject),
+        conversation=None if conversation is None else ConversationId(conversation),
+        since_ms=at_ms,
+        by=recorded.actor.id,
+        reason=msgspec.json.decode(recorded.facts, type=HoldFacts).reason,
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -79,25 +80,49 @@ def erase(
     click.echo(f"older copies of the database are closed within {WINDOW_DAYS} days, or now with: handrail rotate-keys")
 
 
-@click.command()
-@click.argument("what", type=click.Choice(["set", "lift"]))
+@click.group()
+def legal_hold() -> None:
+    """Set, lift or list legal holds: while one stands, neither erasure nor retention touches these records."""
+
+
+@legal_hold.command(name="set")
 @customer_
 @conversation_
 @reason_
 @options.token
 @options.home
-def legal_hold(
-    what: str, customer: str | None, conversation: str | None, reason: str, token: str | None, home: Path
-) -> None:
-    """Set or lift a legal hold: while it stands, neither erasure nor retention touches these records."""
+def set_hold(customer: str | None, conversation: str | None, reason: str, token: str | None, home: Path) -> None:
+    """Set a legal hold on a customer or a conversation."""
     who = _who(customer, conversation)
+    done = _as(home, token, Act.LEGAL_HOLD, lambda store, by: store.erasing.hold(who, reason=reason, by=by))
+    click.echo(f"legal hold set on {len(done.subjects)} subjects")
 
-    async def work(store: "Store", by: Actor) -> int:
-        change = store.erasing.hold if what == "set" else store.erasing.lift
-        return len((await change(who, reason=reason, by=by)).subjects)
 
-    count = _as(home, token, Act.LEGAL_HOLD, work)
-    click.echo(f"legal hold {'set on' if what == 'set' else 'lifted from'} {count} subjects")
+@legal_hold.command(name="lift")
+@customer_
+@conversation_
+@reason_
+@options.token
+@options.home
+def lift_hold(customer: str | None, conversation: str | None, reason: str, token: str | None, home: Path) -> None:
+    """Lift the legal hold on a customer or a conversation."""
+    who = _who(customer, conversation)
+    done = _as(home, token, Act.LEGAL_HOLD, lambda store, by: store.erasing.lift(who, reason=reason, by=by))
+    click.echo(f"legal hold lifted from {len(done.subjects)} subjects")
+
+
+@legal_hold.command(name="list")
+@options.home
+def list_holds(home: Path) -> None:
+    """List the legal holds that stand, oldest first: since when, on whom, by whom, for which reference.
+
+    A customer's own id is not kept in clear; one of the conversations stands for it."""
+    holds = options.with_store(home, lambda store: store.reader.holds())
+    for one in holds:
+        since = datetime.fromtimestamp(one.since_ms / 1000, UTC).isoformat(timespec="seconds")
+        click.echo(f"{since}  {one.subject}  {one.conversation or '-'}  {one.by}  {one.reason}")
+    if not holds:
+        click.echo("no legal hold stands", err=True)
 
 
 @click.command()

@@ -162,6 +162,17 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     index: int | None
 
 
+class StandingHold(msgspec.Struct, frozen=True, kw_only=True):
+    """A legal hold that was set and not lifted. `by`: the id of who set it. `reason`: the reference that was given.
+    `conversation`: the latest of the subject's own; None for a customer who has none any more."""
+
+    subject: SubjectId
+    conversation: ConversationId | None
+    since_ms: int
+    by: str
+    reason: str
+
+
 class Reader(Protocol):
     """Reads committed state only. Every method raises HandrailError JOURNAL_UNAVAILABLE when storage does not answer.
     Who may read a payload, and the entry `payload.read` that says so, are the caller's."""
@@ -186,6 +197,10 @@ class Reader(Protocol):
     async def latest(self, query: Listing) -> list[tuple[int, bytes]]:
         """(row number, facts bytes), newest first, at most `query.limit`. Raises HandrailError REQUEST_INVALID for a
         limit outside 1..MAX_LIMIT."""
+        ...
+
+    async def holds(self) -> list[StandingHold]:
+        """Every legal hold that stands, oldest first."""
         ...
 
     async def subject_of(self, customer: CustomerId) -> SubjectId | None:

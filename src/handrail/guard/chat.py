@@ -174,6 +174,7 @@ class Chat:
             deadline=self.net.clock.monotonic() + use_case.detector_deadline_ms / 1000,
             links_allowed=use_case.links_allowed,
             under=caller.under,
+            subject=draft.thread.subject.id,
         )
         screened = screen(turn.messages, draft.new, setting, self.net.memo, turn.new_from)
         if turn.prompt and caller.live.release.prompt_mode is PromptMode.CLIENT:

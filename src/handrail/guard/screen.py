@@ -3,7 +3,8 @@
 The texts of one message and channel are read together, fields with their names in front ("cvv: 123"), so that nothing
 hides between two parts and a bare number keeps the words that give it its meaning; a user's short message is read with
 what the assistant said just before. Results for messages that come again are remembered by a keyed hash under what they
-depend on, that question too; new messages are always read.
+depend on, that question too; new messages are always read. That a reply held data that may never rest is remembered for
+its customer without the question, which a client may have cut off when it sends the reply again.
 
 When a detector cannot answer, its failure stands in `Screened.failures` and `policy.evaluate` decides; an exception of
 the runner itself counts as the failure of every detector. Nothing here lets a text pass.
@@ -19,7 +20,7 @@ import msgspec
 from handrail.detectors.base import ASKED, REPLY, Failure, Report, Text
 from handrail.guard.turn import ROLE_OF, Channel, Leaf, Message
 from handrail.policy.evaluate import Found, Side, Unreadable
-from handrail.terms.finding import PERSONAL, Finding, Kind, Role
+from handrail.terms.finding import NEVER_REST, PERSONAL, Finding, Kind, Role
 
 
 class Screener(Protocol):
@@ -85,7 +86,8 @@ class Screened(msgspec.Struct, frozen=True):
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """What a reading depends on besides the text. `deadline`: monotonic seconds, for all messages together. `context`:
-    what an answer may rely on. `under`: the digests that a remembered reading is valid under."""
+    what an answer may rely on. `under`: the digests that a remembered reading is valid under. `subject`: whose messages
+    they are; for nobody else it is remembered where data that may never rest stood."""
 
     side: Side
     screener: Screener
@@ -95,6 +97,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     canaries: tuple[str, ...] = ()
     context: tuple[str, ...] = ()
     under: bytes = b""
+    subject: str = ""
 
 
 MAX_UNDER = 1_024
@@ -179,6 +182,8 @@ def screen(
         seen = read(message, setting, asked) if memo is None else _known(message, setting, memo, asked, again=again)
         if not user:
             said = _said(message) or said
+        elif memo is not None and setting.subject and (asked or not said):
+            seen = _never_resting(message, seen, setting.subject, memo, asked)
         if user or side is Side.OUTPUT:
             language = seen.language or language
         if seen.failures:
@@ -221,6 +226,27 @@ def _known(message: Message, setting: Setting, memo: Memo, asked: str, *, again:
         if not seen.failures:
             memo.put(name, seen)
     return seen
+
+
+_REPLIES = b"replies with data that may never rest"
+
+
+def _never_resting(message: Message, seen: Seen, subject: str, memo: Memo, asked: str) -> Seen:
+    """The reading, with the places where this reply held data that may never rest when its question was still there.
+    Kept under the reply alone, in the memo and bounded with it: another process, or this one much later, has not seen
+    the question (docs/promises, personal data)."""
+    if asked:
+        hits = tuple([hit for hit in seen.hits if hit.finding.kind in NEVER_REST])
+        if hits:
+            memo.put(memo.name(message, _REPLIES, subject), Seen(hits, ""))
+        return seen
+    kept = memo.get(memo.name(message, _REPLIES, subject)) if _short(message) else None
+    if kept is None:
+        return seen
+    covered = {spot for hit in kept.hits for spot in hit.spots}
+    return Seen(
+        tuple([hit for hit in seen.hits if not covered.issuperset(hit.spots)]) + kept.hits, seen.language, seen.failures
+    )
 
 
 _NAMED = frozenset({Channel.TOOL_ARGUMENTS, Channel.OTHER})

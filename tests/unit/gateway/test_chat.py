@@ -3,6 +3,7 @@
 import asyncio
 
 import orjson
+import pytest
 from tests.fakes.gateway import chat_answer, chat_stream, rules, use_case, world
 from tests.fakes.guard import Answering
 
@@ -129,3 +130,23 @@ def test_logprobs_of_a_changed_text_are_dropped_and_others_kept() -> None:
         messages = [{"role": "user", "content": text}]
         got = asyncio.run(w.post("/v1/chat/completions", {"model": "support", "messages": messages}))
         assert (got.json["choices"][0]["logprobs"] is None) is dropped
+
+
+@pytest.mark.promise("PII-4")
+def test_a_card_code_stays_masked_when_the_client_cuts_its_history_behind_the_question() -> None:
+    w = world(lambda request: Answering([chat_answer("Thank you. Anything else?")]))
+    history = [
+        {"role": "user", "content": "I want to pay."},
+        {"role": "assistant", "content": "What is the CVV of your card?"},
+        {"role": "user", "content": "123"},
+    ]
+    more = [{"role": "assistant", "content": "Thank you. Anything else?"}, {"role": "user", "content": "no"}]
+    for messages in (history, history + more, history[2:] + more):
+        body = {"model": "support", "messages": messages}
+        got = asyncio.run(w.post("/v1/chat/completions", body, headers={"x-handrail-conversation": "till-7"}))
+        assert got.status == 200, got.body
+    for request in w.model.requests:
+        said = [message["content"] for message in orjson.loads(request.body)["messages"]]
+        assert "123" not in said
+        assert "[CVV]" in said
+    assert all("123" not in str(payload["messages"]) for payload in w.journal.payloads())

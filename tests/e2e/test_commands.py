@@ -119,6 +119,16 @@ def test_in_a_folder_that_is_no_home_it_says_how_to_start_one(tmp_path: Path, co
     assert not (house.data / "handrail.db").exists()
 
 
+@pytest.mark.parametrize("command", [["doctor"], ["serve", "--port", "0"], ["find"]], ids=" ".join)
+def test_on_a_home_with_mistakes_it_says_which_and_names_the_check(tmp_path: Path, command: list[str]) -> None:
+    house = House(tmp_path / "home")
+    path = house.root / "handrail.yaml"
+    path.write_text(path.read_text().replace("listen: 127.0.0.1:8080", "listen: nowhere"))
+    said = house.said(*command, code=1)
+    assert '"listen" cannot be "nowhere"' in said
+    assert f"handrail check {house.root}" in said
+
+
 NEEDS_NO_KEK = {"check", "restore", "log-key", "export"}  # or says first that there is nothing to read
 
 

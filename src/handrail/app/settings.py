@@ -51,9 +51,11 @@ def settings(home: Path, env: Mapping[str, str]) -> Settings:
     try:
         boot = bootstrap(read(home))
     except HomeInvalid as problem:
-        lines = "\n".join(f"  {mistake}" for mistake in problem.mistakes)
+        lines = "\n".join(f"  {mistake}" for mistake in problem.mistakes) or "  there is no handrail.yaml"
+        there = (home / "handrail.yaml").is_file()
+        mend = f"every mistake of it: handrail check {home}" if there else f"make one: handrail init {home}"
         raise HandrailError(
-            Code.HOME_INVALID, f"{home.name}: {problem}\n{lines}\n  start a home with: handrail init DIR"
+            Code.HOME_INVALID, f"{home} is no home that can be used:\n{lines}\n  {mend}; another one: --home"
         ) from None
     url = _variable(env, boot.database_env, "database.env") if boot.database_env else boot.database
     return Settings(

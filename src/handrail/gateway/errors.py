@@ -73,12 +73,23 @@ SHAPES: dict[Code, Shape] = {
     Code.LOST_RACE: Shape(409, "invalid_request_error", "invalid_request_error", retry=True),
     Code.ALREADY: Shape(409, "invalid_request_error", "invalid_request_error"),
 }
-_UNKNOWN = Shape(500, "server_error", "api_error")
 
 
 def shape(code: Code) -> Shape:
-    """The shape of a code; 500 for one that no request should meet."""
-    return SHAPES.get(code, _UNKNOWN)
+    """The shape of a code; that of JOURNAL_UNAVAILABLE for one that only commands tell (`told`)."""
+    return SHAPES.get(code, _AWAY)
+
+
+def told(error: HandrailError) -> HandrailError:
+    """The error as a client hears it: what is wrong with this installation's storage, keys or home is for the one who
+    runs it, not for its clients. Records, metrics and the log keep the code."""
+    if error.code in SHAPES and error.code is not Code.JOURNAL_UNAVAILABLE:
+        return error
+    return HandrailError(
+        Code.JOURNAL_UNAVAILABLE,
+        "this call cannot be recorded now, so nothing passes; send it again later",
+        retry_after_s=error.retry_after_s,
+    )
 
 
 def body(form: Form, error: HandrailError, interaction: str, *, status: int | None = None) -> bytes:
@@ -88,6 +99,7 @@ def body(form: Form, error: HandrailError, interaction: str, *, status: int | No
 
 def detail(form: Form, error: HandrailError, interaction: str, *, status: int | None = None) -> dict[str, object]:
     """The same as a value, for the error event of a stream."""
+    error = told(error)
     known = shape(error.code)
     kind = known.openai if form is Form.OPENAI else known.anthropic
     if status is not None and 400 <= status < 500:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import orjson
 
+from handrail.gateway.errors import told
 from handrail.ledger.entry import InteractionFacts
 from handrail.terms.clock import Clock
 from handrail.terms.errors import HandrailError
@@ -45,7 +46,10 @@ class RequestLines:
                 self.left_out += 1
 
     def refused(self, error: HandrailError, *, interaction: str, route: str, status: int, key: str, ms: int) -> None:
-        """Before an interaction existed. `key`: the id of a known key."""
+        """Before an interaction existed. `key`: the id of a known key. What a client is not told in full is always said
+        here, with its code."""
+        if told(error) is not error:
+            self._failure(("request.failed", error.code.value), "", interaction, code=error.code.value)
         if not self._requests:
             return
         if len(self._lines) >= MOST:
@@ -67,18 +71,18 @@ class RequestLines:
 
     def _failed(self, facts: InteractionFacts) -> None:
         for detector in facts.failures:
-            self._failure(("detector.failed", detector), facts, detector=detector)
+            self._failure(("detector.failed", detector), facts.use_case, facts.interaction, detector=detector)
         if facts.error.startswith("upstream."):
             about = {"provider": facts.provider, "model": facts.model, "code": facts.error, "status": facts.status}
             name = ("provider.failed", facts.provider, facts.model, facts.error)
-            self._failure(name, facts, **about, attempts=facts.attempts)
+            self._failure(name, facts.use_case, facts.interaction, **about, attempts=facts.attempts)
         elif facts.error:
-            self._failure(("request.failed", facts.error), facts, code=facts.error)
+            self._failure(("request.failed", facts.error), facts.use_case, facts.interaction, code=facts.error)
         elif facts.attempts > 1:
             about = {"provider": facts.provider, "model": facts.model, "attempts": facts.attempts}
-            self._failure(("provider.retried", facts.provider, facts.model), facts, **about)
+            self._failure(("provider.retried", facts.provider, facts.model), facts.use_case, facts.interaction, **about)
 
-    def _failure(self, name: tuple[str, ...], facts: InteractionFacts, **about: object) -> None:
+    def _failure(self, name: tuple[str, ...], use_case: str, interaction: str, **about: object) -> None:
         now = self._clock.monotonic()
         last, since = self._failures.get(name, (now - QUIET_S, 0))
         if now - last < QUIET_S:
@@ -87,8 +91,8 @@ class RequestLines:
         if len(self._failures) >= FAILURES:
             self._failures.clear()
         self._failures[name] = (now, 0)
-        line = {"at_ms": self._clock.now_ms(), "level": "warning", "event": name[0], "use_case": facts.use_case}
-        self._lines.append({**line, "interaction": facts.interaction, **about, "since_last_line": since})
+        line = {"at_ms": self._clock.now_ms(), "level": "warning", "event": name[0], "use_case": use_case}
+        self._lines.append({**line, "interaction": interaction, **about, "since_last_line": since})
 
 
 def write(lines: RequestLines, put: Callable[[bytes], object], *, most: int = 4_096) -> None:

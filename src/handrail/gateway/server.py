@@ -173,7 +173,7 @@ class Gateway:
             JSON,
             (b"x-handrail-interaction", ids.interaction.encode()),
             (b"x-handrail-outcome", b"failed" if error.code.value.startswith("upstream.") else b"refused"),
-            (b"x-handrail-code", error.code.value.encode()),
+            (b"x-handrail-code", errors.told(error).code.value.encode()),
         ]
         if ids.conversation:
             headers.append((b"x-handrail-conversation", header_value(ids.conversation)))

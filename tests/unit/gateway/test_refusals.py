@@ -3,15 +3,18 @@
 import asyncio
 import gzip
 import re
+from dataclasses import replace
 
 import msgspec
 import orjson
 import pytest
 from tests.fakes.gateway import KEY, chat_answer, chat_stream, replaced, use_case, world
-from tests.fakes.guard import Answering
+from tests.fakes.guard import Answering, MemoryThreads
 
 from handrail.gateway.fields import Bounds
 from handrail.gateway.identity import Identity, Refusals
+from handrail.gateway.request_lines import RequestLines
+from handrail.gateway.server import Gateway
 from handrail.people.key import Scope, hash_key, new_key
 from handrail.policy.ruleset import Durability, Mode, OnFailure
 from handrail.terms.errors import Code, HandrailError
@@ -454,3 +457,39 @@ def test_what_says_whether_to_stream_is_true_false_or_null(path, body, given) ->
 @pytest.mark.parametrize("given", [False, None])
 def test_no_stream_may_be_said_in_words(given) -> None:
     assert asyncio.run(_world().post(PATH, {**ASK, "stream": given})).status == 200
+
+
+class NoKey(MemoryThreads):
+    """A store whose keys folder was not restored, as `backends.keyring` says it."""
+
+    def __init__(self, error: HandrailError) -> None:
+        super().__init__()
+        self._error = error
+
+    async def open(self, **asked):
+        raise self._error
+
+
+SECRETIVE = [
+    HandrailError(Code.HOME_INVALID, "the key-encryption key does not open lookup.key in the keys folder"),
+    HandrailError(Code.JOURNAL_UNAVAILABLE, "intermediate-ik_1.key is missing in the keys folder; restore it"),
+    HandrailError(Code.LOG_CONFLICT, "the keys folder and the log contradict each other"),
+]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("error", SECRETIVE)
+@pytest.mark.parametrize(("path", "more"), [(PATH, {}), ("/v1/messages", {"max_tokens": 9})])
+def test_what_is_wrong_with_our_keys_is_for_the_log_and_not_for_a_client(path, more, error, stream) -> None:
+    w = _world()
+    lines = RequestLines(w.clock, requests=False)
+    net = replace(w.gateway.net, threads=NoKey(error))
+    w.gateway = Gateway(net, w.gateway.identity, w.refusals, w.gateway.metrics, w.gateway.routes, lines=lines)
+    got = asyncio.run(w.post(path, {**ASK, **more, "stream": stream}))
+    assert (got.status, got.json["error"]["code"]) == (503, "journal.unavailable")
+    assert got.headers["x-handrail-code"] == "journal.unavailable"
+    assert ".key" not in got.body.decode()
+    assert "folder" not in got.body.decode()
+    said = [orjson.loads(line) for line in lines.taken()]
+    assert [(line["event"], line["code"]) for line in said] == [("request.failed", error.code.value)]
+    assert error.code.value in {row.code for row in w.refusals.drain(1 << 40)}

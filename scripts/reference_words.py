@@ -92,8 +92,10 @@ REPLY = {
     "x-handrail-outcome": "answered, blocked, handover, refused or failed",
     "x-handrail-code": "with a refusal: the code, see errors.md",
     "x-handrail-trace": "the trace that was recorded",
-    "x-handrail-disclosure": "at the first interaction of a conversation: version, language and wording, "
-    "percent-encoded",
+    "x-handrail-disclosure": "at the first interaction of a conversation: `version=...; language=...; wording=...`, "
+    "each value percent-encoded (UTF-8; spaces and `,.:!?'()/` stay); the language is that of the wording: the "
+    "message's, else the use case's first, else English",
     "x-should-retry": "`false` where trying again cannot help; the official clients obey it",
-    "retry-after": "seconds",
+    "retry-after": "whole seconds, at least 1, never more than what is left of a budget's period or an open circuit",
+    "retry-after-ms": "the same to the millisecond, as the official clients read it first",
 }

@@ -34,6 +34,7 @@ from handrail.people.key import ApiKey, Scope, hash_key
 from handrail.policy.ruleset import (
     Audience,
     Dialect,
+    Disclosure,
     FindingAction,
     FindingRule,
     Mode,
@@ -97,6 +98,7 @@ def use_case(**changes: Any) -> UseCase:
         "levels": {},
         "mode": Mode.ENFORCE,
         "findings": rules({**masks, Kind.INJECTION: FindingAction.BLOCK}),
+        "disclosure": Disclosure(wording={"en": "You are talking to an AI assistant."}),
     }
     return UseCase(**{**given, **changes})
 

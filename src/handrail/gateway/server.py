@@ -7,7 +7,9 @@ request that no row fits gets 404 in the dialect of its path.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from math import ceil
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import orjson
 
@@ -34,6 +36,7 @@ from handrail.gateway.metrics import Metrics
 from handrail.gateway.request_lines import RequestLines
 from handrail.guard.caller import Caller
 from handrail.guard.chat import Call, Chat, Net, RefusedError, Reply, broken
+from handrail.guard.disclosure import Told
 from handrail.guard.route import ProviderRefusedError
 from handrail.guard.stream import Opening, StreamChat
 from handrail.guard.turn import ReplyIds, Turn
@@ -45,6 +48,7 @@ from handrail.terms.ids import InteractionId
 
 T = TypeVar("T")
 _LOG = logging.getLogger("handrail.gateway")
+PLAIN = " ,.:!?'()/"
 _NO_RETRY = (b"x-should-retry", b"false")
 
 
@@ -178,7 +182,9 @@ class Gateway:
         if ids.conversation:
             headers.append((b"x-handrail-conversation", header_value(ids.conversation)))
         if error.retry_after_s is not None:
-            headers.append((b"retry-after", b"%d" % max(1, int(error.retry_after_s))))  # never longer than what is left
+            # whole seconds never go beyond what is left; who reads the exact time does not come a moment too early
+            headers.append((b"retry-after", b"%d" % max(1, int(error.retry_after_s))))
+            headers.append((b"retry-after-ms", b"%d" % ceil(max(1.0, error.retry_after_s) * 1000)))
         if not shape.retry or (status < 500 and status not in (409, 429)):
             headers.append(_NO_RETRY)
         body = errors.body(form, error, ids.interaction, status=status)
@@ -314,7 +320,7 @@ def _reply_headers(call: Call, reply: Reply | Opening) -> list[tuple[bytes, byte
     if call.turn.trace:
         headers.append((b"x-handrail-trace", header_value(call.turn.trace)))
     if reply.disclosure is not None:
-        headers.append((b"x-handrail-disclosure", _disclosure(call, reply.disclosure)))
+        headers.append((b"x-handrail-disclosure", _disclosure(reply.disclosure)))
     return headers
 
 
@@ -332,11 +338,10 @@ async def _lifespan(receive: Receive, send: Send) -> None:
             return
 
 
-def _disclosure(call: Call, language: str) -> bytes:
-    """`version; language; wording` percent-encoded, so that any script fits a header."""
-    disclosure = call.caller.use_case.disclosure
-    wording = disclosure.wording.get(language) or disclosure.wording.get("*", "")
-    return header_value(f"version={disclosure.version}; language={language or 'und'}; wording={wording}")
+def _disclosure(told: Told) -> bytes:
+    """`version=...; language=...; wording=...`, each value percent-encoded (UTF-8; spaces and plain punctuation stay),
+    so that any script fits a header and no value can end early."""
+    return "; ".join(f"{name}={quote(value, safe=PLAIN)}" for name, value in told._asdict().items()).encode()
 
 
 def json_response(value: object, status: int = 200) -> Response:

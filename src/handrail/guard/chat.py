@@ -22,6 +22,7 @@ import msgspec
 
 from handrail.guard.budgets import Budgets
 from handrail.guard.caller import Caller, choices_for
+from handrail.guard.disclosure import Told
 from handrail.guard.ports import Model, References, Threads
 from handrail.guard.record import Draft, Weighed
 from handrail.guard.rewrite import changed, context, masked
@@ -68,13 +69,13 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What goes back. `disclosure`: language and version when this is the conversation's first interaction."""
+    """What goes back. `disclosure`: when this is the conversation's first interaction."""
 
     body: bytes
     outcome: Outcome
     ids: ReplyIds
     stream: bool = False
-    disclosure: str | None = None
+    disclosure: Told | None = None
 
 
 class RefusedError(Exception):
@@ -262,7 +263,7 @@ class Chat:
             )
         await net.threads.close_turn(draft.thread, history=[*draft.history, *history])
         now_ms = net.clock.now_ms()
-        if draft.thread.first and use_case.disclosure.required:
+        if draft.told() is not None:
             net.journal.queue(draft.disclosed(EntryId(net.ids.new("ent")), now_ms))
         entry = self._closed(draft)
         if use_case.durability is Durability.STRICT:
@@ -323,14 +324,8 @@ class Chat:
             outcome=draft.outcome or Outcome.ANSWERED,
             ids=self.ids(draft),
             stream=draft.turn.stream,
-            disclosure=self.disclosure(draft),
+            disclosure=draft.told(),
         )
-
-    def disclosure(self, draft: Draft) -> str | None:
-        """The language to disclose in, on the first interaction of a conversation."""
-        if draft.thread.first and draft.caller.use_case.disclosure.required:
-            return draft.input.screened.language if draft.input else ""
-        return None
 
     def ids(self, draft: Draft) -> ReplyIds:
         return ReplyIds(draft.id, draft.thread.conversation, draft.caller.live.digest)

@@ -11,6 +11,7 @@ from functools import lru_cache
 import msgspec
 
 from handrail.guard.caller import Caller, Choice
+from handrail.guard.disclosure import Told, tell
 from handrail.guard.masking import Vault
 from handrail.guard.ports import Thread
 from handrail.guard.screen import Screened
@@ -170,10 +171,17 @@ class Draft:
         """The full entry."""
         return self._entry(entry, EntryKind.INTERACTION_CLOSED, at_ms, self.facts(now), self.payload())
 
+    def told(self) -> Told | None:
+        """What the answer tells the customer: on the first interaction of a conversation, where it is required."""
+        if not (self.thread.first and self.caller.use_case.disclosure.required):
+            return None
+        return tell(self.caller.use_case, self.input.screened.language if self.input else "")
+
     def disclosed(self, entry: EntryId, at_ms: int) -> Entry:
-        """That the first interaction carried the disclosure."""
-        language = self.input.screened.language if self.input else ""
-        facts = DisclosureFacts(version=self.caller.use_case.disclosure.version, language=language)
+        """That the first interaction carried the disclosure, which there is."""
+        told = self.told()
+        assert told is not None  # the caller has looked
+        facts = DisclosureFacts(version=told.version, language=told.language)
         return self._entry(entry, EntryKind.DISCLOSURE_RECORDED, at_ms, facts, None)
 
     def payload(self) -> bytes:

@@ -13,6 +13,7 @@ import msgspec
 
 from handrail.detectors.mask import restore
 from handrail.guard.chat import Call, Chat, broken
+from handrail.guard.disclosure import Told
 from handrail.guard.lane import Lane, Reader, Stop, lane_for
 from handrail.guard.record import Draft, Weighed
 from handrail.guard.rewrite import argument_values
@@ -33,7 +34,7 @@ class Opening(msgspec.Struct, frozen=True):
 
     ids: ReplyIds
     outcome: Outcome | None
-    disclosure: str | None
+    disclosure: Told | None
 
 
 Opened = Callable[[Opening], Awaitable[None]]
@@ -70,7 +71,7 @@ class StreamChat:
             except Exception as mistake:  # noqa: BLE001  a mistake of ours must refuse, recorded, and not pass
                 raise await chat.refused(draft, broken(mistake)) from None
             draft.first_byte_ms = int((chat.net.clock.monotonic() - draft.started) * 1000)
-            await opened(Opening(chat.ids(draft), None, chat.disclosure(draft)))
+            await opened(Opening(chat.ids(draft), None, draft.told()))
             return await self._relay(call, draft, asked, screen, sink)
         except asyncio.CancelledError:
             if screen is not None and not draft.recorded:

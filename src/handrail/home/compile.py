@@ -127,7 +127,7 @@ def _use_case(case: Fitted, home: Mapping[str, Any]) -> UseCase:
         hosted_tools_allowed=tuple(value.get("hosted_tools_allowed", ())),
         budget=_budget(own("budget", {}), home),
         retention=msgspec.convert(own("retention", {}), Retention),
-        disclosure=_disclosure(own("disclosure", {}), audience, own("languages", ())),
+        disclosure=_disclosure(own("disclosure", {}), audience),
         forward_customer=value.get("forward_customer", False),
     )
 
@@ -177,11 +177,9 @@ def _sentences(
     return dict(sorted({"*": first, **spoken}.items()))
 
 
-def _disclosure(given: Mapping[str, Any], audience: Audience, languages: tuple[str, ...]) -> Disclosure:
-    wording = {
-        **{code: text for code, text in safe.DISCLOSED.items() if code in {name[:2] for name in languages}},
-        **by_language(given.get("wording")),
-    }
+def _disclosure(given: Mapping[str, Any], audience: Audience) -> Disclosure:
+    own = by_language(given.get("wording"))
+    wording = own if "*" in own else {**safe.DISCLOSED, **own}  # customers write in languages that nobody declared
     required = given.get("required", audience is Audience.CUSTOMER)
     return Disclosure(required=required, wording=dict(sorted(wording.items())), version=given.get("version", "1"))
 

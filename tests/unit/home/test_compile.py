@@ -5,6 +5,7 @@ from fakes.home import CHAT, HANDRAIL, home
 
 from handrail.home.bootstrap import bootstrap
 from handrail.home.compile import Compiled, compile_home
+from handrail.home.defaults import DISCLOSED
 from handrail.home.problem import HomeInvalid
 from handrail.home.text import HomeText
 from handrail.policy.evaluate import Rules, Side
@@ -231,3 +232,10 @@ def test_a_block_of_the_defaults_says_the_homes_own_sentence() -> None:
     rule = case.source_findings[Kind.INJECTION]
     assert (rule.action, rule.rule) == (FindingAction.BLOCK, "built-in")
     assert rule.sentences == {"*": "Please write to our team.", "en": "Please write to our team."}
+
+
+def test_a_disclosure_has_a_wording_for_languages_that_nobody_declared_and_one_text_is_for_all() -> None:
+    assert use_case("languages: [de]\n").disclosure.wording == DISCLOSED
+    more = "languages: [de]\ndisclosure: {wording: {de: Ein Automat.}}\n"
+    assert use_case(more).disclosure.wording == {**DISCLOSED, "de": "Ein Automat."}
+    assert use_case("languages: [de]\ndisclosure: {wording: A machine.}\n").disclosure.wording == {"*": "A machine."}

@@ -248,6 +248,7 @@ def test_a_client_is_never_told_to_wait_longer_than_a_circuit_stays_open(left: f
 
     got = asyncio.run(world(closed).post(PATH, ASK))
     assert (got.status, got.headers["retry-after"]) == (503, said)
+    assert int(got.headers["retry-after-ms"]) == max(1_000, round(left * 1000))
 
 
 def test_before_anything_is_published_everything_is_refused() -> None:

@@ -112,6 +112,14 @@ def _alike(text: str) -> list[bytes]:
     return chat_stream([{"tool_calls": calls}])
 
 
+def _content_twice(text: str) -> bytes:
+    """A text named twice, the quotes that the first one takes with it made up for by escaped ones in the second."""
+    body = chat_answer("Hi.")
+    return body.replace(
+        b'"content":"Hi."', b'"content":' + orjson.dumps(text) + b',"content":"' + b"\\u0022" * 4 + b'"'
+    )
+
+
 Place = tuple[str | int, ...]
 
 
@@ -184,6 +192,7 @@ HIDDEN: dict[str, dict[str, Make]] = {
         ),
         "the input of a function_call": _two_slots({"name": "note", "arguments": "{}"}, "input", "function_call"),
         "two calls of one number": (None, _alike),
+        "a text named twice behind escaped quotes": (_content_twice, None),
         "the name of a field": (
             lambda text: chat_answer("Hi.", **{text: "x"}),
             lambda text: chat_stream([{text: "x"}]),

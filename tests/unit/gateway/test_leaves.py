@@ -106,3 +106,11 @@ def test_a_change_inside_arguments_leaves_every_other_character() -> None:
     text = '{"account":123456789012345678901234,"note":"a\\u0041","rate":1.10,"list":[{"card":"4111"},1e5]}'
     new = within(text, {("list", 0, "card"): orjson.dumps("[CARD]")})
     assert new == text.replace('"4111"', '"[CARD]"')
+
+
+def test_a_number_of_the_protocol_is_left_out_while_it_is_small() -> None:
+    found: list[Leaf] = []
+    fields({"seed": 7, "max_tokens": 9_999_999, "n": -3}, (), Channel.OTHER, found)
+    assert found == []
+    fields({"seed": 4111111111111111, "n": -41111111}, (), Channel.OTHER, found)
+    assert [(leaf.path, leaf.text) for leaf in found] == [(("seed",), "4111111111111111"), (("n",), "-41111111")]

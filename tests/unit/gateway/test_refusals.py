@@ -494,3 +494,23 @@ def test_what_is_wrong_with_our_keys_is_for_the_log_and_not_for_a_client(path, m
     said = [orjson.loads(line) for line in lines.taken()]
     assert [(line["event"], line["code"]) for line in said] == [("request.failed", error.code.value)]
     assert error.code.value in {row.code for row in w.refusals.drain(1 << 40)}
+
+
+@pytest.mark.promise("GTW-5")
+def test_a_card_does_not_pass_as_a_number_of_the_protocol() -> None:
+    w = _world()
+    asyncio.run(w.post(PATH, {**ASK, "seed": 4111111111111111}))
+    assert all(b"4111111111111111" not in request.body for request in w.model.requests)
+    w = _world()
+    asyncio.run(w.post(PATH, {**ASK, "seed": 4111}))
+    assert b'"seed":4111' in w.model.requests[0].body
+
+
+QUOTES = b'"\\u0022\\u0022\\u0022\\u0022"'
+
+
+def test_a_field_named_twice_is_seen_though_escaped_quotes_make_up_for_its_own() -> None:
+    body = b'{"model":"support","messages":[{"role":"user","content":"4111 1111 1111 1111","content":' + QUOTES + b"}]}"
+    got = refused(body)
+    assert (got.status, got.json["error"]["code"]) == (400, "request.duplicate_field")
+    assert asyncio.run(_world().post(PATH, body.replace(b'"content":"4111 1111 1111 1111",', b""))).status == 200

@@ -153,3 +153,13 @@ def test_wherever_a_history_is_cut_no_secret_of_it_comes_back_in_clear(pairs, da
     masked = {spots[0].message for f, spots in zip(found.findings, found.spots, strict=True) if f.kind in NEVER_REST}
     secrets = {answer for _, answer in SECRETS}
     assert masked == {at for at, each in enumerate(cut) if each.leaves[0].text in secrets}
+
+
+def test_a_new_message_is_read_though_the_same_was_read_before() -> None:
+    memo, runner = Memo(b"k" * 32), Counted()
+    question, said = message(Role.USER, "Where is order 7?"), message(Role.ASSISTANT, "It is on its way.")
+    for times in (1, 2):
+        kinds(question, said, runner=runner, memo=memo)
+        assert [text.text for text in runner.texts] == ["Where is order 7?", "It is on its way."] * times
+    kinds(question, said, runner=runner, memo=memo, new_from=2)
+    assert len(runner.texts) == 4, "messages that come again are taken from the memo"

@@ -203,6 +203,21 @@ def test_each_advice_is_given_for_its_cause(
     assert found[0].startswith(level.value)
 
 
+@pytest.mark.parametrize(
+    ("left_s", "said"),
+    [(7_200, "2 hours"), (3_600, "1 hour"), (3_599, "59 minutes"), (60, "1 minute"), (59, "less than a minute")],
+)
+def test_the_end_of_a_key_is_told_in_the_unit_of_a_person(house: House, left_s: int, said: str) -> None:
+    _published(house)
+    house.key("--days", "1")
+    seen = asyncio.run(gather(settings(house.root, os.environ), os.environ, offline=True))
+    assert seen.snapshot is not None
+    (key,) = seen.snapshot.keys.values()
+    assert key.expires_at is not None
+    later = msgspec.structs.replace(seen, now_ms=key.expires_at - left_s * 1000)
+    assert any(advice.what == f"API key {key.id} ends in {said}" for advice in diagnose(later))
+
+
 class Provider:
     """Answers every request with one status; keeps the heads that came."""
 

@@ -103,6 +103,28 @@ def test_a_payload_without_a_subject_is_refused(rig: Rig) -> None:
     rig.run(body())
 
 
+@pytest.mark.promise("STO-LOST")
+def test_an_entry_whose_subject_was_lost_with_a_batch_is_to_be_sent_again(durable: Rig) -> None:
+    async def body() -> None:
+        store = await durable.open()
+        thread = await begin(store)
+        await store.journal.run(lambda tx: tx.fetch("DELETE FROM subject WHERE id = $1", (thread.subject.id,)))
+        await store.journal.run(lambda tx: tx.bump_epoch())
+        writes = (
+            store.journal.record(entry_of(thread)),
+            store.journal.run(lambda tx: tx.append(entry_of(thread))),
+            store.journal.run(lambda tx: tx.party(thread.conversation, thread.subject.id)),
+        )
+        for write in writes:
+            with pytest.raises(HandrailError) as caught:
+                await write
+            assert caught.value.code is Code.JOURNAL_UNAVAILABLE
+            assert caught.value.retry_after_s
+            assert thread.subject.id not in caught.value.message
+
+    durable.run(body())
+
+
 def test_a_commit_says_how_it_ended(rig: Rig) -> None:
     async def body() -> None:
         store = await rig.open()

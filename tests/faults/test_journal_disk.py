@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import apsw
 import pytest
 from fakes.storage import IDS, Rig, begin, entry_of
 
@@ -170,5 +171,35 @@ def test_a_torn_tail_of_the_write_ahead_log_leaves_a_sound_prefix(sqlite: Rig, t
                 rig._opened.clear()
                 rig.end()
                 shutil.rmtree(copy)
+
+    sqlite.run(body())
+
+
+@pytest.mark.faults
+@pytest.mark.promise("STO-LOST")
+def test_while_another_process_holds_the_lock_every_caller_is_told_to_try_again(sqlite: Rig, tmp_path: Path) -> None:
+    """The lock is held for longer than SQLite waits, then freed while the next batch waits: what began in the lost
+    batch must not be taken for erased."""
+
+    async def body() -> None:
+        store = await sqlite.open()
+        (path,) = tmp_path.rglob("handrail.db")
+        other = apsw.Connection(str(path))
+        other.execute("BEGIN IMMEDIATE")
+        try:
+            lost = await begin(store)  # its rows ride with a batch that nobody waits for
+            while not store.journal.writer.failed:
+                await asyncio.sleep(0.05)
+        finally:
+            other.execute("ROLLBACK")
+            other.close()
+        while store.journal.writer.failed:
+            await asyncio.sleep(0.05)
+        with pytest.raises(HandrailError) as caught:
+            await store.journal.record(entry_of(lost))
+        assert caught.value.code is Code.JOURNAL_UNAVAILABLE
+        assert caught.value.retry_after_s
+        assert "su_" not in caught.value.message
+        await store.journal.record(entry_of(await begin(store)))
 
     sqlite.run(body())

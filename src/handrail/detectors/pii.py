@@ -227,11 +227,21 @@ def _digits(page: Page, gates: frozenset[int]) -> list[Hit]:
     for number in page.lines:
         if taken.find(1, number.start, number.end) >= 0:
             for part in _rest(number, taken):
-                _one(page, part, hits, later)
-        elif not _one(page, number, hits, later):
-            for part in _parts(page.text, number):
-                _one(page, part, hits, later)
+                _any(page, part, hits, later)
+        else:
+            _any(page, number, hits, later)
     return hits + later + (places.find_postcodes(page) if Gate.UK in gates else [])
+
+
+def _any(page: Page, number: Number, hits: list[Hit], later: list[Hit]) -> None:
+    """What a number is, or else each of the values that it may be a run of."""
+    if _one(page, number, hits, later):
+        return
+    for part in _parts(page.text, number) or [number]:
+        if part is number or not _one(page, part, hits, later):
+            label = page.label(part.start, part.end)
+            if label is None or label is _PHONE or label is _NUMBER:
+                later += contact.telephones(page, part, label)
 
 
 def _one(page: Page, number: Number, hits: list[Hit], later: list[Hit]) -> bool:
@@ -263,12 +273,14 @@ def _one(page: Page, number: Number, hits: list[Hit], later: list[Hit]) -> bool:
 
 def _parts(text: str, number: Number) -> list[Number]:
     """A run of several values, cut beside each group too long to be part of one ("11238 3476227153") and before a
-    bracket ("212-555-0123 (206) 555-0142")."""
+    bracket ("212-555-0123 (206) 555-0142") and behind one that closes the number of a line ("2) 020 7946 0001")."""
     parts: list[list[tuple[int, int]]] = [[]]
     for group in number.groups:
         long = group[1] - group[0] >= _WHOLE
         last = parts[-1]
-        if last and (long or last[-1][1] - last[-1][0] >= _WHOLE or "(" in text[last[-1][1] : group[0]]):
+        gap = text[last[-1][1] : group[0]] if last else ""
+        marked = len(last) == 1 and gap.startswith(")") and text[last[0][0] - 1 : last[0][0]] != "("
+        if last and (long or last[-1][1] - last[-1][0] >= _WHOLE or "(" in gap or marked):
             parts.append([])
         parts[-1].append(group)
     return [_number(groups) for groups in parts] if len(parts) > 1 else []

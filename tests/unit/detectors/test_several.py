@@ -98,3 +98,40 @@ def test_each_card_of_a_run_is_found(text: str, values: list[tuple[Kind, str]]) 
 @pytest.mark.parametrize("text", [f"{ONE} 99999", "4111111111111111,50 EUR", "0,4111111111111111", f"99999 {ONE}"])
 def test_a_card_number_inside_a_longer_run_or_an_amount_is_left_alone(text: str) -> None:
     assert CARD not in [kind for kind, _ in found(text)]
+
+
+PHONE = Kind.PHONE
+
+
+@pytest.mark.promise("PII-1")
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("+44 7700 900123 020 7946 0001", [(PHONE, "+44 7700 900123"), (PHONE, "020 7946 0001")]),
+        ("020 7946 0001 / 020 7946 0002", [(PHONE, "020 7946 0001"), (PHONE, "020 7946 0002")]),
+        ("415-555-0142,415-555-0143", [(PHONE, "415-555-0142"), (PHONE, "415-555-0143")]),
+        ("1) 020 7946 0001\n2) 020 7946 0002", [(PHONE, "020 7946 0001"), (PHONE, "020 7946 0002")]),
+        ("my account number is 12345678\n87654321", [(ACCOUNT, "12345678"), (ACCOUNT, "87654321")]),
+        ("my account number is 12345678,87654321", [(ACCOUNT, "12345678"), (ACCOUNT, "87654321")]),
+        ("my ssn is 078051120; 457-55-5462", [(SSN, "078051120"), (SSN, "457-55-5462")]),
+    ],
+)
+def test_each_value_of_a_list_is_found(text: str, values: list[tuple[Kind, str]]) -> None:
+    assert found(text) == values
+
+
+@pytest.mark.promise("PII-2")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "part 612 345 678 612 345 678 of the list", "order 020 7946 0001 020 7946 0002", "account 1,234,567",
+        "it costs 12,3456789", "version 415.555,20", "1234 5678 1234 5678 1234", "2) 12",
+    ],
+)  # fmt: skip
+def test_a_long_number_or_an_amount_is_no_list(text: str) -> None:
+    assert found(text) == []
+
+
+def test_the_name_of_an_account_does_not_reach_a_number_of_another_length_behind_a_break() -> None:
+    assert found("my account number is 12345678.\n20261121 things") == [(ACCOUNT, "12345678"), (ACCOUNT, "20261121")]
+    assert found("my account number is 12345678.\n482910 things") == [(ACCOUNT, "12345678")]

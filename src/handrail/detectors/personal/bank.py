@@ -77,7 +77,7 @@ def find_sort_codes(page: Page) -> list[Hit]:
 def named_account(page: Page, number: Number) -> Hit | None:
     """A number the nearest words call an account, a sort code or a routing number."""
     start, end = number.start, number.end
-    if not page.alone(start, end):
+    if not page.listed(start, end):
         return None
     digits = "".join(page.text[begin:stop] for begin, stop in number.groups)
     direct = page.direct_or_behind(start, end) is Label.ACCOUNT

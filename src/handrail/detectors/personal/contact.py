@@ -12,8 +12,14 @@ from handrail.detectors.personal.anchors import Label
 from handrail.detectors.personal.page import Hit, Number, Page
 from handrail.terms.finding import Kind
 
-_INTERNATIONAL = re.compile(r"(?:\+|\b00)[ ]?[1-9](?:[ \-./()]{0,3}\d){6,14}(?!\d)")
+_INTERNATIONAL = re.compile(r"(?:\+|\b00)[ ]?[1-9](?:(?!\. )[ \-./()]{0,3}\d){6,14}(?!\d)")
 _SHAPES = tuple((name, re.compile(pattern), strong) for name, pattern, strong in SHAPES)
+_INTERNATIONAL_LEAST = 9  # digits, the country's code included
+_LONGEST, _GROUPS_MOST = 20, 6  # characters and groups of a telephone
+_GROUP = re.compile(r"\d+")
+_RUN_ON = re.compile(r"(?:[ \t\-/_().]{1,3}\d+)+")
+_RUN_LONGEST = 4_096  # groups of a run that is read as several telephones
+_PLAIN_RUN = re.compile(r"\d+(?: \d+)*")
 _EXTENSION = re.compile(r"[ ,]{0,2}(?:x|ext\.?|extension|durchwahl|poste|int\.?)[ ]?\d{1,5}\b")
 _LINE_KIND = re.compile(
     r"[ \t]+\(?(?:office|home|work|desk|direct|main|buro|privat|bureau|domicile|oficina|casa|ufficio|escritorio|"
@@ -111,10 +117,10 @@ def find_international(page: Page) -> list[Hit]:
         match = _INTERNATIONAL.match(page.text, start)
         if match is None or (hits and start < hits[-1].end):
             continue
-        end = match.end()
+        end = _cut(page, start, match.end())
         if start and (page.text[start - 1].isalnum() or page.text[start - 1] in "#_-"):
             continue
-        digits = re.sub(r"\D", "", match.group())
+        digits = re.sub(r"\D", "", page.text[start:end])
         plus = match.group().startswith("+")
         digits = digits if plus else digits[2:]
         if not any(digits[:size] in COUNTRY_CODES for size in (1, 2, 3)):
@@ -124,6 +130,70 @@ def find_international(page: Page) -> list[Hit]:
         tail = _EXTENSION.match(page.low, end)
         hits.append(Hit(Kind.PHONE, start, tail.end() if tail else end, 0.98, "e164"))
     return hits
+
+
+def _cut(page: Page, start: int, end: int) -> int:
+    """Where an international number ends that ran on into the telephone behind it."""
+    match = _RUN_ON.match(page.text, end, end + _LONGEST)
+    if match is None:
+        return end
+    groups = tuple([group.span() for group in _GROUP.finditer(page.text, start, match.end())])
+    run = Number(start, match.end(), groups)
+    for place in range(1, len(groups)):
+        stop = groups[place - 1][1]
+        if stop >= end or sum(map(str.isdigit, page.text[start:stop])) < _INTERNATIONAL_LEAST:
+            continue
+        named = page.label(start, stop) is Label.PHONE
+        for after in range(place + 1, min(len(groups), place + _GROUPS_MOST) + 1):
+            part = Number(groups[place][0], groups[after - 1][1], groups[place:after])
+            if part.end > end and _telephone(page, part, run, named=named):
+                return stop
+    return end
+
+
+def telephones(page: Page, number: Number, label: Label | None = None) -> list[Hit]:
+    """The telephones that a run of them consists of; empty where anything else is in it. Without a `label` each has a
+    form that needs no name, and plain groups tell only where a sign sets them apart: "612 345 678" may be part of any
+    long number."""
+    groups = number.groups
+    if len(groups) > _RUN_LONGEST or not page.listed(*_widened(page, number)):
+        return []
+    named = label is Label.PHONE
+    following: list[int | None] = [None] * len(groups) + [len(groups)]
+    for first in range(len(groups) - 1, -1, -1):
+        for after in range(min(len(groups), first + _GROUPS_MOST), first, -1):
+            part = Number(groups[first][0], groups[after - 1][1], groups[first:after])
+            if following[after] is not None and _telephone(page, part, number, named=named):
+                following[first] = after
+                break
+    hits: list[Hit] = []
+    at = following[0]
+    first = 0
+    while at is not None and first < len(groups):
+        start, end = _widened(page, Number(groups[first][0], groups[at - 1][1], ()))
+        hits.append(Hit(Kind.PHONE, start, end, 0.85 if named else 0.75, "listed"))
+        first, at = at, following[at]
+    return hits
+
+
+def _telephone(page: Page, one: Number, run: Number, *, named: bool) -> bool:
+    """Whether a part of a run is a telephone."""
+    digits = sum(stop - at for at, stop in one.groups)
+    if not 8 <= digits <= 15 or one.end - one.start > _LONGEST:
+        return False
+    start, end = _widened(page, one)
+    if named and len(one.groups) == 1 and digits >= _INTERNATIONAL_LEAST:
+        return True
+    shaped = any((strong or named) and pattern.fullmatch(page.text, start, end) for _, pattern, strong in _SHAPES)
+    return shaped and (named or _apart(page.text, one, run))
+
+
+def _apart(text: str, one: Number, run: Number) -> bool:
+    if text[one.start] == "0" or _PLAIN_RUN.fullmatch(text, one.start, one.end) is None:
+        return True
+    before = text[one.start - 1] if one.start > run.start else ""
+    behind = text[one.end : one.end + 2] if one.end < run.end else ""
+    return (before != " " or text[one.start - 2] in " -/") and not (behind[:1] == " " and behind[1:].isdigit())
 
 
 def _prefixes(text: str) -> list[int]:
@@ -141,7 +211,7 @@ def phone(page: Page, number: Number, label: Label | None) -> Hit | None:
     """A possible telephone number: named as one, or in a national form that nothing else claims."""
     start, end = _widened(page, number)
     tail = _EXTENSION.match(page.low, end)
-    if not page.alone(start, end) and (tail is None or not page.alone(start, tail.end())):
+    if not page.listed(start, end) and (tail is None or not page.alone(start, tail.end())):
         return None
     if label is None and _LINE_KIND.match(page.low, tail.end() if tail else end) is not None:
         label = Label.PHONE

@@ -64,7 +64,7 @@ def find_dates(page: Page) -> tuple[list[Hit], list[tuple[int, int]]]:
 def named_identity(page: Page, number: Number, label: Label) -> Hit | None:
     """SSN and its last digits, DOB without separators, where named."""
     start, end = number.start, number.end
-    if not page.alone(start, end):
+    if not page.listed(start, end):
         return None
     digits = sum(stop - begin for begin, stop in number.groups)
     if label is Label.SSN:

@@ -40,6 +40,15 @@ _LAST_DIGIT = re.compile(r"\d(?!.*\d)", re.DOTALL)
 _LIST_GAP = 6
 """Characters between two numbers of one name: "call 020 7946 0001 or 020 7946 0002"."""
 
+_LIST_BEFORE = re.compile(
+    r"(?<!\d)(\d[\d \-]*)[ \t\r]*[,;.:|/]?\s*(?:(?:and|und|or|oder|et|ou|y|e|o|en|of|i|lub)\s)?"
+    r"(?:[^\w\s]|\d{1,2}[.)])?[ \t]*\Z"
+)
+"""Numbers of a list, up to where the next begins."""
+_BESIDE_LEFT = re.compile(r"(?:[^\W\d],|\d[\d \-.()]{5,}[,:/])\Z")
+_BESIDE_RIGHT = re.compile(r",[^\W\d]|[,:/]\(?\d[\d \-.()]{5,}")
+_BESIDE = 16  # characters of the value beside
+
 _LINK_WORDS = frozenset(BEFORE_WORDS.split())
 """What may stand between a name and its value without changing what the value is."""
 
@@ -218,10 +227,24 @@ class Page:
         behind = self._behind(start, end, count)
         if behind is not None:
             return behind
-        if best is None or _BREAK.search(gap) is not None:
+        if best is None:
             return None
+        if _BREAK.search(gap) is not None:
+            return best if self._goes_on(gap, start, end) else None
         last = _LAST_DIGIT.search(gap)
         return best if last is None or len(gap) - last.end() <= _LIST_GAP else None
+
+    def _goes_on(self, gap: str, start: int, end: int) -> bool:
+        """Whether the number goes on with a list: over each break only signs, between numbers of as many digits, which
+        may be several side by side."""
+        digits = self.marks.count(b"0", start, end)
+        while _BREAK.search(gap) is not None:
+            before = _LIST_BEFORE.search(gap)
+            many = 0 if before is None else sum(map(str.isdigit, before.group(1)))
+            if before is None or max(many, digits) % min(many, digits):
+                return False
+            gap = gap[: before.start()]
+        return True
 
     def direct_or_behind(self, start: int, end: int) -> Label | None:
         """The name right before the characters `start` to `end`, else right behind: "4556 is the account number"."""
@@ -282,6 +305,14 @@ class Page:
     def alone(self, start: int, end: int) -> bool:
         """No letter, digit or joining sign touches the span: it is not part of a longer code."""
         return self.begins(start) and self.ends(end)
+
+    def listed(self, start: int, end: int) -> bool:
+        """`alone`, where a comma, colon or slash may part the span from another value as long as a telephone: a list
+        without blanks, and no amount or path."""
+        if self.alone(start, end):
+            return True
+        left = self.begins(start) or _BESIDE_LEFT.search(self.text, max(0, start - _BESIDE), start) is not None
+        return left and (self.ends(end) or _BESIDE_RIGHT.match(self.text, end) is not None)
 
     def begins(self, start: int) -> bool:
         """Nothing touches the character `start` from the left."""

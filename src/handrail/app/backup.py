@@ -64,8 +64,8 @@ async def backup(
     the backup can then read everything. Raises HandrailError NOT_ALLOWED, ALREADY, NOT_FOUND, REQUEST_INVALID,
     JOURNAL_UNAVAILABLE or LOG_CONFLICT."""
     require_outside(given, target)
-    key = key_encryption_key(given, env)
     async with wire.opened(given, env, checkpoints=False) as store:
+        key = key_encryption_key(given, env)
         by = await store.journal.run(lambda tx: acting(tx, token, Act.BACKUP))
         with copies.Making(target, wire.IDS.new("bk")) as making:
             copied, keys = await _database_with_keys(given, making)

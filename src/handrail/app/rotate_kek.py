@@ -1,13 +1,14 @@
 """Replacing the key-encryption key: every key in the keys folder is wrapped anew, and the entry says so.
 
-1. `kek.next` in the data folder: the id of the entry to be written, and the new key where a file holds it;
-2. the entry `key_encryption_key.rotated`, in one command that also asks who may;
-3. each key wrapped anew by an atomic rename, the lookup key first: from here on nothing opens with the old key;
-4. the new key in place of the old one, which is overwritten; `kek.next` goes.
+1. every key opens with the old key or the new one, else nothing is begun;
+2. `kek.next` in the data folder: the id of the entry to be written, and the new key where a file holds it;
+3. the entry `key_encryption_key.rotated`, in one command that also asks who may;
+4. each key wrapped anew by an atomic rename, the lookup key first: from here on nothing opens with the old key;
+5. the new key in place of the old one, which is overwritten; `kek.next` goes.
 
 What a crash leaves: `kek.next`, and then the same command goes on; which key opens what shows how far it came. Between
-3 and 4 no process starts, because neither key opens everything. No server may run: it would wrap its next intermediate
-key by the key it was started with.
+4 and 5 no process starts, because neither key opens everything. Nobody else may have the storage open, here or on
+another machine (`app.running`): it would wrap its next intermediate key by the key it was started with.
 """
 
 import hashlib
@@ -41,10 +42,11 @@ class RotatedKekFacts(msgspec.Struct, frozen=True):
 
 
 class Next(msgspec.Struct, frozen=True):
-    """`key`: empty when the environment holds it."""
+    """`key`: empty when the environment holds it. `now`: which one that is, as in the facts."""
 
     entry: str
     key: bytes = b""
+    now: str = ""
 
 
 async def rotate_kek(given: Settings, env: Mapping[str, str], *, token: str | None, new_env: str | None) -> int:
@@ -58,55 +60,105 @@ async def rotate_kek(given: Settings, env: Mapping[str, str], *, token: str | No
             else "the key stands in a file, so a new one is made: leave --new-env out",
         )
     with alone(given):
-        old = key_encryption_key(given, env)
-        plan = _plan(given)
-        new = key_in(env, new_env) if new_env else plan.key
+        old, left = key_encryption_key(given, env), _left(given)
+        if new_env:
+            new = key_in(env, new_env)
+        else:
+            new = left.key if left is not None and left.key else wire.IDS.token(KEY_SIZE)
+        before, now = wire.key_folder(given, old), wire.key_folder(given, new)
+        await _require_open(given, {old: before, new: now})
         if new == old and not new_env:  # stopped after the last step but one
             _end(given)
-            return len(wire.key_folder(given, new).names())
+            return len(now.names())
         if new == old:
             _end(given)
             raise HandrailError(Code.ALREADY, "the new key-encryption key is the present one; give another")
-        before, now = wire.key_folder(given, old), wire.key_folder(given, new)
-        if before.opens(FIRST):
-            await _record(given, env, plan, token, RotatedKekFacts(_name(old), _name(new), len(before.names())))
+        if not before.names() or before.opens(FIRST):
+            await _record(given, old, new, left, token)
         names = sorted(now.names(), key=lambda name: (name != FIRST, name))
         for name in names:
             if not now.opens(name):
-                before.rewrap(name, wire.kek(new), wire.IDS)
+                before.rewrap(name, wire.kek(new))
         if not new_env:
             _replace(given.data_dir / (given.boot.kek_file or "kek"), new)
         _end(given)
         return len(names)
 
 
-def _plan(given: Settings) -> Next:
-    """Of an attempt that did not end, else a new one, durable on return."""
+def _left(given: Settings) -> Next | None:
+    """Of an attempt that did not end."""
     path = given.data_dir / NEXT
-    if path.exists():
-        return msgspec.json.decode(path.read_bytes(), type=Next)
-    made = b"" if given.boot.kek_env else wire.IDS.token(KEY_SIZE)
-    plan = Next(entry=wire.IDS.new("en"), key=made)
-    _write(path, msgspec.json.encode(plan))
-    return plan
+    data = path.read_bytes().strip(b"\0") if path.exists() else b""  # overwritten: it ended, but for removing the file
+    return msgspec.json.decode(data, type=Next) if data else None
 
 
-async def _record(
-    given: Settings, env: Mapping[str, str], plan: Next, token: str | None, facts: RotatedKekFacts
-) -> None:
+async def _require_open(given: Settings, folders: Mapping[bytes, wire.KeyFolder]) -> None:
+    """`folders`: the keys folder by key-encryption key. Raises HandrailError HOME_INVALID that names a file which none
+    of them opens, and says whether it is needed."""
+    names = next(iter(folders.values())).names()
+    closed = [name for name in names if not any(folder.opens(name) for folder in folders.values())]
+    if not closed:
+        return
+    if len(closed) == len(names):
+        message = "the key-encryption key opens nothing in the keys folder; give the key that made it"
+        raise HandrailError(Code.HOME_INVALID, f"{message}; nothing was changed")
+    name = closed[0]
+    if FIRST in closed:
+        name, needed = FIRST, True
+    else:
+        key = next(key for key, folder in folders.items() if folder.opens(FIRST))
+        needed = await _is_needed(given, key, name)
+    mend = (
+        "what is recorded needs it: put this file back from a backup, or, when a rotation was interrupted, give the "
+        "same new key as then"
+        if needed
+        else "nothing that is recorded needs it: remove this file"
+    )
+    raise HandrailError(
+        Code.HOME_INVALID,
+        f"neither the present key-encryption key nor the new one opens {name}.key in the keys folder; {mend}, then "
+        "call again; nothing was changed",
+    )
+
+
+async def _is_needed(given: Settings, key: bytes, name: str) -> bool:
+    """Whether something recorded is wrapped by this intermediate key, or will be next."""
+
+    def asked(tx: wire.RestoringTransaction) -> bool:
+        found = tx.fetch("SELECT 1 FROM subject WHERE wrapped_by = $1 AND wrapped IS NOT NULL LIMIT 1", (name,))
+        return bool(found) or tx.intermediate == name
+
+    async with wire.opened_by(given, key) as store:
+        return await store.journal.run(asked)
+
+
+async def _record(given: Settings, old: bytes, new: bytes, left: Next | None, token: str | None) -> None:
+    """The entry, once: of an attempt that did not end, or a new one under a plan that is durable before it."""
+    now = _name(new)
+    plan = left if left is not None and (left.key == new or left.now == now) else _planned(given, new, now)
+
     def record(tx: wire.RestoringTransaction) -> None:
         by = acting(tx, token, Act.ROTATE_KEYS)
         if tx.fetch("SELECT 1 FROM entry WHERE id = $1", (plan.entry,)):
             return
         kind = EntryKind.KEY_ENCRYPTION_KEY_ROTATED
-        tx.append(Entry(id=EntryId(plan.entry), kind=kind, at_ms=tx.now_ms, actor=by, facts=facts, about=facts.now))
+        facts = RotatedKekFacts(_name(old), now, len(wire.key_folder(given, old).names()))
+        tx.append(Entry(id=EntryId(plan.entry), kind=kind, at_ms=tx.now_ms, actor=by, facts=facts, about=now))
 
     try:
-        async with wire.opened(given, env) as store:
+        async with wire.opened_by(given, old) as store:
             await store.journal.run(record)
-    except HandrailError:
-        _end(given)  # nothing was wrapped anew: the next attempt begins afresh
+    except HandrailError as error:
+        if plan is not left and error.code in (Code.NOT_ALLOWED, Code.TOKEN_INVALID):
+            _end(given)  # nothing was begun
         raise
+
+
+def _planned(given: Settings, new: bytes, now: str) -> Next:
+    """Durable on return."""
+    plan = Next(entry=wire.IDS.new("en"), key=b"" if given.boot.kek_env else new, now=now)
+    _write(given.data_dir / NEXT, msgspec.json.encode(plan))
+    return plan
 
 
 def _name(key: bytes) -> str:

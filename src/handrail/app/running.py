@@ -1,8 +1,11 @@
-"""What a running server was started with: fields of `handrail.yaml` that are read at start only.
+"""What runs on a data folder: the server, and every process that has its keys open.
 
-`hold` leaves them in a file of the data folder, under a lock that every process of the server keeps until it ends; so
-whoever finds the lock free knows that no server runs, also after a crash. Of several servers the last one started is
-known.
+`hold` leaves what the server was started with (fields of `handrail.yaml` that are read at start only) in a file of the
+data folder, under a lock that every process of the server keeps until it ends; so whoever finds the lock free knows
+that no server runs, also after a crash. Of several servers the last one started is known.
+
+`sharing` and `alone` exclude each other by a lock in the keys folder, which every machine on one database shares: who
+has the storage open would wrap the next key by the key-encryption key that it was started with.
 """
 
 import fcntl
@@ -17,6 +20,7 @@ from handrail.home.boot import Bootstrap
 from handrail.terms.errors import Code, HandrailError
 
 FILE = "serving.json"
+LOCK = "in-use.lock"
 FIELDS = {
     "host": "listen", "port": "listen", "tls_cert_file": "tls", "tls_key_file": "tls", "kek_file": "keys",
     "kek_env": "keys", "log_key_file": "keys", "log_key_env": "keys", "log_origin": "log", "database_env": "database",
@@ -34,19 +38,22 @@ def hold(given: Settings) -> None:
 
 
 @contextmanager
-def alone(given: Settings) -> Iterator[None]:
-    """While it lasts no server of this data folder runs or starts on this machine. Raises HandrailError LOG_CONFLICT
-    when one does."""
-    held = _opened(given)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(held)
-        raise HandrailError(Code.LOG_CONFLICT, "handrail serve runs on this data folder; stop it first") from None
-    try:
+def sharing(given: Settings) -> Iterator[None]:
+    """While it lasts the key-encryption key is not replaced. Raises HandrailError LOG_CONFLICT when it is just being
+    replaced."""
+    message = "the key-encryption key is being replaced (rotate-keys --kek); call again when that has ended"
+    with _locked(_lock_of_keys(given), fcntl.LOCK_SH, message):
         yield
-    finally:
-        os.close(held)
+
+
+@contextmanager
+def alone(given: Settings) -> Iterator[None]:
+    """While it lasts no server of this data folder runs or starts on this machine, and nobody else is `sharing`. Raises
+    HandrailError LOG_CONFLICT when one does."""
+    server = "handrail serve runs on this data folder; stop it first"
+    other = "another handrail process has the keys of this data folder open; call again when it has ended"
+    with _locked(_opened(given), fcntl.LOCK_EX, server), _locked(_lock_of_keys(given), fcntl.LOCK_EX, other):
+        yield
 
 
 def behind(given: Settings) -> list[str]:
@@ -74,6 +81,25 @@ def behind(given: Settings) -> list[str]:
 def _opened(given: Settings) -> int:
     given.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # with every key elsewhere nothing has made it yet
     return os.open(given.data_dir / FILE, os.O_RDWR | os.O_CREAT, 0o600)
+
+
+def _lock_of_keys(given: Settings) -> int:
+    given.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    given.keys_dir.mkdir(mode=0o700, exist_ok=True)
+    return os.open(given.keys_dir / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+
+
+@contextmanager
+def _locked(held: int, how: int, message: str) -> Iterator[None]:
+    """Closes `held` at the end. Raises HandrailError LOG_CONFLICT with the message when another has the lock."""
+    try:
+        try:
+            fcntl.flock(held, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise HandrailError(Code.LOG_CONFLICT, message) from None
+        yield
+    finally:
+        os.close(held)
 
 
 def _decoded(data: bytes) -> Bootstrap | None:

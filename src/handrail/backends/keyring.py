@@ -80,14 +80,14 @@ class KeyFolder:
         assert stored is not None
         return stored
 
-    def rewrap(self, name: str, wrapper: KeyWrapper, ids: Ids) -> None:
-        """Wrap the same key by another key-encryption key (its rotation)."""
+    def rewrap(self, name: str, wrapper: KeyWrapper) -> None:
+        """Wrap the same key by another key-encryption key (its rotation), whole or not at all. The caller is alone."""
         key = self.read(name)
         if key is None:
             raise HandrailError(Code.NOT_FOUND, f"no {name}.key in the keys folder")
         path = self._path(name)
-        fresh = path.with_name(ids.new("new"))
-        fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        fresh = path.with_suffix(".fresh")  # one name: what a crash leaves, the next attempt writes over
+        fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(fd, "wb") as file:
             file.write(wrapper.wrap(key, name=name))
             file.flush()

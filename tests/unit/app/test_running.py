@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from fakes.home import home
 
-from handrail.app.running import FILE, alone, behind
+from handrail.app.running import FILE, alone, behind, sharing
 from handrail.app.settings import Settings
 from handrail.home.bootstrap import bootstrap
 from handrail.terms.errors import Code, HandrailError
@@ -59,3 +59,17 @@ def test_what_another_version_wrote_is_left_alone(tmp_path: Path) -> None:
     (settings.data_dir / FILE).write_bytes(b'{"other": 1}')
     with alone(settings):
         assert behind(given(tmp_path, port=1)) == []
+
+
+def test_who_shares_the_keys_and_who_replaces_them_exclude_each_other(tmp_path: Path) -> None:
+    settings = given(tmp_path)
+    with sharing(settings), sharing(settings):
+        assert behind(given(tmp_path, port=1)) == []  # it is no server
+        with pytest.raises(HandrailError) as refused, alone(settings):
+            pass
+        assert refused.value.code is Code.LOG_CONFLICT
+    with alone(settings), pytest.raises(HandrailError) as refused, sharing(settings):
+        pass
+    assert refused.value.code is Code.LOG_CONFLICT
+    with sharing(settings):
+        pass

@@ -92,7 +92,7 @@ def test_a_key_encryption_key_is_rotated_without_touching_subjects(tmp_path: Pat
     name = ring.new_intermediate()
     wrapped = ring.wrap("su_1", b"k" * 32, name)
     for each in ring.folder.names():
-        ring.folder.rewrap(each, LocalKek(b"n" * 32, nonce=IDS.token), IDS)
+        ring.folder.rewrap(each, LocalKek(b"n" * 32, nonce=IDS.token))
     after = Keyring(folder(tmp_path, b"n" * 32), IDS)
     assert after.unwrap("su_1", wrapped, name) == b"k" * 32
     assert after.lookup.check() == ring.lookup.check()

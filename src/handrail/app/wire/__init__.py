@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from handrail.app.running import sharing
 from handrail.app.settings import LOG_KEY_FILE, Settings, key_encryption_key
 from handrail.backends.erasing import ErasingTransaction
 from handrail.backends.keyring import KeyFolder
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     Store = SqliteStore | PostgresStore
 
-__all__ = ["DATABASE_FILE", "LogFolder", "Sequencer", "run_sequencer"]
+__all__ = ["DATABASE_FILE", "KeyFolder", "LogFolder", "Sequencer", "run_sequencer"]
 
 
 class RestoringTransaction(PeopleTransaction, ErasingTransaction, Protocol):
@@ -45,16 +46,27 @@ IDS = SystemIds()
 
 @asynccontextmanager
 async def opened(given: Settings, env: Mapping[str, str], *, checkpoints: bool = True) -> "AsyncIterator[Store]":
-    """Storage for one process, closed at the end. `checkpoints`: this process moves SQLite's WAL; exactly one of
-    several should. Raises HandrailError HOME_INVALID or JOURNAL_UNAVAILABLE."""
-    kek = LocalKek(key_encryption_key(given, env), nonce=IDS.token)
+    """Storage for one process, closed at the end; until then the key-encryption key stays. `checkpoints`: this process
+    moves SQLite's WAL; exactly one of several should. Raises HandrailError HOME_INVALID, JOURNAL_UNAVAILABLE or
+    LOG_CONFLICT."""
+    key_encryption_key(given, env)  # who has none is told so before anything is made
+    with sharing(given):
+        async with opened_by(given, key_encryption_key(given, env), checkpoints=checkpoints) as store:
+            yield store
+
+
+@asynccontextmanager
+async def opened_by(given: Settings, key: bytes, *, checkpoints: bool = True) -> "AsyncIterator[Store]":
+    """The same by this key-encryption key, for one who is `alone`."""
     store: Store
     if given.database_url is None:
-        store = SqliteStore(given.data_dir, kek, ids=IDS, clock=CLOCK, keys_dir=given.keys_dir, checkpoints=checkpoints)
+        store = SqliteStore(
+            given.data_dir, kek(key), ids=IDS, clock=CLOCK, keys_dir=given.keys_dir, checkpoints=checkpoints
+        )
     else:
         from handrail.backends.postgres.open import PostgresStore  # deferred: SQLite homes never load asyncpg
 
-        store = await PostgresStore.open(given.database_url, kek, keys_dir=given.keys_dir, ids=IDS, clock=CLOCK)
+        store = await PostgresStore.open(given.database_url, kek(key), keys_dir=given.keys_dir, ids=IDS, clock=CLOCK)
     try:
         yield store
     finally:

@@ -162,6 +162,59 @@ def _late_item(text: str) -> list[bytes]:
     return [said[0], *dialects.events(ends)]
 
 
+def _likely(*tokens: str, other: str = "Well") -> list[dict[str, Any]]:
+    """Log probabilities of some tokens, each with an alternative."""
+    about = [{"token": token, "logprob": -0.1, "bytes": list(token.encode())} for token in tokens]
+    return [{**each, "top_logprobs": [{"token": other, "logprob": -2.5, "bytes": None}]} for each in about]
+
+
+def _in_bytes(text: str) -> list[dict[str, Any]]:
+    return [{"token": "Fine.", "logprob": -0.1, "bytes": list(text.encode()), "top_logprobs": []}]
+
+
+def _choice_says(make: Callable[[str], Any]) -> Make:
+    """A chat answer, and a stream, whose log probabilities are not of its text."""
+
+    def stream(text: str) -> list[bytes]:
+        head = orjson.loads(chat_stream(["Fine."])[1].removeprefix(b"data: "))
+        said = []
+        for piece in (text, *cut(text)):
+            logprobs = {"content": make(piece), "refusal": None}
+            choice = {"index": 0, "delta": {"content": "Fine. "}, "logprobs": logprobs, "finish_reason": None}
+            said.append(b"data: " + orjson.dumps({**head, "choices": [choice]}) + b"\n\n")
+        return [*said, *chat_stream([])]
+
+    def whole(text: str) -> bytes:
+        value = orjson.loads(chat_answer("Fine."))
+        value["choices"][0]["logprobs"] = {"content": make(text), "refusal": None}
+        return orjson.dumps(value)
+
+    return whole, stream
+
+
+def _part_says(make: Callable[[str], Any]) -> dict[str, Make]:
+    """Log probabilities that are not of the text, in each event of a Responses stream that has some."""
+    item = ("content", 0, "logprobs")
+    return {
+        "the end of an answer": _in_response(("output", 0, *item), make),
+        "a delta": _in_event("response.output_text.delta", ("logprobs",), make),
+        "a text's end": _in_event("response.output_text.done", ("logprobs",), make),
+        "a part's end": _in_event("response.content_part.done", ("part", "logprobs"), make),
+        "an item's end": _in_event("response.output_item.done", ("item", *item), make),
+    }
+
+
+UNLIKELY: dict[str, Callable[[str], Any]] = {
+    "of another text": lambda text: _likely(*cut(text)),
+    "with an alternative": lambda text: _likely("Fine."[:0], other=text),
+    "in bytes": _in_bytes,
+    "with a field more": lambda text: [{**_likely("Fine.")[0], "note": text}],
+    "that are a text": lambda text: text,
+    "that are an object": lambda text: {text: 1},
+}
+"""Log probabilities that say something else than the text beside them."""
+
+
 def _boxed(text: str) -> dict[str, str]:
     return {"note": text}
 
@@ -192,6 +245,7 @@ HIDDEN: dict[str, dict[str, Make]] = {
         ),
         "the input of a function_call": _two_slots({"name": "note", "arguments": "{}"}, "input", "function_call"),
         "two calls of one number": (None, _alike),
+        **{f"log probabilities {how}": _choice_says(make) for how, make in UNLIKELY.items()},
         "a text named twice behind escaped quotes": (_content_twice, None),
         "the name of a field": (
             lambda text: chat_answer("Hi.", **{text: "x"}),
@@ -212,6 +266,11 @@ HIDDEN: dict[str, dict[str, Make]] = {
         "metadata that nobody sent": _in_response(("metadata",), _boxed),
         "metadata that nobody sent in the first event": _in_event("response.created", ("response", "metadata"), _boxed),
         "a tool that nobody sent": _in_response(("tools",), lambda text: [{"type": "function", "description": text}]),
+        **{
+            f"log probabilities {how} at {where}": made
+            for how, make in UNLIKELY.items()
+            for where, made in _part_says(make).items()
+        },
         "a time that is none": _in_response(("created_at",)),
         "a time that is an object": _in_response(("completed_at",), _boxed),
         "the item of a delta": _in_event("response.output_text.delta", ("item_id",)),
@@ -234,6 +293,7 @@ HIDDEN: dict[str, dict[str, Make]] = {
     "/v1/messages": {
         "a field named twice in arguments": _message_call(_twice),
         "a number in arguments": _message_call(_number),
+        "a stop sequence that nobody sent": (lambda text: dialects.message("Fine.", stop_sequence=text), None),
         "deltas of an unknown type": (
             None,
             lambda text: _block_stream(

@@ -324,14 +324,19 @@ def _said(body: bytes) -> str:
     return "".join(texts) + body.decode()
 
 
+def _in_bytes(name: str, part: Any) -> list[str]:
+    """The text of a token that stands there as bytes."""
+    return [bytes(part).decode()] if name == "bytes" and isinstance(part, list) else []
+
+
 def _strings(value: Any) -> list[str]:
     if isinstance(value, dict):
         named = {"content", "delta", "text", "refusal", "reasoning_content", "arguments", "partial_json", "thinking"}
-        named |= {"transcript", "vendor_text"}
+        named |= {"transcript", "vendor_text", "token"}
         return [
             text
             for name, part in value.items()
-            for text in ([part] if isinstance(part, str) and name in named else _strings(part))
+            for text in ([part] if isinstance(part, str) and name in named else _in_bytes(name, part) + _strings(part))
         ]
     if isinstance(value, list):
         return [text for part in value for text in _strings(part)]

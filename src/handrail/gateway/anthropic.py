@@ -45,7 +45,7 @@ OWN_TOOLS: Final = frozenset({"custom"})
 CLIENT_RUN: Final = ("bash_", "text_editor_", "computer_", "memory_")
 """Beginnings of the types of tools that Anthropic defines and the client runs."""
 
-ANSWER_HANDLED: Final = frozenset({"content", "stop_sequence"})
+ANSWER_HANDLED: Final = frozenset({"content"})
 
 
 class AnthropicFace:
@@ -134,7 +134,11 @@ class AnthropicFace:
             for place, block in enumerate(value["content"]):
                 calls += block["type"] in CALLS
                 _block(block, ("content", place), Channel.ASSISTANT, leaves, unreadable, said, [])
-            fields(value, (), Channel.ASSISTANT, leaves, but=ANSWER_HANDLED)
+            named = turn.value.get("stop_sequences")
+            stopped = isinstance(named, list) and value.get("stop_sequence") in named  # as the client says it
+            fields(
+                value, (), Channel.ASSISTANT, leaves, but=ANSWER_HANDLED | {"stop_sequence" if stopped else "content"}
+            )
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, HandrailError):
             raise HandrailError(Code.UPSTREAM_INVALID, "the provider's answer is no message") from None
         usage = value.get("usage")

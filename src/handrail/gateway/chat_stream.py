@@ -15,6 +15,7 @@ from handrail.gateway.chat_grown import Grown
 from handrail.gateway.errors import Form, detail
 from handrail.gateway.fields import call_text, count
 from handrail.gateway.leaves import LONG_TIME, SAFE_SLOTS, arguments, fields, harmless, identifier, media, within
+from handrail.gateway.logprobs import of_choice
 from handrail.gateway.sse import Events, Shape, bare, data_of, event, shape_of
 from handrail.guard.turn import Channel, Leaf, Path, Piece, ReplyIds, Turn, Usage, canonical
 from handrail.terms.errors import Code, HandrailError
@@ -212,6 +213,9 @@ class ChatCodec:
         texts = self._texts(index, delta)
         grown, extra = self._unknown(index, value, choice, delta)
         texts += grown
+        more = of_choice(choice.get("logprobs"), delta) if texts else ""
+        if more:
+            extra += tuple(self._grown.again(index, [Leaf(Channel.ASSISTANT, more, (*_CHOICE, "logprobs"))]))
         self._open[index] += [lane for lane, _, _ in texts if lane not in self._open[index]]
         unread = _unreadable(delta)
         ended = choice.get("finish_reason") is not None
@@ -388,7 +392,9 @@ def _unreadable(delta: dict[str, Any]) -> tuple[str, ...]:
 
 def _tokens(logprobs: Any) -> bool:
     """Whether logprobs hold anything: providers send empty ones with events that bring no text."""
-    return any(logprobs.values()) if isinstance(logprobs, dict) else bool(logprobs)
+    if isinstance(logprobs, dict) and logprobs.keys() <= SPOKEN.keys():
+        return any(logprobs.values())
+    return bool(logprobs)
 
 
 def _without_end(value: dict[str, Any]) -> dict[str, Any]:

@@ -42,6 +42,10 @@ class Growing:
             self._lanes[lane] = (empty, growing.path)
         return Piece(raw, lane, Channel.ASSISTANT, growing.text, False, extra=extra, value=value)
 
+    def again(self, value: Mapping[str, Any], leaves: list[Leaf]) -> tuple[Leaf, ...]:
+        """The texts of an event, and each once more behind the end of what stood in its place before."""
+        return self._again(_place(value), leaves)
+
     def __contains__(self, lane: str) -> bool:
         return lane in self._lanes
 
@@ -81,8 +85,8 @@ class Growing:
         return tuple(out)
 
 
-def put(value: Any, changes: Mapping[Leaf, str]) -> None:
-    """Changed texts at their places in `value`, inside the JSON of an arguments string too."""
+def put(value: Any, changes: Mapping[Leaf, Any]) -> None:
+    """Changed texts, or what stands for them, at their places in `value`, inside an arguments string too."""
     inside: dict[Path, dict[Path, bytes]] = {}
     for leaf, new in changes.items():
         node = value

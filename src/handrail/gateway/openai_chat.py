@@ -29,6 +29,7 @@ from handrail.gateway.fields import (
     text_of,
 )
 from handrail.gateway.leaves import arguments, edits, fields, identifier, media, walk
+from handrail.gateway.logprobs import of_choice
 from handrail.guard.turn import Answer, Channel, Leaf, Message, Path, ReplyIds, Turn, Upstream, Usage, canonical
 from handrail.policy.ruleset import Dialect
 from handrail.terms.errors import Code, HandrailError
@@ -148,6 +149,8 @@ class ChatFace:
                 if place == 0:
                     history = canonical(Role.ASSISTANT, said)
                 fields(choice, ("choices", place), Channel.ASSISTANT, leaves, but=CHOICE_HANDLED)
+                more = of_choice(choice.get("logprobs"), choice["message"])
+                leaves += [Leaf(Channel.ASSISTANT, more, ("choices", place, "logprobs"))] if more else []
             fields(value, (), Channel.ASSISTANT, leaves, but=ANSWER_HANDLED)
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
             raise HandrailError(Code.UPSTREAM_INVALID, "the provider's answer is no chat completion") from None
@@ -160,7 +163,7 @@ class ChatFace:
         )
 
     def rewritten(self, answer: Answer, changes: Mapping[Leaf, str]) -> bytes:
-        """Texts in place; logprobs of a changed choice are dropped."""
+        """Texts in place; logprobs of a choice that changed, or that say what must not pass, are dropped."""
         done = edits(changes, answer.body)
         for leaf in changes:
             if leaf.path[:1] == ("choices",) and len(leaf.path) > 2:

@@ -6,6 +6,7 @@ Source: platform.openai.com/docs/api-reference/responses, as the official Python
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+import msgspec
 import orjson
 
 from handrail.gateway import exact
@@ -28,6 +29,7 @@ from handrail.gateway.fields import (
     text_of,
 )
 from handrail.gateway.leaves import arguments, edits, fields, identifier, walk
+from handrail.gateway.logprobs import beside
 from handrail.gateway.responses_head import ANSWER_HANDLED, NAMED, echoed, filtered, head_of, item_of, joined
 from handrail.gateway.responses_stream import ResponsesCodec
 from handrail.gateway.sse import event
@@ -170,11 +172,12 @@ class ResponsesFace:
         )
 
     def rewritten(self, answer: Answer, changes: Mapping[Leaf, str]) -> bytes:
-        """Texts in place, `output_text` made of them anew; logprobs of a changed part are dropped."""
+        """Texts in place, `output_text` made of them anew; logprobs of a part that changed, or that say what must not
+        pass, are dropped."""
         done = edits(changes, answer.body)
         value = orjson.loads(answer.body)
         for leaf in changes:
-            if len(leaf.path) == 5 and leaf.path[2] == "content" and leaf.path[4] == "text":
+            if len(leaf.path) == 5 and leaf.path[2] == "content" and leaf.path[4] in ("text", "logprobs"):
                 part = value["output"][leaf.path[1]]["content"][leaf.path[3]]
                 if "logprobs" in part:
                     done[(*leaf.path[:-1], "logprobs")] = b"[]"
@@ -326,12 +329,24 @@ def _said(item: dict[str, Any], at: Path) -> Message:
     """One item of an answer."""
     kind = item["type"]
     if kind == "message":
-        return _message(item, at, "output")
+        said = _message(item, at, "output")
+        return msgspec.structs.replace(said, leaves=(*said.leaves, *_tokens(item, at)))
     if kind in CALLS:
         return _call(item, at, CALLS[kind])
     leaves: list[Leaf] = []
     _hosted(item, at, Channel.REASONING if kind == "reasoning" else Channel.ASSISTANT, leaves)
     return Message(Role.ASSISTANT, tuple(leaves), None, unread(item))
+
+
+def _tokens(item: dict[str, Any], at: Path) -> list[Leaf]:
+    """What log probabilities say besides the texts of the item."""
+    parts = item["content"] if isinstance(item["content"], list) else []
+    told = [
+        (place, beside(part["logprobs"], part.get("text") or ""))
+        for place, part in enumerate(parts)
+        if part["type"] == "output_text" and part.get("logprobs")
+    ]
+    return [Leaf(Channel.ASSISTANT, more, (*at, "content", place, "logprobs")) for place, more in told if more]
 
 
 def _tools(

@@ -21,6 +21,7 @@ from handrail.gateway.leaves import (
     opaque,
     within,
 )
+from handrail.gateway.logprobs import beside
 from handrail.gateway.responses_head import (
     ANSWER_HANDLED,
     NAMED,
@@ -128,7 +129,7 @@ class ResponsesCodec:
         return event(orjson.dumps(value), name.encode())
 
     def changed(self, piece: Piece, changes: Mapping[Leaf, str]) -> bytes:
-        put(piece.value, changes)
+        put(piece.value, {leaf: [] if leaf.path[-1:] == ("logprobs",) else new for leaf, new in changes.items()})
         return event(orjson.dumps(piece.value), piece.value["type"].encode())
 
     def settled(self, piece: Piece, sent: Mapping[str, str]) -> bytes:
@@ -264,6 +265,7 @@ class ResponsesCodec:
         noise = value.get("obfuscation")
         if noise and not (isinstance(noise, str) and identifier(f"x{noise}")):
             extra += _texts({"obfuscation": noise}, ())
+        extra += self._growing.again(value, _tokens(value, "delta")) if value.get("logprobs") else ()
         return Piece(raw, lane, channel, str(value["delta"]), True, extra=extra, value=value)
 
     def _done(self, raw: bytes, value: dict[str, Any], base: str) -> list[Piece]:
@@ -273,7 +275,7 @@ class ResponsesCodec:
         pieces: list[Piece] = []
         if (lane not in self._lanes or lane in self.tools) and not self._lanes.get(lane, {}).get("grown"):
             pieces = self._late(lane, channel, str(value.get(slot) or ""), value)
-        extra = _beside(value, _PLACES | {slot, "logprobs"})
+        extra = (*_beside(value, _PLACES | {slot, "logprobs"}), *_tokens(value, slot))
         return [*pieces, Piece(raw, ends=(lane,), extra=extra, repeats=True, value=value)]
 
     def _late(self, lane: str, channel: Channel, text: str, value: dict[str, Any]) -> list[Piece]:
@@ -390,9 +392,17 @@ def _beside_lanes(item: dict[str, Any], at: Path) -> tuple[Leaf, ...]:
 
 
 def _part_beside(part: dict[str, Any]) -> dict[str, Any]:
-    """A part without the text that a lane says."""
+    """A part without the text that a lane says, and of its log probabilities what they say besides."""
     slot, _ = _PART_LANES.get(part["type"], ("", ""))
-    return {name: each for name, each in part.items() if name not in (slot, "logprobs")} if slot else part
+    if not slot:
+        return part
+    return {**part, slot: "", "logprobs": beside(part.get("logprobs"), str(part.get(slot) or ""))}
+
+
+def _tokens(value: dict[str, Any], slot: str) -> list[Leaf]:
+    """What the log probabilities of an event say besides its text."""
+    more = beside(value.get("logprobs"), str(value.get(slot) or ""))
+    return [Leaf(Channel.ASSISTANT, more, ("logprobs",))] if more else []
 
 
 def _item_lane(item: dict[str, Any]) -> tuple[str, str]:

@@ -102,7 +102,7 @@ async def main(count: int) -> None:
             "a use case that never was": Query(use_case=UseCaseId("nothing")),
             "denied, old release": Query(verdict=Verdict.DENY, release=RELEASES[0]),
             "would be denied, a month": Query(would_be=Verdict.DENY, since_ms=START + YEAR_MS - 30 * 86_400_000),
-            "would be denied, never": Query(would_be=Verdict.DENY),  # reads the facts of each: over the promise, a gap
+            "would be denied, never": Query(would_be=Verdict.DENY),  # reads the facts of each entry
             "one customer": Query(customer=CustomerId("customer-7")),
             "one conversation": Query(conversation="ticket-0"),
             "one customer, never blocked": Query(customer=CustomerId("customer-7"), outcome=Outcome.CANCELLED),

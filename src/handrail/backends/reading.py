@@ -9,6 +9,7 @@ from handrail.ledger.read import Listing, Page, Query, Shown, StandingHold
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import CustomerId, EntryId, InteractionId, SubjectId
 
+_PLAIN = "interaction i"
 _WITH_SUBJECT = "payload p JOIN interaction i ON i.seq = p.seq"
 
 
@@ -27,7 +28,7 @@ class StoredReader:
             customer = await self.subject_of(query.customer)
             if customer is None:
                 return Page(())
-        source = "interaction i"
+        source = _PLAIN
         if query.conversation is not None:
             own = await self._rows(
                 "SELECT id, subject FROM conversation WHERE id = $1 OR given = $2 LIMIT 100",
@@ -47,9 +48,15 @@ class StoredReader:
             )
             search.among("p.subject", sorted({customer, *(subject for subject, _ in linked)}))
             search.customer(customer, [conversation for _, conversation in linked])
+        order = "i.seq"
         if query.would_be is not None:
             search.would_be(query.would_be, self._holds)
-        sql = f"{FOUND} FROM {source} WHERE {search.where()} ORDER BY i.seq DESC LIMIT {query.limit + 1}"
+            # one pass over the entries, in their order, is half the time of looking each candidate's facts up
+            if source == _PLAIN:
+                source, order = f"entry e CROSS JOIN {source}", "e.seq"
+            else:
+                source += ", entry e"
+        sql = f"{FOUND} FROM {source} WHERE {search.where()} ORDER BY {order} DESC LIMIT {query.limit + 1}"
         return page(await self._rows(FOUND_WITH_FACTS.format(sql), search.values), query.limit)
 
     async def show(self, interaction: InteractionId) -> Shown:

@@ -111,9 +111,9 @@ class Search(_Conditions):
         self._add("i.seq < {}", None if query.cursor is None else _cursor(query.cursor))
 
     def would_be(self, verdict: Verdict, holds: str) -> None:
-        """`holds`: `backends.rows.Reading.HOLDS`. No column has it, so it is asked of each candidate's facts."""
-        held = holds.format("e.facts", self._places([_WOULD_BE.format(verdict.value).encode()]))
-        self._sql.append(f"(SELECT {held} FROM entry e WHERE e.seq = i.seq)")  # noqa: S608  our own conditions
+        """On `entry e` too, since no column has it. `holds`: `backends.rows.Reading.HOLDS`."""
+        self._sql.append("i.seq = e.seq")
+        self._sql.append(holds.format("e.facts", self._places([_WOULD_BE.format(verdict.value).encode()])))
 
     def customer(self, subject: str, linked: Sequence[str]) -> None:
         """Sealed under the subject, or in a conversation it logged in to later."""

@@ -526,16 +526,21 @@ def test_what_the_system_refuses_is_told_with_its_place(settled: tuple[House, st
 def test_an_interrupted_command_says_so_in_a_word(house: House) -> None:
     process = subprocess.Popen(
         [*HANDRAIL, "scan"], env={**os.environ, **house.env}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True,
+        stderr=subprocess.PIPE, text=True, preexec_fn=heeding_interrupts,
     )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write('{"text": "hello"}\n')
+    process.stdin.write('{"id": 1, "text": "hello"}\n')
     process.stdin.flush()
-    process.stdout.readline()  # it reads on
+    assert json.loads(process.stdout.readline())["findings"] == []  # it reads on
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=20)
     assert (process.returncode, said.strip()) == (130, "stopped")
+
+
+def heeding_interrupts() -> None:
+    """What a script starts in the background ignores interrupts, and hands that on: these tests, then the command."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_the_reason_of_a_reading_is_a_reference_and_nothing_is_shown_without_one(

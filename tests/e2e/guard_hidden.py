@@ -151,6 +151,17 @@ def _in_response(place: Place, shape: Callable[[str], Any] = lambda text: text) 
     return whole, _in_event("response.completed", ("response", *place), shape)[1]
 
 
+def _in_later_delta(name: str, shape: Callable[[str], Any] = lambda text: text) -> Make:
+    """A Responses stream with the text in one field of a delta that is not the first of its lane."""
+
+    def stream(text: str) -> list[bytes]:
+        said = [orjson.loads(raw.split(b"data: ")[1]) for raw in dialects.response_stream(["Fine. ", "Well. "])]
+        [value for value in said if value["type"] == "response.output_text.delta"][-1][name] = shape(text)
+        return dialects.events(said)
+
+    return None, stream
+
+
 def _late_item(text: str) -> list[bytes]:
     """An item with an odd id, whose text no delta brought."""
     said = dialects.response_stream(["Fine."])
@@ -280,6 +291,10 @@ HIDDEN: dict[str, dict[str, Make]] = {
         "the place of a part's item": _in_event("response.content_part.done", ("output_index",)),
         "the place of a part": _in_event("response.content_part.done", ("content_index",), _boxed),
         "the place of a delta": _in_event("response.output_text.delta", ("output_index",), lambda text: int(NUMBER)),
+        "the item of a later delta, an object": _in_later_delta("item_id", _boxed),
+        "the place of a later delta": _in_later_delta("summary_index"),
+        "the number of a later delta": _in_later_delta("sequence_number"),
+        "the number of a later delta, as a number": _in_later_delta("sequence_number", lambda text: int(NUMBER)),
         "the number of an event": _in_event("response.output_item.added", ("sequence_number",)),
         "the number of an event, as a number": _in_event(
             "response.output_item.added", ("sequence_number",), lambda text: int(NUMBER)

@@ -259,7 +259,12 @@ class ResponsesCodec:
         lane_kind, _, channel = DELTAS[base]
         lane = _lane(value, lane_kind)
         first = self._lanes.get(lane, {})
-        known = value.keys() <= _DELTA_READ and all(value.get(name) == first.get(name) for name in _WHERE)
+        known = (  # the same as the first of its lane, which was read; `_lane` has checked its places
+            value.keys() <= _DELTA_READ
+            and value.get("item_id") == first.get("item_id")
+            and value.get("summary_index") == first.get("summary_index")
+            and value.get("sequence_number") == self._sequence
+        )
         self._seen(lane, value)
         extra = () if known else _beside(value, _DELTA_READ)
         noise = value.get("obfuscation")

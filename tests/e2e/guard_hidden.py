@@ -69,6 +69,17 @@ def _block_stream(block: dict[str, Any], deltas: list[dict[str, Any]]) -> list[b
     return [said[0], *dialects.events(between), *said[-2:]]
 
 
+def _indexed(kind: str) -> Make:
+    """An Anthropic stream in which an event of a kind has a card as its place."""
+
+    def stream(text: str) -> list[bytes]:
+        said = [orjson.loads(raw.split(b"data: ")[1]) for raw in dialects.message_stream(["Fine. ", "Well. "])]
+        [value for value in said if value["type"] == kind][-1]["index"] = int(NUMBER)
+        return dialects.events(said)
+
+    return None, stream
+
+
 def _spoken(text: str) -> list[bytes]:
     pieces = [{"audio": {"transcript": piece}} for piece in cut(text)]
     return chat_stream(
@@ -308,6 +319,10 @@ HIDDEN: dict[str, dict[str, Make]] = {
     "/v1/messages": {
         "a field named twice in arguments": _message_call(_twice),
         "a number in arguments": _message_call(_number),
+        **{
+            f"the place of a {kind}": _indexed(kind)
+            for kind in ("content_block_start", "content_block_delta", "content_block_stop", "message_delta")
+        },
         "a stop sequence that nobody sent": (lambda text: dialects.message("Fine.", stop_sequence=text), None),
         "deltas of an unknown type": (
             None,

@@ -9,7 +9,7 @@ from handrail.gateway import exact
 from handrail.gateway.errors import Form, detail
 from handrail.gateway.fields import call_text, count
 from handrail.gateway.growing import Growing, named, put, written
-from handrail.gateway.leaves import SAFE_SLOTS, arguments, fields, identifier, opaque, within
+from handrail.gateway.leaves import SAFE_SLOTS, arguments, fields, identifier, index_of, opaque, within
 from handrail.gateway.sse import Events, Shape, bare, data_of, event, shape_of
 from handrail.gateway.unread import coded, unread
 from handrail.guard.turn import Channel, Leaf, Path, Piece, ReplyIds, Turn, Usage, canonical
@@ -167,7 +167,7 @@ class AnthropicCodec:
         if kind == "content_block_start":
             return self._start(raw, value)
         if kind == "content_block_stop":
-            ends = tuple(self._lanes.pop(int(value["index"]), ()))
+            ends = tuple(self._lanes.pop(index_of(value["index"]), ()))
             return Piece(raw, ends=ends, extra=_beside(value, ""), value=value)
         if kind == "message_start":
             message = value["message"]
@@ -188,7 +188,7 @@ class AnthropicCodec:
         return piece
 
     def _start(self, raw: bytes, value: dict[str, Any]) -> Piece:
-        index, block = int(value["index"]), value["content_block"]
+        index, block = index_of(value["index"]), value["content_block"]
         kind = str(block["type"])
         self._open = (index, kind)
         self._next = index + 1
@@ -199,7 +199,7 @@ class AnthropicCodec:
         return Piece(raw, extra=extra, value=value, unreadable=_blocks([block]))
 
     def _delta(self, raw: bytes, value: dict[str, Any]) -> Piece:
-        index, delta = int(value["index"]), value["delta"]
+        index, delta = index_of(value["index"]), value["delta"]
         known = DELTAS.get(delta["type"])
         if known is None:
             if delta["type"] == "signature_delta":  # the thinking must be out before its signature
@@ -246,7 +246,7 @@ def _blocks(blocks: Any) -> tuple[str, ...]:
 
 def _beside(value: dict[str, Any], read: str) -> tuple[Leaf, ...]:
     """Texts of an event beside the object that is read for itself."""
-    return _texts({name: part for name, part in value.items() if name not in ("type", "index", read)}, ())
+    return _texts({name: part for name, part in value.items() if name not in ("type", read)}, ())
 
 
 def _texts(value: dict[str, Any], at: Path, safe: frozenset[str] = SAFE_SLOTS) -> tuple[Leaf, ...]:

@@ -77,6 +77,18 @@ def identifier(value: str) -> bool:
     return len(value) <= 80 and _is_identifier(value)
 
 
+def small(value: Any) -> bool:
+    """Whether a value is a whole number too short for a code or a card."""
+    return type(value) is int and abs(value) < LONG_NUMBER
+
+
+def index_of(value: Any) -> int:
+    """A place in a list. Raises ValueError when it is none."""
+    if not small(value):
+        raise ValueError
+    return int(value)
+
+
 _MADE = re.compile(
     r"(?!.*[0-9]{13})(?:[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}|[A-Za-z]{1,16}[_-][0-9a-f]{32,64})"
 )

@@ -12,15 +12,7 @@ from handrail.gateway import exact
 from handrail.gateway.errors import Form, detail
 from handrail.gateway.fields import call_text, count
 from handrail.gateway.growing import Growing, named, put
-from handrail.gateway.leaves import (
-    LONG_NUMBER,
-    arguments,
-    fields,
-    harmless,
-    identifier,
-    opaque,
-    within,
-)
+from handrail.gateway.leaves import arguments, fields, harmless, identifier, index_of, opaque, small, within
 from handrail.gateway.logprobs import beside
 from handrail.gateway.responses_head import (
     ANSWER_HANDLED,
@@ -103,7 +95,7 @@ class ResponsesCodec:
             try:
                 value = exact.said(data)
                 raw = named(raw, value)
-                if _small(value.get("sequence_number")):
+                if small(value.get("sequence_number")):
                     self._sequence = value["sequence_number"]
                 pieces = self._read(raw, value)
             except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError, IndexError):
@@ -223,7 +215,7 @@ class ResponsesCodec:
         if kind in ("error", "response.failed"):
             raise HandrailError(Code.UPSTREAM_ERROR, "the provider ended its stream with an error")
         if kind == "response.output_item.added":
-            item, place = value["item"], _index(value["output_index"])
+            item, place = value["item"], index_of(value["output_index"])
             if item["type"] in ("function_call", "custom_tool_call"):
                 kind_of = "arguments" if item["type"] == "function_call" else "input"
                 lane = f"{place}:0:{kind_of}"
@@ -233,7 +225,7 @@ class ResponsesCodec:
             return [Piece(raw, extra=extra, value=value, unreadable=unread(item))]
         if kind == "response.output_item.done":
             item = value["item"]
-            missing = self._unsaid(item, _index(value["output_index"]))
+            missing = self._unsaid(item, index_of(value["output_index"]))
             extra = (*_beside(value, _PLACES | {"item"}), *_beside_lanes(item, ("item",)))
             done = Piece(raw, extra=extra, repeats=True, value=value, unreadable=unread(item))
             return [*self._ended(kind, value), *missing, done]
@@ -360,23 +352,12 @@ def _odd(name: str, part: Any) -> bool:
     """Whether a field that says where an event belongs holds anything but an id or a small number."""
     if name == "type" or part is None:
         return False  # the type is known, or the event would not be read here
-    return not (isinstance(part, str) and identifier(part)) if name == "item_id" else not _small(part)
-
-
-def _small(part: Any) -> bool:
-    return type(part) is int and abs(part) < LONG_NUMBER
-
-
-def _index(part: Any) -> int:
-    """A place in a list. Raises ValueError when it is none."""
-    if not _small(part):
-        raise ValueError
-    return int(part)
+    return not (isinstance(part, str) and identifier(part)) if name == "item_id" else not small(part)
 
 
 def _where(value: Mapping[str, Any]) -> dict[str, Any]:
     """Where an event belongs, as further events may say it: nothing that a value could hide in."""
-    where = {name: value[name] for name in _WHERE[1:] if _small(value.get(name))}
+    where = {name: value[name] for name in _WHERE[1:] if small(value.get(name))}
     if value.get("item_id") is None:
         return where
     return {"item_id": value["item_id"] if harmless(value["item_id"]) else f"item_{where['output_index']}", **where}
@@ -418,7 +399,7 @@ def _item_lane(item: dict[str, Any]) -> tuple[str, str]:
 
 def _lane(value: dict[str, Any], kind: str) -> str:
     part = value.get("content_index", value.get("summary_index", 0))
-    return f"{_index(value['output_index'])}:{_index(part)}:{kind}"
+    return f"{index_of(value['output_index'])}:{index_of(part)}:{kind}"
 
 
 def _set(node: dict[str, Any], slot: str, new: str | None) -> bool:
@@ -454,7 +435,7 @@ def _texts(value: dict[str, Any], at: Path) -> tuple[Leaf, ...]:
     read = {
         name: part
         for name, part in value.items()
-        if not (name == "sequence_number" and _small(part)) and not coded(name, part)
+        if not (name == "sequence_number" and small(part)) and not coded(name, part)
     }
     fields(read, at, Channel.ASSISTANT, leaves, safe=NAMED)
     return tuple(leaves)

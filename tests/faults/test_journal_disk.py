@@ -100,7 +100,7 @@ def test_a_conversation_begun_in_a_lost_batch_leaves_no_entry_that_nobody_can_op
             assert caught.value.code is Code.JOURNAL_UNAVAILABLE
         with pytest.raises(HandrailError) as caught:
             await store.journal.record(entry_of(thread))
-        assert caught.value.code is Code.NOT_FOUND
+        assert caught.value.code is Code.JOURNAL_UNAVAILABLE
         assert await stored(store) == []
         again = await begin(store)
         await store.journal.record(entry := entry_of(again))

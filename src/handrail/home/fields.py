@@ -11,7 +11,6 @@ import msgspec
 from msgspec import Meta
 
 from handrail.policy.ruleset import (
-    ActionType,
     Audience,
     Autonomy,
     Dialect,
@@ -23,6 +22,7 @@ from handrail.policy.ruleset import (
     Risk,
     StreamMode,
 )
+from handrail.terms.action import ActionType
 from handrail.terms.finding import Kind
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
+from handrail.terms.action import ActionType
 from handrail.terms.finding import Kind
 from handrail.terms.ids import Digest, ProviderId, UseCaseId
 
@@ -40,19 +41,6 @@ class Autonomy(StrEnum):
     A2 = "A2"
     A3 = "A3"
     A4 = "A4"
-
-
-class ActionType(StrEnum):
-    """What an action does to the world (controls.md, part i)."""
-
-    READ = "read"
-    ASSERT = "assert"
-    WRITE_UNDOABLE = "write-undoable"
-    WRITE_FINAL = "write-final"
-    MONEY = "money"
-    ACCESS = "access"
-    ADVERSE = "adverse"
-    CONTACT = "contact"
 
 
 class FindingAction(StrEnum):

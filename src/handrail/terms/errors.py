@@ -47,6 +47,12 @@ class Code(StrEnum):
     LOST_RACE = "store.lost_race"
     NOT_FOUND = "store.not_found"
     ALREADY = "store.already"
+    ALREADY_DECIDED = "action.already_decided"
+    TOOL_UNREGISTERED = "tool.unregistered"
+    ARGUMENTS_INVALID = "tool.arguments_invalid"
+    STOPPED = "action.stopped"
+    STOP_UNREADABLE = "action.stop_unreadable"
+    PERMIT_INVALID = "permit.invalid"
     LEGAL_HOLD = "erase.legal_hold"
     NOT_ALLOWED = "person.not_allowed"
     TOKEN_INVALID = "token.invalid"  # noqa: S105  a code, not a token

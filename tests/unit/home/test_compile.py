@@ -9,7 +9,6 @@ from handrail.home.problem import HomeInvalid
 from handrail.home.text import HomeText
 from handrail.policy.evaluate import Rules, Side
 from handrail.policy.ruleset import (
-    ActionType,
     Autonomy,
     FindingAction,
     FindingRule,

@@ -1,0 +1,96 @@
+"""Ports of held and executed actions. They are used inside a command: a move and its entry are one transaction."""
+
+from typing import Protocol
+
+import msgspec
+
+from handrail.approvals.lifecycle import Progress, State
+from handrail.approvals.stop import Stop
+from handrail.ledger.store import Transaction
+from handrail.terms.action import Action, ActionId
+from handrail.terms.ids import ConversationId, SubjectId
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """An action as the register holds it. `request`: the call of the current revision, sealed at rest under the
+    subject's key; None: the subject was erased, so nothing can be executed any more. `business`: keyed hash of what
+    makes two calls the same. `result`: what the agent gets (sealed at rest), once there is one."""
+
+    progress: Progress
+    subject: SubjectId
+    request: Action | None
+    business: bytes
+    reserved: tuple[tuple[str, int], ...] = ()  # limit scope to amount or count
+    result: bytes | None = None
+
+
+class ActionStore(Protocol):
+    """Inside a command."""
+
+    def add(self, stored: Stored) -> None:
+        """Raises HandrailError ALREADY when the id is taken, or an action with the same business key is neither ended
+        nor outside its window: `same` finds that one."""
+        ...
+
+    def get(self, action: ActionId) -> Stored:
+        """Raises HandrailError NOT_FOUND."""
+        ...
+
+    def same(self, business: bytes, *, since_ms: int, conversation: ConversationId | None) -> Stored | None:
+        """The action that an equal call already made within its window: held, approved, claimed, done or unknown."""
+        ...
+
+    def move(self, before: Progress, after: Progress, *, request: Action | None = None) -> None:
+        """Compare and set on the version. `request`: the edited call, for a new revision. Raises LOST_RACE."""
+        ...
+
+    def keep_result(self, action: ActionId, result: bytes) -> None:
+        """What the agent gets from now on."""
+        ...
+
+    def waiting(self, states: frozenset[State], *, limit: int, after: ActionId | None = None) -> list[Stored]:
+        """Oldest first."""
+        ...
+
+    def due(self, *, limit: int) -> list[Progress]:
+        """Whose escalation, expiry, lease or cool-off is over by the transaction's clock."""
+        ...
+
+
+class LimitStore(Protocol):
+    """Reservations against limits. A scope is a limit's id with what it counts by, hashed: `refund-day:9f3c...`."""
+
+    def used(self, scope: str, period: str) -> int:
+        """Spent and reserved together, in minor units or counts."""
+        ...
+
+    def reserve(self, scope: str, period: str, amount: int, *, at_most: int) -> bool:
+        """Add, unless the sum would pass `at_most`: False, and nothing is added. Atomic over all processes."""
+        ...
+
+    def release(self, scope: str, period: str, amount: int) -> None:
+        """Give back what a denied, expired or failed action had reserved."""
+        ...
+
+
+class StopStore(Protocol):
+    """Stops in force, read inside the claim."""
+
+    def all(self) -> list[Stop]: ...
+
+    def add(self, stop: Stop) -> None: ...
+
+    def lift(self, stop_id: str) -> Stop:
+        """Raises HandrailError NOT_FOUND."""
+        ...
+
+
+class ActionTransaction(Transaction, Protocol):
+    @property
+    def actions(self) -> ActionStore: ...
+
+    @property
+    def limits(self) -> LimitStore: ...
+
+    @property
+    def stops(self) -> StopStore: ...

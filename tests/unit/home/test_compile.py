@@ -20,6 +20,7 @@ from handrail.policy.ruleset import (
     digest,
 )
 from handrail.releases.release import Release, Target
+from handrail.terms.action import ActionType
 from handrail.terms.errors import Code
 from handrail.terms.finding import NEVER_REST, PERSONAL, Kind, Role
 from handrail.terms.ids import ProviderId, UseCaseId

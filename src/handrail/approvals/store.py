@@ -20,7 +20,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     subject: SubjectId
     request: Action | None
     business: bytes
-    reserved: tuple[tuple[str, int], ...] = ()  # limit scope to amount or count
+    reserved: tuple[tuple[str, str, int], ...] = ()  # scope, period, amount or count
     result: bytes | None = None
 
 

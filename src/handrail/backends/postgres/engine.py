@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
+from handrail.backends.actions import Actions, Limits, Stops
 from handrail.backends.keyring import Keyring
 from handrail.backends.postgres.database import LOSING, connect
 from handrail.backends.postgres.register import RegisterOf
@@ -117,6 +118,22 @@ class PostgresTransaction(RegisterOf):
         if done != len(refs):
             raise HandrailError(Code.LOST_RACE, "an entry has an index already, or does not exist")
 
+    def subject_key(self, subject: str) -> bytes:
+        """32 bytes. Raises HandrailError NOT_FOUND when the subject was erased."""
+        return self._engine.subject_key(subject)
+
+    @property
+    def actions(self) -> Actions:
+        return Actions(self, self._engine.ids, self._engine.sealer)
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self)
+
+    @property
+    def stops(self) -> Stops:
+        return Stops(self)
+
     def bump_epoch(self) -> int:
         """Tell every process to read what is in force again and to drop cached keys; the new epoch."""
         self.epoch = int(self.fetch("UPDATE control SET epoch = epoch + 1 RETURNING epoch")[0][0])
@@ -132,8 +149,8 @@ class PostgresEngine:
     def __init__(self, dsn: str, keys: Keyring, ids: Ids) -> None:
         self._dsn = dsn
         self._keys = keys
-        self._ids = ids
-        self._sealer = Sealer()
+        self.ids = ids
+        self.sealer = Sealer()
         self._loop = asyncio.new_event_loop()
         self._tx = PostgresTransaction(self)
         self._live: set[str] = set()
@@ -274,7 +291,7 @@ class PostgresEngine:
 
     def _packed(self, entries: list[Entry]) -> list[tuple[Entry, bytes | None]]:
         """Each entry with its compressed payload."""
-        packed = iter(self._sealer.pack([entry.payload for entry in entries if entry.payload is not None]))
+        packed = iter(self.sealer.pack([entry.payload for entry in entries if entry.payload is not None]))
         return [(entry, None if entry.payload is None else next(packed)) for entry in entries]
 
     def _row(self, entry: Entry, packed: bytes | None) -> EntryRow:
@@ -284,12 +301,17 @@ class PostgresEngine:
             key = self._keys.cached(subject)
             if subject not in self._live or (key is None and entry.payload is not None):
                 key = self._key(subject)
-        return entry_row(entry, key, packed, sealer=self._sealer, ids=self._ids)
+        return entry_row(entry, key, packed, sealer=self.sealer, ids=self.ids)
 
     def require_live(self, subject: str) -> None:
         """Raises HandrailError NOT_FOUND when it was erased."""
         if subject not in self._live:
             self._key(subject)
+
+    def subject_key(self, subject: str) -> bytes:
+        """For the transaction. Raises HandrailError NOT_FOUND when the subject was erased."""
+        key = self._keys.cached(subject) if subject in self._live else None
+        return key or self._key(subject)
 
     def _key(self, subject: str) -> bytes:
         found = self._wait(self._db.fetchrow("SELECT wrapped, wrapped_by FROM subject WHERE id = $1", subject))

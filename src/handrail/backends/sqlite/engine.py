@@ -10,6 +10,7 @@ from typing import Any
 
 import apsw
 
+from handrail.backends.actions import Actions, Limits, Stops
 from handrail.backends.keyring import Keyring
 from handrail.backends.rows import ConversationRow, EntryRow, SubjectRow, entry_row
 from handrail.backends.sqlite.database import first, lost_on_error, rows
@@ -102,6 +103,22 @@ class SqliteTransaction(RegisterOf):
         self.db.execute("INSERT OR IGNORE INTO party VALUES (?, ?, ?)", (conversation, subject, self.now_ms))
         return bool(self.db.changes())
 
+    def subject_key(self, subject: str) -> bytes:
+        """32 bytes. Raises HandrailError NOT_FOUND when the subject was erased."""
+        return self._engine.subject_key(subject)
+
+    @property
+    def actions(self) -> Actions:
+        return Actions(self, self._engine.ids, self._engine.sealer)
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self)
+
+    @property
+    def stops(self) -> Stops:
+        return Stops(self)
+
     def bump_epoch(self) -> int:
         """Tell every process to read what is in force again and to drop cached keys; the new epoch."""
         found = first(self.db, "UPDATE control SET epoch = epoch + 1 RETURNING epoch")
@@ -119,8 +136,8 @@ class SqliteEngine:
     def __init__(self, db: apsw.Connection, keys: Keyring, ids: Ids) -> None:
         self._db = db
         self._keys = keys
-        self._ids = ids
-        self._sealer = Sealer()
+        self.ids = ids
+        self.sealer = Sealer()
         self._tx = SqliteTransaction(self, db)
         self._live: set[str] = set()  # subjects known not to be erased, as of `self._epoch`
         self._epoch = -1
@@ -268,7 +285,7 @@ class SqliteEngine:
 
     def _packed(self, entries: list[Entry]) -> list[tuple[Entry, bytes | None]]:
         """Each entry with its compressed payload."""
-        packed = iter(self._sealer.pack([entry.payload for entry in entries if entry.payload is not None]))
+        packed = iter(self.sealer.pack([entry.payload for entry in entries if entry.payload is not None]))
         return [(entry, None if entry.payload is None else next(packed)) for entry in entries]
 
     def _row(self, entry: Entry, packed: bytes | None) -> EntryRow:
@@ -279,7 +296,7 @@ class SqliteEngine:
             self.require_live(subject)
             if entry.payload is not None:
                 key = self._keys.cached(subject) or self._key(subject)
-        return entry_row(entry, key, packed, sealer=self._sealer, ids=self._ids)
+        return entry_row(entry, key, packed, sealer=self.sealer, ids=self.ids)
 
     def require_live(self, subject: str) -> None:
         """Raises HandrailError NOT_FOUND when it was erased."""
@@ -289,6 +306,11 @@ class SqliteEngine:
         if found is None or not found[0]:
             raise HandrailError(Code.NOT_FOUND, f"subject {subject} was erased, or never existed")
         self._live.add(subject)
+
+    def subject_key(self, subject: str) -> bytes:
+        """For the transaction. Raises HandrailError NOT_FOUND when the subject was erased."""
+        self.require_live(subject)
+        return self._keys.cached(subject) or self._key(subject)
 
     def _key(self, subject: str) -> bytes:
         found = first(self._db, "SELECT wrapped, wrapped_by FROM subject WHERE id = ?", (subject,))

@@ -1,4 +1,4 @@
-"""Paths into JSON values: `order.items.0.price`, `*` for every element of a list; pure."""
+"""Paths into JSON values: `order.items.0.price`, `*` for every element of a list or value of an object; pure."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,8 +11,8 @@ def values_at(value: Any, path: str) -> Iterator[Any]:
         return
     head, _, rest = path.partition(".")
     if head == "*":
-        if isinstance(value, list):
-            for item in value:
+        if isinstance(value, list | dict):
+            for item in value.values() if isinstance(value, dict) else value:
                 yield from values_at(item, rest)
     elif isinstance(value, dict):
         if head in value:
@@ -27,3 +27,21 @@ def one_at(value: Any, path: str) -> Any:
     if len(found) != 1:
         raise LookupError(f"{len(found)} values at {path}")
     return found[0]
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value that holds no other, with its path (numbers for the places in a list)."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(item, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from leaves(item, f"{path}.{place}" if path else str(place))
+    else:
+        yield path, value
+
+
+def covers(pattern: str, path: str) -> bool:
+    """Whether `path` lies at or below `pattern`, whose `*` stands for any one part."""
+    parts, wanted = path.split("."), pattern.split(".") if pattern else []
+    return len(wanted) <= len(parts) and all(want in ("*", part) for want, part in zip(wanted, parts, strict=False))

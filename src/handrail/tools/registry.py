@@ -125,6 +125,53 @@ class Http(Strict, frozen=True):
     query: tuple[str, ...] = ()
 
 
+class FactAt(Strict, frozen=True):
+    """Where a response states a fact. `at`: path inside the object; with `*` all values there, as a list. `unit` and
+    `currency` for an amount, which is kept in minor units. `quoted`: others wrote it (the subject of an incoming
+    payment, the text of a mail), so it is never vouched for, whoever quotes it."""
+
+    at: str
+    unit: Unit | None = None
+    currency: str = ""
+    quoted: bool = False
+
+
+class Shows(Strict, frozen=True):
+    """Objects that a response tells of, so that rules can compare later calls with what was read.
+
+    `kind`: such as `order`. `each`: path to the objects in the response; empty: the response is the object. `id`: path
+    inside the object, `$self` for the object itself, `$key` for its key in a mapping, or `$arguments.PATH`. `facts`:
+    name to place. `owner`: path inside the object, `$self` or `$arguments.PATH`, of the customer it belongs to.
+    `identifies`: the object is the customer of this conversation, when every argument of the call was the customer's
+    own word or verified. `words`: paths whose values describe the object to a person (name, options, price)."""
+
+    kind: str
+    id: str
+    each: str = ""
+    facts: dict[str, FactAt] = {}
+    owner: str = ""
+    identifies: bool = False
+    words: tuple[str, ...] = ()
+
+
+class Names(Strict, frozen=True):
+    """Known objects that a call names: by an argument (`item_ids.*`) or by a fact of another role (`order.owner`)."""
+
+    kind: str
+    argument: str = ""
+    fact: str = ""
+
+
+class Total(Strict, frozen=True):
+    """A figure computed of facts and arguments: the sum of `plus` less the sum of `minus`, times `times`. Each term is
+    `fact:NAME`, `argument:PATH`, `count:fact:NAME`, `count:argument:PATH` or a whole number. Missing or not a whole
+    number: the figure is missing too."""
+
+    plus: tuple[str, ...]
+    minus: tuple[str, ...] = ()
+    times: int = 1
+
+
 class Tool(Strict, frozen=True):
     """One thing an agent may ask for.
 
@@ -137,6 +184,11 @@ class Tool(Strict, frozen=True):
     only read. `cool_off_s`: an approved call waits so long before it leaves. `manifest`: digest of the schema and
     description that an MCP upstream announced; a change there holds every call until it is published again.
     `place`: file and field, for reasons.
+
+    `shows`: what its responses teach. `names`: role to the known objects that its arguments name; a role's facts are
+    called `ROLE.FACT`, with `ROLE.id`, `ROLE.known` and `ROLE.count` besides. `totals`: fact name to what it is
+    computed of. `quotes`: paths in the response that others wrote. `fails_with`: how the response's text begins when
+    the call had no effect. `asks`: words, by language, that stand for this action in a conversation.
     """
 
     id: ToolId
@@ -164,3 +216,9 @@ class Tool(Strict, frozen=True):
     http: Http | None = None
     manifest: Digest | None = None
     place: str = ""
+    shows: tuple[Shows, ...] = ()
+    names: dict[str, Names] = {}
+    totals: dict[str, Total] = {}
+    quotes: tuple[str, ...] = ()
+    fails_with: tuple[str, ...] = ()
+    asks: dict[str, tuple[str, ...]] = {}

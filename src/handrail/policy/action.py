@@ -15,6 +15,38 @@ from handrail.terms.decision import Reason, Verdict
 from handrail.terms.ids import UseCaseId
 
 
+class Why(StrEnum):
+    """Codes of the built-in reasons; stable, in the ledger for good. A rule's own reason is `rule`, a limit's `limit`,
+    with their place beside it."""
+
+    RULE = "rule"
+    RULE_ERROR = "rule.error"
+    LIMIT = "limit"
+    LIMIT_UNKNOWN = "limit.unknown"
+    STOPPED = "stopped"
+    UNREGISTERED = "tool.unregistered"
+    MANIFEST = "tool.manifest_changed"
+    SCHEMA = "arguments.schema"
+    AMOUNT = "arguments.amount"
+    CHANGES = "rule.changes_disagree"
+    NO_SESSION = "identity.no_session"
+    NOT_OWN = "object.not_own"
+    UNLINKED = "conversation.unlinked"
+    REFUSED = "consent.refused"
+    OTHER = "consent.other"
+    NOTHING = "consent.nothing"
+    UNTRUSTED_VALUE = "origin.untrusted"
+    UNKNOWN_VALUE = "origin.unknown"
+    CONTRADICTED = "origin.contradicted"
+    TAINTED = "taint.injection"
+    GUARD = "guard.unavailable"
+    READ_ONLY = "autonomy.read_only"
+    DRAFT = "autonomy.draft"
+    APPROVAL = "autonomy.approval"
+    NO_LIMIT = "autonomy.no_limit"
+    LEVEL = "autonomy.no_level"
+
+
 class Vouched(StrEnum):
     """Who stands behind a fact. verified: the company's system (scope `facts`, or a signed token of its identity
     provider). claimed: the customer, through the caller. said: the model."""

@@ -9,9 +9,11 @@ from enum import StrEnum
 
 import msgspec
 
-from handrail.terms.action import ActionType
+from handrail.policy.action_rules import ActionRules
+from handrail.terms.action import ActionType, ToolId
 from handrail.terms.finding import Kind
 from handrail.terms.ids import Digest, ProviderId, UseCaseId
+from handrail.tools.registry import Tool, Upstream, UpstreamId
 
 
 class Mode(StrEnum):
@@ -192,6 +194,7 @@ class UseCase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     retention: Retention = Retention()
     disclosure: Disclosure = Disclosure()
     forward_customer: bool = False  # pass the customer id upstream
+    tools: tuple[ToolId, ...] = ()  # what its agents may call; anything else is refused
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -210,6 +213,9 @@ class Ruleset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     providers: dict[ProviderId, Provider]
     use_cases: dict[UseCaseId, UseCase]
     prices: dict[str, Price] = {}  # `provider/model`
+    upstreams: dict[UpstreamId, Upstream] = {}
+    tools: dict[ToolId, Tool] = {}
+    actions: ActionRules = ActionRules()
 
 
 def canonical(value: msgspec.Struct) -> bytes:

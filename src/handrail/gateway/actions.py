@@ -1,0 +1,159 @@
+"""`POST /api/v1/actions`: an agent asks for an action; `GET /api/v1/actions/{id}`: how far it has come.
+
+The answer is the same for both: `{"action_id", "status", "message", "retry_after"?, "result"?, "reasons"}`. 200: it has
+ended; 202: it waits or runs. `status` is the action's state (`held`, `done`, `denied`, ...). The same call again gives
+the same action, and later its stored result: nothing happens twice. `?wait=SECONDS` (at most 30) waits for a change.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+import msgspec
+
+from handrail.approvals.lifecycle import ENDED, State
+from handrail.approvals.store import Stored
+from handrail.gateway.http import Request, Response, Route
+from handrail.gateway.identity import Identity
+from handrail.guard.tool_call import Called, ToolCalls
+from handrail.in_force.snapshot import InForce, Snapshot
+from handrail.ledger.store import Journal
+from handrail.people.key import ApiKey, Scope
+from handrail.policy.action import Fact, Vouched
+from handrail.policy.decide_action import Prepared
+from handrail.policy.evaluate import sentence_for
+from handrail.terms.action import ActionId, Door, ToolId
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import CustomerId
+
+PATH = "/api/v1/actions"
+POLL_S = 0.1
+MAX_WAIT_S = 30.0
+RETRY_AFTER_S = 5
+
+SENTENCES: Mapping[State, Mapping[str, str]] = {
+    State.HELD: {
+        "en": "I have passed this to a colleague, who will look at it. I cannot do it myself.",
+        "de": "Das habe ich an eine Kollegin oder einen Kollegen weitergegeben. Selbst kann ich es nicht ausführen.",
+        "fr": "J'ai transmis cette demande à un collègue, qui va l'examiner. Je ne peux pas le faire moi-même.",
+        "es": "He pasado esto a un compañero, que lo revisará. Yo no puedo hacerlo directamente.",
+        "it": "L'ho passato a un collega, che lo esaminerà. Non posso farlo direttamente.",
+        "nl": "Ik heb dit doorgegeven aan een collega, die ernaar kijkt. Zelf kan ik het niet uitvoeren.",
+        "pt": "Passei isto a um colega, que vai analisar. Não posso fazê-lo eu próprio.",
+        "pl": "Przekazałem to koledze, który się tym zajmie. Sam nie mogę tego zrobić.",
+    },
+    State.DENIED: {
+        "en": "I am not able to do this.",
+        "de": "Das kann ich nicht tun.",
+        "fr": "Je ne suis pas en mesure de le faire.",
+        "es": "No puedo hacer esto.",
+        "it": "Non posso farlo.",
+        "nl": "Dit kan ik niet doen.",
+        "pt": "Não posso fazer isto.",
+        "pl": "Nie mogę tego zrobić.",
+    },
+}
+"""What the agent may say to the customer. For every other state the agent has the result, or nothing to say."""
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of the request. `facts`: verified when the key has the scope `facts`, else claimed."""
+
+    action: ToolId
+    arguments: dict[str, Any] = {}
+    conversation: str | None = None
+    customer: CustomerId | None = None
+    facts: dict[str, Any] = {}
+    language: str = "en"
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer. `retry_after`: seconds, while it is not over. `result`: what the target answered."""
+
+    action_id: str
+    status: str
+    message: str = ""
+    retry_after: int | None = None
+    result: Any = None
+
+
+def action_routes(
+    identity: Identity,
+    in_force: InForce,
+    calls: ToolCalls,
+    journal: Journal,
+    prepared: Callable[[Snapshot], Prepared],
+) -> tuple[Route, ...]:
+    """The routes of actions; a key needs the scope `act`."""
+
+    async def ask(request: Request) -> Response:
+        _, key = identity.key(request.headers, Scope.ACT)
+        body = understood(request.body)
+        snapshot = in_force.current
+        if snapshot is None:
+            raise HandrailError(Code.NOT_PUBLISHED, "nothing is published yet; run: handrail publish", retry_after_s=1)
+        stored = await calls.call(_called(body, key), snapshot, prepared(snapshot))
+        return answer(await _waited(journal, stored, request.query), body.language)
+
+    async def look(request: Request) -> Response:
+        _, key = identity.key(request.headers, Scope.ACT)
+        stored: Stored = await journal.run(lambda tx: tx.actions.get(ActionId(request.tail)))
+        if stored.request is not None and stored.request.use_case != key.use_case:
+            raise HandrailError(Code.NOT_FOUND, "there is no action with this id")
+        return answer(await _waited(journal, stored, request.query), "en")
+
+    why = "an action is decided by the ruleset, and its arguments are checked against schema, record and conversation"
+    return (
+        Route(method="POST", path=PATH, handler=ask, scope=Scope.ACT, unguarded=why),
+        Route(method="GET", path=f"{PATH}/", handler=look, scope=Scope.ACT, unguarded="reads a stored action"),
+    )
+
+
+def understood(body: bytes) -> Asked:
+    """Raises HandrailError REQUEST_INVALID with the place of what is wrong."""
+    try:
+        return msgspec.json.decode(body, type=Asked)
+    except msgspec.DecodeError as error:
+        raise HandrailError(Code.REQUEST_INVALID, str(error)) from None
+
+
+def answer(stored: Stored, language: str) -> Response:
+    """200 when it has ended, 202 while it waits or runs. A denial is an answer, not an error: the agent goes on."""
+    state = stored.progress.state
+    over = state in ENDED
+    result = msgspec.json.decode(stored.result) if stored.result is not None else None
+    told = Told(
+        action_id=stored.progress.action,
+        status=state.value,
+        message=sentence_for({"*": "", **SENTENCES.get(state, {})}, language),
+        retry_after=None if over else RETRY_AFTER_S,
+        result=result["result"] if isinstance(result, dict) else None,
+    )
+    return Response(200 if over else 202, msgspec.json.encode(told))
+
+
+def _called(body: Asked, key: ApiKey) -> Called:
+    vouched = Vouched.VERIFIED if Scope.FACTS in key.scopes else Vouched.CLAIMED
+    return Called(
+        key=key,
+        tool=body.action,
+        arguments=body.arguments,
+        door=Door.HTTP,
+        conversation=body.conversation,
+        customer=body.customer,
+        facts=tuple(Fact(name, value, vouched) for name, value in sorted(body.facts.items())),
+        language=body.language,
+    )
+
+
+async def _waited(journal: Journal, stored: Stored, query: bytes) -> Stored:
+    """Looks again until something has changed or the time is over."""
+    given = parse_qs(query.decode("latin-1")).get("wait", ["0"])[0]
+    left = min(float(given), MAX_WAIT_S) if given.replace(".", "", 1).isdigit() else 0.0
+    began = stored
+    while left > 0 and stored.progress.state not in ENDED and stored.progress.version == began.progress.version:
+        await asyncio.sleep(POLL_S)
+        left -= POLL_S
+        stored = await journal.run(lambda tx: tx.actions.get(began.progress.action))
+    return stored

@@ -1,0 +1,304 @@
+"""One action of an agent, start to finish: the numbered steps.
+
+When this cannot answer, nothing happens: a tool that is not registered, arguments outside the schema, a conversation
+that cannot be opened or a journal that cannot commit refuse the call; a decision that cannot be made holds it. The
+claim is durable before anything leaves, and the outcome before the agent hears of it.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from handrail.approvals.desk import Ask, Ruled, Standing
+from handrail.approvals.facts import ActionFacts
+from handrail.approvals.lifecycle import State
+from handrail.approvals.stop import StopScope, covers
+from handrail.approvals.store import Stored
+from handrail.guard.execute import LEASE_MS, Executor
+from handrail.guard.ports import Threads
+from handrail.in_force.snapshot import Snapshot
+from handrail.ledger.store import Journal
+from handrail.people.key import ApiKey
+from handrail.policy.action import ActionDecision, ActionInput, Fact, Room
+from handrail.policy.action_rules import Limit, Per, Route, Within
+from handrail.policy.decide_action import Prepared, decide_action, encode
+from handrail.policy.ruleset import UseCase
+from handrail.terms.action import Action, ActionId, Door, ToolId, canonical_arguments
+from handrail.terms.clock import Clock
+from handrail.terms.decision import Verdict
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import ConversationId, CustomerId, Ids, PersonId, UseCaseId
+from handrail.tools.amount import amount_of
+from handrail.tools.paths import values_at
+from handrail.tools.registry import Tool
+
+DAY_MS = 24 * 3_600_000
+MAX_ARGUMENTS = 256 * 1024
+
+
+class Called(msgspec.Struct, frozen=True, kw_only=True):
+    """What a door hands over. `conversation`: the id the caller gave. `facts`: as vouched for by the key's scopes."""
+
+    key: ApiKey
+    tool: ToolId
+    arguments: dict[str, Any]
+    door: Door
+    conversation: str | None = None
+    customer: CustomerId | None = None
+    facts: tuple[Fact, ...] = ()
+    language: str = ""
+
+
+class Weighed(msgspec.Struct, frozen=True):
+    """What the recorded conversation says of a call (`Recollection`)."""
+
+    input: ActionInput
+
+
+class Recollection(Protocol):
+    """Reads the recorded conversation: what the customer said, what reads showed, where each value came from."""
+
+    async def add(
+        self, given: ActionInput, tool: Tool, conversation: ConversationId | None, snapshot: Snapshot
+    ) -> ActionInput:
+        """`given` with facts, origins, consent and findings. Never raises: what cannot be read stays unknown, which
+        holds a consequential action."""
+        ...
+
+
+class Schemas(Protocol):
+    """Compiled argument schemas of the ruleset in force."""
+
+    def errors(self, tool: Tool, arguments: Mapping[str, Any]) -> tuple[str, ...]:
+        """Paths that the schema refuses, sorted; empty: it fits."""
+        ...
+
+
+class Hashing(Protocol):
+    """Keyed hashes under a key that never leaves the data folder (`backends.keyring.Lookup`)."""
+
+    def message(self, message: bytes) -> bytes: ...
+
+
+class ToolCalls:
+    """`digits`: minor digits by currency."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        threads: Threads,
+        executor: Executor,
+        schemas: Schemas,
+        recollection: Recollection,
+        hashing: Hashing,
+        clock: Clock,
+        ids: Ids,
+        digits: Mapping[str, int],
+    ) -> None:
+        self._journal = journal
+        self._threads = threads
+        self._executor = executor
+        self._schemas = schemas
+        self._recollection = recollection
+        self._hashing = hashing
+        self._clock = clock
+        self._ids = ids
+        self._digits = dict(digits)
+
+    async def call(self, called: Called, snapshot: Snapshot, prepared: Prepared) -> Stored:
+        """The action, however far it has come. Raises HandrailError USE_CASE_UNREGISTERED, TOOL_UNREGISTERED,
+        REQUEST_TOO_LARGE or JOURNAL_UNAVAILABLE.
+
+        1 the use case and the tool, as registered. 2 the conversation, and whose key seals this. 3 what the decision
+        rests on. 4 in one transaction: the same call before? the decision, what it reserves, its entry, and the claim
+        when it may run at once. 5 the call itself. 6 the outcome."""
+        use_case, tool = _registered(called, snapshot)
+        if len(canonical_arguments(called.arguments)) > MAX_ARGUMENTS:
+            raise HandrailError(Code.REQUEST_TOO_LARGE, f"arguments are larger than {MAX_ARGUMENTS} bytes")
+        thread = await self._threads.open(
+            use_case=use_case.id, key_id=called.key.lineage, conversation=called.conversation,
+            customer=called.customer, history=(), new_from=0,
+        )  # fmt: skip
+        action = Action(
+            id=ActionId(self._ids.new("ac")), use_case=use_case.id, tool=tool.id, arguments=called.arguments,
+            salt=self._ids.token(16), door=called.door, key=called.key.id, agent=called.key.agent,
+            conversation=thread.conversation, customer=called.customer,
+        )  # fmt: skip
+        given = self._given(called, use_case, tool, snapshot, linked=called.conversation is not None)
+        if called.conversation is not None:
+            given = await self._recollection.add(given, tool, thread.conversation, snapshot)
+        now = self._clock.now_ms()
+        limits = _limits(snapshot, use_case.id, tool)
+        periods = {limit.id: self._period(limit, action, tool, now, snapshot.ruleset.time_zone) for limit in limits}
+
+        def decide(standing: Standing) -> Ruled:
+            return _ruled(given, action, tool, snapshot, prepared, standing, limits, periods)
+
+        stored: Stored = await self._journal.run(
+            Ask(
+                ids=self._ids, request=action, subject=thread.subject.id, decide=decide,
+                business=self._business(action, tool), same_since_ms=_same_since(tool, now),
+                ruleset=snapshot.ruleset_digest, owner=self._executor.owner, lease_ms=LEASE_MS,
+                cool_off_ms=1_000 * tool.cool_off_s,
+            )
+        )  # fmt: skip
+        mine = stored.progress.action == action.id and stored.progress.state is State.CLAIMED
+        return await self._executor.carry_out(stored) if mine else stored
+
+    def _given(self, called: Called, use_case: UseCase, tool: Tool, snapshot: Snapshot, *, linked: bool) -> ActionInput:
+        local = datetime.fromtimestamp(self._clock.now_ms() / 1_000, UTC).astimezone(
+            ZoneInfo(snapshot.ruleset.time_zone)
+        )
+        minor, currency, error = None, "", ""
+        if tool.money is not None:
+            try:
+                money = amount_of(called.arguments, tool.money, self._digits)
+                minor, currency = money.minor, money.currency
+            except ValueError as wrong:
+                error = str(wrong)
+        return ActionInput(
+            use_case=use_case.id,
+            tool=tool.id,
+            arguments=called.arguments,
+            agent=called.key.agent,
+            schema_errors=self._schemas.errors(tool, called.arguments),
+            linked=linked,
+            session=called.customer is not None,
+            amount_minor=minor,
+            currency=currency,
+            amount_error=error,
+            facts=called.facts,
+            minute=local.hour * 60 + local.minute,
+            weekday=local.weekday(),
+        )
+
+    def _business(self, action: Action, tool: Tool) -> bytes:
+        """What makes two calls the same: the tool and its key's values, or all arguments."""
+        values = [list(values_at(action.arguments, path)) for path in tool.business_key]
+        same = msgspec.json.encode(
+            [
+                action.use_case,
+                action.tool,
+                values or action.arguments,
+                None if tool.same_within_s else action.conversation,
+            ],
+            order="sorted",
+        )
+        return self._hashing.message(b"action\0" + same)
+
+    def _period(self, limit: Limit, action: Action, tool: Tool, now_ms: int, zone: str) -> tuple[str, str]:
+        """Scope and period of a limit for this action. What it counts by is hashed: it may be a person's."""
+        by = {
+            Per.ACTION: action.id,
+            Per.CUSTOMER: action.customer or action.conversation or "",
+            Per.OBJECT: repr([list(values_at(action.arguments, path)) for path in sorted(tool.objects)]),
+            Per.CONVERSATION: action.conversation or "",
+            Per.AGENT: action.agent or action.key,
+            Per.USE_CASE: action.use_case,
+            Per.FLEET: "",
+        }[limit.per]
+        scope = f"{limit.id}:{self._hashing.message(f'limit{by}'.encode()).hex()}"
+        local = datetime.fromtimestamp(now_ms / 1_000, UTC).astimezone(ZoneInfo(zone))
+        form = {
+            Within.MINUTE: "%Y-%m-%dT%H:%M", Within.HOUR: "%Y-%m-%dT%H", Within.DAY: "%Y-%m-%d", Within.MONTH: "%Y-%m",
+            Within.EVER: "ever",
+        }[limit.within]  # fmt: skip
+        return scope, local.strftime(form)
+
+
+def _registered(called: Called, snapshot: Snapshot) -> tuple[UseCase, Tool]:
+    """Unregistered is refused at every level, before anything is recorded under a customer."""
+    use_case = snapshot.ruleset.use_cases.get(called.key.use_case or UseCaseId(""))
+    if use_case is None:
+        raise HandrailError(
+            Code.USE_CASE_UNREGISTERED,
+            "the use case of this API key is not registered; add it to the home and run: handrail publish",
+        )
+    tool = snapshot.ruleset.tools.get(called.tool)
+    if tool is None or called.tool not in use_case.tools:
+        raise HandrailError(
+            Code.TOOL_UNREGISTERED,
+            f"this tool is not registered for use case {use_case.id}; add it to tools/*.yaml and to the use case's "
+            "tools, then run: handrail publish",
+        )
+    return use_case, tool
+
+
+def _limits(snapshot: Snapshot, use_case: UseCaseId, tool: Tool) -> tuple[Limit, ...]:
+    return tuple(
+        limit
+        for limit in snapshot.ruleset.actions.limits
+        if limit.per is not Per.ACTION
+        and (not limit.tools or tool.id in limit.tools)
+        and (not limit.types or tool.type in limit.types)
+        and (not limit.use_cases or use_case in limit.use_cases)
+    )
+
+
+def _ruled(
+    given: ActionInput,
+    action: Action,
+    tool: Tool,
+    snapshot: Snapshot,
+    prepared: Prepared,
+    standing: Standing,
+    limits: Sequence[Limit],
+    periods: Mapping[str, tuple[str, str]],
+) -> Ruled:
+    """The decision inside the transaction, with what only it knows: stops, and the room that limits have."""
+    names = {StopScope.USE_CASE: action.use_case, StopScope.AGENT: action.agent, StopScope.TOOL: action.tool}
+    room = tuple(Room(limit.id, limit.at_most - standing.used(*periods[limit.id])) for limit in limits)
+    full = msgspec.structs.replace(
+        given, stopped=tuple(stop.id for stop in standing.stops if covers(stop, names)), room=room
+    )
+    decision = decide_action(full, prepared)
+    ceilings = {limit.id: limit.at_most for limit in limits}
+    # what is held counts too; over a limit it counts when a person is asked, since only a person can pass it
+    held = decision.verdict is Verdict.HOLD
+    reserve = tuple(
+        (*periods[name], amount, standing.used(*periods[name]) + amount if held else ceilings[name])
+        for name, amount in decision.reserve
+        if name in periods
+    )
+    return Ruled(
+        decision=decision,
+        payload=encode(full),
+        facts=_facts(full, action, tool, decision),
+        reserve=reserve,
+        route=_route(snapshot, decision),
+        excluded=_excluded(snapshot, action.use_case),
+    )
+
+
+def _facts(given: ActionInput, action: Action, tool: Tool, decision: ActionDecision) -> ActionFacts:
+    return ActionFacts(
+        action=action.id,
+        type=tool.type.value,
+        verdict=decision.verdict,
+        would_be=decision.would_be,
+        reasons=decision.reasons,
+        rules=decision.rules,
+        amount_minor=given.amount_minor,
+        currency=given.currency,
+    )
+
+
+def _route(snapshot: Snapshot, decision: ActionDecision) -> Route | None:
+    if decision.verdict is not Verdict.HOLD or decision.draft:
+        return None
+    routes = snapshot.ruleset.actions.routes
+    named = [route for route in routes if route.id == decision.route]
+    return (named or list(routes) or [Route(id="approvers", roles=("approver",))])[0]
+
+
+def _excluded(snapshot: Snapshot, use_case: UseCaseId) -> frozenset[PersonId]:
+    """Filled by the desk's caller, who knows persons; the ruleset knows owners by their address only."""
+    return frozenset()
+
+
+def _same_since(tool: Tool, now_ms: int) -> int:
+    return now_ms - (1_000 * tool.same_within_s or DAY_MS)

@@ -30,11 +30,12 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Thing(msgspec.Struct, frozen=True):
-    """An object as far as it was read. `words`: what describes it to a person."""
+    """An object as far as it was read. `label`, `words`: what a person calls it, and describes it by."""
 
     kind: str
     id: str
     facts: dict[str, Seen]
+    label: str = ""
     words: tuple[str, ...] = ()
     message: int = -1
 
@@ -116,18 +117,26 @@ def _belongs(thing: Thing | None, identity: str, known: Known) -> bool:
 def _shown(shows: Shows, turn: Turn, vouched: Vouched, digits: Mapping[str, int]) -> Iterator[Thing]:
     for key, item in _each(turn.said, shows.each):
         identity = _one(shows.id, item, key, turn)
-        if not isinstance(identity, str | int) or isinstance(identity, bool):
+        if not _is_id(identity):
             continue
         facts = {}
         for name, at in shows.facts.items():
-            value = _fact(at, item, digits)
+            value = _fact(at, item, turn, digits)
             if value is not None:
                 facts[name] = Seen(value, turn.index, Vouched.SAID if at.quoted else vouched)
         owner = _one(shows.owner, item, key, turn) if shows.owner else None
         if owner is not None:
             facts[OWNER] = Seen(owner, turn.index, vouched)
-        words = tuple(str(word) for path in shows.words for word in values_at(item, path) if word not in (None, ""))
-        yield Thing(shows.kind, str(identity), facts, words, turn.index)
+        words = tuple(str(word) for path in shows.words for word in _all(path, item, turn) if word not in (None, ""))
+        label = str(next(iter(_all(shows.label, item, turn)), "")) if shows.label else ""
+        yield Thing(shows.kind, str(identity), facts, label, words, turn.index)
+
+
+def _is_id(value: Any) -> bool:
+    """An id is one word or a whole number: a sentence that stands where an id was due names nothing."""
+    if isinstance(value, str):
+        return bool(value) and not any(sign.isspace() for sign in value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _each(value: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -147,14 +156,22 @@ def _one(place: str, item: Any, key: str, turn: Turn) -> Any:
         return item
     if place == "$key":
         return key
+    if place.startswith("$response."):
+        return next(values_at(turn.said, place.removeprefix("$response.")), None)
     if place.startswith("$arguments."):
         source: Any = turn.call.arguments if turn.call else {}
         return next(values_at(source, place.removeprefix("$arguments.")), None)
     return next(values_at(item, place), None)
 
 
-def _fact(at: FactAt, item: Any, digits: Mapping[str, int]) -> Any:
-    found = list(values_at(item, at.at))
+def _all(place: str, item: Any, turn: Turn) -> list[Any]:
+    if place.startswith("$response."):
+        return list(values_at(turn.said, place.removeprefix("$response.")))
+    return [item] if place == "$self" else list(values_at(item, place))
+
+
+def _fact(at: FactAt, item: Any, turn: Turn, digits: Mapping[str, int]) -> Any:
+    found = _all(at.at, item, turn)
     if at.unit is not None:
         amounts = [_minor(value, at.unit, digits.get(at.currency)) for value in found]
         if any(amount is None for amount in amounts):
@@ -181,7 +198,8 @@ def _minor(value: Any, unit: Unit, digits: int | None) -> int | None:
 def _merged(old: Thing | None, new: Thing) -> Thing:
     if old is None:
         return new
-    return Thing(new.kind, new.id, {**old.facts, **new.facts}, new.words or old.words, new.message)
+    facts = {**old.facts, **new.facts}
+    return Thing(new.kind, new.id, facts, new.label or old.label, new.words or old.words, new.message)
 
 
 def _role(
@@ -241,7 +259,7 @@ def _term(term: str, arguments: dict[str, Any], facts: Mapping[str, Fact]) -> in
         return len(values)
     if not values or any(isinstance(value, bool) or not isinstance(value, int) for value in values):
         return None
-    return sum(values)
+    return sum(int(value) for value in values)
 
 
 def _weakest(total: Total, facts: Mapping[str, Fact]) -> Vouched:

@@ -140,10 +140,11 @@ class Shows(Strict, frozen=True):
     """Objects that a response tells of, so that rules can compare later calls with what was read.
 
     `kind`: such as `order`. `each`: path to the objects in the response; empty: the response is the object. `id`: path
-    inside the object, `$self` for the object itself, `$key` for its key in a mapping, or `$arguments.PATH`. `facts`:
-    name to place. `owner`: path inside the object, `$self` or `$arguments.PATH`, of the customer it belongs to.
-    `identifies`: the object is the customer of this conversation, when every argument of the call was the customer's
-    own word or verified. `words`: paths whose values describe the object to a person (name, options, price)."""
+    inside the object, `$self` for the object itself, `$key` for its key in a mapping, `$arguments.PATH` of the call,
+    `$response.PATH` of the whole response. `facts`: name to place. `owner`: where the id of its customer stands, written
+    as `id`. `identifies`: the object is the customer of this conversation, when every argument of the call was the
+    customer's own word or verified. `label`, `words`: places of what a person calls it and describes it by (product;
+    options, price). Without a label the words are names themselves (an order by what is in it)."""
 
     kind: str
     id: str
@@ -151,15 +152,21 @@ class Shows(Strict, frozen=True):
     facts: dict[str, FactAt] = {}
     owner: str = ""
     identifies: bool = False
+    label: str = ""
     words: tuple[str, ...] = ()
 
 
 class Names(Strict, frozen=True):
-    """Known objects that a call names: by an argument (`item_ids.*`) or by a fact of another role (`order.owner`)."""
+    """Known objects that a call names: by an argument (`item_ids.*`) or by a fact of another role (`order.owner`).
+
+    Which others could have been meant, when a person speaks of them by description: the ids in the fact `among`
+    (`user.orders`), and the known ones that share the fact `alike` (`product`)."""
 
     kind: str
     argument: str = ""
     fact: str = ""
+    among: str = ""
+    alike: str = ""
 
 
 class Total(Strict, frozen=True):
@@ -186,9 +193,11 @@ class Tool(Strict, frozen=True):
     `place`: file and field, for reasons.
 
     `shows`: what its responses teach. `names`: role to the known objects that its arguments name; a role's facts are
-    called `ROLE.FACT`, with `ROLE.id`, `ROLE.known` and `ROLE.count` besides. `totals`: fact name to what it is
-    computed of. `quotes`: paths in the response that others wrote. `fails_with`: how the response's text begins when
-    the call had no effect. `asks`: words, by language, that stand for this action in a conversation.
+    called `ROLE.FACT`, with `ROLE.id`, `ROLE.known`, `ROLE.count` and `ROLE.distinct` besides. `totals`: fact name to
+    what it is computed of. `quotes`: paths in the response that others wrote. `fails_with`: how the response's text
+    begins when the call had no effect. `recorded`: argument path to the fact that knows the right value (a list: any of
+    it); another value is contradicted by the record. `asks`: words, by language, that stand for this action in a
+    conversation.
     """
 
     id: ToolId
@@ -221,4 +230,5 @@ class Tool(Strict, frozen=True):
     totals: dict[str, Total] = {}
     quotes: tuple[str, ...] = ()
     fails_with: tuple[str, ...] = ()
+    recorded: dict[str, str] = {}
     asks: dict[str, tuple[str, ...]] = {}

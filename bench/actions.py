@@ -1,0 +1,107 @@
+"""Replay of recorded agents through the decision on actions. `python bench/actions.py [retail|airline] [-v]`.
+
+Rules and tools come from `examples/policies`; the runs from the data packs `cx-actions` and `agent-runs`. Prints what
+was stopped (held or denied) of wrong and of right writes, holds per run, and the curve beside "hold every write" and
+"hold money". A write counts as wrong as its pack labels it; a call that failed in the recording had no effect.
+"""
+
+import gzip
+import json
+import os
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from actions_home import load_home, world_of
+
+from handrail.policy.decide_action import Prepared
+from handrail.policy.replay import replay_conversation
+from handrail.terms.decision import Verdict
+
+PACKS = Path(os.environ.get("HANDRAIL_PACKS", Path(__file__).parent.parent.parent / "shared/data"))
+
+
+@dataclass(frozen=True)
+class Write:
+    """One recorded write. `label`: right, wrong or failed. `reasons`: of its decision, with the rule's id."""
+
+    run: str
+    message: int
+    tool: str
+    label: str
+    money: bool
+    verdict: Verdict
+    holds: frozenset[str]
+    denies: frozenset[str]
+
+
+def lines(path: Path) -> Any:
+    text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def replay_cx(domain: str) -> tuple[int, list[Write]]:
+    home = load_home(domain)
+    prepared = Prepared({home.use_case.id: home.use_case}, {home.use_case.id: home.tools}, home.rules)
+    world = world_of(home)
+    by_place = {rule.place: rule for rule in home.rules.rules}
+    runs = [run for run in lines(PACKS / "cx-actions/trajectories.jsonl.gz") if run["domain"] == domain]
+    writes = []
+    for run in runs:
+        labels = {call["msg"]: call for call in run["calls"] if call["effect"] == "write"}
+        for one in replay_conversation(run["messages"], world, prepared):
+            call = labels.get(one.message)
+            if call is None:
+                continue
+            label = "failed" if call["failed"] else "right" if call["in_ground_truth"] else "wrong"
+            names: dict[bool, set[str]] = {True: set(), False: set()}
+            for reason in one.decision.reasons:
+                rule = by_place.get(reason.rule)
+                if rule is None or rule.then is not Verdict.ALLOW:
+                    denies = rule.then is Verdict.DENY if rule else reason.code in DENYING
+                    names[denies].add(rule.id if rule else f"{reason.code} {reason.side}".strip())
+            writes.append(
+                Write(
+                    run["run_id"], one.message, one.tool, label, call["money"], one.decision.verdict,
+                    frozenset(names[False]), frozenset(names[True]),
+                )
+            )  # fmt: skip
+    return len(runs), writes
+
+
+DENYING = {"stopped", "tool.unregistered", "arguments.schema", "origin.contradicted", "autonomy.read_only"}
+
+
+def report(domain: str, runs: int, writes: list[Write], *, verbose: bool) -> None:
+    count = Counter((write.label, write.verdict) for write in writes)
+    total = Counter(write.label for write in writes)
+    print(f"{domain}: {runs} runs, {dict(total)}")
+    for label in ("wrong", "right", "failed"):
+        shares = {v.value: count[label, v] for v in Verdict if count[label, v]}
+        print(f"  {label:7}{shares}")
+    stopped = sum(count["wrong", v] for v in (Verdict.HOLD, Verdict.DENY))
+    holds = sum(count[label, Verdict.HOLD] for label in total)
+    print(f"  wrong stopped {stopped / total['wrong']:.1%} at {holds / runs:.2f} holds per run; ", end="")
+    print(f"right denied {count['right', Verdict.DENY] / total['right']:.1%}")
+    names = Counter((name, write.label) for write in writes for name in write.holds | write.denies)
+    only = Counter(
+        (next(iter(write.holds)), write.label) for write in writes if not write.denies and len(write.holds) == 1
+    )
+    for name in sorted({name for name, _ in names}):
+        row = [names[name, label] for label in ("wrong", "right", "failed")]
+        alone = [only[name, label] for label in ("wrong", "right")]
+        print(f"    {name:38} wrong {row[0]:3} right {row[1]:3} failed {row[2]:3}   alone {alone[0]:3}/{alone[1]:3}")
+    if verbose:
+        for write in writes:
+            if (write.label == "wrong" and write.verdict is Verdict.ALLOW) or (write.label == "right" and write.denies):
+                print("   ", write.label, write.run, write.message, write.tool, sorted(write.holds | write.denies))
+
+
+if __name__ == "__main__":
+    chosen = [name for name in sys.argv[1:] if not name.startswith("-")] or ["retail", "airline"]
+    for name in chosen:
+        report(name, *replay_cx(name), verbose="-v" in sys.argv)

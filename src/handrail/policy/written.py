@@ -1,0 +1,190 @@
+"""Tools and rules as people write them in the home (`tools/*.yaml`, `rules/*.yaml`) to typed values; pure.
+
+The form is documented in docs/decisions/action-rules.md. A condition is `{fact: order.status, is-not: delivered}` or,
+where there is no name, `{agreed: {in: [asked, confirmed]}}`; the other side may be `{fact: NAME}`, `{argument:
+PATH}` or `{past: NAME}`. A verdict is written with its reason: `deny: only delivered orders can be returned`. What is
+unknown, misspelt or of another type is refused with its place.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from handrail.policy.action_rules import About, ActionRules, Limit, Match, Op, Route, Rule
+from handrail.terms.action import ToolId
+from handrail.terms.decision import Verdict
+from handrail.tools.registry import Tool, Upstream
+
+Where = Callable[[Any], str]
+"""A node of the file to `file:line`."""
+
+_T = TypeVar("_T")
+_NAMED = frozenset({About.ARGUMENT, About.FACT, About.PAST, About.ORIGIN, About.OWN})
+_OTHER = frozenset({"fact", "argument", "past"})
+_VERDICTS = {verdict.value: verdict for verdict in Verdict}
+
+
+class WrittenError(ValueError):
+    """What is wrong, and where; the text names no secret and no customer content."""
+
+    def __init__(self, place: str, what: str) -> None:
+        super().__init__(f"{place}: {what}" if place else what)
+        self.place, self.what = place, what
+
+
+def tools_of(tree: Mapping[str, Any], where: Where) -> tuple[Upstream, tuple[Tool, ...]]:
+    """One file of `tools/`: `upstream` and `tools` by name. Raises WrittenError."""
+    _only(tree, {"upstream", "tools", "shared"}, where)
+    upstream = _convert(_part(tree, "upstream", where), Upstream, where(tree))
+    tools = []
+    for name, written in _part(tree, "tools", where).items():
+        place = where(written)
+        if not isinstance(written, Mapping):
+            raise WrittenError(place, f"tool {name!r} is not a mapping")
+        values: dict[str, Any] = {"id": f"{upstream.id}.{name}", "upstream": upstream.id, "name": name, **written}
+        values["place"] = place
+        values["shows"] = [_shows(shows) for shows in written.get("shows", ())]
+        tools.append(_convert(values, Tool, place))
+    return upstream, tuple(tools)
+
+
+def rules_of(tree: Mapping[str, Any], where: Where, tools: Iterable[Tool]) -> ActionRules:
+    """One file of `rules/`: `rules`, `limits`, `routes`. Tools are named in full or, when only one upstream has it, by
+    their own name. Raises WrittenError."""
+    _only(tree, {"rules", "limits", "routes", "shared"}, where)
+    names = _names(tools)
+    return ActionRules(
+        rules=tuple(_rule(written, where, names) for written in tree.get("rules", ())),
+        limits=tuple(_scoped(written, Limit, where, names) for written in tree.get("limits", ())),
+        routes=tuple(_scoped(written, Route, where, names) for written in tree.get("routes", ())),
+    )
+
+
+def joined(parts: Iterable[ActionRules]) -> ActionRules:
+    """The rules of all files, in their order."""
+    listed = list(parts)
+    return ActionRules(
+        rules=tuple(rule for part in listed for rule in part.rules),
+        limits=tuple(limit for part in listed for limit in part.limits),
+        routes=tuple(route for part in listed for route in part.routes),
+    )
+
+
+def _shows(written: Any) -> Any:
+    """A fact given by its path alone is short for `{at: PATH}`."""
+    if not isinstance(written, Mapping) or not isinstance(written.get("facts", {}), Mapping):
+        return written
+    facts = {name: {"at": at} if isinstance(at, str) else at for name, at in written.get("facts", {}).items()}
+    return {**written, "facts": facts}
+
+
+def _names(tools: Iterable[Tool]) -> dict[str, ToolId | None]:
+    """Full ids and own names; None for a name that several upstreams have."""
+    names: dict[str, ToolId | None] = {}
+    for tool in tools:
+        names[tool.name] = None if tool.name in names else tool.id
+        names[tool.id] = tool.id
+    return names
+
+
+def _tool_ids(written: Mapping[str, Any], place: str, names: Mapping[str, ToolId | None]) -> list[ToolId]:
+    found = []
+    for name in written.get("tools", ()):
+        if name not in names:
+            raise WrittenError(place, f"there is no tool {name!r}")
+        tool = names[name]
+        if tool is None:
+            raise WrittenError(place, f"several upstreams have a tool {name!r}: write UPSTREAM.{name}")
+        found.append(tool)
+    return found
+
+
+def _rule(written: Any, where: Where, names: Mapping[str, ToolId | None]) -> Rule:
+    place = where(written)
+    if not isinstance(written, Mapping):
+        raise WrittenError(place, "a rule is a mapping")
+    values = dict(written)
+    verdicts = [name for name in values if name in _VERDICTS]
+    if len(verdicts) != 1:
+        raise WrittenError(place, "a rule has exactly one of allow, change, hold, deny, with its reason")
+    then = verdicts[0]
+    if not isinstance(values[then], str) or not values[then].strip():
+        raise WrittenError(place, f"`{then}` gives the reason in words")
+    values["then"], values["why"] = then, values.pop(then)
+    if "to" in values:
+        values["change"] = values.pop("to")
+    values["tools"] = _tool_ids(written, place, names)
+    values["when"] = [_match(match, where, place) for match in written.get("when", ())]
+    values["unless"] = [_match(match, where, place) for match in written.get("unless", ())]
+    values["place"] = place
+    return _convert(values, Rule, place)
+
+
+def _scoped(written: Any, kind: type[_T], where: Where, names: Mapping[str, ToolId | None]) -> _T:
+    place = where(written)
+    if not isinstance(written, Mapping):
+        raise WrittenError(place, f"a {kind.__name__.lower()} is a mapping")
+    values = {**written, "place": place}
+    if "tools" in written:
+        values["tools"] = _tool_ids(written, place, names)
+    return _convert(values, kind, place)
+
+
+def _match(written: Any, where: Where, fallback: str) -> Match:
+    place = where(written) or fallback
+    if not isinstance(written, Mapping):
+        raise WrittenError(place, "a condition is a mapping such as `{fact: order.status, is: delivered}`")
+    values = dict(written)
+    abouts = [name for name in values if name in {about.value for about in About}]
+    if len(abouts) != 1:
+        raise WrittenError(place, f"a condition speaks of exactly one of {', '.join(about.value for about in About)}")
+    about = About(abouts[0])
+    subject = values.pop(about.value)
+    if isinstance(subject, Mapping):
+        if values or about in _NAMED:
+            raise WrittenError(place, f"`{about.value}` takes " + ("a name" if about in _NAMED else "the comparison"))
+        values, name = dict(subject), ""
+    elif about in _NAMED and isinstance(subject, str) and subject:
+        name = subject
+    else:
+        raise WrittenError(place, f"`{about.value}` takes " + ("a name" if about in _NAMED else "the comparison"))
+    return _compared(about, name, values, place)
+
+
+def _compared(about: About, name: str, values: dict[str, Any], place: str) -> Match:
+    ops = [key for key in values if key in {op.value for op in Op}]
+    if len(ops) != 1:
+        raise WrittenError(place, f"a condition compares with exactly one of {', '.join(op.value for op in Op)}")
+    value = values.pop(ops[0])
+    other = ""
+    if isinstance(value, Mapping):
+        if len(value) != 1 or next(iter(value)) not in _OTHER:
+            raise WrittenError(place, "the other side is `{fact: NAME}`, `{argument: PATH}`, `{past: NAME}` or a value")
+        kind, its = next(iter(value.items()))
+        other, value = f"{kind}:{its}", None
+    return _convert(
+        {"about": about, "op": ops[0], "name": name, "value": value, "other": other, **values}, Match, place
+    )
+
+
+def _convert(values: Any, kind: type[_T], place: str) -> _T:
+    try:
+        return msgspec.convert(values, kind)
+    except msgspec.ValidationError as error:
+        raise WrittenError(place, str(error)) from None
+
+
+def _part(tree: Mapping[str, Any], name: str, where: Where) -> Mapping[str, Any]:
+    part = tree.get(name)
+    if not isinstance(part, Mapping):
+        raise WrittenError(where(tree), f"`{name}` is missing or not a mapping")
+    return part
+
+
+def _only(tree: Mapping[str, Any], known: set[str], where: Where) -> None:
+    if not isinstance(tree, Mapping):
+        raise WrittenError("", "the file is not a mapping")
+    for name in tree:
+        if name not in known:
+            raise WrittenError(where(tree), f"{name!r} is not one of {', '.join(sorted(known))}")

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from actions_home import load_home, world_of
 
+from handrail.policy.action import Why
 from handrail.policy.decide_action import Prepared
 from handrail.policy.replay import replay_conversation
 from handrail.terms.decision import Verdict
@@ -61,7 +62,7 @@ def replay_cx(domain: str) -> tuple[int, list[Write]]:
             names: dict[bool, set[str]] = {True: set(), False: set()}
             for reason in one.decision.reasons:
                 rule = by_place.get(reason.rule)
-                if rule is None or rule.then is not Verdict.ALLOW:
+                if reason.code != Why.DOUBT and (rule is None or rule.then is not Verdict.ALLOW):
                     denies = rule.then is Verdict.DENY if rule else reason.code in DENYING
                     names[denies].add(rule.id if rule else f"{reason.code} {reason.side}".strip())
             writes.append(

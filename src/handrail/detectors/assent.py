@@ -13,18 +13,21 @@ from handrail.detectors.cues import Cues, fold, load
 from handrail.detectors.normalise import View, unaccent
 from handrail.detectors.spoken import digits_view
 
+_FAMILIES = ("yes", "wait", "everything", "cannot", "compare")
 _MARKS = str.maketrans({"？": "?", "؟": "?", "’": "'"})
 
 
 class Heard(NamedTuple):
     """`yes`, `no`, `wait`: cues of the text. `asks`: it puts a question. `everything`: it speaks of all there is, or
-    asks whether there is more."""
+    asks whether there is more. `cannot`: something cannot be done. `compares`: it chooses by comparison."""
 
     yes: bool = False
     no: bool = False
     wait: bool = False
     asks: bool = False
     everything: bool = False
+    cannot: bool = False
+    compares: bool = False
 
 
 class Assent:
@@ -36,12 +39,16 @@ class Assent:
     def hear(self, text: str) -> Heard:
         """Linear in the text."""
         plain = fold(text).translate(_MARKS)
+        found = {family: self._patterns[family].search(plain) is not None for family in _FAMILIES}
+        declines = self._patterns["no"].search(self._patterns["not_no"].sub(" ", plain)) is not None
         return Heard(
-            yes=self._yes.search(plain) is not None,
-            no=self._no.search(self._not_no.sub(" ", plain)) is not None,
-            wait=self._wait.search(plain) is not None,
+            yes=found["yes"],
+            no=declines,
+            wait=found["wait"],
             asks="?" in plain,
-            everything=self._everything.search(plain) is not None,
+            everything=found["everything"],
+            cannot=found["cannot"],
+            compares=found["compare"],
         )
 
     def plain(self, text: str) -> str:
@@ -50,30 +57,11 @@ class Assent:
         spoken = digits_view(View(folded))
         return unaccent(spoken.text) if spoken is not None else folded
 
-    def _pattern(self, family: str) -> "re2._Regexp":
+    @cached_property
+    def _patterns(self) -> "dict[str, re2._Regexp]":
         options = re2.Options()
         options.log_errors = False
-        return re2.compile(self._cues.terms(family), options)
-
-    @cached_property
-    def _yes(self) -> "re2._Regexp":
-        return self._pattern("yes")
-
-    @cached_property
-    def _no(self) -> "re2._Regexp":
-        return self._pattern("no")
-
-    @cached_property
-    def _not_no(self) -> "re2._Regexp":
-        return self._pattern("not_no")
-
-    @cached_property
-    def _wait(self) -> "re2._Regexp":
-        return self._pattern("wait")
-
-    @cached_property
-    def _everything(self) -> "re2._Regexp":
-        return self._pattern("everything")
+        return {name: re2.compile(self._cues.terms(name), options) for name in (*_FAMILIES, "no", "not_no")}
 
 
 def assent_reader() -> Assent:

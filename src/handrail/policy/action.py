@@ -21,6 +21,8 @@ class Why(StrEnum):
 
     RULE = "rule"
     RULE_ERROR = "rule.error"
+    DOUBT = "doubt"  # counts towards `doubts`, holds nothing alone
+    DOUBTS = "doubts"
     LIMIT = "limit"
     LIMIT_UNKNOWN = "limit.unknown"
     STOPPED = "stopped"

@@ -71,7 +71,9 @@ class Match(Strict, frozen=True):
 class Rule(Strict, frozen=True):
     """`when`: all of these, and none of `unless`. Empty `tools` and `types`: every registered tool. `cel`: one more
     condition, read after the typed ones; when it cannot be evaluated the action holds. `change`: argument path to the
-    value that replaces it, for CHANGE. `route`: for HOLD; empty: the default route. `place`: file and field."""
+    value that replaces it, for CHANGE. `route`: for HOLD; empty: the default route. `doubt`: above 0 the rule does not
+    hold by itself; the doubts of all that match add up, and at `ActionRules.doubts_hold_at` the action holds. `place`:
+    file and field."""
 
     id: str
     then: Verdict
@@ -85,6 +87,7 @@ class Rule(Strict, frozen=True):
     cel: str = ""
     change: dict[str, Any] = {}
     route: str = ""
+    doubt: int = 0
     place: str = ""
 
 
@@ -162,8 +165,10 @@ class Route(Strict, frozen=True):
 
 
 class ActionRules(Strict, frozen=True):
-    """Everything written about actions, as one part of the ruleset. `routes[0]` is the default route."""
+    """Everything written about actions, as one part of the ruleset. `routes[0]` is the default route.
+    `doubts_hold_at`: so many doubts hold an action (`Rule.doubt`)."""
 
     rules: tuple[Rule, ...] = ()
     limits: tuple[Limit, ...] = ()
     routes: tuple[Route, ...] = ()
+    doubts_hold_at: int = 2

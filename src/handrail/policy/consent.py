@@ -28,8 +28,9 @@ class Consent(msgspec.Struct, frozen=True):
     """`said`: argument path to `customer` (said by the customer), `confirmed` (put to the customer, who said yes),
     `proposed` (put to the customer, no yes), or `nobody`. `picked`: role to how its objects were chosen: `named` (the
     customer gave the id), `described` (by the customer, and nothing else fits), `ambiguous` (others fit as well),
-    `unread` (others were never looked at). `named`: role to how many of its objects the customer spoke of. `message`:
-    the customer's reply, or -1."""
+    `unread` (others were never looked at). `named`: role to how many of its objects the customer spoke of. `action`: it
+    was named. `declined`: the agent said that something cannot be done. `compared`: the customer chose by comparison
+    ("the cheaper one"), and the agent worked out which. `message`: the customer's reply, or -1."""
 
     agreed: Agreed
     said: dict[str, str] = {}
@@ -38,13 +39,15 @@ class Consent(msgspec.Struct, frozen=True):
     message: int = -1
     everything: bool = False
     action: bool = False
+    declined: bool = False
+    compared: bool = False
 
 
 class _Talk:
     """The conversation before the call, ready to be asked. `put`: the agent's last texts, each with whether the
     customer's next words agreed to it."""
 
-    def __init__(self, turns: Sequence[Turn], reader: Reader, values: Sequence[Any]) -> None:
+    def __init__(self, turns: Sequence[Turn], reader: Reader, values: "Sequence[_Value]") -> None:
         spoken = [turn for turn in turns if turn.role in (Role.USER, Role.ASSISTANT)]
         wordings = {turn.index: Wording(reader.plain(turn.text)) for turn in spoken}
         heard = {turn.index: reader.hear(turn.text) for turn in spoken}
@@ -59,14 +62,16 @@ class _Talk:
                 self.put.append((wordings[turn.index], answered))
         self.put = self.put[-PROPOSALS:]
         self.everything = any(said.everything for said in heard.values())
+        self.declined = any(heard[turn.index].cannot for turn in spoken if turn.role is Role.ASSISTANT)
+        self.compared = any(heard[turn.index].compares for turn in spoken if turn.role is Role.USER)
         self.all_of_it = any(heard[turn.index].everything for turn in spoken if turn.role is Role.USER)
 
 
-def _answers(heard: HeardIn, wording: Wording, values: Iterable[Any]) -> bool:
+def _answers(heard: HeardIn, wording: Wording, values: "Iterable[_Value]") -> bool:
     """A yes; or an answer that states one of the values and neither declines, postpones nor asks."""
-    if heard.no and not heard.yes:
-        return False
-    return heard.yes or (not (heard.no or heard.wait or heard.asks) and any(wording.says(value) for value in values))
+    if heard.yes:
+        return True
+    return not (heard.no or heard.wait or heard.asks) and any(value.told([wording]) for value in values)
 
 
 def consent_of(
@@ -76,9 +81,13 @@ def consent_of(
     if not any(turn.role is Role.USER for turn in turns):
         return Consent(Agreed.NOTHING)
     by_name = {fact.name: fact.value for fact in facts}
-    values = [(path, value) for path, value in _values(tool, arguments) if str(value) not in known.customers]
-    talk = _Talk(turns, reader, [value for _, value in values])
-    said = {path: _who(value, _meant(tool, arguments, path, value, known, by_name), talk) for path, value in values}
+    values = [
+        _meant(tool, arguments, path, value, known, by_name)
+        for path, value in _values(tool, arguments)
+        if str(value) not in known.customers
+    ]
+    talk = _Talk(turns, reader, values)
+    said = {value.path: _who(value, talk) for value in values}
     yes = talk.yes
     asked = _named(tool, talk.own)
     action = asked or _named(tool, [wording for wording, _ in talk.put])
@@ -91,12 +100,14 @@ def consent_of(
         message=talk.reply.index,
         everything=talk.everything,
         action=action,
+        declined=talk.declined,
+        compared=talk.compared,
     )
 
 
 def facts_of_consent(consent: Consent) -> Iterator[Fact]:
     """What rules may ask of the conversation: `said.ARGUMENT` (the weakest of its values), `said.everything`,
-    `said.action`, `picked.ROLE`, `named.ROLE`."""
+    `said.action`, `said.declined`, `said.compared`, `picked.ROLE`, `named.ROLE`."""
     heads: dict[str, str] = {}
     for path, who in consent.said.items():
         head = path.partition(".")[0]
@@ -105,6 +116,8 @@ def facts_of_consent(consent: Consent) -> Iterator[Fact]:
         yield Fact(f"said.{head}", who, Vouched.VERIFIED)
     yield Fact("said.everything", consent.everything, Vouched.VERIFIED)
     yield Fact("said.action", consent.action, Vouched.VERIFIED)
+    yield Fact("said.declined", consent.declined, Vouched.VERIFIED)
+    yield Fact("said.compared", consent.compared, Vouched.VERIFIED)
     for role, picked in consent.picked.items():
         yield Fact(f"picked.{role}", picked, Vouched.VERIFIED)
     for role, number in consent.named.items():
@@ -127,18 +140,34 @@ def _agreed(said: Mapping[str, str], *, yes: bool, no: bool, wait: bool, asked: 
     return Agreed.NOTHING
 
 
-def _who(value: Any, meant: "_Meant | None", talk: _Talk) -> str:
-    if _tells(talk.own, value, meant) or (meant is not None and meant.whole and talk.all_of_it):
+class _Value(msgspec.Struct, frozen=True):
+    """A value of the call and what it means to a person: the object it names (None when it names none, or one that was
+    never read), the `rivals` that a person's words could mean too, the `phrases` it goes by. `whole`: the call names
+    all that there are."""
+
+    path: str
+    value: Any
+    thing: Thing | None = None
+    rivals: tuple[Thing, ...] = ()
+    phrases: tuple[str, ...] = ()
+    whole: bool = False
+
+    def told(self, wordings: Iterable[Wording]) -> bool:
+        """Whether one of the texts states the value, or describes what it names."""
+        return any(
+            wording.says(self.value)
+            or any(phrase.casefold() in wording.plain for phrase in self.phrases)
+            or (self.thing is not None and wording.designates(self.thing, self.rivals))
+            for wording in wordings
+        )
+
+
+def _who(value: _Value, talk: _Talk) -> str:
+    if value.told(talk.own) or (value.whole and talk.all_of_it):
         return "customer"
-    if _tells([wording for wording, agreed in talk.put if agreed], value, meant):
+    if value.told(wording for wording, agreed in talk.put if agreed):
         return "confirmed"
-    return "proposed" if _tells([wording for wording, _ in talk.put], value, meant) else "nobody"
-
-
-def _tells(wordings: Sequence[Wording], value: Any, meant: "_Meant | None") -> bool:
-    if mentioned(value, wordings) is not None:
-        return True
-    return meant is not None and any(wording.designates(meant.thing, meant.rivals) for wording in wordings)
+    return "proposed" if value.told(wording for wording, _ in talk.put) else "nobody"
 
 
 def _values(tool: Tool, arguments: dict[str, Any]) -> list[tuple[str, Any]]:
@@ -150,38 +179,41 @@ def _values(tool: Tool, arguments: dict[str, Any]) -> list[tuple[str, Any]]:
     ]
 
 
-class _Meant(msgspec.Struct, frozen=True):
-    """The object that a value names. `rivals`: others that a person's words could mean too. `whole`: the call names all
-    that there are."""
-
-    thing: Thing
-    rivals: tuple[Thing, ...]
-    whole: bool
-
-
 def _meant(
     tool: Tool, arguments: dict[str, Any], path: str, value: Any, known: Known, facts: Mapping[str, Any]
-) -> _Meant | None:
+) -> _Value:
     for names in tool.names.values():
         if names.argument and covers(names.argument, path):
-            return _object(value, names, list(values_at(arguments, names.argument)), known, facts)
-    return None
+            return _object(path, value, names, _taken(tool, names, arguments), known, facts)
+    phrases = [by_value.get(str(value), ()) for pattern, by_value in tool.means.items() if covers(pattern, path)]
+    return _Value(path, value, phrases=tuple(phrase for some in phrases for phrase in some))
+
+
+def _taken(tool: Tool, names: Names, arguments: dict[str, Any]) -> frozenset[str]:
+    """Every object of this kind that the call names, in any role."""
+    alike = [one for one in tool.names.values() if one.argument and one.kind == names.kind]
+    return frozenset(str(value) for one in alike for value in values_at(arguments, one.argument))
 
 
 def _object(
-    value: Any, names: Names, chosen: Sequence[Any], known: Known, facts: Mapping[str, Any]
-) -> _Meant | None:
-    """None when the object was never read."""
+    path: str, value: Any, names: Names, taken: frozenset[str], known: Known, facts: Mapping[str, Any]
+) -> _Value:
+    phrases = tuple(
+        phrase for fact, known_as in names.known_as.items() if _is_just(facts.get(fact), value) for phrase in known_as
+    )
     thing = known.thing(names.kind, value)
     if thing is None:
-        return None
-    taken = {str(one) for one in chosen}
+        return _Value(path, value, phrases=phrases)
     listed = {str(one) for one in _listed(facts.get(names.among))} if names.among else set()
     others = [known.thing(names.kind, one) for one in sorted(listed - taken)]
     if names.alike and names.alike in thing.facts:
         others += [one for one in known.of_kind(names.kind) if one.id not in taken and _alike(one, thing, names.alike)]
     rivals = tuple(one for one in others if one is not None and one.label.casefold() == thing.label.casefold())
-    return _Meant(thing, rivals, whole=bool(listed) and listed <= taken)
+    return _Value(path, value, thing, rivals, phrases, whole=bool(listed) and listed <= taken)
+
+
+def _is_just(fact: Any, value: Any) -> bool:
+    return {str(one) for one in _listed(fact)} == {str(value)}
 
 
 def _alike(one: Thing, other: Thing, fact: str) -> bool:
@@ -199,8 +231,12 @@ def _picked(
     for role, names in tool.names.items():
         if not names.argument or not (names.among or names.alike):
             continue
-        chosen = list(values_at(arguments, names.argument))
-        ways = [_way(value, names, chosen, known, facts, talk) for value in chosen]
+        taken = _taken(tool, names, arguments)
+        values = [
+            _object(names.argument, value, names, taken, known, facts) for value in values_at(arguments, names.argument)
+        ]
+        unread = names.among and any(known.thing(names.kind, one) is None for one in _listed(facts.get(names.among)))
+        ways = [_way(value, talk, unread=bool(unread), alone=len(taken) == 1) for value in values]
         if ways:
             yield role, max(ways, key=_DOUBT.__getitem__)
 
@@ -208,26 +244,23 @@ def _picked(
 _DOUBT = {"named": 0, "described": 1, "ambiguous": 2, "unread": 3}
 
 
-def _way(
-    value: Any, names: Names, chosen: Sequence[Any], known: Known, facts: Mapping[str, Any], talk: _Talk
-) -> str:
-    if mentioned(value, talk.own) is not None:
+def _way(value: _Value, talk: _Talk, *, unread: bool, alone: bool) -> str:
+    if mentioned(value.value, talk.own) is not None:
         return "named"
-    meant = _object(value, names, chosen, known, facts)
-    if meant is None:
+    if value.thing is None:
         return "unread"
-    if meant.whole and (len(chosen) == 1 or talk.all_of_it):
+    if value.whole and (alone or talk.all_of_it):
         return "described"
-    if names.among and any(known.thing(names.kind, one) is None for one in _listed(facts.get(names.among))):
+    if unread:
         return "unread"
-    return "described" if any(w.designates(meant.thing, meant.rivals) for w in talk.own) else "ambiguous"
+    return "described" if value.told(talk.own) else "ambiguous"
 
 
 def _spoken_of(tool: Tool, known: Known, facts: Mapping[str, Any], talk: _Talk) -> Iterator[tuple[str, int]]:
     for role, names in tool.names.items():
         things = [known.thing(names.kind, one) for one in _listed(facts.get(f"{role}.id"))]
         if len(things) > 1:
-            yield role, sum(any(w.fit(thing) for w in talk.own) for thing in things if thing is not None)
+            yield role, sum(any(w.names(thing) for w in talk.own) for thing in things if thing is not None)
 
 
 def _named(tool: Tool, wordings: Sequence[Wording]) -> bool:

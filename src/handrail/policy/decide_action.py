@@ -48,7 +48,7 @@ class Prepared:
     """Use cases, tools and rules as decisions look them up: built once per ruleset. Raises CelError for a condition
     that does not compile, naming its rule."""
 
-    __slots__ = ("_concerns", "_modes", "_routes")
+    __slots__ = ("_concerns", "_modes", "_routes", "doubts_hold_at")
 
     def __init__(
         self,
@@ -59,6 +59,7 @@ class Prepared:
     ) -> None:
         ready = _compiled(rules, cel or NoCel())
         self._modes = {name: use_case.mode for name, use_case in use_cases.items()}
+        self.doubts_hold_at = rules.doubts_hold_at
         self._routes = {route.id: route for route in rules.routes}
         self._concerns: dict[tuple[UseCaseId, ToolId], _Concern] = {}
         for name, listed in tools.items():
@@ -111,7 +112,7 @@ def decide_action(given: ActionInput, prepared: Prepared) -> ActionDecision:
     _identity(given, concern, draft)
     _schema(given, draft)
     _limits(given, concern, draft)
-    _rules(given, concern, draft)
+    _rules(given, concern, draft, prepared.doubts_hold_at)
     _taint(given, concern, draft)
     _level(given, concern, draft)
     return _settled(given, draft, prepared)
@@ -200,8 +201,9 @@ def _limits(given: ActionInput, concern: _Concern, draft: _Draft) -> None:
             draft.reserve.append((limit.id, needed))
 
 
-def _rules(given: ActionInput, concern: _Concern, draft: _Draft) -> None:
+def _rules(given: ActionInput, concern: _Concern, draft: _Draft, doubts_hold_at: int) -> None:
     view = View(given)
+    doubts = 0
     for ready in concern.index.possible(view):
         rule = ready.rule
         if rule.agents and given.agent not in rule.agents:
@@ -214,6 +216,10 @@ def _rules(given: ActionInput, concern: _Concern, draft: _Draft) -> None:
             draft.rules.append(rule.id)
             continue
         draft.rules.append(rule.id)
+        if rule.doubt:
+            doubts += rule.doubt
+            draft.add(Verdict.ALLOW, Why.DOUBT, rule.place or rule.id)
+            continue
         draft.add(rule.then, Why.RULE, rule.place or rule.id)
         if rule.then is Verdict.ALLOW:
             draft.lifted = True
@@ -221,6 +227,8 @@ def _rules(given: ActionInput, concern: _Concern, draft: _Draft) -> None:
             draft.routes.append(rule.route)
         elif rule.then is Verdict.CHANGE:
             _change(rule.change, draft)
+    if doubts and doubts >= doubts_hold_at:
+        draft.add(Verdict.HOLD, Why.DOUBTS)
 
 
 def _matches(ready: Ready, view: View) -> bool:

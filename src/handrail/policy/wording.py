@@ -37,6 +37,10 @@ class HeardIn(Protocol):
     def asks(self) -> bool: ...
     @property
     def everything(self) -> bool: ...
+    @property
+    def cannot(self) -> bool: ...
+    @property
+    def compares(self) -> bool: ...
 
 
 class Reader(Protocol):
@@ -112,15 +116,10 @@ class Wording:
 
     def fit(self, thing: Thing) -> int:
         """How well the text describes the object; 0 = not at all. Its label counts 2 (3 in full), each other thing that
-        describes it 1; without the label all the others are needed, and two at least ("Mastercard ending in 1531"). An
-        object without a label is described by any of its words."""
+        describes it 1. An object without a label is described by any of its words."""
         if not thing.label:
             return sum(self._calls(word) > 0 for word in thing.words)
-        called = self._calls(thing.label)
-        told = sum(self.says(word) for word in thing.words)
-        if not called:
-            return told if told >= 2 and told == len(thing.words) else 0
-        return called + told
+        return self._calls(thing.label) + sum(self.says(word) for word in thing.words)
 
     def _calls(self, name: str) -> int:
         """3 for the full name, 2 for its last word ("the lamp"), else 0."""
@@ -129,8 +128,18 @@ class Wording:
             return 0
         return 3 if all(part in self._stems for part in parts) else 2
 
+    def names(self, thing: Thing) -> bool:
+        """Whether the text says what the object is called, or all of two and more things that describe it ("Mastercard
+        ending in 1531")."""
+        if not thing.label:
+            return self.fit(thing) > 0
+        return self._calls(thing.label) > 0 or (len(thing.words) > 1 and all(self.says(word) for word in thing.words))
+
     def designates(self, thing: Thing, rivals: Sequence[Thing]) -> bool:
-        """Whether the text describes this object better than any other that could have been meant."""
+        """Whether the text describes this object better than any other that could have been meant. Among others of the
+        same label the label may be left out ("the silver one")."""
+        if not rivals:
+            return self.names(thing)
         fit = self.fit(thing)
         return fit > 0 and all(self.fit(rival) < fit for rival in rivals)
 

@@ -52,22 +52,24 @@ def tools_of(tree: Mapping[str, Any], where: Where) -> tuple[Upstream, tuple[Too
 def rules_of(tree: Mapping[str, Any], where: Where, tools: Iterable[Tool]) -> ActionRules:
     """One file of `rules/`: `rules`, `limits`, `routes`. Tools are named in full or, when only one upstream has it, by
     their own name. Raises WrittenError."""
-    _only(tree, {"rules", "limits", "routes", "shared"}, where)
+    _only(tree, {"rules", "limits", "routes", "shared", "doubts_hold_at"}, where)
     names = _names(tools)
     return ActionRules(
         rules=tuple(_rule(written, where, names) for written in tree.get("rules", ())),
         limits=tuple(_scoped(written, Limit, where, names) for written in tree.get("limits", ())),
         routes=tuple(_scoped(written, Route, where, names) for written in tree.get("routes", ())),
+        doubts_hold_at=_convert(tree.get("doubts_hold_at", 2), int, where(tree)),
     )
 
 
 def joined(parts: Iterable[ActionRules]) -> ActionRules:
-    """The rules of all files, in their order."""
+    """The rules of all files, in their order; the strictest `doubts_hold_at` holds for all."""
     listed = list(parts)
     return ActionRules(
         rules=tuple(rule for part in listed for rule in part.rules),
         limits=tuple(limit for part in listed for limit in part.limits),
         routes=tuple(route for part in listed for route in part.routes),
+        doubts_hold_at=min((part.doubts_hold_at for part in listed), default=2),
     )
 
 
@@ -105,13 +107,14 @@ def _rule(written: Any, where: Where, names: Mapping[str, ToolId | None]) -> Rul
     if not isinstance(written, Mapping):
         raise WrittenError(place, "a rule is a mapping")
     values = dict(written)
-    verdicts = [name for name in values if name in _VERDICTS]
+    verdicts = [name for name in values if name in _VERDICTS or name == "doubt"]
     if len(verdicts) != 1:
-        raise WrittenError(place, "a rule has exactly one of allow, change, hold, deny, with its reason")
+        raise WrittenError(place, "a rule has exactly one of allow, change, hold, deny, doubt, with its reason")
     then = verdicts[0]
     if not isinstance(values[then], str) or not values[then].strip():
         raise WrittenError(place, f"`{then}` gives the reason in words")
-    values["then"], values["why"] = then, values.pop(then)
+    values["why"] = values.pop(then)
+    values["then"], values["doubt"] = ("hold", values.pop("weight", 1)) if then == "doubt" else (then, 0)
     if "to" in values:
         values["change"] = values.pop("to")
     values["tools"] = _tool_ids(written, place, names)

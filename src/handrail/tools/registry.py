@@ -141,8 +141,8 @@ class Shows(Strict, frozen=True):
 
     `kind`: such as `order`. `each`: path to the objects in the response; empty: the response is the object. `id`: path
     inside the object, `$self` for the object itself, `$key` for its key in a mapping, `$arguments.PATH` of the call,
-    `$response.PATH` of the whole response. `facts`: name to place. `owner`: where the id of its customer stands, written
-    as `id`. `identifies`: the object is the customer of this conversation, when every argument of the call was the
+    `$response.PATH` of the whole response. `facts`: name to place. `owner`: where its customer's id stands, written as
+    `id`. `identifies`: the object is the customer of this conversation, when every argument of the call was the
     customer's own word or verified. `label`, `words`: places of what a person calls it and describes it by (product;
     options, price). Without a label the words are names themselves (an order by what is in it)."""
 
@@ -160,13 +160,15 @@ class Names(Strict, frozen=True):
     """Known objects that a call names: by an argument (`item_ids.*`) or by a fact of another role (`order.owner`).
 
     Which others could have been meant, when a person speaks of them by description: the ids in the fact `among`
-    (`user.orders`), and the known ones that share the fact `alike` (`product`)."""
+    (`user.orders`), and the known ones that share the fact `alike` (`product`). `known_as`: fact to the phrases by
+    which a person means what it holds ("the original payment method"), when it holds one value."""
 
     kind: str
     argument: str = ""
     fact: str = ""
     among: str = ""
     alike: str = ""
+    known_as: dict[str, tuple[str, ...]] = {}
 
 
 class Total(Strict, frozen=True):
@@ -197,7 +199,7 @@ class Tool(Strict, frozen=True):
     what it is computed of. `quotes`: paths in the response that others wrote. `fails_with`: how the response's text
     begins when the call had no effect. `recorded`: argument path to the fact that knows the right value (a list: any of
     it); another value is contradicted by the record. `asks`: words, by language, that stand for this action in a
-    conversation.
+    conversation. `means`: argument path to its values and the phrases by which a person means them.
     """
 
     id: ToolId
@@ -232,3 +234,4 @@ class Tool(Strict, frozen=True):
     fails_with: tuple[str, ...] = ()
     recorded: dict[str, str] = {}
     asks: dict[str, tuple[str, ...]] = {}
+    means: dict[str, dict[str, tuple[str, ...]]] = {}

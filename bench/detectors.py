@@ -7,11 +7,13 @@ right kind, `any` for any personal kind (what masking needs).
 """
 
 import collections
+import gzip
 import hashlib
 import importlib.util
 import json
 import os
 import pathlib
+import re
 import sys
 import time
 
@@ -67,10 +69,10 @@ RUNNER = None
 KINDS = frozenset(Kind)
 
 
-def found(text, role=Role.USER):
+def found(text, asked=""):
     global RUNNER
     RUNNER = RUNNER or runner()
-    return RUNNER.screen(Text(text=text, role=role, language="en"), PERSONAL).findings
+    return RUNNER.screen(Text(text=text, role=Role.USER, language="en", asked=asked), PERSONAL).findings
 
 
 def generated(seed, count):
@@ -98,17 +100,33 @@ def generated(seed, count):
 
 
 def half(text):
-    """0 or 1: rules were chosen on half 0 of the chat pack, half 1 was only measured."""
+    """0 or 1: rules were chosen on half 0 of the chat pack and of STAR, half 1 was only measured."""
     return hashlib.sha256(text.encode()).digest()[0] % 2
 
 
-def pack(name, labels, only=None):
+WORDS = {
+    "PERSON": "name", "EMAIL": "email address", "PHONE": "phone number", "SSN": "last four digits of your SSN",
+    "CARD_NUMBER": "credit card number", "ACCOUNT_NUMBER": "account number", "ADDRESS": "address", "ZIP": "zip code",
+    "PASSWORD": "password", "USERNAME": "username", "CUSTOMER_ID": "customer id",
+}  # fmt: skip
+
+
+def naming(row):
+    """A question that names what the labels of the row say. The pack holds no questions: with this one the figures are
+    what can be reached where the question is known, not what the pack shows."""
+    labels = dict.fromkeys(span["label"] for span in sorted(row["spans"], key=lambda span: span["start"]))
+    if not labels:
+        return "Is there anything else I can help you with?"
+    return f"Could you please tell me your {' and your '.join(WORDS[label] for label in labels)}?"
+
+
+def pack(name, labels, only=None, question=None):
     texts = [row for row in rows(PACKS / "pii" / name) if only is None or half(row["text"]) == only]
     tally = collections.defaultdict(collections.Counter)
     misses = collections.defaultdict(list)
     alarms = collections.defaultdict(list)
     for row in texts:
-        findings = found(row["text"])
+        findings = found(row["text"], question(row) if question else "")
         for span in row["spans"]:
             kind = labels.get(span["label"])
             if kind is None:
@@ -127,7 +145,7 @@ def pack(name, labels, only=None):
             tally[f.kind]["right_kind"] += any(labels.get(s["label"]) == f.kind for s in touching)
             if not touching:
                 alarms[f.kind].append((row["text"], row["text"][f.start : f.end], f.reason))
-    part = "" if only is None else f", half {only}"
+    part = ("" if only is None else f", half {only}") + (", the question names what the labels say" if question else "")
     print(f"## {name}{part}: recall kind/any, precision kind/any")
     for kind in sorted(tally):
         t = tally[kind]
@@ -136,6 +154,66 @@ def pack(name, labels, only=None):
             f"P {t['right_kind'] / max(t['found'], 1):.3f} / {t['right_any'] / max(t['found'], 1):.3f} ({t['found']})"
         )
     return misses, alarms
+
+
+ARGUMENTS = {"AccountNumber": "ACCOUNT", "PIN": "PIN", "DateOfBirth": "DOB"} | dict.fromkeys(
+    ("FullName", "CustomerName", "PatientName", "RenterName", "HostName", "UserName"), "PERSON"
+)
+ACTS = {"bank_ask_account_number": "ACCOUNT", "bank_ask_pin": "PIN", "bank_ask_dob": "DOB", "ask_name": "PERSON"}
+
+
+def turns(only):
+    """The customer's turns of STAR with the agent's question, the kind the agent chose to ask for, and the values that
+    the agent later put into a call: kind, start, end."""
+    with gzip.open(PACKS / "dialogues" / "star.jsonl.gz", "rt", encoding="utf-8") as lines:
+        talks = [talk for talk in map(json.loads, lines) if half(str(talk["id"])) == only]
+    for talk in talks:
+        values = {
+            (ARGUMENTS[name], str(value).strip('"').lower())
+            for event in talk["events"]
+            if event.get("call") and event["who"] == "agent"
+            for name, value in event["arguments"].items()
+            if name in ARGUMENTS and len(str(value)) > 2
+        }
+        question, kind = "", None
+        for event in talk["events"]:
+            if event["who"] == "agent" and event.get("text"):
+                question, kind = event["text"], ACTS.get(event.get("act"))
+            elif event["who"] == "customer":
+                text = event["text"]
+                gold = [
+                    (kind_of, *match.span())
+                    for kind_of, value in values
+                    for match in re.finditer(rf"(?<!\w){re.escape(value)}(?!\w)", text.lower())
+                ]
+                yield text, question, kind, gold
+
+
+def answered(only):
+    """How much the question before it adds, on conversations of two people (STAR)."""
+    tally = collections.Counter()
+    for text, question, kind, gold in turns(only):
+        for mode, asked in (("alone", ""), ("asked", question)):
+            findings = found(text, asked)
+            for wanted, start, end in gold:
+                near = [f for f in findings if 2 * (min(end, f.end) - max(start, f.start)) >= end - start]
+                tally[mode, wanted, "gold"] += 1
+                tally[mode, wanted, "kind"] += any(f.kind == wanted for f in near)
+                tally[mode, wanted, "any"] += bool(near)
+            for f in findings if mode == "asked" else ():
+                if f.reason == "asked":
+                    tally[f.kind.value, "found"] += 1
+                    tally[f.kind.value, "right"] += f.kind == kind or any(
+                        f.kind == wanted and f.start < end and start < f.end for wanted, start, end in gold
+                    )
+    print(f"## STAR, half {only}: recall kind/any without and with the question; of what the question named, right")
+    for kind in ("ACCOUNT", "PIN", "DOB", "PERSON"):
+        total = max(tally["alone", kind, "gold"], 1)
+        shares = [tally[mode, kind, what] / total for mode in ("alone", "asked") for what in ("kind", "any")]
+        print(
+            f"   {kind:8s} {shares[0]:.3f} / {shares[1]:.3f}   {shares[2]:.3f} / {shares[3]:.3f} ({total})  "
+            f"{tally[kind, 'right']} of {tally[kind, 'found']}"
+        )
 
 
 def utterances():
@@ -287,6 +365,8 @@ def main():
                     print("      alarm", kind.value, item)
     for only in (0, 1):
         pack("chat.jsonl", CHAT_LABELS, only)
+        pack("chat.jsonl", CHAT_LABELS, only, naming)
+        answered(only)
     utterances()
 
 

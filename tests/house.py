@@ -220,7 +220,7 @@ class Server:
             if not line:
                 break
             self.lines.append(line)
-            if line.startswith("handrail is ready: "):
+            if line.startswith(("handrail is ready: ", "handrail is up: ")):
                 self.url = line.split()[-1]
         assert self.url, "".join(self.lines)
 

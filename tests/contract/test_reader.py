@@ -6,8 +6,10 @@ import msgspec
 import pytest
 from fakes.storage import CARD, DENIED, ORDERS, Rig, begin, entry_of
 
-from handrail.ledger.entry import EntryKind
-from handrail.ledger.read import BIT, Query, kinds_of
+from handrail.ledger.commitment import read_facts
+from handrail.ledger.entry import Entry, EntryKind
+from handrail.ledger.read import BIT, Listing, Query, kinds_of
+from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.decision import Outcome, Verdict
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Kind
@@ -82,6 +84,43 @@ def test_a_bad_limit_or_cursor_is_refused(rig: Rig, query: Query) -> None:
         store = await rig.open()
         with pytest.raises(HandrailError) as caught:
             await store.reader.find(query)
+        assert caught.value.code is Code.REQUEST_INVALID
+
+    rig.run(body())
+
+
+@pytest.mark.promise("RPT-3")
+@pytest.mark.parametrize(
+    ("listing", "count"),
+    [
+        (Listing(), 6),
+        (Listing(kinds=(EntryKind.INTERACTION_OPENED,)), 1),
+        (Listing(kinds=(EntryKind.INTERACTION_CLOSED, EntryKind.INTERACTION_OPENED)), 5),
+        (Listing(kinds=(EntryKind.INTERACTION_CLOSED,), since_ms=2_000, until_ms=4_000), 2),
+        (Listing(kinds=(EntryKind.KEY_CREATED,), limit=2), 1),
+        (Listing(limit=2), 2),
+        (Listing(kinds=(EntryKind.SUBJECT_ERASED,)), 0),
+    ],
+)
+def test_entries_are_listed_by_kind_newest_first(rig: Rig, listing: Listing, count: int) -> None:
+    async def body() -> None:
+        store, _ = await filled(rig)
+        key = Entry(id=EntryId("en_key"), kind=EntryKind.KEY_CREATED, at_ms=9_000, actor=Actor(ActorKind.SYSTEM, "me"))
+        await store.journal.record(key)
+        found = await store.reader.latest(listing)
+        kinds = [read_facts(data).kind for _, data in found]
+        assert len(found) == count
+        assert set(kinds) <= set(listing.kinds or kinds)
+        assert [seq for seq, _ in found] == sorted((seq for seq, _ in found), reverse=True)
+
+    rig.run(body())
+
+
+def test_a_bad_limit_of_a_list_is_refused(rig: Rig) -> None:
+    async def body() -> None:
+        store = await rig.open()
+        with pytest.raises(HandrailError) as caught:
+            await store.reader.latest(Listing(limit=0))
         assert caught.value.code is Code.REQUEST_INVALID
 
     rig.run(body())

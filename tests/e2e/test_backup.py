@@ -295,6 +295,51 @@ def test_only_who_may_backs_up(lived: tuple[House, str, str], tmp_path: Path) ->
     assert (tmp_path / "allowed" / "manifest.json").exists()
 
 
+def _token(house: House, *words: str) -> str:
+    return house.run("person", *words).stdout.split(": ", 1)[1].split("\n", 1)[0].strip()
+
+
+@pytest.mark.promise("OPS-12")
+def test_a_restore_over_a_folder_asks_the_persons_of_that_folder(lived: tuple[House, str, str], tmp_path: Path) -> None:
+    house, _, _ = lived
+    ada = _token(house, "redeem", _token(house, "first"), "--mail", "ada@house.example", "--name", "Ada")
+    with house.serving():
+        house.run("backup", str(tmp_path / "now"), "--token", ada)
+    code = _token(house, "add", "--mail", "bo@house.example", "--name", "Bo", "--role", "engineer", "--token", ada)
+    bo = _token(house, "redeem", code)
+    code = _token(house, "add", "--mail", "cy@house.example", "--name", "Cy", "--role", "admin", "--token", ada)
+    cy = _token(house, "redeem", code)
+    house.run("person", "revoke", ada.split("_")[1], "--token", cy)
+    asked = ["restore", str(tmp_path / "now"), "--replace", "--accept-older", "incident 3"]
+    assert "personal token" in house.said(*asked, code=1)
+    assert "revoked" in house.said(*asked, "--token", ada, code=1)
+    assert "not known" in house.said(*asked, "--token", "hp_nobody_x", code=1)
+    assert not [path for path in house.root.iterdir() if path.name.startswith(".handrail.")]
+    house.run(*asked, "--token", bo)
+    restored = json.loads(house.run("log", "--kind", "backup.restored", "--limit", "1", "--json").stdout)
+    assert restored["actor"]["kind"] == "person"
+    assert house.said("verify", str(house.root)).startswith("OK: ")
+
+
+@pytest.mark.promise("OPS-12")
+def test_a_restore_over_a_database_that_cannot_be_read_asks_the_persons_of_the_backup(
+    lived: tuple[House, str, str], tmp_path: Path
+) -> None:
+    house, _, _ = lived
+    ada = _token(house, "redeem", _token(house, "first"), "--mail", "ada@house.example", "--name", "Ada")
+    with house.serving():
+        house.run("backup", str(tmp_path / "now"), "--token", ada)
+    for name in ("handrail.db-wal", "handrail.db-shm"):
+        (house.data / name).unlink(missing_ok=True)
+    (house.data / "handrail.db").write_bytes(b"no database at all" * 400)
+    (tmp_path / "none.jsonl").write_bytes(b"")
+    asked = ["restore", str(tmp_path / "now"), "--replace", "--accept-older", "incident 4"]
+    asked += ["--erasures", str(tmp_path / "none.jsonl")]
+    assert "personal token" in house.said(*asked, code=1)
+    house.run(*asked, "--token", ada)
+    assert house.said("verify", str(house.root)).startswith("OK: ")
+
+
 def _killed(house: House, after_s: float, *words: str) -> bool:
     """Run a command in a process of its own and kill it; whether it was still running."""
     process = subprocess.Popen(

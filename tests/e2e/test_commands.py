@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 import pytest
-from house import HANDRAIL, House, scripted_model
+from house import HANDRAIL, House, post, scripted_model
 
 from handrail.cli.main import COMMANDS, handrail
 
@@ -22,15 +22,31 @@ def model() -> Iterator[str]:
         yield url
 
 
+ACCEPTED = """
+accepted_failures:
+  - {metric: complaint_rate, limit: 0.02}
+  - {metric: low_csat_rate, limit: 0.1}
+  - {metric: blocked_rate, limit: 0.5}
+"""
+
+
 @pytest.fixture(scope="module")
 def settled(tmp_path_factory: pytest.TempPathFactory, model: str) -> tuple[House, str, str]:
-    """A published home with two recorded interactions; the key and the first interaction. Tests only read it."""
+    """A published home with two recorded interactions, a complaint about the first, and a flag that found nothing; the
+    key and the first interaction. Tests only read it."""
     house = House(tmp_path_factory.mktemp("settled") / "home", model=model)
+    house.use_case(more=ACCEPTED)
     house.publish()
-    key = house.key()
+    key, reporter = house.key(), house.key("--scope", "events")
     with house.serving() as server:
         first = server.ask(key, "My card is 4111 1111 1111 1111", user="ada")[2]["x-handrail-interaction"]
         server.ask(key, "Where is my order?")
+        events = [
+            {"id": "1", "source": "crm", "type": "complaint", "interaction": first},
+            {"id": "2", "source": "crm", "type": "flag", "conversation": "never-seen"},
+        ]
+        status, taken, _ = post(f"{server.url.removesuffix('/v1')}/api/v1/events", reporter, events)
+        assert status == 202, taken
     return house, key, first
 
 
@@ -85,7 +101,8 @@ def test_an_unknown_command_is_wrong_words(house: House) -> None:
 
 IN_A_HOME = [
     ["publish", "."], ["person", "list"], ["key", "list"], ["key", "create"], ["serve", "--port", "0"], ["find"],
-    ["show", "in_1"], ["report"], ["proof", "en_1"], ["export", "out"], ["log-key"], ["doctor"], ["rotate-keys"],
+    ["show", "in_1"], ["report"], ["log"], ["proof", "en_1"], ["export", "out"], ["log-key"], ["doctor"],
+    ["rotate-keys"],
     ["erase", "--customer", "a", "--reason", "r 1", "--yes"], ["legal-hold", "set", "--customer", "a", "--reason", "r"],
     ["backup", "out"], ["restore", "in"], ["person", "first"], ["check", "."],
 ]  # fmt: skip
@@ -305,7 +322,7 @@ def test_find_shows_newest_first_and_narrows(settled: tuple[House, str, str]) ->
     lines = house.run("find").stdout.splitlines()
     assert len(lines) == 2
     assert first in lines[1]
-    assert first in house.said("find", "--finding", "CARD", "--use-case", "orders", "--verdict", "change")
+    assert first in house.said("find", "--finding", "card", "--use-case", "orders", "--verdict", "change")
     assert first in house.said("find", "--customer", "ada", "--since", "1h")
     assert json.loads(house.run("find", "--limit", "1", "--json").stdout)["use_case"] == "orders"
     assert "nothing found" in house.said("find", "--customer", "nobody")
@@ -324,9 +341,35 @@ def test_show_gives_facts_and_on_request_the_masked_text(settled: tuple[House, s
     house.run("show", first, "--unmask", code=2)
 
 
-def test_report_names_the_use_case(settled: tuple[House, str, str]) -> None:
+@pytest.mark.promise("RPT-1")
+def test_report_shows_what_happened_what_was_reported_and_each_accepted_failure(
+    settled: tuple[House, str, str],
+) -> None:
     house, _, _ = settled
-    assert "orders" in house.said("report", "--since", "1h")
+    said = house.said("report", "--since", "1h")
+    assert "orders: 2 interactions in 2 new conversations" in said
+    assert "reported afterwards: complaint 1" in said
+    assert "accepted complaint_rate at most 2.0%: exceeded, 1 of 2 (50.0%)" in said
+    assert "accepted low_csat_rate at most 10.0%: not measurable" in said
+    assert "accepted blocked_rate at most 50.0%: held, 0 of 2 (0.0%)" in said
+    assert "1 outcome events have not found their conversation" in said
+    assert "no interactions" in house.said("report", "--until", "2020-01-01T00:00Z")
+
+
+@pytest.mark.promise("RPT-3")
+def test_log_lists_entries_by_kind_or_area(settled: tuple[House, str, str]) -> None:
+    house, _, first = settled
+    assert house.said("log", "--kind", "outcome.reported").count("outcome.reported") == 2
+    keys = house.run("log", "--kind", "key", "--since", "1h").stdout.splitlines()
+    assert len(keys) == 2
+    assert all("  key.created  operator  " in line for line in keys)
+    assert first in house.said("log", "--kind", "interaction.closed")
+    newest = json.loads(house.run("log", "--limit", "1", "--json").stdout)
+    assert newest["kind"] == "server.stopped"
+    said = house.said("log", "--kind", "keys", code=2)
+    assert "keys is no kind of entry" in said
+    assert "sealing_key" in said
+    assert "nothing found" in house.said("log", "--kind", "subject.erased")
 
 
 def test_verify_proof_and_export_and_their_checks(settled: tuple[House, str, str], tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """Personal data on the packs: what is found, per label, and what is flagged that should not be."""
 
+import gzip
 import importlib.util
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -24,8 +26,8 @@ def rows(path):
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def found(text):
-    return RUNNER.screen(Text(text=text, role=Role.USER, language="en"), PERSONAL).findings
+def found(text, asked=""):
+    return RUNNER.screen(Text(text=text, role=Role.USER, language="en", asked=asked), PERSONAL).findings
 
 
 def overlap(finding, span):
@@ -55,6 +57,84 @@ def test_chat_messages_are_covered_and_little_else_is(packs):
     assert right / flagged >= 0.85
     assert exact[Kind.CARD] / gold[Kind.CARD] >= 0.75
     assert exact[Kind.PHONE] / gold[Kind.PHONE] >= 0.90
+
+
+WORDS = {
+    "PERSON": "name", "EMAIL": "email address", "PHONE": "phone number", "SSN": "last four digits of your SSN",
+    "CARD_NUMBER": "credit card number", "ACCOUNT_NUMBER": "account number", "ADDRESS": "address", "ZIP": "zip code",
+    "PASSWORD": "password", "USERNAME": "username", "CUSTOMER_ID": "customer id",
+}  # fmt: skip
+
+
+def naming(row):
+    labels = dict.fromkeys(span["label"] for span in sorted(row["spans"], key=lambda span: span["start"]))
+    return f"Could you please tell me your {' and your '.join(WORDS[label] for label in labels)}?" if labels else ""
+
+
+@pytest.mark.packs("pii")
+@pytest.mark.promise("PII-12")
+def test_where_the_question_names_what_the_labels_say_each_kind_is_right(packs):
+    gold, exact, flagged, right = Counter(), Counter(), Counter(), Counter()
+    for row in rows(packs / "pii" / "chat.jsonl"):
+        findings = found(row["text"], naming(row))
+        for span in row["spans"]:
+            kind = CHAT.get(span["label"])
+            if kind is not None:
+                gold[kind] += 1
+                exact[kind] += any(
+                    f.kind is kind and 2 * overlap(f, span) >= span["end"] - span["start"] for f in findings
+                )
+        for finding in findings:
+            flagged[finding.kind] += 1
+            right[finding.kind] += any(
+                CHAT.get(span["label"]) is finding.kind and overlap(finding, span) > 0 for span in row["spans"]
+            )
+    for kind in CHAT.values():
+        assert exact[kind] / gold[kind] >= 0.80, kind
+        assert right[kind] / flagged[kind] >= 0.85, kind
+
+
+ASKING = {"bank_ask_account_number": Kind.ACCOUNT, "bank_ask_pin": Kind.PIN}
+ARGUMENTS = {"AccountNumber": Kind.ACCOUNT, "PIN": Kind.PIN}
+
+
+@pytest.mark.packs("dialogues")
+@pytest.mark.promise("PII-12")
+def test_in_conversations_of_two_people_the_question_gives_accounts_and_pins_their_kind(packs):
+    """The agent's choice of act and the arguments of the later call say what is right; neither is shown to us."""
+    gold, exact, named, right = Counter(), Counter(), Counter(), Counter()
+    with gzip.open(packs / "dialogues" / "star.jsonl.gz", "rt", encoding="utf-8") as lines:
+        talks = [json.loads(line) for line in lines]
+    for talk in talks:
+        values = {
+            (str(value).strip('"'), ARGUMENTS[name])
+            for event in talk["events"]
+            if event.get("call") and event["who"] == "agent"
+            for name, value in event["arguments"].items()
+            if name in ARGUMENTS and str(value).isdigit()
+        }
+        question, asked = "", None
+        for event in talk["events"]:
+            if event["who"] == "agent" and event.get("text"):
+                question, asked = event["text"], ASKING.get(event.get("act"))
+            if event["who"] != "customer":
+                continue
+            words = event["text"]
+            findings = found(words, question)
+            for value, kind in values:
+                if value in re.findall(r"\d+", words):
+                    gold[kind] += 1
+                    exact[kind] += any(f.kind is kind and words[f.start : f.end] == value for f in findings)
+            for finding in findings:
+                if finding.reason == "asked" and finding.kind in ARGUMENTS.values():
+                    named[finding.kind] += 1
+                    right[finding.kind] += finding.kind is asked or (
+                        (words[finding.start : finding.end], finding.kind) in values
+                    )
+    for kind in ARGUMENTS.values():
+        assert gold[kind] >= 100, kind
+        assert exact[kind] / gold[kind] >= 0.80, kind
+        assert right[kind] / named[kind] >= 0.95, kind
 
 
 @pytest.mark.packs("pii")

@@ -62,10 +62,63 @@ def test_a_revoked_key_is_refused_within_a_second(house: House) -> None:
         assert {server.ask(key)[0] for _ in range(8)} == {401}  # on every worker
 
 
-def test_a_server_that_started_before_the_first_publish_takes_it(tmp_path: Path, model: str) -> None:
+@pytest.mark.promise("INF-3")
+def test_a_key_serves_from_the_moment_it_is_printed(house: House) -> None:
+    with house.serving("--workers", "2") as server:
+        for _ in range(6):
+            assert server.ask(house.key())[0] == 200
+
+
+@pytest.mark.promise("OPS-13")
+def test_the_log_says_start_publish_each_request_failures_and_drain(house: House) -> None:
+    path = house.root / "handrail.yaml"
+    path.write_text(path.read_text() + "log_requests: true\n")
+    key = house.key()
+    with house.serving() as server:
+        good = server.ask(key, "My card is 4111 1111 1111 1111")[2]["x-handrail-interaction"]
+        assert server.ask("hr_nobody")[0] == 401
+        house.use_case(more="budget: {requests_per_minute: 600}\n")
+        house.publish()
+        within(1.5, lambda: house.said("log", "--kind", "ruleset").count("ruleset.published") == 2)
+        time.sleep(0.5)
+        server.process.terminate()
+        assert server.process.stdout is not None
+        said = server.process.stdout.read()
+    rows = [json.loads(line) for line in (*server.lines, *said.splitlines()) if line.startswith("{")]
+    events = [row["event"] for row in rows]
+    assert events.count("publish.taken") >= 3  # two processes at the start, and at least the worker again
+    for event in ("server.started", "request", "request.refused", "server.draining", "server.stopped"):
+        assert events.count(event) == 1, (event, events)
+    (request,) = [row for row in rows if row["event"] == "request"]
+    assert (request["interaction"], request["verdict"], request["status"]) == (good, "change", 200)
+    assert "4111" not in said
+    assert key not in said
+
+
+@pytest.mark.promise("OPS-13")
+def test_a_dead_provider_stands_in_the_log_without_any_setting(tmp_path: Path) -> None:
+    house = House(tmp_path / "home")
+    house.publish()
+    key = house.key()
+    with house.serving() as server:
+        assert server.ask(key)[0] == 502
+        server.process.terminate()
+        assert server.process.stdout is not None
+        said = server.process.stdout.read()
+    (line,) = [json.loads(row) for row in said.splitlines() if "provider.failed" in row]
+    assert (line["provider"], line["use_case"], line["code"]) == ("mock", "orders", "upstream.unreachable")
+
+
+@pytest.mark.promise("OPS-11")
+def test_a_server_that_started_before_the_first_publish_says_so_and_takes_it(tmp_path: Path, model: str) -> None:
     house = House(tmp_path / "home", model=model)
     with house.serving() as server:
         assert server.get("/readyz")[0] == 503
+        assert not any("is ready" in line for line in server.lines)
+        assert server.process.stdout is not None
+        said = server.process.stdout.readline()
+        assert "nothing is published yet" in said
+        assert f"handrail publish {house.root}" in said
         house.publish()
         within(1.5, lambda: server.get("/readyz")[0] == 200)
         key = house.key()

@@ -3,15 +3,17 @@
 Each implements its whole port, failures included, so a test says what the world does and not how the code calls it.
 """
 
+import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any
 
 import msgspec
 
 from handrail.guard.ports import ModelRequest, Spent, Subject, Thread
 from handrail.ledger.entry import Entry
+from handrail.ledger.store import Commit
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import ConversationId, CustomerId, SubjectId, UseCaseId
 
@@ -61,10 +63,17 @@ class MemoryJournal:
         raise NotImplementedError("the guard runs no commands")
 
     async def record(self, entry: Entry) -> None:
+        await self.commit(entry)
+
+    def commit(self, entry: Entry) -> Commit:
+        commit = Commit(loop=asyncio.get_running_loop())
         if self.away:
-            raise HandrailError(Code.JOURNAL_UNAVAILABLE, "the journal cannot commit", retry_after_s=1)
-        self.entries.append(entry)
-        self._log(f"durable {entry.kind.value}")
+            commit.set_exception(HandrailError(Code.JOURNAL_UNAVAILABLE, "the journal cannot commit", retry_after_s=1))
+        else:
+            self.entries.append(entry)
+            self._log(f"durable {entry.kind.value}")
+            commit.set_result(None)
+        return commit
 
     def queue(self, entry: Entry) -> None:
         if self.away:
@@ -82,6 +91,22 @@ class MemoryJournal:
         return [msgspec.json.decode(entry.payload) for entry in self.entries if entry.payload is not None]
 
 
+def committing(work: Coroutine[Any, Any, None]) -> Commit:
+    """A commit that takes as long as `work`, and ends as it does."""
+    commit = Commit(loop=asyncio.get_running_loop())
+    task = asyncio.ensure_future(work)
+
+    def ended(done: asyncio.Task[None]) -> None:
+        error = done.exception()
+        if error is None:
+            commit.set_result(None)
+        else:
+            commit.set_exception(error)
+
+    task.add_done_callback(ended)
+    return commit
+
+
 class MemoryThreads:
     """Conversations in a dictionary, with the rules of the port. `now_ms`: when a conversation begins."""
 
@@ -94,7 +119,7 @@ class MemoryThreads:
         self._seen: dict[str, set[bytes]] = {}
         self._tails: dict[bytes, list[str]] = {}
         self._given: dict[tuple[str, str, str], str] = {}
-        self._open: dict[str, tuple[str, str | None]] = {}
+        self._open: dict[str, tuple[str, str | None, Sequence[bytes]]] = {}
         self.away = False
 
     def fingerprint(self, message: bytes) -> bytes:
@@ -113,11 +138,12 @@ class MemoryThreads:
         if self.away:
             raise HandrailError(Code.JOURNAL_UNAVAILABLE, "storage cannot be read", retry_after_s=1)
         found: str | None = None
+        sent = tuple([self.fingerprint(message) for message in history])
         if conversation is not None:
             ours = self._owners.get(conversation) == (use_case, key_id)
             found = conversation if ours else self._given.get((use_case, key_id, conversation))
         elif new_from:
-            matches = self._tails.get(self._tail(key_id, customer, history[:new_from]), [])
+            matches = self._tails.get(self._tail(key_id, customer, sent[:new_from]), [])
             found = matches[0] if len(matches) == 1 else None
         unlinked = found is None and conversation is None and new_from > 0
         if found is None:
@@ -129,13 +155,14 @@ class MemoryThreads:
             self._seen[found] = set()
             if conversation is not None:
                 self._given[use_case, key_id, conversation] = found
-        self._open[found] = (key_id, customer)
+        self._open[found] = (key_id, customer, history)
         return Thread(
             conversation=ConversationId(found),
             subject=Subject(SubjectId(f"su_{found[3:]}"), hashlib.sha256(found.encode()).digest()),
             first=self._turns[found] == 0,
             unlinked=unlinked,
             seen=frozenset(self._seen[found]),
+            sent=sent,
         )
 
     async def close_turn(self, thread: Thread, *, history: Sequence[bytes]) -> None:
@@ -143,13 +170,14 @@ class MemoryThreads:
             raise HandrailError(Code.JOURNAL_UNAVAILABLE, "storage cannot be written", retry_after_s=1)
         name = thread.conversation
         self._turns[name] += 1
-        self._seen[name] |= {self.fingerprint(message) for message in history}
-        key_id, customer = self._open[name]
-        self._tails.setdefault(self._tail(key_id, customer, history), []).append(name)
+        key_id, customer, sent = self._open[name]
+        known = len(sent) if history[: len(sent)] == sent else 0
+        hashes = [*thread.sent[:known], *[self.fingerprint(message) for message in history[known:]]]
+        self._seen[name].update(hashes)
+        self._tails.setdefault(self._tail(key_id, customer, hashes), []).append(name)
 
-    def _tail(self, key_id: str, customer: str | None, history: Sequence[bytes]) -> bytes:
-        joined = b"".join(self.fingerprint(message) for message in history)
-        return self.fingerprint(f"{key_id}\0{customer}\0".encode() + joined)
+    def _tail(self, key_id: str, customer: str | None, hashes: Sequence[bytes]) -> bytes:
+        return self.fingerprint(f"{key_id}\0{customer}\0".encode() + b"".join(hashes))
 
 
 class MemoryReferences:

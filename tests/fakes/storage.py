@@ -15,7 +15,7 @@ from handrail.backends.sqlite.open import SqliteStore
 from handrail.backends.system import SystemClock, SystemIds
 from handrail.ledger.commitment import commit, facts_bytes, read_facts
 from handrail.ledger.entry import Entry, EntryKind, FoundFact, InteractionFacts
-from handrail.ledger.read import MAX_LIMIT, PROJECTED, Found, Page, Query, Shown
+from handrail.ledger.read import MAX_LIMIT, PROJECTED, Found, Listing, Page, Query, Shown
 from handrail.ledger.seal import LocalKek
 from handrail.ledger.store import Transaction
 from handrail.terms.actor import Actor, ActorKind
@@ -141,6 +141,18 @@ class MemoryReader:
     async def entries(self, after: int, limit: int) -> list[tuple[int, bytes]]:
         rows = list(enumerate(self._journal.entries, 1))[after : after + limit]
         return [(at, facts_bytes(entry, bytes(16))) for at, entry in rows]
+
+    async def latest(self, query: Listing) -> list[tuple[int, bytes]]:
+        if not 1 <= query.limit <= MAX_LIMIT:
+            raise HandrailError(Code.REQUEST_INVALID, "limit")
+        found = [
+            (at, facts_bytes(entry, bytes(16)))
+            for at, entry in enumerate(self._journal.entries, 1)
+            if (not query.kinds or entry.kind in query.kinds)
+            and (query.since_ms is None or entry.at_ms >= query.since_ms)
+            and (query.until_ms is None or entry.at_ms < query.until_ms)
+        ]
+        return found[::-1][: query.limit]
 
     async def subject_of(self, customer: str) -> None:
         return None

@@ -202,11 +202,13 @@ def load(server: Running, texts: Callable[[int], str], count: int, *, connection
     return statuses
 
 
-def pss_kib(pids: list[int]) -> int:
-    """Proportional set size of the processes together."""
+def held_kib(pids: list[int]) -> int:
+    """What the processes hold: their anonymous memory, each shared page counted once, and every page of a file that
+    they have mapped. Not the proportional set size: of a library it counts less as soon as any other process of this
+    machine maps it too, which moved the sum of three processes by 12 MB while none of them had changed."""
     total = 0
     for pid in pids:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                total += int(line.split()[1])
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+        size = {name.rstrip(":"): int(kib) for name, kib, _ in map(str.split, lines)}
+        total += size["Pss_Anon"] + size["Rss"] - size["Anonymous"]
     return total

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from faults.running import load, pss_kib, running
+from faults.running import held_kib, load, running
 
 LIMIT_KIB = 5 * 1024
 
@@ -22,9 +22,9 @@ def test_memory_stays_where_the_warm_up_left_it(tmp_path: Path, full: bool) -> N
     with running(tmp_path) as server:
         assert load(server, text, warm_up).keys() == {200}
         processes = [server.server.pid, *server.workers()]
-        before = pss_kib(processes)
+        before = held_kib(processes)
         statuses = load(server, lambda n: text(n + warm_up), measured)
-        after = pss_kib(processes)
+        after = held_kib(processes)
     print(f"memory: {before} KiB after {warm_up} requests, {after - before:+} KiB over {measured} more")
     assert statuses == {200: measured}
     # in the short form caches still fill: 3,000 conversations of at most 4 KiB each

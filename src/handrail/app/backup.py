@@ -17,6 +17,7 @@ import msgspec
 
 from handrail.app import wire
 from handrail.app.settings import LOG_KEY_FILE, Settings, key_encryption_key
+from handrail.app.wire import copies
 from handrail.ledger.backup import (
     ERASURES,
     FORMAT,
@@ -38,7 +39,8 @@ from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import EntryId
 
 if TYPE_CHECKING:
-    from handrail.app.wire import Copied, Making, Store
+    from handrail.app.wire import Store
+    from handrail.app.wire.copies import Copied, Making
 
 ROUNDS = 3
 LOOKUP = "lookup"
@@ -65,7 +67,7 @@ async def backup(
     key = key_encryption_key(given, env)
     async with wire.opened(given, env, checkpoints=False) as store:
         by = await store.journal.run(lambda tx: acting(tx, token, Act.BACKUP))
-        with wire.Making(target, wire.IDS.new("bk")) as making:
+        with copies.Making(target, wire.IDS.new("bk")) as making:
             copied, keys = await _database_with_keys(given, making)
             for name, wrapped in keys.items():
                 making.put(f"keys/{name}.key", wrapped)
@@ -94,7 +96,7 @@ async def only_erasures(given: Settings, env: Mapping[str, str], target: Path, *
     async with wire.opened(given, env, checkpoints=False) as store:
         await store.journal.run(lambda tx: acting(tx, token, Act.BACKUP))
         erasures = await store.erasing.erased()
-    wire.put(target, encode_erasures(erasures))
+    copies.put(target, encode_erasures(erasures))
     return len(erasures)
 
 
@@ -108,7 +110,7 @@ async def _database_with_keys(given: Settings, making: "Making") -> tuple["Copie
     for _ in range(ROUNDS):
         before = _keys(given)
         witnessed = wire.LogFolder(given.log_dir).read(WITNESSED)
-        copied = await wire.copy_database(given, making.root / "database")
+        copied = await copies.copy_database(given, making.root / "database")
         keys = before | _keys(given)
         needed = {LOOKUP, *copied.wraps}
         if needed <= keys.keys():

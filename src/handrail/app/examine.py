@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from handrail.app import wire
 from handrail.app.doctor import DAY_MS, Seen
 from handrail.app.settings import LOG_KEY_FILE, Secrets, Settings, key_encryption_key
+from handrail.app.standing import standing
 from handrail.home.check import check
 from handrail.home.compile import compile_home
 from handrail.home.problem import HomeInvalid
@@ -20,9 +21,6 @@ from handrail.terms.errors import HandrailError
 
 if TYPE_CHECKING:
     from handrail.app.wire import Store
-
-MOST = 65_536
-"""Bytes of the server's answer that are looked at."""
 
 LATEST = 5_000
 """Entries looked at for the share of unlinked conversations."""
@@ -37,7 +35,8 @@ async def gather(given: Settings, env: Mapping[str, str]) -> Seen:
             await _database(given, env, store, seen)
     except HandrailError as error:
         seen.unseen["database"] = error.message
-    seen.server = await _server(given)
+    boot = given.boot
+    seen.server = await asyncio.to_thread(standing, boot.host, boot.port, tls=bool(boot.tls_cert_file))
     return seen
 
 
@@ -98,35 +97,3 @@ async def _journal(given: Settings, store: "Store", seen: Seen) -> None:
         rows = await store.reader.entries(after, LATEST)
     if newest and await store.sequencing.take(1):
         seen.log_behind_ms = seen.now_ms - newest
-
-
-async def _server(given: Settings) -> str:
-    """Empty when it is ready, else why not."""
-    boot = given.boot
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(boot.host, boot.host)  # noqa: S104  read, not bound
-    try:
-        reader, writer = await asyncio.wait_for(asyncio.open_connection(host, boot.port), 2)
-    except (OSError, TimeoutError):
-        return f"nothing listens on {boot.host}:{boot.port}"
-    if boot.tls_cert_file:
-        writer.close()
-        return ""
-    try:
-        writer.write(f"GET /readyz HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n".encode())
-        answer = await asyncio.wait_for(_whole(reader), 2)
-    except (OSError, TimeoutError):
-        return f"{boot.host}:{boot.port} is taken by something that does not answer"
-    finally:
-        writer.close()
-    status, _, body = answer.partition(b"\r\n\r\n")
-    if b"handrail" not in status.lower() and b'"status"' not in body:
-        return f"another program listens on {boot.host}:{boot.port}"
-    return "" if b" 200 " in status[:16] else f"it is not ready: {body.decode(errors='replace')[:80]}"
-
-
-async def _whole(reader: asyncio.StreamReader) -> bytes:
-    """To the end, which may come in pieces; of a program that never ends, the beginning."""
-    answer = b""
-    while len(answer) < MOST and (piece := await reader.read(4_096)):
-        answer += piece
-    return answer

@@ -22,7 +22,9 @@ from typing import TYPE_CHECKING
 import uvloop
 
 from handrail.app import wire
-from handrail.app.settings import Settings
+from handrail.app.child import begin, settle
+from handrail.app.plan import Plan
+from handrail.app.settings import environment
 from handrail.app.supervise import Life
 from handrail.in_force.follow import follow, look
 from handrail.in_force.snapshot import InForce
@@ -40,24 +42,24 @@ HOUR_S = 3_600.0
 SWEEP_S = 10.0
 MATCHES = 2_000
 """Outcome events tried again at a time."""
-LOST_AFTER_MS = 15 * 60_000
-"""An interaction without an end after this long has none: longer than any stream may be idle or any answer may take."""
+SETTLED_S = 1.0
+"""After the start: by then every job has run once."""
+GC_THRESHOLDS = (700, 10, 10)
+"""Python's own."""
 ROTATE_AFTER_MS = 7 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
-    """`lost_after_ms`: an interaction without an end is interrupted after this long."""
+    """`told`: the plan (`app.plan`)."""
 
-    settings: Settings
-    env: Mapping[str, str]
-    lost_after_ms: int = LOST_AFTER_MS
+    told: bytes
 
     def __call__(self, life: Life) -> int:
-        return uvloop.run(self._run(life))
+        return uvloop.run(self._run(life, begin(self.told), environment()))
 
-    async def _run(self, life: Life) -> int:
-        async with wire.opened(self.settings, self.env, checkpoints=True) as store:
+    async def _run(self, life: Life, plan: Plan, env: Mapping[str, str]) -> int:
+        async with wire.opened(plan.settings, env, checkpoints=True) as store:
             stop = asyncio.Event()
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -66,19 +68,20 @@ class Jobs:
             in_force = InForce()
             await look(in_force, store.in_force, wire.CLOCK)
             await store.journal.record(_moment(EntryKind.SERVER_STARTED))
-            sequencer = wire.sequencer(self.settings, self.env, store)
+            sequencer = wire.sequencer(plan.settings, env, store)
             pause = _pause_until(stop)
             tasks = [
                 asyncio.create_task(follow(in_force, store.in_force, wire.CLOCK, on_change=store.keys.forget)),
                 asyncio.create_task(
                     _each(
-                        min(SWEEP_S, self.lost_after_ms / 1000), pause, stop, lambda: _sweep(store, self.lost_after_ms)
+                        min(SWEEP_S, plan.lost_after_ms / 1000), pause, stop, lambda: _sweep(store, plan.lost_after_ms)
                     )
                 ),
                 asyncio.create_task(_each(SWEEP_S, pause, stop, lambda: _match(store))),
                 asyncio.create_task(_each(HOUR_S, pause, stop, lambda: _hourly(store, in_force))),
             ]
             life.ready()
+            loop.call_later(SETTLED_S, settle, *GC_THRESHOLDS)
             publishing = asyncio.create_task(
                 wire.run_sequencer(
                     sequencer, now_ms=wire.CLOCK.now_ms, pause=pause, report=_report, stopped=stop.is_set

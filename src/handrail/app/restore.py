@@ -6,6 +6,9 @@ aside and `D.restored` becomes D. What a crash leaves: before the first rename n
 over); after it the next `restore` of the same backup goes on from there. Until the last rename D has no keys of the
 backup, so that no server can serve a database in which erased subjects are still readable.
 
+Who may: with `--replace` a person of the folder that is set aside, whose roles and tokens are the present ones; where
+there is no such folder, it knows nobody, or its database cannot be read, a person of the backup.
+
 It refuses, and changes nothing, when it cannot know: a backup that is damaged or sealed by another key, a log older
 than one known here, a data folder whose erasures cannot be read.
 """
@@ -20,6 +23,7 @@ import msgspec
 
 from handrail.app import wire
 from handrail.app.settings import LOG_KEY_FILE, Settings, key_encryption_key
+from handrail.app.wire import copies
 from handrail.ledger.backup import (
     KEK,
     LOG_KEY,
@@ -37,23 +41,27 @@ from handrail.ledger.read import columns
 from handrail.ledger.verify import BadLog, verify
 from handrail.people.acting import acting
 from handrail.people.authorise import Act
+from handrail.terms.actor import Actor
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import EntryId
 
 if TYPE_CHECKING:
-    from handrail.app.wire import Bundle, LogFolder, Store
+    from handrail.app.wire import LogFolder, Store
+    from handrail.app.wire.copies import Bundle
 
 PLAN = "restore.json"
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What is left to do in `D.restored`; a file there until it is done. `entry`: id of the entry to be written."""
+    """What is left to do in `D.restored`; a file there until it is done. `entry`: id of the entry to be written. `by`:
+    who was allowed in the folder that is set aside; None: asked in the restored database."""
 
     manifest: str
     entry: str
     erasures: list[Erasure]
     known_size: int
     accepted: str
+    by: Actor | None = None
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +91,7 @@ async def restore(given: Settings, env: Mapping[str, str], source: Path, asked: 
     """Raises HandrailError that says what to mend; then nothing was changed, unless the message says so."""
     accepted = reference(asked.accept_older) if asked.accept_older else ""
     staging, ready = _beside(given, "restoring"), _beside(given, "restored")
-    with wire.Bundle(source) as bundle:
+    with copies.Bundle(source) as bundle:
         _require_engine(given, bundle)
         key = _key(given, env, bundle)
         bundle.authentic(wire.kek(key))
@@ -94,23 +102,25 @@ async def restore(given: Settings, env: Mapping[str, str], source: Path, asked: 
         try:
             if ready.exists():
                 plan = _unfinished(ready, bundle)
+                plan = msgspec.structs.replace(plan, by=_allowed(given, asked) or plan.by)
                 if given.database_url is None:
-                    await wire.put_database(_at(given, ready), bundle)
+                    await copies.put_database(_at(given, ready), bundle)
                 elif not await _filled(given):
-                    await wire.put_database(given, bundle)
+                    await copies.put_database(given, bundle)
             else:
                 if present and not asked.replace:
                     raise HandrailError(
                         Code.ALREADY,
                         f"{given.data_dir.name} holds data already; --replace moves it aside, nothing is deleted",
                     )
-                await wire.require_room(given)
-                plan = _plan(given, bundle, asked, accepted)
+                await copies.require_room(given)
+                by = _allowed(given, asked)
+                plan = msgspec.structs.replace(_plan(given, bundle, asked, accepted), by=by)
                 _stage(given, bundle, staging, plan, key)
                 if given.database_url is None:
-                    await wire.put_database(_at(given, staging), bundle)
+                    await copies.put_database(_at(given, staging), bundle)
                 staging.rename(ready)
-                wire.flush_folder(ready.parent)
+                copies.flush_folder(ready.parent)
                 if given.database_url is not None:
                     await _fill(given, bundle, ready)
             return await _finish(given, env, bundle, plan, asked)
@@ -118,9 +128,24 @@ async def restore(given: Settings, env: Mapping[str, str], source: Path, asked: 
             holder.unlock()
 
 
+def _allowed(given: Settings, asked: Asked) -> Actor | None:
+    """Who asks, as the database says that is there now; None when nobody is registered there, it is gone or it cannot
+    be read. Raises HandrailError TOKEN_INVALID or NOT_ALLOWED."""
+    if given.database_url is not None:
+        return None  # it must be empty
+    try:
+        with copies.sqlite_backup.registered(given.data_dir, now_ms=wire.CLOCK.now_ms()) as register:
+            known = register is not None and register.persons.all()
+            return acting(register, asked.token, Act.BACKUP) if register is not None and known else None
+    except HandrailError as error:
+        if error.code is Code.JOURNAL_UNAVAILABLE:
+            return None
+        raise
+
+
 async def _fill(given: Settings, bundle: "Bundle", ready: Path) -> None:
     try:
-        await wire.put_database(given, bundle)
+        await copies.put_database(given, bundle)
     except HandrailError:
         shutil.rmtree(ready)  # the transaction left nothing, so nothing is left here
         raise
@@ -128,7 +153,7 @@ async def _fill(given: Settings, bundle: "Bundle", ready: Path) -> None:
 
 async def _filled(given: Settings) -> bool:
     try:
-        await wire.require_room(given)
+        await copies.require_room(given)
     except HandrailError as error:
         if error.code is Code.ALREADY:
             return True
@@ -222,7 +247,7 @@ def _plan(given: Settings, bundle: "Bundle", asked: Asked, accepted: str) -> Pla
 
 def _present_erasures(given: Settings, asked: Asked) -> list[Erasure]:
     try:
-        present = wire.sqlite_backup.present(given.data_dir)
+        present = copies.sqlite_backup.present(given.data_dir)
     except HandrailError:
         if asked.erasures:
             return []  # the operator says which there were
@@ -263,8 +288,8 @@ def _stage(given: Settings, bundle: "Bundle", staging: Path, plan: Plan, key: by
             name = wire.DATABASE_FILE
             bundle.extract(f"database/{name}", staging / name)
         _put_keys(given, bundle, staging, plan, key)
-        wire.put(staging / PLAN, msgspec.json.encode(plan))
-        wire.flush(staging)
+        copies.put(staging / PLAN, msgspec.json.encode(plan))
+        copies.flush(staging)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
@@ -275,7 +300,7 @@ def _put_keys(given: Settings, bundle: "Bundle", staging: Path, plan: Plan, key:
     so that one key never signs two histories."""
     boot = given.boot
     if boot.kek_file and not Path(boot.kek_file).is_absolute():
-        wire.put(staging / boot.kek_file, key)
+        copies.put(staging / boot.kek_file, key)
     outside = boot.log_key_env or (boot.log_key_file and Path(boot.log_key_file).is_absolute())
     if plan.accepted and (outside or boot.log_key_file):
         raise HandrailError(
@@ -285,7 +310,7 @@ def _put_keys(given: Settings, bundle: "Bundle", staging: Path, plan: Plan, key:
         )
     if bundle.has(LOG_KEY) and not outside and not plan.accepted:
         clear = wire.kek(key).unwrap(bundle.data(LOG_KEY), name="log key")
-        wire.put(staging / (boot.log_key_file or LOG_KEY_FILE), clear)
+        copies.put(staging / (boot.log_key_file or LOG_KEY_FILE), clear)
 
 
 async def _finish(given: Settings, env: Mapping[str, str], bundle: "Bundle", plan: Plan, asked: Asked) -> Restored:
@@ -312,7 +337,7 @@ async def _finish(given: Settings, env: Mapping[str, str], bundle: "Bundle", pla
             shutil.rmtree(aside)  # only what init had put there
             aside = None
     ready.rename(given.data_dir)
-    wire.flush_folder(ready.parent)
+    copies.flush_folder(ready.parent)
     (given.data_dir / PLAN).unlink()  # last: until the rename it says how to go on
     manifest = bundle.manifest
     return Restored(manifest.id, manifest.made_at_ms, entries, erased, aside, bool(plan.accepted))
@@ -320,7 +345,7 @@ async def _finish(given: Settings, env: Mapping[str, str], bundle: "Bundle", pla
 
 def _record(tx: "wire.RestoringTransaction", store: "Store", bundle: "Bundle", plan: Plan, asked: Asked) -> int:
     """Erase again and say so, once: with the entry there, an earlier attempt did it."""
-    by = acting(tx, asked.token, Act.BACKUP)
+    by = plan.by or acting(tx, asked.token, Act.BACKUP)
     if tx.fetch("SELECT 1 FROM entry WHERE id = $1", (plan.entry,)):
         return 0
     manifest = bundle.manifest

@@ -1,63 +1,35 @@
-"""`handrail serve`: bind the socket, fork gateway workers and the jobs process, wait."""
+"""`handrail serve`: check, bind the socket, and become the parent of the server's processes.
 
-import contextlib
-import ctypes
-import gc
-import logging
+This process has read the home and parsed a command line, which takes megabytes that nobody needs afterwards; exec
+leaves them behind and keeps the process id (`app.parent`).
+"""
+
+import os
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import NoReturn
 
-import orjson
-
-from handrail.app import wire
-from handrail.app.board import Board
-from handrail.app.jobs import LOST_AFTER_MS, Jobs
+from handrail.app.plan import Plan, written
 from handrail.app.settings import Settings, key_encryption_key
-from handrail.app.supervise import Child, Supervisor
-from handrail.app.worker import Worker
 from handrail.terms.errors import Code, HandrailError
 
-_M_ARENA_MAX = -8  # malloc.h
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def serve(
-    given: Settings,
-    env: Mapping[str, str],
-    *,
-    workers: int,
-    say: Callable[[str], None],
-    port: int | None = None,
-    jobs: bool = True,
-    lost_after_ms: int = LOST_AFTER_MS,
-) -> int:
-    """Blocks until stopped; the exit code. Raises HandrailError HOME_INVALID before anything is started."""
+    given: Settings, env: Mapping[str, str], *, workers: int, port: int | None = None, lost_after_ms: int
+) -> NoReturn:
+    """Does not return: the process serves from here on. Raises HandrailError HOME_INVALID before that."""
     require_safe_bind(given)
-    _one_arena()
     key_encryption_key(given, env)
-    log_lines()
     listener = bind(given, port)
-    screener = wire.runner()
-    board = Board(workers)
-    children = [
-        Child(f"gateway {place + 1}", Worker(given, env, listener, screener, board, place)) for place in range(workers)
-    ]
-    if jobs:
-        children.append(Child("jobs", Jobs(given, env, lost_after_ms), last=True))
     host, bound = listener.getsockname()[:2]
-    scheme = "https" if given.boot.tls_cert_file else "http"
-    shown = f"[{host}]" if ":" in host else host
-    gc.collect()
-    gc.freeze()  # what is shared with the children stays untouched
-    return Supervisor(children, say, on_ready=lambda: say(f"handrail is ready: {scheme}://{shown}:{bound}/v1")).run()
-
-
-def _one_arena() -> None:
-    """Let glibc serve all threads of a process from one arena. Each further one keeps freed memory for itself: ten
-    megabytes and more per process here. Elsewhere than on glibc nothing happens."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+    plan = written(Plan(settings=given, host=host, port=bound, lost_after_ms=lost_after_ms))
+    listener.set_inheritable(True)
+    told = [str(plan), str(listener.fileno()), str(workers)]
+    # -P: a file in the current folder is no module of ours
+    os.execve(sys.executable, [sys.executable, "-P", "-m", "handrail.app.parent", *told], env)  # noqa: S606  no shell is wanted
 
 
 def bind(given: Settings, port: int | None) -> socket.socket:
@@ -88,24 +60,3 @@ def require_safe_bind(given: Settings) -> None:
         f"listen: {boot.host} is not this machine alone, and customers' words would pass unencrypted: "
         "give tls.cert_file and tls.key_file, or behind_proxy: true when a proxy in front ends TLS",
     )
-
-
-class _Lines(logging.Formatter):
-    """One JSON object per line: time, level, event, and what was given as `extra`. Never customer content."""
-
-    KNOWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
-
-    def format(self, record: logging.LogRecord) -> str:
-        line = {"at_ms": int(record.created * 1000), "level": record.levelname.lower(), "event": record.getMessage()}
-        line |= {name: value for name, value in record.__dict__.items() if name not in self.KNOWN}
-        if record.exc_info:
-            line["trace"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str).decode()
-
-
-def log_lines() -> None:
-    """Structured logs on standard error."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Lines())
-    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)

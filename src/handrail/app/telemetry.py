@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from handrail.ledger.entry import Entry, EntryKind, InteractionFacts
-from handrail.ledger.store import Journal
+from handrail.ledger.store import Commit, Journal
 
 T = TypeVar("T")
 log = logging.getLogger("handrail.telemetry")
@@ -35,6 +35,11 @@ class Observed:
     async def record(self, entry: Entry) -> None:
         await self._journal.record(entry)
         self._seen(entry)
+
+    def commit(self, entry: Entry) -> Commit:
+        commit = self._journal.commit(entry)
+        commit.add_done_callback(lambda ended: None if ended.exception() else self._seen(entry))
+        return commit
 
     def queue(self, entry: Entry) -> None:
         self._journal.queue(entry)

@@ -6,34 +6,39 @@ Order of starting: storage, what is in force, detectors, then the socket is serv
 
 import asyncio
 import contextlib
-import gc
+import logging
 import signal
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 
 import msgspec
 import uvicorn
 import uvloop
 
+from handrail import VERSION
 from handrail.app import telemetry, wire
 from handrail.app.board import Board
+from handrail.app.child import begin, settle
 from handrail.app.gauges import Watched, gauges
-from handrail.app.settings import Settings
+from handrail.app.log_thread import LogThread
+from handrail.app.settings import Settings, environment
 from handrail.app.supervise import Life
+from handrail.app.wire.request import net as net_of
+from handrail.app.wire.request import runner
 from handrail.detectors.base import Text
-from handrail.detectors.run import Runner
 from handrail.gateway.events import event_routes
 from handrail.gateway.identity import Identity, Refusals
 from handrail.gateway.metrics import Metrics
 from handrail.gateway.openapi import openapi_route
 from handrail.gateway.reading import reading_routes
+from handrail.gateway.request_lines import RequestLines
 from handrail.gateway.routes import face_routes, own_routes
 from handrail.gateway.server import Gateway
 from handrail.guard.budgets import Budgets
 from handrail.guard.ports import Spending
-from handrail.in_force.follow import follow, look
+from handrail.guard.screen import Screener
+from handrail.in_force.follow import Asked, follow, look
 from handrail.in_force.snapshot import InForce
 from handrail.ledger.entry import Entry, EntryKind
 from handrail.ledger.store import Journal
@@ -42,6 +47,7 @@ from handrail.terms.errors import HandrailError
 from handrail.terms.finding import Kind, Role
 from handrail.terms.ids import EntryId
 
+said = logging.getLogger("handrail.server")
 DRAIN_S = 20
 WARM_TEXT = "Hello, where is order 48213? Write to a@b.example, call +44 20 7946 0000, card 4111 1111 1111 1111."
 GC_THRESHOLDS = (50_000, 50, 100)
@@ -49,6 +55,11 @@ GC_THRESHOLDS = (50_000, 50, 100)
 EXCHANGE_S = 1.0
 REFUSALS_S = 5.0
 PUBLISH_S = 1.0
+
+
+def load() -> None:
+    """Everything that workers may share when it is there before they are forked."""
+    runner()
 
 
 class UnregisteredFacts(msgspec.Struct, frozen=True):
@@ -64,43 +75,44 @@ class UnregisteredFacts(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """`listener`: bound by the parent. `screener`: built before the fork, so that workers share its memory. `board`,
-    `place`: where its metrics are published."""
+    """`told`: the plan (`app.plan`). `listener`: the descriptor of the bound socket. `board`, `place`: where its
+    metrics are published."""
 
-    settings: Settings
-    env: Mapping[str, str]
-    listener: socket.socket
-    screener: Runner
+    told: bytes
+    listener: int
     board: Board
     place: int
 
     def __call__(self, life: Life) -> int:
-        return uvloop.run(self._run(life))
+        return uvloop.run(self._run(life, begin(self.told).settings, environment()))
 
-    async def _run(self, life: Life) -> int:
-        async with wire.opened(self.settings, self.env, checkpoints=False) as store:
+    async def _run(self, life: Life, settings: Settings, env: Mapping[str, str]) -> int:
+        async with wire.opened(settings, env, checkpoints=False) as store:
             in_force = InForce()
             await look(in_force, store.in_force, wire.CLOCK)
-            net = wire.net(self.settings, self.env, store, in_force, self.screener)
-            tracing = telemetry.spans(self.env, version=version("handrail"))
+            net = net_of(settings, env, store, in_force)
+            tracing = telemetry.spans(env, version=VERSION)
             if tracing is not None:
                 net = replace(net, journal=telemetry.Observed(net.journal, tracing.seen))
-            identity, metrics = Identity(in_force, wire.CLOCK), Metrics(self._share)
+            newer = Asked(in_force, store.in_force, wire.CLOCK, on_change=store.keys.forget)
+            identity, metrics = Identity(in_force, wire.CLOCK, newer), Metrics(self._share)
             refusals = Refusals(wire.IDS.token(32))
-            log = wire.LogFolder(self.settings.log_dir)
+            log = wire.LogFolder(settings.log_dir)
             table = [
                 *face_routes(),
                 *own_routes(identity, metrics, lambda: _standing(in_force, gateway), log),
-                *event_routes(identity, store.outcomes, self.screener, wire.CLOCK, metrics),
+                *event_routes(identity, store.outcomes, net.screener, wire.CLOCK, metrics),
             ]
             table += reading_routes(identity, store.reader, in_force)
-            table.append(openapi_route(table, version=version("handrail")))
-            gateway = Gateway(net, identity, refusals, metrics, table)
+            table.append(openapi_route(table, version=VERSION))
+            lines = RequestLines(wire.CLOCK, requests=settings.boot.log_requests)
+            writing = LogThread(lines)
+            gateway = Gateway(net, identity, refusals, metrics, table, lines=lines)
             watched = Watched(store, in_force, net.model, wire.CLOCK)
             for metric in gauges(watched):
                 metrics.add(metric)
             metrics.load(self.board.read(self.place))
-            server = _server(gateway, self.settings)
+            server = _server(gateway, settings)
             tasks = [
                 asyncio.create_task(
                     follow(in_force, store.in_force, wire.CLOCK, on_change=store.keys.forget), name="follow"
@@ -110,14 +122,12 @@ class Worker:
                 asyncio.create_task(_publish(metrics), name="metrics"),
                 asyncio.create_task(watched.follow(), name="gauges"),
                 asyncio.create_task(_ready(server, life), name="ready"),
-                asyncio.create_task(_warm(server, self.screener), name="warm"),
+                asyncio.create_task(_warm(server, net.screener), name="warm"),
             ]
             _stop_on_signals(server, gateway, life)
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(*GC_THRESHOLDS)
+            said.info("server.started", extra={"worker": self.place + 1, "version": VERSION})
             try:
-                await server.serve(sockets=[self.listener])
+                await server.serve(sockets=[socket.socket(fileno=self.listener)])
             finally:
                 for task in tasks:
                     task.cancel()
@@ -126,6 +136,8 @@ class Worker:
                     await net.budgets.exchange(store.spending)
                 await _record_refusals(refusals, store.journal, before_minute=1 << 40)
                 metrics.publish()
+                writing.close()
+                said.info("server.stopped", extra={"worker": self.place + 1})
                 if tracing is not None:
                     await asyncio.to_thread(tracing.close)
         return 0
@@ -177,6 +189,8 @@ def _stop_on_signals(server: uvicorn.Server, gateway: Gateway, life: Life) -> No
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
+        if not gateway.draining:
+            said.info("server.draining", extra={"running": gateway.running})
         gateway.draining = True
         server.should_exit = True
         loop.remove_reader(life.parent)
@@ -186,7 +200,7 @@ def _stop_on_signals(server: uvicorn.Server, gateway: Gateway, life: Life) -> No
     loop.add_reader(life.parent, stop)
 
 
-async def _warm(server: uvicorn.Server, screener: Runner) -> None:
+async def _warm(server: uvicorn.Server, screener: Screener) -> None:
     """Read one made-up text in each role: the patterns build their automata at the first text that needs them, which
     takes tens of milliseconds, and a customer should not wait for that."""
     while not server.started:
@@ -194,6 +208,7 @@ async def _warm(server: uvicorn.Server, screener: Runner) -> None:
     for role in (Role.USER, Role.TOOL, Role.ASSISTANT):
         screener.screen(Text(WARM_TEXT, role), frozenset(Kind))
         await asyncio.sleep(0)
+    settle(*GC_THRESHOLDS)
 
 
 async def _ready(server: uvicorn.Server, life: Life) -> None:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from handrail.backends.rows import ConversationRow, SubjectRow
 from handrail.backends.writer import Writer
 from handrail.ledger.entry import Entry
+from handrail.ledger.store import Commit
 
 T = TypeVar("T")
 
@@ -28,6 +29,11 @@ class BatchedJournal:
 
     async def record(self, entry: Entry) -> None:
         await self._writer.submit(entry)
+
+    def commit(self, entry: Entry) -> Commit:
+        commit = Commit(loop=asyncio.get_running_loop())
+        self._writer.submit(entry, commit)
+        return commit
 
     def queue(self, entry: Entry) -> None:
         self._writer.put(entry)

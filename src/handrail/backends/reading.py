@@ -4,8 +4,8 @@ from typing import Any
 
 from handrail.backends.keyring import Keyring
 from handrail.backends.rows import Reading
-from handrail.backends.search import FOUND, SHOWN, Search, page, shown
-from handrail.ledger.read import Page, Query, Shown
+from handrail.backends.search import FOUND, SHOWN, Listed, Search, page, shown
+from handrail.ledger.read import Listing, Page, Query, Shown
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import CustomerId, EntryId, InteractionId, SubjectId
 
@@ -59,6 +59,11 @@ class StoredReader:
     async def entries(self, after: int, limit: int) -> list[tuple[int, bytes]]:
         found = await self._rows("SELECT seq, facts FROM entry WHERE seq > $1 ORDER BY seq LIMIT $2", (after, limit))
         return [(seq, bytes(facts)) for seq, facts in found]
+
+    async def latest(self, query: Listing) -> list[tuple[int, bytes]]:
+        listed = Listed(query)
+        sql = f"SELECT seq, facts FROM entry WHERE {listed.where()} ORDER BY seq DESC LIMIT {query.limit}"  # noqa: S608  our own conditions
+        return [(seq, bytes(facts)) for seq, facts in await self._rows(sql, listed.values)]
 
     async def subject_of(self, customer: CustomerId) -> SubjectId | None:
         hashed = self._keys.lookup.customer(customer)

@@ -1,15 +1,18 @@
 """What the writer stores, engine by engine: values ready to insert, sealed already where they carry a payload."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from handrail.ledger.commitment import SALT_SIZE, commit, facts_bytes
+from handrail.ledger.commitment import SALT_SIZE, facts_bytes, leaf_bytes
 from handrail.ledger.entry import Entry, InteractionFacts
-from handrail.ledger.read import PROJECTED, Projection, project
+from handrail.ledger.read import PROJECTED, index_columns
 from handrail.ledger.seal import NONCE_SIZE, Sealer
+from handrail.terms.errors import HandrailError
 from handrail.terms.ids import Ids
+
+_RANDOM = SALT_SIZE + NONCE_SIZE
 
 
 class Reading(Protocol):
@@ -19,9 +22,29 @@ class Reading(Protocol):
     async def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
 
 
-EntryRow = tuple[tuple[str, str, int, bytes, bytes], tuple[str, bytes | None] | None, Projection | None]
-"""One entry for its three tables, without the row number: (id, kind, time, commitment, facts), (subject, ciphertext) or
-None, index columns or None. Plain tuples: this is made for every entry."""
+EntryTuple: TypeAlias = tuple[int, str, str, int, bytes, bytes]
+PayloadTuple: TypeAlias = tuple[int, str, bytes | None]
+
+
+class EntryRows(NamedTuple):
+    """Entries for their three tables, each row with its number first: (id, kind, time, commitment, facts), (subject,
+    ciphertext), index columns. Plain tuples: they are made for every entry."""
+
+    entries: list[EntryTuple]
+    payloads: list[PayloadTuple]
+    interactions: list[tuple[Any, ...]]
+
+
+class Subjects(Protocol):
+    """What an engine knows of subjects in its transaction."""
+
+    def require_live(self, subject: str) -> None:
+        """Raises HandrailError NOT_FOUND when it was erased, or never existed."""
+        ...
+
+    def key(self, subject: str) -> bytes:
+        """Its key, 32 bytes. Raises as `require_live`, and JOURNAL_UNAVAILABLE when the key cannot be opened."""
+        ...
 
 
 class SubjectRow(NamedTuple):
@@ -49,24 +72,52 @@ class ConversationRow(NamedTuple):
     at_ms: int
 
 
-def entry_row(entry: Entry, key: bytes | None, packed: bytes | None, *, sealer: Sealer, ids: Ids) -> EntryRow:
-    """Encode, and seal the payload if there is one. `key`: the subject's, `packed`: the compressed
-    payload, both needed with a payload. Raises ValueError when
-    a payload has no subject. Runs on the writer thread: on the event loop each release of the interpreter lock inside
-    the compressor would hand it to the writer and back, which doubled the cost."""
-    randomness = ids.token(SALT_SIZE + NONCE_SIZE)
-    facts = facts_bytes(entry, randomness[:SALT_SIZE])
-    kind, subject = entry.kind, entry.subject
-    projection = None
-    if kind in PROJECTED and isinstance(entry.facts, InteractionFacts):
-        projection = project(entry.at_ms, entry.release, entry.facts)
-    if packed is None:
-        commitment = commit(entry, facts).encode()
-        payload: tuple[str, bytes | None] | None = None if projection is None or not subject else (subject, None)
-    else:
-        if key is None or not subject:
+def entry_rows(
+    entries: Sequence[Entry], subjects: Subjects, numbers: Iterator[int], *, sealer: Sealer, ids: Ids
+) -> tuple[EntryRows, list[Exception | None]]:
+    """Encode, and seal what has a payload; and for each entry None, or why it alone is refused: such a one has no rows
+    and takes no number. What is random (a salt and a nonce for each) is drawn at once for all."""
+    rows = EntryRows([], [], [])
+    errors: list[Exception | None] = [None] * len(entries)
+    packed = iter(sealer.pack([entry.payload for entry in entries if entry.payload is not None]))
+    random = ids.token(_RANDOM * len(entries))
+    for at, entry in enumerate(entries):
+        compressed = None if entry.payload is None else next(packed)
+        try:
+            _seal(entry, compressed, random[at * _RANDOM : (at + 1) * _RANDOM], subjects, sealer, numbers, rows)
+        except (HandrailError, ValueError) as error:
+            errors[at] = error
+    return rows, errors
+
+
+def _seal(
+    entry: Entry,
+    packed: bytes | None,
+    random: bytes,
+    subjects: Subjects,
+    sealer: Sealer,
+    numbers: Iterator[int],
+    rows: EntryRows,
+) -> None:
+    subject = entry.subject
+    sealed, sealed_by = None, ""
+    if packed is not None:
+        if not subject:
             raise ValueError(f"entry {entry.id}: a payload needs the subject whose key seals it")
-        sealed = sealer.close(packed, AESGCM(key), entry=entry.id, key=subject, nonce=randomness[SALT_SIZE:])
-        commitment = commit(entry, facts, sealed, subject).encode()
-        payload = (subject, sealed)
-    return (entry.id, kind.value, entry.at_ms, commitment, facts), payload, projection
+        cipher = AESGCM(subjects.key(subject))
+        sealed = sealer.close(packed, cipher, entry=entry.id, key=subject, nonce=random[SALT_SIZE:])
+        sealed_by = subject
+    elif subject is not None:
+        subjects.require_live(subject)
+    facts = facts_bytes(entry, random[:SALT_SIZE])
+    leaf = leaf_bytes(entry, facts, sealed, sealed_by)
+    said = entry.facts
+    indexed = None
+    if entry.kind in PROJECTED and isinstance(said, InteractionFacts):
+        indexed = index_columns(entry.at_ms, entry.release, said)
+    number = next(numbers)
+    rows.entries.append((number, entry.id, entry.kind, entry.at_ms, leaf, facts))
+    if indexed is not None:
+        rows.interactions.append((number, *indexed))
+    if subject and (sealed is not None or indexed is not None):
+        rows.payloads.append((number, subject, sealed))

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from handrail.backends.keyring import Keyring
 from handrail.ledger.commitment import read_facts
-from handrail.ledger.read import BIT, MAX_LIMIT, Found, Page, Query, Shown, kinds_of
+from handrail.ledger.read import BIT, MAX_LIMIT, Found, Listing, Page, Query, Shown, kinds_of
 from handrail.ledger.seal import unseal
 from handrail.terms.decision import Outcome, Verdict
 from handrail.terms.errors import Code, HandrailError
@@ -24,33 +24,19 @@ SHOWN = (
 )
 
 
-class Search:
-    """The conditions of one search on `interaction i` (and `payload p` where a subject is asked for), with its values
-    in the order of their `$n`."""
+class _Conditions:
+    """Conditions with their values in the order of their `$n`."""
 
-    def __init__(self, query: Query) -> None:
-        """Raises HandrailError REQUEST_INVALID for a bad limit or cursor."""
-        if not 1 <= query.limit <= MAX_LIMIT:
-            raise HandrailError(Code.REQUEST_INVALID, f"limit is {query.limit}; give 1 to {MAX_LIMIT}")
+    def __init__(self, limit: int) -> None:
+        """Raises HandrailError REQUEST_INVALID for a bad limit."""
+        if not 1 <= limit <= MAX_LIMIT:
+            raise HandrailError(Code.REQUEST_INVALID, f"limit is {limit}; give 1 to {MAX_LIMIT}")
         self._sql: list[str] = []
         self.values: list[Any] = []
-        self._add("i.at_ms >= {}", query.since_ms)
-        self._add("i.at_ms < {}", query.until_ms)
-        self._add("i.use_case = {}", query.use_case)
-        self._add("i.release = {}", None if query.release is None else bytes.fromhex(query.release))
-        self._add("i.kinds & {} <> 0", None if query.finding is None else BIT[query.finding])
-        self._add("i.verdict = {}", None if query.verdict is None else query.verdict.value)
-        self._add("i.outcome = {}", None if query.outcome is None else query.outcome.value)
-        self._add("i.seq < {}", None if query.cursor is None else _cursor(query.cursor))
 
     def among(self, column: str, values: Sequence[Any]) -> None:
         """The column is one of them; at least one."""
         self._sql.append(f"{column} IN ({self._places(values)})")
-
-    def customer(self, subject: str, linked: Sequence[str]) -> None:
-        """Sealed under the subject, or in a conversation it logged in to later."""
-        mine = f"p.subject = {self._places([subject])}"
-        self._sql.append(f"({mine} OR i.conversation IN ({self._places(linked)}))" if linked else mine)
 
     def where(self) -> str:
         return " AND ".join(self._sql) or "true"
@@ -63,6 +49,39 @@ class Search:
         first = len(self.values) + 1
         self.values.extend(values)
         return ", ".join(f"${at}" for at in range(first, first + len(values)))
+
+
+class Listed(_Conditions):
+    """On `entry`."""
+
+    def __init__(self, listing: Listing) -> None:
+        """Raises HandrailError REQUEST_INVALID for a bad limit."""
+        super().__init__(listing.limit)
+        self._add("at_ms >= {}", listing.since_ms)
+        self._add("at_ms < {}", listing.until_ms)
+        if listing.kinds:
+            self.among("kind", [kind.value for kind in listing.kinds])
+
+
+class Search(_Conditions):
+    """The conditions of one search on `interaction i` (and `payload p` where a subject is asked for)."""
+
+    def __init__(self, query: Query) -> None:
+        """Raises HandrailError REQUEST_INVALID for a bad limit or cursor."""
+        super().__init__(query.limit)
+        self._add("i.at_ms >= {}", query.since_ms)
+        self._add("i.at_ms < {}", query.until_ms)
+        self._add("i.use_case = {}", query.use_case)
+        self._add("i.release = {}", None if query.release is None else bytes.fromhex(query.release))
+        self._add("i.kinds & {} <> 0", None if query.finding is None else BIT[query.finding])
+        self._add("i.verdict = {}", None if query.verdict is None else query.verdict.value)
+        self._add("i.outcome = {}", None if query.outcome is None else query.outcome.value)
+        self._add("i.seq < {}", None if query.cursor is None else _cursor(query.cursor))
+
+    def customer(self, subject: str, linked: Sequence[str]) -> None:
+        """Sealed under the subject, or in a conversation it logged in to later."""
+        mine = f"p.subject = {self._places([subject])}"
+        self._sql.append(f"({mine} OR i.conversation IN ({self._places(linked)}))" if linked else mine)
 
 
 def page(rows: Sequence[Sequence[Any]], limit: int) -> Page:

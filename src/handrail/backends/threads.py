@@ -72,9 +72,10 @@ class LinkFacts(msgspec.Struct, frozen=True):
 
 
 class StoredThread(Thread, frozen=True, kw_only=True):
-    """What `open` found, so that `close_turn` need not look again."""
+    """What `open` found and was given, so that `close_turn` need not look or hash again."""
 
     row: ConversationRow
+    history: Sequence[bytes]
     customer: CustomerId | None
 
 
@@ -113,23 +114,41 @@ class StoredThreads:
         self._waiting.settle()
         row: ConversationRow | None = None
         given: bytes | None = None
+        sent = tuple([self._lookup.message(message) for message in history])
         if conversation is not None:
             given = self._lookup.given(conversation)
             row = await self._named(use_case, key_id, conversation, given)
         elif new_from > 0:
-            hashes = b"".join([self._lookup.message(message) for message in history[:new_from]])
-            row = await self._inferred(use_case, self._lookup.tail(key_id, customer, hashes))
-        if row is not None and (thread := await self._continued(row, customer)) is not None:
-            return thread
-        unlinked = conversation is None and new_from > 0
-        return await self._begun(use_case, key_id, given, customer, unlinked=unlinked)
+            row = await self._inferred(use_case, self._lookup.tail(key_id, customer, b"".join(sent[:new_from])))
+        subject = None if row is None else await self._subject(row.subject)
+        unlinked = False
+        if row is None or subject is None:  # nothing fits, or its subject was erased: a new conversation
+            row, subject = await self._begun(use_case, key_id, given, customer)
+            unlinked = conversation is None and new_from > 0
+        elif customer is not None:
+            await self._join(row, customer)
+        seen = row.seen
+        return StoredThread(
+            conversation=ConversationId(row.id),
+            subject=subject,
+            first=row.turns == 0,
+            unlinked=unlinked,
+            seen=frozenset([seen[at : at + HASH] for at in range(0, len(seen), HASH)]),
+            sent=sent,
+            release=None if row.release is None else Digest(row.release),
+            row=row,
+            history=history,
+            customer=customer,
+        )
 
     async def close_turn(self, thread: Thread, *, history: Sequence[bytes]) -> None:
         """Raises TypeError for a thread that `open` did not make."""
         if not isinstance(thread, StoredThread):
             raise TypeError("close_turn takes the thread that open returned")
         row = thread.row
-        hashes = [self._lookup.message(message) for message in history]
+        sent = len(thread.history)
+        known = sent if history[:sent] == thread.history else 0
+        hashes = [*thread.sent[:known], *[self._lookup.message(message) for message in history[known:]]]
         tail = None
         if row.given is None:
             tail = self._lookup.tail(row.key_id, thread.customer, b"".join(hashes))
@@ -167,28 +186,9 @@ class StoredThreads:
         row = found.popitem()[1]
         return row if row.use_case == use_case else None
 
-    async def _continued(self, row: ConversationRow, customer: CustomerId | None) -> StoredThread | None:
-        """None when its subject was erased: what follows is a new conversation."""
-        subject = await self._subject(row.subject)
-        if subject is None:
-            return None
-        if customer is not None:
-            await self._join(row, customer)
-        seen = row.seen
-        return StoredThread(
-            conversation=ConversationId(row.id),
-            subject=subject,
-            first=row.turns == 0,
-            unlinked=False,
-            seen=frozenset([seen[at : at + HASH] for at in range(0, len(seen), HASH)]),
-            release=None if row.release is None else Digest(row.release),
-            row=row,
-            customer=customer,
-        )
-
     async def _begun(
-        self, use_case: str, key_id: str, given: bytes | None, customer: CustomerId | None, *, unlinked: bool
-    ) -> StoredThread:
+        self, use_case: str, key_id: str, given: bytes | None, customer: CustomerId | None
+    ) -> tuple[ConversationRow, Subject]:
         now_ms = self._clock.now_ms()
         if customer is None:
             subject = Subject(SubjectId(self._ids.new("su")), self._ids.token(KEY_SIZE))
@@ -204,15 +204,7 @@ class StoredThreads:
             subject = known
         row = ConversationRow(self._ids.new("cv"), use_case, key_id, subject.id, given, None, b"", 0, None, now_ms)
         self._put(row)
-        return StoredThread(
-            conversation=ConversationId(row.id),
-            subject=subject,
-            first=True,
-            unlinked=unlinked,
-            seen=frozenset(),
-            row=row,
-            customer=customer,
-        )
+        return row, subject
 
     async def _customer(self, customer: CustomerId) -> str:
         """The customer's subject; made, and waited for, when it is seen for the first time."""

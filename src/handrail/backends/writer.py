@@ -139,12 +139,12 @@ class Writer:
         self._taken += 1
         return self._taken
 
-    def submit(self, item: Any) -> asyncio.Future[Any]:
-        """Queue with a waiter on the running event loop. Raises HandrailError JOURNAL_UNAVAILABLE."""
+    def submit(self, item: Any, waiter: asyncio.Future[Any] | None = None) -> asyncio.Future[Any]:
+        """Queue with a waiter of the running event loop. Raises HandrailError JOURNAL_UNAVAILABLE."""
         if self._closed or len(self._ops) >= self._capacity:
             raise unavailable("its queue is full" if not self._closed else "it is closed")
         loop = self._loop = asyncio.get_running_loop()
-        future = loop.create_future()
+        future = loop.create_future() if waiter is None else waiter
         self._ops.append((item, future))
         if not self._rung:
             self._ring()

@@ -9,6 +9,7 @@ import click
 
 from handrail.app import wire
 from handrail.app.settings import environment
+from handrail.app.wire import copies
 from handrail.cli import options
 from handrail.ledger.note import BadNote, Trust, VerifierKey, parse_verifier_key
 from handrail.ledger.proof import check_proof as check
@@ -50,7 +51,7 @@ def verify(
     try:
         if target.startswith(("http://", "https://")):
             _needs_key(keys)
-            with wire.HttpLog(target, ca_file=ca_file) as log:
+            with copies.HttpLog(target, ca_file=ca_file) as log:
                 report = run(log.read, _trust(keys, witnesses, quorum))
         elif (Path(target) / "handrail.yaml").exists():
             held = "" if payloads else "payloads not read (--payloads)"
@@ -81,17 +82,19 @@ def _bundle(path: Path, keys: tuple[str, ...], witnesses: tuple[str, ...], quoru
     """The report, and what of the records is not in the bundle."""
     try:
         try:
-            bundle = wire.Export(path)
-        except wire.Damaged:
+            bundle = copies.Export(path)
+        except copies.Damaged:
             raise
         except (FileNotFoundError, ValueError) as error:
             raise click.ClickException(f"{error}; TARGET is a home folder, an address, or an exported bundle") from None
         return _opened(bundle, keys, witnesses, quorum)
-    except wire.Damaged as error:
+    except copies.Damaged as error:
         raise BadLog(str(error)) from None
 
 
-def _opened(bundle: wire.Export, keys: tuple[str, ...], witnesses: tuple[str, ...], quorum: int) -> tuple[Report, str]:
+def _opened(
+    bundle: copies.Export, keys: tuple[str, ...], witnesses: tuple[str, ...], quorum: int
+) -> tuple[Report, str]:
     if not keys:
         click.echo("note: checked with the keys inside the bundle; give --key to know whose log it is", err=True)
         keys = tuple(bundle.keys())
@@ -211,10 +214,10 @@ def export(target: Path, payloads: bool, token: str | None, home: Path) -> None:
     def allowed(tx: PeopleTransaction) -> Actor:
         return acting(tx, token, Act.EXPORT)
 
-    async def work(store: "Store") -> wire.Exported:
+    async def work(store: "Store") -> copies.Exported:
         await store.journal.run(allowed)
         rows, log = wire.records(store, payloads=payloads), wire.LogFolder(given.log_dir)
-        return await asyncio.to_thread(wire.export, log.read, rows, target, keys=keys, payloads=payloads)
+        return await asyncio.to_thread(copies.export, log.read, rows, target, keys=keys, payloads=payloads)
 
     try:
         done = options.with_store(home, work)

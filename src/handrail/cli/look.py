@@ -1,4 +1,4 @@
-"""`handrail find | show | report`."""
+"""`handrail find | show | log | report`."""
 
 import re
 from collections.abc import AsyncIterator
@@ -12,22 +12,26 @@ import orjson
 
 from handrail.app import wire
 from handrail.cli import options
-from handrail.ledger.commitment import read_facts
+from handrail.ledger.commitment import RecordedFacts, read_facts
 from handrail.ledger.entry import Entry, EntryKind, InteractionFacts
 from handrail.ledger.erase import reference
-from handrail.ledger.read import MAX_LIMIT, PROJECTED, Query, interaction_facts
+from handrail.ledger.read import MAX_LIMIT, PROJECTED, Listing, Query, interaction_facts
 from handrail.people.acting import acting
 from handrail.people.authorise import Act
 from handrail.people.store import PeopleTransaction
+from handrail.policy.ruleset import AcceptedFailure
 from handrail.terms.decision import Outcome, Verdict
 from handrail.terms.finding import Kind
 from handrail.terms.ids import CustomerId, Digest, EntryId, InteractionId, UseCaseId
-from handrail.watch.report import lines
+from handrail.watch.outcomes import Reported, reported
+from handrail.watch.report import UseCaseReport
 from handrail.watch.report import report as summarise
+from handrail.watch.text import lines
 
 if TYPE_CHECKING:
     from handrail.app.wire import Store
 
+Accepts = dict[UseCaseId, tuple[AcceptedFailure, ...]]
 _SPAN = re.compile(r"(\d{1,9})([smhd])")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -63,7 +67,7 @@ class PayloadReadFacts(msgspec.Struct, frozen=True):
 @until
 @click.option("--use-case")
 @click.option("--release", help="Its digest.")
-@click.option("--finding", type=click.Choice([kind.value for kind in Kind]))
+@click.option("--finding", type=click.Choice([kind.value for kind in Kind], case_sensitive=False))
 @click.option("--customer", help="The id your system uses; looked up by its keyed hash.")
 @click.option("--conversation", help="Our id, or the one your client gave.")
 @click.option("--verdict", type=click.Choice([one.value for one in Verdict]))
@@ -170,32 +174,84 @@ async def _record_reading(store: "Store", facts: PayloadReadFacts, token: str | 
 @click.command()
 @since
 @until
+@click.option("--kind", "wanted", multiple=True, help="A kind, such as key.created, or an area, such as key.")
+@click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=50, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="With the facts.")
+@options.home
+def log(since: str | None, until: str | None, wanted: tuple[str, ...], limit: int, as_json: bool, home: Path) -> None:
+    """List entries of the ledger by kind, newest first: who changed, erased, read or reported what."""
+    kinds = tuple(kind for name in wanted for kind in _kinds(name))
+    query = Listing(kinds=kinds, since_ms=instant(since), until_ms=instant(until), limit=limit)
+    found = options.with_store(home, lambda store: store.reader.latest(query))
+    for _, data in found:
+        if as_json:
+            click.echo(data)
+            continue
+        one = read_facts(data)
+        about = one.about or one.interaction or ""
+        click.echo(f"{_time(one.at_ms)}  {one.id}  {one.kind}  {one.actor.id}  {one.use_case or '-'}  {about}")
+    if not found:
+        click.echo("nothing found", err=True)
+    elif len(found) == limit:
+        click.echo(f"the newest {limit}: narrow the search or raise --limit", err=True)
+
+
+def _kinds(name: str) -> list[EntryKind]:
+    """The kind of this name, or all of this area."""
+    found = [kind for kind in EntryKind if name == kind.value or kind.value.startswith(f"{name.rstrip('.')}.")]
+    if not found:
+        areas = ", ".join(dict.fromkeys(kind.value.partition(".")[0] for kind in EntryKind))
+        raise click.BadParameter(
+            f"{name} is no kind of entry; areas are {areas}, kinds stand in docs/reference/entries.md",
+            param_hint="--kind",
+        )
+    return found
+
+
+@click.command()
+@since
+@until
 @click.option("--use-case")
 @options.home
 def report(since: str | None, until: str | None, use_case: str | None, home: Path) -> None:
-    """What happened and, for use cases that observe, what enforcing would have done."""
+    """What happened, what enforcing would have done, and what was reported afterwards.
+
+    Outcome events count for the conversations of the period, however late they came; each accepted failure of a use
+    case is held, exceeded, or not measurable."""
     begin, end = instant(since), instant(until)
 
-    async def work(store: "Store") -> list[InteractionFacts]:
-        return [
-            facts
-            async for at_ms, facts in _interactions(store)
-            if (begin is None or at_ms >= begin)
-            and (end is None or at_ms < end)
-            and (use_case is None or facts.use_case == use_case)
-        ]
+    async def work(store: "Store") -> tuple[list[UseCaseReport], Accepts, int]:
+        facts: list[InteractionFacts] = []
+        events: list[Reported] = []
+        async for recorded in _entries(store):
+            event = reported(recorded)
+            if event is not None:
+                events.append(event)
+            elif (
+                recorded.kind in PROJECTED
+                and (begin is None or recorded.at_ms >= begin)
+                and (end is None or recorded.at_ms < end)
+            ):
+                facts.append(interaction_facts(recorded))
+        snapshot = await store.in_force.load()
+        use_cases = snapshot.ruleset.use_cases.values() if snapshot else ()
+        accepts = {one.id: one.accepted_failures for one in use_cases}
+        rows = [row for row in summarise(facts, events) if use_case in (None, row.use_case)]
+        return rows, accepts, await store.outcomes.unmatched()
 
-    for line in lines(summarise(options.with_store(home, work))):
+    rows, accepts, unmatched = options.with_store(home, work)
+    for line in lines(rows, accepts):
         click.echo(line)
+    if unmatched:
+        click.echo(f"{unmatched} outcome events have not found their conversation (handrail log --kind outcome)")
 
 
-async def _interactions(store: "Store") -> AsyncIterator[tuple[int, InteractionFacts]]:
+async def _entries(store: "Store") -> AsyncIterator[RecordedFacts]:
+    """Of every kind, oldest first."""
     after = 0
     while rows := await store.reader.entries(after, 2_000):
         for _, data in rows:
-            recorded = read_facts(data)
-            if recorded.kind in PROJECTED:
-                yield recorded.at_ms, interaction_facts(recorded)
+            yield read_facts(data)
         after = rows[-1][0]
 
 

@@ -9,7 +9,7 @@ import click
 import msgspec
 import orjson
 
-from handrail.app import wire
+from handrail.app.wire.request import ranking_runner
 from handrail.cli import options
 from handrail.detectors.catalogue import lines
 from handrail.detectors.grounding import THRESHOLD
@@ -38,14 +38,16 @@ class Action(Protocol):
 @options.home
 def scan(use_case: str | None, kinds: str | None, show: bool, home: Path) -> None:
     """Read {"id", "text", "role"?, "context"?, "language"?} per line from standard input; print one line for each. A
-    row that cannot be read gets {"id", "error"} in its place, and the exit code is 1."""
+    row that cannot be read gets {"id", "error"} in its place, and the exit code is 1. `context`, a string or a list, is
+    what an assistant's text may rely on; before a user's message (the default role) it is what was said to them, the
+    last string just before, and names the bare value in an answer such as "7658"."""
     if show:
         for kind, meaning in lines():
             click.echo(f"{kind.value:14} {meaning}")
         return
     wanted = _kinds(kinds)
     action = _action(home, use_case)
-    runner = wire.ranking_runner()
+    runner = ranking_runner()
     failed = False
     out = sys.stdout.buffer
     for number, line in enumerate(sys.stdin.buffer, 1):

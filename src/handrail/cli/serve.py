@@ -1,11 +1,10 @@
 """`handrail serve`."""
 
-import sys
 from pathlib import Path
 
 import click
 
-from handrail.app.apart import settings_apart
+from handrail.app.serve import serve as run
 from handrail.app.settings import HOME_VARIABLE, environment, settings
 
 
@@ -29,12 +28,5 @@ from handrail.app.settings import HOME_VARIABLE, environment, settings
 )
 def serve(home: Path, workers: int, port: int | None, lost_after: float) -> None:
     """Run the gateway until SIGTERM or Ctrl-C, then drain."""
-    loaded = settings_apart(lambda: settings(home, environment()))
-    from handrail.app.serve import serve as run  # deferred: loads while the home is read beside it
-
-    lost_after_ms = int(lost_after * 1000)
-    sys.exit(run(loaded(), environment(), workers=workers, say=_say, port=port, lost_after_ms=lost_after_ms))
-
-
-def _say(line: str) -> None:
-    click.echo(line)
+    env = environment()
+    run(settings(home, env), env, workers=workers, port=port, lost_after_ms=int(lost_after * 1000))

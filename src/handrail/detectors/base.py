@@ -14,6 +14,8 @@ from handrail.terms.finding import Finding, Kind, Role
 
 HOLD_BACK = 96
 """Characters of a stream that may wait while they may still become a match (decisions.md, streams)."""
+REPLY, ASKED = 200, 400
+"""Characters of the longest message of a user that is read with the question before it, and of the question's end."""
 
 
 class Reach(StrEnum):
@@ -27,7 +29,8 @@ class Reach(StrEnum):
 class Text(msgspec.Struct, frozen=True):
     """One text to screen. `language`: ISO 639-1 or None for "find out". `context`: what an answer may rely on (tool
     results, documents), for grounding only. `links_allowed`: host names, `*.` prefix for subdomains. `canaries`:
-    strings of the managed prompt that must never come out."""
+    strings of the managed prompt that must never come out. `asked`: what was said to a user just before, which names
+    the bare value in the reply; empty when unknown."""
 
     text: str
     role: Role
@@ -35,6 +38,7 @@ class Text(msgspec.Struct, frozen=True):
     context: tuple[str, ...] = ()
     links_allowed: tuple[str, ...] = ()
     canaries: tuple[str, ...] = ()
+    asked: str = ""
 
 
 class Detector(Protocol):

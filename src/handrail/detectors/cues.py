@@ -15,15 +15,18 @@ to 40 characters of the same sentence), unless (families that take it back when 
 import tomllib
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.resources import files
+from pathlib import Path
 
 import re2
 
 from handrail.detectors.normalise import normalise, unaccent
 from handrail.terms.finding import Kind, Role
 
+DATA = Path(__file__).parent / "data"
 GATE_MEMORY = 8 << 20
 """Bytes the automaton of one gate may grow to. It grows with what it meets; a few MB in practice."""
+REMEMBERED = 1_024
+"""Combinations of families for which the rules that may apply are kept; they hold names of ours, no text."""
 MOST = 50
 """Matches of one rule in one text that are told apart; the next one spans the rest of the text."""
 GAP = r"[^.!?。！？।]{0,40}?"
@@ -88,16 +91,15 @@ class Cues:
 
     def present(self, plain: str, role: Role = Role.USER) -> frozenset[str]:
         """The families in folded text that some rule of `role` may need. Linear; about 2 us for a message."""
-        names, gate = self._gate(role is Role.USER, plain.isascii())
+        names, gate = self._gate(role is _USER, plain.isascii())
         found = gate.Match(plain)
         return frozenset([names[i] for i in found]) if found else _NONE
 
     def hits(self, plain: str, present: frozenset[str], role: Role) -> list[Hit]:
         """What the rules of `role` find, one hit per match."""
         found: list[Hit] = []
-        for number, rule in enumerate(self.rules):
-            if not rule.needs <= present or role not in rule.roles:
-                continue
+        for number in self._ready(present, role):
+            rule = self.rules[number]
             matches = 0
             for match in self._pattern(number).finditer(plain):
                 start, end = match.span()
@@ -110,6 +112,20 @@ class Cues:
                 if matches > MOST:
                     break
         return found
+
+    def _ready(self, present: frozenset[str], role: Role) -> tuple[int, ...]:
+        """The rules of a role whose families are all there."""
+        ready = self._readied.get((present, role))
+        if ready is None:
+            ready = tuple([n for n, rule in enumerate(self.rules) if rule.needs <= present and role in rule.roles])
+            if len(self._readied) >= REMEMBERED:
+                self._readied.clear()
+            self._readied[present, role] = ready
+        return ready
+
+    @cached_property
+    def _readied(self) -> dict[tuple[frozenset[str], Role], tuple[int, ...]]:
+        return {}
 
     def _taken_back(self, rule: Rule, plain: str, span: tuple[int, int], present: frozenset[str], role: Role) -> bool:
         if not rule.unless & present:
@@ -193,6 +209,7 @@ class Cues:
 
 
 _NONE: frozenset[str] = frozenset()
+_USER = Role.USER  # reading a member of an enumeration costs 0.1 us
 
 
 def _options() -> "re2.Options":
@@ -240,7 +257,7 @@ def _raw(pattern: str) -> str:
 
 def load(name: str) -> Cues:
     """The file `detectors/data/NAME`. Raises ValueError that names the family or rule that is wrong."""
-    tree = tomllib.loads(files("handrail.detectors.data").joinpath(name).read_text(encoding="utf-8"))
+    tree = tomllib.loads((DATA / name).read_text(encoding="utf-8"))
     families = {
         family: {
             language: tuple(_raw(t) if language == "raw" else _term(t) for t in terms)

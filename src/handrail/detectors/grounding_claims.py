@@ -44,16 +44,19 @@ def claims(answer: str, context: PreparedContext, language: str) -> list[Claim]:
     stated = quantities(folded, found, language)
     made: list[Claim] = []
     starts, low = [t[1] for t in found], [q[3] for q in stated]
+    said = [t[0] for t in found]
+    stems = list(map(stem, said))
     place = at = 0
     for begin, end in sentences(answer):
         first, since = place, at
         place, at = bisect_left(starts, end, first), bisect_left(low, end, since)
-        asks = answer[begin:end].rstrip(" \"'”’)").endswith("?")
+        asks = "?" in answer[begin:end] and answer[begin:end].rstrip(" \"'”’)").endswith("?")
         words = _without_lead(folded, found[first:place], stated[since:at], language, known)
         if not words and not context.service:
             words, asks = found[first:place], True
         if words:
-            made.append(_claim(answer, words, stated[since:at], asks, context, known, language))
+            own = slice(place - len(words), place)
+            made.append(_claim(answer, words, said[own], stems[own], stated[since:at], asks, context, known, language))
     return made
 
 
@@ -99,8 +102,10 @@ def _opening(words: list[Token], language: str, known: Classes) -> tuple[int, bo
     for opening, whole in openings.get(said[0], ()):
         if tuple(said[: len(opening)]) == opening:
             return len(opening), whole
+    if known.evaluative.isdisjoint(said):
+        return 0, False
     kept = [place for place, word in enumerate(said) if word not in known.evaluative]
-    if len(kept) == len(said) or not kept:
+    if not kept:
         return 0, False
     plain = [said[place] for place in kept]
     for opening, whole in openings.get(plain[0], ()):
@@ -110,21 +115,17 @@ def _opening(words: list[Token], language: str, known: Classes) -> tuple[int, bo
 
 
 def _claim(
-    answer: str, words: list[Token], stated: list[Quantity], asks: bool,
+    answer: str, words: list[Token], said: list[str], stems: list[str], stated: list[Quantity], asks: bool,
     context: PreparedContext, known: Classes, language: str,
 ) -> Claim:  # fmt: skip
-    stems = [stem(t[0]) for t in words]
     stop = known.stop
+    content = [n for n, word in enumerate(said) if word not in stop]
     if stated:
         taken = {place for q in stated for place in range(q.start, q.end)}
-        content = [
-            n for n, t in enumerate(words) if t[0] not in stop and t[1] not in taken and not t[0][0].isdecimal()
-        ]  # fmt: skip
-    else:
-        content = [n for n, t in enumerate(words) if t[0] not in stop]
+        content = [n for n in content if words[n][1] not in taken and not said[n][0].isdecimal()]
     missing = [q for q in stated if not carried(q, context.held) and not _is_count(q, words, stems, context)]
     names = _names(answer, words, content, stems, context, language)
-    return Claim(words, stems, content, stated, missing, names, asks, frozenset([t[0] for t in words]))
+    return Claim(words, stems, content, stated, missing, names, asks, frozenset(said))
 
 
 def _start(token: Token) -> int:

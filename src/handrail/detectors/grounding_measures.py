@@ -75,14 +75,14 @@ def align(claim: Claim, context: PreparedContext, known: Classes) -> Alignment:
     wide = (said & known.universal) - statement.words
     added = (said & known.condition) - context.words
     return Alignment(
-        statement=statement,
-        overlap=min(1.0, (count + len(opposed)) / max(1, len(content) + 2 * len(claim.quantities))),
-        negation=said.isdisjoint(known.negation) is statement.negated,
-        opposites=_those(claim, opposed),
-        universal=_those(claim, wide),
-        dropped=bool(statement.conditions) and said.isdisjoint(known.condition),
-        added=_those(claim, added),
-        rivals=_rivals(claim, statement),
+        statement,
+        min(1.0, (count + len(opposed)) / max(1, len(content) + 2 * len(claim.quantities))),
+        said.isdisjoint(known.negation) is statement.negated,
+        _those(claim, opposed),
+        _those(claim, wide),
+        bool(statement.conditions) and said.isdisjoint(known.condition),
+        _those(claim, added),
+        _rivals(claim, statement),
     )
 
 
@@ -120,10 +120,12 @@ def measure(
     stems, content, said, statement = claim.stems, claim.content, claim.said, aligned.statement
     words, weight = len(stems), len(content) or 1
     near, exact = context.near, context.stems
-    new = [s not in near and s not in question for s in stems]
+    new = [s not in near for s in stems]
+    if question:
+        new = [fresh and s not in question for fresh, s in zip(new, stems, strict=True)]
     open_ = [n for n in content if new[n]]
-    pairs, held = list(pairwise(stems)), context.pairs
-    hit = [pair in held for pair in pairs]
+    met = [stems[n] for n in content if not new[n]]
+    hit = list(map(context.pairs.__contains__, pairwise(stems)))
     longest, copied, breaks = _runs(stems, context, hit)
     dates = amounts = 0
     for q in claim.missing:
@@ -136,7 +138,7 @@ def measure(
     return [
         len(open_) / weight,
         sum(new) / words,
-        1 - sum(hit) / len(pairs) if pairs else float(new[0]),
+        1 - sum(hit) / len(hit) if hit else float(new[0]),
         longest / words,
         copied / words,
         aligned.overlap,
@@ -157,10 +159,10 @@ def measure(
         len(aligned.added) + 0.5 * len((said & _MODALS) - context.words),
         len([n for n in open_ if n * 2 >= words]) / len(open_) if open_ else 0.0,
         float(len(claim.quantities) - len(claim.missing)),
-        len([n for n in content if not new[n] and stems[n] not in inside]) / weight if inside else 0.0,
+        len([s for s in met if s not in inside]) / weight if inside else 0.0,
         (new.index(False) if False in new else words) / words,
         len([n for n, h in enumerate(hit) if not h and not new[n] and not new[n + 1]]) / words,
-        len([n for n in content if not new[n] and stems[n] not in exact]) / weight,
+        len([s for s in met if s not in exact]) / weight,
         float(replaced),
         float(_exchanged(stems, content, hit, context)),
         float(len(aligned.rivals)),

@@ -14,15 +14,9 @@ from typing import Any
 from handrail.detectors.grounding_measures import NAMES
 from handrail.detectors.grounding_words import data
 
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """What one measure adds, in log-odds. `place`: of the measure in `NAMES`; a value below `edges[k]` gets
-    `values[k]`, one at or above the last edge gets the last value."""
-
-    place: int
-    edges: tuple[float, ...]
-    values: tuple[float, ...]
+Curve = tuple[int, tuple[float, ...], tuple[float, ...], float]
+"""What one measure adds, in log-odds: its place in `NAMES`, edges, values, and what a measure of 0 gets, as most do. A
+measure below `edges[k]` gets `values[k]`, one at or above the last edge gets the last value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +29,22 @@ class Model:
     def probability(self, measures: Sequence[float]) -> float:
         """How probable it is that the context does not carry the claim, 0..1."""
         total = self.bias
-        for curve in self.curves:
-            total += curve.values[bisect_right(curve.edges, measures[curve.place])]
+        for place, edges, values, at_none in self.curves:
+            measured = measures[place]
+            total += values[bisect_right(edges, measured)] if measured else at_none
         return 1 / (1 + exp(-max(-30.0, min(30.0, total))))
 
 
 def model_of(rows: Any) -> Model:
     """A model from its JSON form. Raises ValueError where a curve is not well-formed."""
-    curves = []
+    curves: list[Curve] = []
     for name, curve in rows["curves"].items():
         if name not in NAMES:
             raise ValueError(f"grounding model: no measure is called {name!r}; train it again")
         if len(curve["values"]) != len(curve["edges"]) + 1:
             raise ValueError(f"grounding model: the curve {name!r} needs one value more than edges; train it again")
-        curves.append(Curve(NAMES.index(name), tuple(curve["edges"]), tuple(curve["values"])))
+        edges, values = tuple(curve["edges"]), tuple(curve["values"])
+        curves.append((NAMES.index(name), edges, values, values[bisect_right(edges, 0.0)]))
     return Model(float(rows["bias"]), tuple(curves))
 
 

@@ -65,9 +65,9 @@ class Injection:
             language == "en" or (text.role in STEERED and plain.isascii())
         ):  # lists of names mislead guesses
             hits = self._modelled(view.text, plain, present, text.role)
-        if not text.text.isascii() or present & OPENERS:
+        if not text.text.isascii() or not OPENERS.isdisjoint(present):
             hits += self._hidden(text, plain, present, language)
-        return _findings(hits, plain, view)
+        return _findings(hits, plain, view) if hits else []
 
     def _hits(self, plain: str, present: frozenset[str], role: Role, language: str) -> list[Hit]:
         hits = self.cues.hits(plain, present, role)

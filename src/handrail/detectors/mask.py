@@ -40,18 +40,25 @@ class Masked(msgspec.Struct, frozen=True):
     tokens: tuple[Token, ...]
 
 
+_SAID_AT = re.compile(r"\s*(?:@|[\[({]at[\])}]|\bat\b)\s*")
+_SAID_DOT = re.compile(r"\s*(?:[\[({]dot[\])}]|\bdot\b)\s*")
+_MAY_BE_SAID = re.compile(r"\s|at|dot")
+_LETTER = re.compile(r"[^\W\d_]")
+
+
 def normalised(kind: Kind, value: str) -> str:
     """The form two spellings of one value share: `4111-1111` and `4111 1111`, `A@B.de` and `a@b.de`."""
     view = normalise(value)
     if kind in _DIGIT_KINDS or kind is Kind.IBAN:
-        view = digits_view(view) or view
-        body = "".join(letter for letter in view.text if letter.isalnum()).upper()
-        digits = "".join(letter for letter in body if letter.isdigit())
+        if _LETTER.search(view.text) is not None:  # a number without letters was not said in words
+            view = digits_view(view) or view
+        body = "".join(filter(str.isalnum, view.text)).upper()
+        digits = "".join(filter(str.isdigit, body))
         return digits if kind in _DIGIT_KINDS and len(digits) >= 4 else body
     folded = unicodedata.normalize("NFKC", view.text).casefold()
-    if kind is Kind.EMAIL:
-        folded = re.sub(r"\s*(?:@|[\[({]at[\])}]|\bat\b)\s*", "@", folded, count=1)
-        folded = re.sub(r"\s*(?:[\[({]dot[\])}]|\bdot\b)\s*", ".", folded)
+    if kind is Kind.EMAIL and _MAY_BE_SAID.search(folded) is not None:
+        folded = _SAID_AT.sub("@", folded, count=1)
+        folded = _SAID_DOT.sub(".", folded)
     return " ".join(folded.split())
 
 
@@ -66,31 +73,44 @@ def constant_of(kind: Kind) -> str:
     return f"[{kind.value}]"
 
 
-def mask(text: str, findings: Iterable[Finding], key: bytes, ours: Collection[str] = ()) -> Masked:
+def mask(
+    text: str,
+    findings: Iterable[Finding],
+    key: bytes,
+    ours: Collection[str] = (),
+    made: dict[tuple[Kind, str], str] | None = None,
+) -> Masked:
     """The text with every finding replaced; of nested ones the outer, overlapping ones become one span. `ours`: tokens
-    of this conversation that may stand in the text as they are, because handrail wrote them there."""
+    of this conversation that may stand in the text as they are, because handrail wrote them there. `made`: tokens made
+    under this key before, by kind and value; new ones are added."""
     spans = _outermost(findings)
     if not spans and "[" not in text:
         return Masked(text=text, tokens=())
     out: list[str] = []
     tokens: dict[str, Token] = {}
+    made = {} if made is None else made
     at = 0
     for finding in spans:
         out.append(escape(text[at : finding.start], ours))
-        out.append(_replace(text, finding, key, tokens))
+        out.append(_replace(text, finding, key, tokens, made))
         at = finding.end
     out.append(escape(text[at:], ours))
     return Masked(text="".join(out), tokens=tuple(tokens.values()))
 
 
-def _replace(text: str, finding: "_Span", key: bytes, tokens: dict[str, Token]) -> str:
+def _replace(
+    text: str, finding: "_Span", key: bytes, tokens: dict[str, Token], made: dict[tuple[Kind, str], str]
+) -> str:
     if finding.kind in NEVER_REST:
         return constant_of(finding.kind)
     value = text[finding.start : finding.end]
     for start, end, kind in reversed(finding.never_rest):
         value = value[: start - finding.start] + constant_of(kind) + value[end - finding.start :]
-    token = token_of(finding.kind, value, key)
-    tokens.setdefault(token, Token(token=token, kind=finding.kind, value=value))
+    token = made.get((finding.kind, value))
+    if token is None:
+        token = made[finding.kind, value] = token_of(finding.kind, value, key)
+    if token not in tokens:
+        tokens[token] = Token(token, finding.kind, value)
     return token
 
 

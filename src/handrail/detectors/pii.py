@@ -7,10 +7,23 @@ earlier finder keeps its span.
 
 from functools import lru_cache
 
-from handrail.detectors.base import Reach, Text
+from handrail.detectors.base import REPLY, Reach, Text
 from handrail.detectors.normalise import View, normalise
-from handrail.detectors.personal import bank, cards, codes, contact, health, identity, persons, places, replies, secrets
+from handrail.detectors.personal import (
+    answers,
+    bank,
+    cards,
+    codes,
+    contact,
+    health,
+    identity,
+    persons,
+    places,
+    replies,
+    secrets,
+)
 from handrail.detectors.personal.anchors import Label
+from handrail.detectors.personal.asked import NOTHING, Asked, asked_for
 from handrail.detectors.personal.gates import STREET_GATES, Gate, gates_of
 from handrail.detectors.personal.page import Hit, Number, Page
 from handrail.detectors.spoken import digits_view
@@ -40,6 +53,7 @@ def _gated(view: View) -> tuple[Page, frozenset[int]]:
     page = Page(view)
     gates = gates_of(page.plain)
     page.wide = not _NAMED_WITHOUT_DIGITS.isdisjoint(gates)
+    page.long = Gate.LONG in gates
     return page, gates
 
 
@@ -52,28 +66,45 @@ class PersonalDetector:
     reach = Reach.WINDOW
 
     def find(self, text: Text, language: str) -> list[Finding]:
-        """`language` is not used: people mix languages, so the words of all of them count. In the result of a tool a
-        plain run of digits that nothing names is an id, not a telephone: masking it would break the agent's next call.
+        """`language` is not used: people mix languages, so the words of all of them count. A plain run of digits that
+        nothing names is no telephone in the result of a tool, where it is an id and masking it would break the agent's
+        next call, nor in the answer to a question for the number of an order or another thing.
         """
         found = find_personal(text.text)
-        if text.role is Role.TOOL and found:
+        if not any(finding.reason == "bare" and finding.kind is Kind.PHONE for finding in found):
+            return found
+        if text.role is Role.TOOL or _question(text).things:
             return [finding for finding in found if not (finding.reason == "bare" and finding.kind is Kind.PHONE)]
         return found
 
 
+def _question(text: Text) -> Asked:
+    """What the message before asked for; nothing where the text is no short message of a user."""
+    return asked_for(text.asked) if text.asked and text.role is Role.USER and len(text.text) <= REPLY else NOTHING
+
+
 class ReplyDetector:
-    """A user's message that is nothing but a number, or a name and a number."""
+    """A user's message that answers a question with a bare value. Where the question is known (`Text.asked`) it says
+    which kind; else the form of a message that is nothing but a number, or a name and a number."""
 
     name = "reply"
-    kinds = frozenset({Kind.CARD, Kind.PHONE, Kind.ACCOUNT, Kind.SSN, Kind.POSTCODE, Kind.PASSWORD})
+    kinds = answers.KINDS | {Kind.CARD, Kind.PHONE, Kind.ACCOUNT, Kind.SSN, Kind.POSTCODE, Kind.PASSWORD}
     reach = Reach.WHOLE
 
     def find(self, text: Text, language: str) -> list[Finding]:
         """`language` is not used, as in `PersonalDetector`."""
-        if text.role is not Role.USER or len(text.text) > 80:
+        if text.role is not Role.USER or len(text.text) > REPLY:
             return []
         page, gates = _read(text.text)
-        return [_finding(page.view, hit) for hit in replies.find_replies(page)] if Gate.DIGIT in gates else []
+        asked = _question(text)
+        hits = answers.find_answers(page, asked)
+        if Gate.DIGIT in gates and not asked.things:
+            hits += [
+                hit
+                for hit in replies.find_replies(page)
+                if all(hit.start >= one.end or one.start >= hit.end for one in hits)
+            ]
+        return [_finding(page.view, hit) for hit in hits]
 
 
 class AddressDetector:

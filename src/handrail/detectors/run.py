@@ -8,6 +8,8 @@ detectors; each is bounded by input size: texts over 64 KiB are read in chunks t
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from handrail.detectors.base import Detector, Failure, Report, Text
 from handrail.detectors.language import guess
 from handrail.terms.finding import PERSONAL, Finding, Kind
@@ -88,14 +90,7 @@ def _chunked(detector: Detector, text: Text, language: str) -> list[Finding]:
     start = 0
     while True:
         stop = min(start + CHUNK, len(whole))
-        piece = Text(
-            text=whole[start:stop],
-            role=text.role,
-            language=text.language,
-            context=text.context,
-            links_allowed=text.links_allowed,
-            canaries=text.canaries,
-        )
+        piece = msgspec.structs.replace(text, text=whole[start:stop])
         for finding in detector.find(piece, language):
             moved = _moved(finding, start, len(piece.text), len(whole))
             key = (moved.kind, moved.start, moved.end)

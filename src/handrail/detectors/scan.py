@@ -69,7 +69,8 @@ def scan(
 
 
 def read_row(row: object) -> tuple[str | int, Text]:
-    """The id and the text of a row. Raises HandrailError REQUEST_INVALID."""
+    """The id and the text of a row. `context` of an assistant's text is what it may rely on; of a user's message it is
+    what was said before, the last string just before it. Raises HandrailError REQUEST_INVALID."""
     if not isinstance(row, Mapping):
         raise _bad("the row", "an object with id and text", row)
     unknown = [name for name in row if name not in _FIELDS]
@@ -86,7 +87,9 @@ def read_row(row: object) -> tuple[str | int, Text]:
     language = row.get("language")
     if language is not None and not isinstance(language, str):
         raise _bad("language", "an ISO 639-1 code such as 'en', or nothing", language)
-    return identity, Text(text=text, role=_role(row.get("role")), language=language, context=_context(row))
+    role, context = _role(row.get("role")), _context(row)
+    asked = context[-1] if context and role is Role.USER else ""
+    return identity, Text(text=text, role=role, language=language, context=context, asked=asked)
 
 
 def _role(value: object) -> Role:

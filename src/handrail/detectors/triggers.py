@@ -50,7 +50,8 @@ class Triggers:
         present = self.cues.present(plain)
         if not present and len(plain) < LONG:
             return []
-        hits = self.cues.hits(plain, present, text.role) + self._stories(plain, present, language)
+        hits = self.cues.hits(plain, present, text.role) if present else []
+        hits += self._stories(plain, present, language)
         found: dict[tuple[Kind, int, int], Finding] = {}
         for hit in hits:
             whole = hit.end - hit.start == len(plain)
@@ -62,7 +63,7 @@ class Triggers:
 
     def _stories(self, plain: str, present: frozenset[str], language: str) -> list[Hit]:
         """A complaint told without its word: by the tally in every language, by the model in English."""
-        for tally in self.cues.tallies:
+        for tally in self.cues.tallies if present else ():
             if tally.holds(present, plain, language):
                 return [Hit(start=0, end=len(plain), score=tally.score, reason=tally.reason, kind=tally.kind)]
         cued = bool(present & STORY)

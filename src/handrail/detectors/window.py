@@ -256,10 +256,12 @@ def _digits(text: str) -> int:
 
 def _last_words(held: str) -> int:
     """Where the last complete word begins; what is before it may go."""
-    stop = max(held.rfind(" "), held.rfind("\n"))
+    if "\n" in held:
+        held = held.replace("\n", " ")
+    stop = held.rfind(" ")
     while stop > 0 and held[stop - 1].isspace():
         stop -= 1
-    return max(held.rfind(" ", 0, max(stop, 0)), held.rfind("\n", 0, max(stop, 0))) + 1
+    return held.rfind(" ", 0, stop) + 1 if stop > 0 else 0
 
 
 def _whole_words(left: str) -> str:

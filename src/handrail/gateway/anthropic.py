@@ -11,7 +11,6 @@ import orjson
 from handrail.gateway import exact
 from handrail.gateway.anthropic_stream import CALLS, NAMED, OPAQUE, RESULTS, AnthropicCodec
 from handrail.gateway.errors import Form
-from handrail.gateway.exact import GONE, Change
 from handrail.gateway.fields import (
     Bounds,
     Sent,
@@ -19,13 +18,15 @@ from handrail.gateway.fields import (
     conversation_of,
     count,
     customer_of,
+    first_new,
     invalid,
     list_of,
     object_of,
+    onward,
     rest,
     text_of,
 )
-from handrail.gateway.leaves import edits, field, identifier, walk
+from handrail.gateway.leaves import edits, fields, identifier, walk
 from handrail.gateway.sse import event
 from handrail.gateway.unread import files, unread
 from handrail.guard.turn import Answer, Channel, Leaf, Message, Path, ReplyIds, Turn, Upstream, Usage, canonical
@@ -76,12 +77,7 @@ class AnthropicFace:
         if not given or len(given) > bounds.messages:
             raise invalid("messages", f"1 to {bounds.messages} messages")
         references: list[str] = []
-        messages: list[Message] = []
-        new_from = 0
-        for place, item in enumerate(given):
-            messages.append(_message(item, place, references))
-            if messages[-1].role is Role.ASSISTANT:
-                new_from = place + 1
+        messages = [_message(item, place, references) for place, item in enumerate(given)]
         system: list[Leaf] = []
         walk(value.get("system"), ("system",), Channel.SYSTEM, system)
         tools, schemas, hosted = _tools(value)
@@ -104,7 +100,7 @@ class AnthropicFace:
                 Message(Role.SYSTEM, tools),
                 Message(Role.USER, tuple(others)),
             ),
-            new_from=new_from,
+            new_from=first_new(messages),
             prompt="\n".join(leaf.text for leaf in system),
             hosted_tools=hosted,
             references=tuple(references),
@@ -115,20 +111,12 @@ class AnthropicFace:
             trace=sent.trace,
             channel=sent.channel,
             extra_headers=sent.extra_headers,
+            value=value,
         )
 
     def upstream(self, turn: Turn, how: Upstream) -> bytes:
         """The body for the provider."""
-        changes: dict[exact.Path, Change] = edits(how.changes, turn.body)
-        if how.model != turn.model:
-            changes["model",] = orjson.dumps(how.model)
-        if not how.forward_customer:
-            changes.update((path, GONE) for path in turn.customer_paths)
-        if how.parameters:
-            value = orjson.loads(turn.body)
-            for name, setting in how.parameters.items():
-                if how.force_parameters or name not in value:
-                    changes[name,] = orjson.dumps(setting)
+        changes = onward(turn, how)
         if how.prompt is not None:
             changes = {path: new for path, new in changes.items() if path[0] != "system"}
             changes["system",] = orjson.dumps(how.prompt)
@@ -145,9 +133,7 @@ class AnthropicFace:
             for place, block in enumerate(value["content"]):
                 calls += block["type"] in CALLS
                 _block(block, ("content", place), Channel.ASSISTANT, leaves, unreadable, said, [])
-            for name, extra in value.items():
-                if name not in ANSWER_HANDLED:
-                    field(name, extra, (), Channel.ASSISTANT, leaves)
+            fields(value, (), Channel.ASSISTANT, leaves, but=ANSWER_HANDLED)
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, HandrailError):
             raise HandrailError(Code.UPSTREAM_INVALID, "the provider's answer is no message") from None
         usage = value.get("usage")
@@ -220,9 +206,7 @@ def _message(item: Any, place: int, references: list[str]) -> Message:
         for index, block in enumerate(list_of(content, f"{where}.content")):
             path = (*at, "content", index)
             _block(object_of(block, ".".join(map(str, path))), path, named[1], leaves, unreadable, said, references)
-    for name, extra in item.items():
-        if name not in ("role", "content"):
-            field(name, extra, at, named[1], leaves)
+    fields(item, at, named[1], leaves, but=("role", "content"))
     return Message(named[0], tuple(leaves), canonical(named[0], said), tuple(unreadable))
 
 
@@ -263,9 +247,7 @@ def _call(block: dict[str, Any], at: Path, leaves: list[Leaf], said: list[str]) 
     given = block.get("input")
     said.append(call_text(tool, orjson.dumps(given).decode()))
     walk(given, (*at, "input"), Channel.TOOL_ARGUMENTS, leaves, tool=tool)
-    for name, extra in block.items():
-        if name != "input":
-            field(name, extra, at, Channel.TOOL_ARGUMENTS, leaves, tool=tool, safe=NAMED)
+    fields(block, at, Channel.TOOL_ARGUMENTS, leaves, but=("input",), tool=tool, safe=NAMED)
 
 
 def _result(
@@ -286,9 +268,7 @@ def _result(
         said.append(content if isinstance(content, str) else orjson.dumps(content).decode())
         unreadable += unread(content)
         walk(content, (*at, "content"), Channel.TOOL_RESULT, leaves)
-    for name, extra in block.items():
-        if name != "content":
-            field(name, extra, at, Channel.TOOL_RESULT, leaves)
+    fields(block, at, Channel.TOOL_RESULT, leaves, but=("content",))
 
 
 def _document(
@@ -305,9 +285,7 @@ def _document(
             unreadable.append("document")
         files(source, references)
         walk(source, (*at, "source"), Channel.DOCUMENT, leaves)
-    for name, extra in block.items():
-        if name not in ("source", "type"):
-            field(name, extra, at, Channel.DOCUMENT, leaves)
+    fields(block, at, Channel.DOCUMENT, leaves, but=("source", "type"))
 
 
 def _tools(body: Mapping[str, Any]) -> tuple[tuple[Leaf, ...], dict[str, object], tuple[str, ...]]:

@@ -9,7 +9,7 @@ from handrail.gateway import exact
 from handrail.gateway.errors import Form, detail
 from handrail.gateway.fields import call_text, count
 from handrail.gateway.growing import Growing, named, put, written
-from handrail.gateway.leaves import SAFE_SLOTS, arguments, field, identifier, opaque, within
+from handrail.gateway.leaves import SAFE_SLOTS, arguments, fields, identifier, opaque, within
 from handrail.gateway.sse import Events, Shape, bare, data_of, event, shape_of
 from handrail.gateway.unread import coded, unread
 from handrail.guard.turn import Channel, Leaf, Path, Piece, ReplyIds, Turn, Usage, canonical
@@ -252,7 +252,6 @@ def _beside(value: dict[str, Any], read: str) -> tuple[Leaf, ...]:
 def _texts(value: dict[str, Any], at: Path, safe: frozenset[str] = SAFE_SLOTS) -> tuple[Leaf, ...]:
     """Texts of an event that are no lane."""
     leaves: list[Leaf] = []
-    for name, part in value.items():
-        if not coded(name, part):
-            field(name, part, at, Channel.ASSISTANT, leaves, safe=safe)
+    read = {name: part for name, part in value.items() if not coded(name, part)}
+    fields(read, at, Channel.ASSISTANT, leaves, safe=safe)
     return tuple(leaves)

@@ -15,7 +15,7 @@ from handrail.gateway import exact
 from handrail.gateway.chat_grown import Grown
 from handrail.gateway.errors import Form, detail
 from handrail.gateway.fields import call_text, count
-from handrail.gateway.leaves import SAFE_SLOTS, arguments, field, identifier, media, within
+from handrail.gateway.leaves import SAFE_SLOTS, arguments, fields, identifier, media, within
 from handrail.gateway.sse import Events, Shape, bare, data_of, event, shape_of
 from handrail.guard.turn import Channel, Leaf, Path, Piece, ReplyIds, Turn, Usage, canonical
 from handrail.terms.errors import Code, HandrailError
@@ -33,7 +33,8 @@ _DONE: Final = b"data: [DONE]\n\n"
 _CHUNK_HANDLED: Final = frozenset({"choices"})
 _CHOICE_HANDLED: Final = frozenset({"delta", "logprobs"})
 _CALLS: Final = frozenset({"tool_calls", "function_call"})
-_CALL: Final = frozenset({"function", "custom"})
+_DELTA_HANDLED: Final = _CALLS | SPOKEN.keys()
+_CALL: Final = ("function", "custom")
 _SAID: Final = frozenset({"arguments", "input", "name"})
 _NAME: Final = frozenset({"name"})
 _MARK: Final = b'"content":"'
@@ -266,9 +267,7 @@ class ChatCodec:
     def _grown_in(self, index: int, delta: dict[str, Any]) -> list[tuple[str, Channel, str]]:
         """Texts of the delta in places that are no lane of the dialect."""
         leaves: list[Leaf] = []
-        for name, part in delta.items():
-            if name not in SPOKEN and name not in _CALLS:
-                field(name, part, (), Channel.ASSISTANT, leaves)
+        fields(delta, (), Channel.ASSISTANT, leaves, but=_DELTA_HANDLED)
         texts = [leaf for leaf in leaves if not (leaf.key or leaf.number) and leaf.path != ("audio", "data")]
         lanes = self._grown.lanes(index, delta, [leaf.path for leaf in texts])
         return [(lane, Channel.ASSISTANT, leaf.text) for lane, leaf in zip(lanes, texts, strict=True)]
@@ -276,40 +275,30 @@ class ChatCodec:
     def _unknown(self, index: int, value: dict[str, Any], choice: dict[str, Any]) -> tuple[Leaf, ...]:
         """Texts in places that are no lane."""
         leaves: list[Leaf] = []
-        for name, part in value.items():
-            if name not in _CHUNK_HANDLED:
-                field(name, part, (), Channel.ASSISTANT, leaves)
+        fields(value, (), Channel.ASSISTANT, leaves, but=_CHUNK_HANDLED)
         at: Path = ("choices", 0)
-        for name, part in choice.items():
-            if name not in _CHOICE_HANDLED:
-                field(name, part, at, Channel.ASSISTANT, leaves)
+        fields(choice, at, Channel.ASSISTANT, leaves, but=_CHOICE_HANDLED)
         if leaves:
             leaves = self._grown.again(index, leaves)
         delta = choice.get("delta") or {}
         at = (*at, "delta")
-        for name, part in delta.items():
-            if name not in SPOKEN and name not in _CALLS:
-                found: list[Leaf] = []
-                field(name, part, at, Channel.ASSISTANT, found)
-                leaves += [leaf for leaf in found if leaf.key or leaf.number]
+        found: list[Leaf] = []
+        fields(delta, at, Channel.ASSISTANT, found, but=_DELTA_HANDLED)
+        leaves += [leaf for leaf in found if leaf.key or leaf.number]
         for place, call in enumerate(delta.get("tool_calls") or ()):
             lane = f"{index}:tool:{int(call.get('index', 0))}"
-            for name, part in call.items():
-                if name in _CALL:
-                    self._call(lane, part or {}, (*at, "tool_calls", place, name), leaves)
-                else:
-                    field(name, part, (*at, "tool_calls", place), Channel.ASSISTANT, leaves)
+            for name in _CALL:
+                self._call(lane, call.get(name) or {}, (*at, "tool_calls", place, name), leaves)
+            fields(call, (*at, "tool_calls", place), Channel.ASSISTANT, leaves, but=_CALL)
         if delta.get("function_call"):
             self._call(f"{index}:call", delta["function_call"], (*at, "function_call"), leaves)
         return tuple(leaves)
 
     def _call(self, lane: str, call: dict[str, Any], at: Path, leaves: list[Leaf]) -> None:
         """What a tool call holds besides its arguments. Its name is read as clients put it together."""
-        for name, part in call.items():
-            if name not in _SAID:
-                field(name, part, at, Channel.ASSISTANT, leaves)
+        fields(call, at, Channel.ASSISTANT, leaves, but=_SAID)
         if call.get("name"):
-            field("name", self.tools.get(lane, ""), at, Channel.ASSISTANT, leaves, safe=_NAME)
+            fields({"name": self.tools.get(lane, "")}, at, Channel.ASSISTANT, leaves, safe=_NAME)
 
     def _only(
         self, value: dict[str, Any], choice: dict[str, Any], delta: dict[str, Any], place: int, lanes: list[str]

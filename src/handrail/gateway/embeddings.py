@@ -13,9 +13,19 @@ import orjson
 
 from handrail.gateway import exact
 from handrail.gateway.errors import Form
-from handrail.gateway.exact import GONE, Change
-from handrail.gateway.fields import Bounds, Sent, conversation_of, count, customer_of, invalid, object_of, rest, text_of
-from handrail.gateway.leaves import edits, field
+from handrail.gateway.fields import (
+    Bounds,
+    Sent,
+    conversation_of,
+    count,
+    customer_of,
+    invalid,
+    object_of,
+    onward,
+    rest,
+    text_of,
+)
+from handrail.gateway.leaves import edits, fields
 from handrail.guard.turn import Answer, Channel, Leaf, Message, Path, ReplyIds, Turn, Upstream, Usage, canonical
 from handrail.policy.ruleset import Dialect
 from handrail.terms.errors import Code, HandrailError
@@ -81,34 +91,28 @@ class EmbeddingsFace:
             trace=sent.trace,
             channel=sent.channel,
             extra_headers=sent.extra_headers,
+            value=value,
         )
 
     def upstream(self, turn: Turn, how: Upstream) -> bytes:
         """The body for the provider; a release's prompt and parameters are for chat and do not apply."""
-        changes: dict[exact.Path, Change] = edits(how.changes, turn.body)
-        if how.model != turn.model:
-            changes["model",] = orjson.dumps(how.model)
-        if not how.forward_customer:
-            changes.update((path, GONE) for path in turn.customer_paths)
-        return exact.change(turn.body, changes)
+        return exact.change(turn.body, onward(turn, msgspec.structs.replace(how, parameters={})))
 
     def answer(self, body: bytes, turn: Turn) -> Answer:
         """Raises HandrailError UPSTREAM_INVALID for anything but numbers (or base64) under the known names, each given
         once."""
         try:
-            fields = _OBJECT.decode(body)
-            rows = _ROWS.decode(fields["data"])
-            head = {name: exact.said(bytes(raw)) for name, raw in fields.items() if name != "data"}
-            plain = fields.keys() <= _FIELDS and _once(body, fields) and all(map(_row, rows))
-            plain = plain and bytes(fields["data"]).count(b'"') == sum(map(_quotes, rows))
+            given = _OBJECT.decode(body)
+            rows = _ROWS.decode(given["data"])
+            head = {name: exact.said(bytes(raw)) for name, raw in given.items() if name != "data"}
+            plain = given.keys() <= _FIELDS and _once(body, given) and all(map(_row, rows))
+            plain = plain and bytes(given["data"]).count(b'"') == sum(map(_quotes, rows))
         except (msgspec.DecodeError, orjson.JSONDecodeError, KeyError, HandrailError):
             plain = False
         if not plain:
             raise HandrailError(Code.UPSTREAM_INVALID, "the provider's answer is no list of embeddings")
         leaves: list[Leaf] = []
-        for name, value in head.items():
-            if name != "created":
-                field(name, value, (), Channel.ASSISTANT, leaves)
+        fields(head, (), Channel.ASSISTANT, leaves, but=("created",))
         messages = (Message(Role.ASSISTANT, tuple(leaves)),) if leaves else ()
         return Answer(body=body, messages=messages, usage=Usage(count(head.get("usage"), "prompt_tokens"), 0))
 

@@ -31,6 +31,7 @@ Change = bytes | Gone
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_written = msgspec.json.Encoder().encode  # raw values go out as they came in
 
 
 class _TwiceError(ValueError):
@@ -66,7 +67,9 @@ def said(body: bytes) -> Any:
 def _lost(body: bytes, value: Any) -> bool:
     """Whether a field may have been dropped as a duplicate: it took at least two quotes with it, and only an escaped
     quote could hide that."""
-    return orjson.dumps(value).count(b'"') != body.count(b'"') or b"\\u0022" in body
+    if orjson.dumps(value).count(b'"') != body.count(b'"'):
+        return True
+    return b"\\" in body and b"\\u0022" in body  # the first looks for one byte, ten times as fast
 
 
 def depth(value: Any) -> int:
@@ -99,41 +102,22 @@ def change(body: bytes, changes: Mapping[Path, Change]) -> bytes:
         for step in path[:-1]:
             node = node.setdefault(step, {})
         node[path[-1]] = new
-    return _put_together(body, tree)
+    return _written(_changed(body, tree))
 
 
-def _put_together(raw: bytes | msgspec.Raw, tree: dict[Step, Any]) -> bytes:
-    if isinstance(next(iter(tree)), int):
-        return _list(raw, tree)
-    fields = _OBJECT.decode(raw)
-    parts: list[bytes] = []
-    for name, value in fields.items():
-        new = tree.get(name)
-        if new is None:
-            parts.append(orjson.dumps(name) + b":" + bytes(value))
-        elif isinstance(new, bytes):
-            parts.append(orjson.dumps(name) + b":" + new)
-        elif isinstance(new, dict):
-            parts.append(orjson.dumps(name) + b":" + _put_together(value, new))
-    for key, new in tree.items():
-        if key not in fields and not isinstance(new, Gone):
-            if not isinstance(new, bytes):
-                raise KeyError(key)
-            parts.append(orjson.dumps(key) + b":" + new)
-    return b"{" + b",".join(parts) + b"}"
-
-
-def _list(raw: bytes | msgspec.Raw, tree: dict[Step, Any]) -> bytes:
-    items: list[bytes] = []
-    for place, value in enumerate(_LIST.decode(raw)):
-        new = tree.get(place)
-        if new is None:
-            items.append(bytes(value))
-        elif isinstance(new, bytes):
-            items.append(new)
-        elif isinstance(new, dict):
-            items.append(_put_together(value, new))
-    return b"[" + b",".join(items) + b"]"
+def _changed(raw: bytes | msgspec.Raw, tree: dict[Step, Any]) -> Any:
+    """The object or list `raw`: its values as they stand, but for what `tree` changes."""
+    values: Any = (_LIST if isinstance(next(iter(tree)), int) else _OBJECT).decode(raw)
+    for step, new in tree.items():
+        if isinstance(new, dict):
+            values[step] = _changed(values[step], new)
+        else:
+            values[step] = new if new is GONE else msgspec.Raw(new)
+    if GONE not in tree.values():
+        return values
+    if isinstance(values, list):
+        return [value for value in values if value is not GONE]
+    return {name: value for name, value in values.items() if value is not GONE}
 
 
 def _refuse_duplicates(body: bytes) -> None:
@@ -156,5 +140,4 @@ def prepend(body: bytes, path: Path, item: bytes) -> bytes:
     raw: bytes | msgspec.Raw = body
     for step in path:
         raw = _OBJECT.decode(raw)[step] if isinstance(step, str) else _LIST.decode(raw)[step]
-    items = [bytes(value) for value in _LIST.decode(raw)]
-    return change(body, {path: b"[" + b",".join([item, *items]) + b"]"})
+    return change(body, {path: _written([msgspec.Raw(item), *_LIST.decode(raw)])})

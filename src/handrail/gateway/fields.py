@@ -1,14 +1,16 @@
 """What the dialects share: who is speaking and in which conversation, hosted tools, usage."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import orjson
 
-from handrail.gateway.leaves import field, identifier
-from handrail.guard.turn import Channel, Leaf, Path
+from handrail.gateway.exact import GONE, Change
+from handrail.gateway.leaves import edits, fields
+from handrail.guard.turn import Channel, Leaf, Message, Path, Turn, Upstream
 from handrail.terms.errors import Code, HandrailError
+from handrail.terms.finding import Role
 from handrail.terms.ids import CustomerId
 
 MAX_ID = 256
@@ -74,17 +76,39 @@ def customer_of(
     sent: Sent, body: Mapping[str, Any], fields: Iterable[Path]
 ) -> tuple[CustomerId | None, tuple[Path, ...]]:
     """The customer, from the header or the first of `fields` that is there, and every such field (all are stripped)."""
-    found: list[str | None] = [chosen_id(sent.customer, "x-handrail-customer")]
+    name = chosen_id(sent.customer, "x-handrail-customer")
     paths: list[Path] = []
     for path in fields:
         node: Any = body
         for step in path:
             node = node.get(step) if isinstance(node, dict) else None
         if node is not None:
-            found.append(chosen_id(node, ".".join(str(step) for step in path)))
+            chosen = chosen_id(node, ".".join(map(str, path)))
+            name = name or chosen
             paths.append(path)
-    name = next((value for value in found if value), None)
     return (CustomerId(name) if name else None), tuple(paths)
+
+
+def first_new(messages: Sequence[Message]) -> int:
+    """Index of the first new message: the one after the assistant's last."""
+    for place in range(len(messages), 0, -1):
+        if messages[place - 1].role is Role.ASSISTANT:
+            return place
+    return 0
+
+
+def onward(turn: Turn, how: Upstream) -> dict[Path, Change]:
+    """What every dialect changes on the way to a provider: the texts that a decision changed, the model's real name,
+    fields that name the customer, and what the release sets."""
+    changes = edits(how.changes, turn.body)
+    if how.model != turn.model:
+        changes["model",] = orjson.dumps(how.model)
+    if not how.forward_customer:
+        changes.update((path, GONE) for path in turn.customer_paths)
+    for name, setting in how.parameters.items():
+        if how.force_parameters or name not in turn.value:
+            changes[name,] = orjson.dumps(setting)
+    return changes
 
 
 def conversation_of(sent: Sent, value: Any, field: str, metadata: Any) -> str | None:
@@ -102,10 +126,7 @@ def rest(body: Mapping[str, Any], handled: frozenset[str], identifiers: frozense
     """Texts in the fields that the dialect does not read itself. `identifiers`: fields whose value passes unscreened
     when it is an identifier."""
     out: list[Leaf] = []
-    for name, value in body.items():
-        if name in handled or (type(value) is str and name in identifiers and identifier(value)):
-            continue
-        field(name, value, (), Channel.OTHER, out, safe=frozenset())
+    fields(body, (), Channel.OTHER, out, but=handled, safe=identifiers)
     return out
 
 

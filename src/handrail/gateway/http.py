@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -14,9 +14,10 @@ from handrail.guard.turn import Channel, Face, Turn
 from handrail.people.key import Scope
 from handrail.terms.errors import Code, HandrailError
 
-Scope_ = Mapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Headers = Sequence[tuple[bytes, bytes]]
+"""Lower-case names."""
 
 JSON = (b"content-type", b"application/json")
 EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
@@ -92,7 +93,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     unguarded: str = ""
 
 
-async def read_body(receive: Receive, headers: list[tuple[bytes, bytes]], limit: int) -> bytes:
+async def read_body(receive: Receive, headers: Headers, limit: int) -> bytes:
     """The body, decompressed. Raises REQUEST_TOO_LARGE as soon as the limit is passed, REQUEST_INVALID for a broken or
     unknown encoding, ClientGone."""
     encoding = b""
@@ -144,7 +145,7 @@ def _too_large(limit: int) -> HandrailError:
     return HandrailError(Code.REQUEST_TOO_LARGE, f"the body is larger than {limit} bytes; send less history")
 
 
-def sent_of(headers: list[tuple[bytes, bytes]], passed: frozenset[bytes]) -> Sent:
+def sent_of(headers: Headers, passed: frozenset[bytes]) -> Sent:
     """What the headers say: conversation, customer, channel, trace; and those of `passed` that go upstream. The trace
     is kept in the clear for good, so it is a `traceparent` or a request id of a form that holds no name, number or
     address of anybody, else empty."""

@@ -1,25 +1,26 @@
 """From an API key to a caller: which use case, which scopes.
 
-An unknown key costs one look-up of its hash and is refused; so is a key whose use case is not in force. Both are
-counted per minute and source, like every call of a known key that was refused before it became an interaction (a bad
-request, a spent budget), and `Refusals.drain` gives the counts to the job that writes `call.unregistered` and, for
-known keys, `call.refused` entries. When nothing was published yet, everything is refused.
+A key that is not known may have been made a moment ago: with `Identity.made`, the database is asked once whether
+something is new, at a bounded rate however many keys are guessed (`in_force.follow.Asked`). A key that is unknown then
+is refused; so is a key whose use case is not in force. Both are counted per minute and source, like every call of a
+known key that was refused before it became an interaction (a bad request, a spent budget), and `Refusals.drain` gives
+the counts to the job that writes `call.unregistered` and, for known keys, `call.refused` entries. When nothing was
+published yet, everything is refused.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
 from hashlib import blake2b
 
 import msgspec
 
+from handrail.gateway.http import Headers
 from handrail.guard.caller import Caller, caller_of
 from handrail.in_force.snapshot import InForce, Snapshot
-from handrail.people.key import ApiKey, Scope, hash_key, usable
+from handrail.people.key import ApiKey, Scope, hash_key, is_form, usable
 from handrail.policy.evaluate import Rules, rules_of
 from handrail.terms.clock import Clock
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import UseCaseId
-
-Headers = Sequence[tuple[bytes, bytes]]
 
 MAX_SOURCES = 1_024
 """Distinct (minute, source, code) counts kept between two drains; more are counted under the source `others`."""
@@ -70,11 +71,13 @@ class Refusals:
 
 
 class Identity:
-    """Looks keys up in the snapshot in force; what it derives from a key lives as long as that snapshot."""
+    """Looks keys up in the snapshot in force; what it derives from a key lives as long as that snapshot. `newer`: waits
+    for a look at what is in force; None: none is made."""
 
-    def __init__(self, in_force: InForce, clock: Clock) -> None:
+    def __init__(self, in_force: InForce, clock: Clock, newer: Callable[[], Awaitable[None]] | None = None) -> None:
         self._in_force = in_force
         self._clock = clock
+        self._newer = newer
         self._snapshot: Snapshot | None = None
         self._rules: dict[UseCaseId, Rules] = {}
         self._callers: dict[bytes, Caller] = {}
@@ -101,6 +104,15 @@ class Identity:
             raise HandrailError(Code.KEY_UNKNOWN, "this API key is not known here; ask for one: handrail key create")
         usable(key, now_ms=self._clock.now_ms(), scope=scope)
         return hashed, key
+
+    async def made(self, headers: Headers, error: HandrailError) -> bool:
+        """Whether a key that was refused with `error` as unknown is known after a look at the database. Anything that
+        has not the form of our keys costs no look."""
+        given = key_of(headers)
+        if error.code is not Code.KEY_UNKNOWN or self._newer is None or given is None or not is_form(given):
+            return False
+        await self._newer()
+        return self.known(headers) != ""
 
     def known(self, headers: Headers) -> str:
         """The id of the key, whether or not it may be used here; empty when it is not known."""
@@ -129,11 +141,16 @@ class Identity:
 
 
 def key_of(headers: Headers) -> str | None:
-    """The key in `Authorization: Bearer` or `x-api-key`; both with different values is no key."""
-    found: set[str] = set()
+    """The key in `Authorization: Bearer` or `x-api-key`; two different values are no key."""
+    found: bytes | None = None
     for name, value in headers:
         if name == b"authorization" and value[:7].lower() == b"bearer ":
-            found.add(value[7:].strip().decode("latin-1"))
+            given = value[7:].strip()
         elif name == b"x-api-key":
-            found.add(value.strip().decode("latin-1"))
-    return found.pop() if len(found) == 1 else None
+            given = value.strip()
+        else:
+            continue
+        if found is not None and found != given:
+            return None
+        found = given
+    return found.decode("latin-1") if found is not None else None

@@ -8,13 +8,13 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
-from handrail.gateway.exact import Change, Path, change
+from handrail.gateway.exact import Change, Path, Step, change
 from handrail.guard.turn import Channel, Leaf
 from handrail.terms.errors import Code, HandrailError
 
@@ -103,42 +103,42 @@ def walk(
     """Append every text below `value` to `out`: strings, field names that are not plain words, whole numbers in what
     clients and models name themselves (`FREE`), and elsewhere numbers of eight digits or more. With `inner` the paths
     grow inside the JSON that stands at `path`."""
-    here: Path = path if inner is None else inner
     kind = type(value)
     if kind is str:
         if value:
             out.append(Leaf(channel, value, path, inner, tool))
-    elif kind is dict:
-        for name, child in value.items():
-            below = (*here, name)
-            if not identifier(name):
-                out.append(Leaf(channel, name, path, inner, tool, key=True))
-            if type(child) is str:
-                if not child or (channel not in FREE and _known(name, child)):
-                    continue
-                out.append(
-                    Leaf(channel, child, below, None, tool)
-                    if inner is None
-                    else Leaf(channel, child, path, below, tool)
-                )
-            elif inner is None:
-                walk(child, below, channel, out, tool=tool)
-            else:
-                walk(child, path, channel, out, inner=below, tool=tool)
-    elif kind is list:
-        for place, child in enumerate(value):
-            if inner is None:
-                walk(child, (*path, place), channel, out, tool=tool)
-            else:
-                walk(child, path, channel, out, inner=(*inner, place), tool=tool)
-    elif (kind is int or kind is float) and _telling(value, here, channel):
-        out.append(Leaf(channel, _digits(value), path, inner, tool, number=True))
+        return
+    if kind is not dict and kind is not list:
+        here = path if inner is None else inner
+        if _telling(value, here[-1] if here else "", channel):
+            out.append(Leaf(channel, _digits(value), path, inner, tool, number=True))
+        return
+    below: Iterable[tuple[Any, Any]] = value.items() if kind is dict else enumerate(value)
+    for step, child in below:
+        if kind is dict and not identifier(step):
+            out.append(Leaf(channel, step, path, inner, tool, key=True))
+        text = type(child) is str
+        if text:
+            if not child or (kind is dict and channel not in FREE and _known(step, child)):
+                continue
+        elif type(child) not in _HOLDERS and not _telling(child, step, channel):
+            continue
+        at, within = ((*path, step), None) if inner is None else (path, (*inner, step))
+        if text:
+            out.append(Leaf(channel, child, at, within, tool))
+        else:
+            walk(child, at, channel, out, inner=within, tool=tool)
 
 
-def _telling(value: int | float, at: Path, channel: Channel) -> bool:
-    """Whether a number is read. A small one with a fraction is no code, no card and no number of a person."""
+_HOLDERS: Final = frozenset({dict, list})
+
+
+def _telling(value: Any, name: Step, channel: Channel) -> bool:
+    """Whether a value that is no text, object or list is read: a number that could be a code, a card or of a person. A
+    small one with a fraction is none of them."""
+    if type(value) is not int and type(value) is not float:
+        return False
     size = abs(value)
-    name = at[-1] if at else ""
     if channel is Channel.TOOL_ARGUMENTS:
         return size >= _LONG_NUMBER or value == int(value)
     if channel is Channel.OTHER:
@@ -151,26 +151,31 @@ def _digits(value: int | float) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def field(
-    name: str,
-    value: Any,
+def fields(
+    value: Mapping[str, Any],
     at: Path,
     channel: Channel,
     out: list[Leaf],
     *,
+    but: Container[str] = (),
     tool: str = "",
     safe: frozenset[str] = SAFE_SLOTS,
 ) -> None:
-    """One field of the object at `at`, for walks that handle some fields themselves: its name when that is no plain
-    word, and every text below it. A slot of `safe` whose value is an identifier, and a small number of the protocol,
-    are left out."""
-    if not identifier(name):
-        out.append(Leaf(channel, name, at, None, tool, key=True))
-    if type(value) is str and name in safe and identifier(value):
-        return
-    if type(value) is int and name in PROTOCOL_NUMBERS and abs(value) < _LONG_NUMBER:
-        return
-    walk(value, (*at, name), channel, out, tool=tool)
+    """The fields of the object at `at`, but those that its reader handles itself: every name that is no plain word, and
+    every text. A slot of `safe` whose value is an identifier, and a small number of the protocol, are left out."""
+    for name, child in value.items():
+        if name in but:
+            continue
+        if not identifier(name):
+            out.append(Leaf(channel, name, at, None, tool, key=True))
+        if type(child) is str:
+            known = not child or (name in safe and identifier(child))
+        elif type(child) is int and name in PROTOCOL_NUMBERS:
+            known = abs(child) < _LONG_NUMBER
+        else:
+            known = type(child) not in _HOLDERS and not _telling(child, name, channel)
+        if not known:
+            walk(child, (*at, name), channel, out, tool=tool)
 
 
 def media(value: Any) -> bool:

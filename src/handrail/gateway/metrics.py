@@ -147,6 +147,11 @@ class Metrics:
         for metric in (self.requests, self.seconds, self.tokens, self.findings):
             self.add(metric)
 
+    def answered(self, route: str, outcome: str, seconds: float) -> None:
+        """Count a request that got its answer, whichever outcome that was."""
+        self.requests.add((route, outcome, ""))
+        self.seconds.observe((route,), seconds)
+
     def told(self, facts: InteractionFacts) -> None:
         """Count a finished interaction."""
         name = facts.use_case
@@ -156,7 +161,7 @@ class Metrics:
             self.tokens.add((name, "output"), facts.output_tokens)
         for found in facts.findings:
             if found.new:
-                self.findings.add((name, found.kind.value, found.side))
+                self.findings.add((name, found.kind, found.side))
 
     def add(self, metric: Metric) -> None:
         """Show a further metric, such as one of storage."""

@@ -19,13 +19,15 @@ from handrail.gateway.fields import (
     conversation_of,
     count,
     customer_of,
+    first_new,
     invalid,
     list_of,
     object_of,
+    onward,
     rest,
     text_of,
 )
-from handrail.gateway.leaves import arguments, edits, field, identifier, media, walk
+from handrail.gateway.leaves import arguments, edits, fields, identifier, media, walk
 from handrail.guard.turn import Answer, Channel, Leaf, Message, Path, ReplyIds, Turn, Upstream, Usage, canonical
 from handrail.policy.ruleset import Dialect
 from handrail.terms.errors import Code, HandrailError
@@ -84,18 +86,12 @@ class ChatFace:
     def read(self, body: bytes, value: Any, sent: Sent, bounds: Bounds) -> Turn:
         """Raises HandrailError REQUEST_INVALID with the field's place."""
         value = object_of(value, "body")
-        messages: list[Message] = []
-        references: list[str] = []
-        new_from = 0
         given = list_of(value.get("messages"), "messages")
         if not given or len(given) > bounds.messages:
             raise invalid("messages", f"1 to {bounds.messages} messages")
-        for place, item in enumerate(given):
-            messages.append(_message(item, place, references))
-            if messages[-1].role is Role.ASSISTANT:
-                new_from = place + 1
+        references: list[str] = []
+        messages = [_message(item, place, references) for place, item in enumerate(given)]
         tools, schemas, hosted = _tools(value)
-        leaves = rest(value, HANDLED, IDENTIFIERS)
         if "web_search_options" in value:
             hosted = (*hosted, "web_search")
         customer, customer_paths = customer_of(sent, value, CUSTOMER)
@@ -105,9 +101,13 @@ class ChatFace:
             body=body,
             model=text_of(value.get("model"), "model"),
             stream=value.get("stream") is True,
-            messages=(*messages, Message(Role.SYSTEM, tools), Message(Role.USER, tuple(leaves))),
-            new_from=new_from,
-            prompt="\n".join(leaf.text for m in messages if m.role is Role.SYSTEM for leaf in m.leaves),
+            messages=(
+                *messages,
+                Message(Role.SYSTEM, tools),
+                Message(Role.USER, tuple(rest(value, HANDLED, IDENTIFIERS))),
+            ),
+            new_from=first_new(messages),
+            prompt="\n".join([leaf.text for m in messages if m.role is Role.SYSTEM for leaf in m.leaves]),
             hosted_tools=hosted,
             references=tuple(references),
             schemas=schemas,
@@ -118,28 +118,19 @@ class ChatFace:
             channel=sent.channel,
             extra_headers=sent.extra_headers,
             wants_usage=isinstance(options, dict) and options.get("include_usage") is True,
+            value=value,
         )
 
     def upstream(self, turn: Turn, how: Upstream) -> bytes:
         """The body for the provider."""
-        changes: dict[exact.Path, Change] = edits(how.changes, turn.body)
-        if how.model != turn.model:
-            changes["model",] = orjson.dumps(how.model)
-        if not how.forward_customer:
-            changes.update((path, GONE) for path in turn.customer_paths)
-        value: Any = None
-        if how.parameters or how.prompt is not None or (turn.stream and not turn.wants_usage):
-            value = orjson.loads(turn.body)
-            for name, setting in how.parameters.items():
-                if how.force_parameters or name not in value:
-                    changes[name,] = orjson.dumps(setting)
-            if turn.stream and not turn.wants_usage:
-                asked = value.get("stream_options")
-                options = {**asked, "include_usage": True} if isinstance(asked, dict) else {"include_usage": True}
-                changes["stream_options",] = orjson.dumps(options)
+        changes = onward(turn, how)
+        if turn.stream and not turn.wants_usage:
+            given = isinstance(turn.value.get("stream_options"), dict) and ("stream_options",) not in changes
+            path: Path = ("stream_options", "include_usage") if given else ("stream_options",)
+            changes[path] = b"true" if given else b'{"include_usage":true}'
         if how.prompt is None:
             return exact.change(turn.body, changes)
-        return _with_prompt(turn.body, value, changes, how.prompt)
+        return _with_prompt(turn.body, turn.value, changes, how.prompt)
 
     def answer(self, body: bytes, turn: Turn) -> Answer:
         """Raises HandrailError UPSTREAM_INVALID."""
@@ -155,12 +146,8 @@ class ChatFace:
                 calls += len(choice["message"].get("tool_calls") or ())
                 if place == 0:
                     history = canonical(Role.ASSISTANT, said)
-                for name, extra in choice.items():
-                    if name not in CHOICE_HANDLED:
-                        field(name, extra, ("choices", place), Channel.ASSISTANT, leaves)
-            for name, extra in value.items():
-                if name not in ANSWER_HANDLED:
-                    field(name, extra, (), Channel.ASSISTANT, leaves)
+                fields(choice, ("choices", place), Channel.ASSISTANT, leaves, but=CHOICE_HANDLED)
+            fields(value, (), Channel.ASSISTANT, leaves, but=ANSWER_HANDLED)
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
             raise HandrailError(Code.UPSTREAM_INVALID, "the provider's answer is no chat completion") from None
         usage = value.get("usage")
@@ -257,7 +244,7 @@ def _message(item: Any, place: int, references: list[str]) -> Message:
         raise invalid(f"{where}.content", "a string, a list of parts or null")
     for name, extra in item.items():
         if name not in _MESSAGE_HANDLED:
-            field(name, extra, at, SPOKEN.get(name, channel), leaves, safe=_NONE)
+            fields({name: extra}, at, SPOKEN.get(name, channel), leaves, safe=_NONE)
     for name in ("name", "tool_call_id"):
         extra = item.get(name)
         if extra is not None and not (isinstance(extra, str) and identifier(extra)):
@@ -307,10 +294,9 @@ def _calls(item: dict[str, Any], at: Path, leaves: list[Leaf], said: list[str]) 
         raise invalid(".".join(map(str, (*at, "tool_calls"))), "a list")
     for path, call in found:
         for name, extra in object_of(call, ".".join(map(str, path))).items():
-            if name in ("function", "custom"):
+            if name in OWN_TOOLS:
                 _call(extra, (*path, name), leaves, said)
-            else:
-                field(name, extra, path, Channel.TOOL_ARGUMENTS, leaves)
+        fields(call, path, Channel.TOOL_ARGUMENTS, leaves, but=OWN_TOOLS)
     if item.get("function_call") is not None:
         _call(item["function_call"], (*at, "function_call"), leaves, said)
 
@@ -323,28 +309,23 @@ def _call(call: Any, at: Path, leaves: list[Leaf], said: list[str]) -> None:
             arguments(extra, (*at, name), tool, leaves)
             said.append(call_text(tool, extra))
         else:
-            field(name, extra, at, Channel.TOOL_ARGUMENTS, leaves, tool=tool, safe=_NAME)
+            fields({name: extra}, at, Channel.TOOL_ARGUMENTS, leaves, tool=tool, safe=_NAME)
 
 
 def _said(message: dict[str, Any], at: Path, leaves: list[Leaf], unreadable: list[str]) -> list[str]:
     """Texts of an answer's message and its parts that no detector reads; returns what stands for it in the history."""
-    said: list[str] = []
     for name, channel in SPOKEN.items():
-        text = message.get(name)
-        if text:
-            walk(text, (*at, name), channel, leaves)
-            if name == "content" and type(text) is str:
-                said.append(text)
+        walk(message.get(name), (*at, name), channel, leaves)
+    content = message.get("content")
+    said = [content] if isinstance(content, str) and content else []
     _calls(message, at, leaves, said)
+    fields(message, at, Channel.ASSISTANT, leaves, but=_SAID_HANDLED, safe=_ROLE)
     for name, extra in message.items():
-        if name not in _SAID_HANDLED:
-            field(name, extra, at, Channel.ASSISTANT, leaves, safe=_ROLE)
-            if media(extra):
-                unreadable.append(name if identifier(name) else "unknown")
+        if name not in _SAID_HANDLED and media(extra):
+            unreadable.append(name if identifier(name) else "unknown")
     if message.get("audio") is not None:
         unreadable.append("audio")
         walk(message["audio"], (*at, "audio"), Channel.ASSISTANT, leaves)
-    content = message.get("content")
     for part in content if isinstance(content, list) else ():
         kind = part.get("type") if isinstance(part, dict) else None
         if not (isinstance(kind, str) and kind in _SAID_PARTS) or media(part):

@@ -18,13 +18,15 @@ from handrail.gateway.fields import (
     conversation_of,
     count,
     customer_of,
+    first_new,
     invalid,
     list_of,
     object_of,
+    onward,
     rest,
     text_of,
 )
-from handrail.gateway.leaves import arguments, edits, field, identifier, walk
+from handrail.gateway.leaves import arguments, edits, fields, identifier, walk
 from handrail.gateway.responses_stream import ANSWER_HANDLED, NAMED, ResponsesCodec, filtered, item_of, joined
 from handrail.gateway.sse import event
 from handrail.gateway.unread import coded, files, unread, without_bytes
@@ -89,7 +91,6 @@ class ResponsesFace:
         value = object_of(value, "body")
         references: list[str] = []
         messages: list[Message] = []
-        new_from = 0
         given = value.get("input")
         if isinstance(given, str):
             leaf = (Leaf(Channel.USER, given, ("input",)),) if given else ()
@@ -98,10 +99,7 @@ class ResponsesFace:
             items = list_of(given, "input")
             if len(items) > bounds.messages:
                 raise invalid("input", f"at most {bounds.messages} items")
-            for place, item in enumerate(items):
-                messages.append(_item(item, place, references))
-                if messages[-1].role is Role.ASSISTANT:
-                    new_from = place + 1
+            messages = [_item(item, place, references) for place, item in enumerate(items)]
         prompt: list[Leaf] = []
         walk(value.get("instructions"), ("instructions",), Channel.SYSTEM, prompt)
         tools, schemas, hosted = _tools(value, references)
@@ -120,7 +118,7 @@ class ResponsesFace:
                 Message(Role.SYSTEM, tools),
                 Message(Role.USER, tuple(rest(value, HANDLED, IDENTIFIERS)), None, unread(value.get("prompt"))),
             ),
-            new_from=new_from,
+            new_from=first_new(messages),
             prompt="\n".join(leaf.text for leaf in [*prompt, *prompts]),
             hosted_tools=hosted,
             references=tuple(references),
@@ -132,22 +130,14 @@ class ResponsesFace:
             trace=sent.trace,
             channel=sent.channel,
             extra_headers=sent.extra_headers,
+            value=value,
         )
 
     def upstream(self, turn: Turn, how: Upstream) -> bytes:
         """The body for the provider."""
-        changes: dict[exact.Path, Change] = {**edits(how.changes, turn.body), **_without_logprobs(turn.body)}
-        if how.model != turn.model:
-            changes["model",] = orjson.dumps(how.model)
-        if not how.forward_customer:
-            changes.update((path, GONE) for path in turn.customer_paths)
-        if how.parameters or how.prompt is not None:
-            value = orjson.loads(turn.body)
-            for name, setting in how.parameters.items():
-                if how.force_parameters or name not in value:
-                    changes[name,] = orjson.dumps(setting)
-            if how.prompt is not None:
-                changes = _with_prompt(value, changes, how.prompt)
+        changes = {**onward(turn, how), **_without_logprobs(turn.value)}
+        if how.prompt is not None:
+            changes = _with_prompt(turn.value, changes, how.prompt)
         return exact.change(turn.body, changes)
 
     def answer(self, body: bytes, turn: Turn) -> Answer:
@@ -156,9 +146,7 @@ class ResponsesFace:
             value = exact.said(body)
             messages = [_said(item, ("output", place)) for place, item in enumerate(value["output"])]
             leaves: list[Leaf] = []
-            for name, extra in value.items():
-                if name not in ANSWER_HANDLED:
-                    field(name, extra, (), Channel.ASSISTANT, leaves)
+            fields(value, (), Channel.ASSISTANT, leaves, but=ANSWER_HANDLED)
             calls = sum(1 for item in value["output"] if item["type"] in CALLS)
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, HandrailError):
             raise HandrailError(Code.UPSTREAM_INVALID, "the provider's answer is no response") from None
@@ -294,7 +282,7 @@ def _hosted(item: dict[str, Any], at: Path, channel: Channel, leaves: list[Leaf]
         if name == "arguments" and isinstance(part, str):
             arguments(part, (*at, name), "", leaves)
         elif not coded(name, part):
-            field(name, part, at, channel, leaves)
+            fields({name: part}, at, channel, leaves)
 
 
 def _message(item: dict[str, Any], at: Path, where: str) -> Message:
@@ -350,9 +338,7 @@ def _call(item: dict[str, Any], at: Path, slot: str) -> Message:
 
 
 def _others(item: dict[str, Any], at: Path, channel: Channel, leaves: list[Leaf], read: frozenset[str]) -> None:
-    for name, extra in item.items():
-        if name not in read:
-            field(name, extra, at, channel, leaves, safe=NAMED)
+    fields(item, at, channel, leaves, but=read, safe=NAMED)
 
 
 def _said(item: dict[str, Any], at: Path) -> Message:
@@ -427,17 +413,15 @@ def _with_prompt(value: dict[str, Any], changes: dict[exact.Path, Change], promp
 
 def _own_instructions(body: bytes, value: dict[str, Any], turn: Turn) -> bytes:
     """The client sees the instructions it sent, never ours."""
-    sent = orjson.loads(turn.body).get("instructions")
+    sent = turn.value.get("instructions")
     if value["instructions"] == sent:
         return body
     return exact.change(body, {("instructions",): orjson.dumps(sent)})
 
 
-def _without_logprobs(body: bytes) -> dict[exact.Path, Change]:
+def _without_logprobs(body: Mapping[str, Any]) -> dict[exact.Path, Change]:
     """Log probabilities in the history repeat texts token by token, and nobody needs them there: they do not go on."""
-    if b"logprobs" not in body and b"\\u" not in body:
-        return {}
-    given = orjson.loads(body).get("input")
+    given = body.get("input")
     return {
         ("input", place, slot, index, "logprobs"): GONE
         for place, item in enumerate(given if isinstance(given, list) else ())

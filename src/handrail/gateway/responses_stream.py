@@ -12,7 +12,7 @@ from handrail.gateway import exact
 from handrail.gateway.errors import Form, detail
 from handrail.gateway.fields import call_text, count
 from handrail.gateway.growing import Growing, named, put
-from handrail.gateway.leaves import SAFE_SLOTS, arguments, field, identifier, opaque, within
+from handrail.gateway.leaves import SAFE_SLOTS, arguments, fields, identifier, opaque, within
 from handrail.gateway.sse import Events, bare, data_of, event
 from handrail.gateway.unread import coded, unread, without_bytes
 from handrail.guard.turn import Channel, Leaf, Path, Piece, ReplyIds, Turn, Usage, canonical
@@ -81,7 +81,7 @@ class ResponsesCodec:
         self.reference = ""
         self.tools: dict[str, str] = {}
         self.complete = False
-        self._instructions: Any = orjson.loads(turn.body).get("instructions")
+        self._instructions: Any = turn.value.get("instructions")
         self._events = Events()
         self._lanes: dict[str, dict[str, Any]] = {}  # lane to the place fields of its events
         self._growing = Growing()
@@ -426,7 +426,6 @@ def _settle_item(item: dict[str, Any], place: int, sent: Mapping[str, str]) -> b
 def _texts(value: dict[str, Any], at: Path) -> tuple[Leaf, ...]:
     """Texts of an event that are no lane."""
     leaves: list[Leaf] = []
-    for name, part in value.items():
-        if name != "sequence_number" and not coded(name, part):
-            field(name, part, at, Channel.ASSISTANT, leaves, safe=NAMED)
+    read = {name: part for name, part in value.items() if name != "sequence_number" and not coded(name, part)}
+    fields(read, at, Channel.ASSISTANT, leaves, safe=NAMED)
     return tuple(leaves)

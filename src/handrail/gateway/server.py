@@ -6,18 +6,19 @@ request that no row fits gets 404 in the dialect of its path.
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 import orjson
 
 from handrail.gateway import errors, exact
 from handrail.gateway.errors import Form
-from handrail.gateway.fields import Bounds, Sent
+from handrail.gateway.fields import Bounds
 from handrail.gateway.http import (
     EVENTS,
     JSON,
     ClientGone,
+    Headers,
     ReadFace,
     Receive,
     Request,
@@ -30,14 +31,19 @@ from handrail.gateway.http import (
 )
 from handrail.gateway.identity import Identity, Refusals
 from handrail.gateway.metrics import Metrics
+from handrail.gateway.request_lines import RequestLines
+from handrail.guard.caller import Caller
 from handrail.guard.chat import Call, Chat, Net, RefusedError, Reply, broken
 from handrail.guard.route import ProviderRefusedError
 from handrail.guard.stream import Opening, StreamChat
 from handrail.guard.turn import ReplyIds, Turn
+from handrail.ledger.entry import InteractionFacts
 from handrail.people.key import Scope
+from handrail.terms.decision import Outcome
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import InteractionId
 
+T = TypeVar("T")
 _LOG = logging.getLogger("handrail.gateway")
 _NO_RETRY = (b"x-should-retry", b"false")
 
@@ -53,6 +59,7 @@ class Gateway:
         metrics: Metrics,
         routes: Sequence[Route],
         bounds: Bounds | None = None,
+        lines: RequestLines | None = None,
     ) -> None:
         self.net = net
         self.identity = identity
@@ -62,7 +69,8 @@ class Gateway:
         self.bounds = bounds or Bounds()
         self.draining = False
         self.running = 0
-        self._chat = Chat(net, metrics.told)
+        self._lines = lines
+        self._chat = Chat(net, metrics.told if lines is None else _both(metrics.told, lines.told))
         self._streams = StreamChat(self._chat)
         self._exact = {(route.method, route.path): route for route in routes if not route.path.endswith("/")}
         self._prefixes = [route for route in routes if route.path.endswith("/")]
@@ -71,14 +79,13 @@ class Gateway:
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
-            return
         if scope["type"] != "http":
             return
         self.running += 1
         try:
             route = self._exact.get((scope["method"], scope["path"]))
             if route is not None and route.face is not None:
-                await self._face(route, scope, receive, send)
+                await self._face(route.face, route.scope or Scope.CHAT, scope, receive, send)
             else:
                 await self._plain(route, scope, receive, send)
         except ClientGone:
@@ -86,78 +93,76 @@ class Gateway:
         finally:
             self.running -= 1
 
-    async def _face(self, route: Route, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def _face(self, face: ReadFace, needed: Scope, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """A route whose texts the guard reads."""
-        net, face = self.net, route.face
-        assert face is not None  # the caller looked
-        started = net.clock.monotonic()
-        interaction = InteractionId(net.ids.new("in"))
-        headers = scope["headers"]
+        started = self.net.clock.monotonic()
+        interaction = InteractionId(self.net.ids.new("in"))
         try:
-            if self.draining:
-                raise HandrailError(Code.DRAINING, "this server is stopping; send the request again", retry_after_s=1)
-            caller = self.identity.caller(headers, route.scope or Scope.CHAT)
-            body = await read_body(receive, headers, self.bounds.body)
-            value = exact.read(body, max_depth=self.bounds.depth)
-            turn = _turn(face, body, value, sent_of(headers, face.passed_headers), self.bounds)
-            if sum([len(message.leaves) for message in turn.messages]) > self.bounds.leaves:
-                what = f"the request holds more than {self.bounds.leaves} texts; send less history or fewer fields"
-                raise HandrailError(Code.REQUEST_TOO_LARGE, what)
+            caller, turn = await self._read(face, needed, scope["headers"], receive)
         except HandrailError as error:
-            self._count_refusal(scope, error)
             ids = ReplyIds(interaction, None)
+            self._count_refusal(scope, error, face.route, ids, started)
             await self._send_error(send, face.form, face.route, error, ids, started)
             return
         call = Call(caller, face, turn, interaction, started)
-        task = asyncio.current_task()
-        watch = _Watch(receive, task)
+        watch = _Watch(receive, asyncio.current_task())
         try:
-            if turn.stream:
-                await self._stream(call, send)
-            else:
-                await self._whole(call, send)
+            outcome = await (self._stream if turn.stream else self._whole)(call, send)
+            self.metrics.answered(face.route, outcome, self.net.clock.monotonic() - started)
         except RefusedError as refused:
             if not refused.begun:
-                self._count_refusal(scope, refused.error)
+                self._count_refusal(scope, refused.error, face.route, refused.ids, started)
             await self._send_error(send, face.form, face.route, refused.error, refused.ids, started)
         except asyncio.CancelledError:
-            if not watch.left:
+            if not watch.swallowed():
                 raise
-            if task is not None:
-                task.uncancel()
             self.metrics.requests.add((face.route, "cancelled", ""))
         finally:
             watch.stop()
 
-    async def _whole(self, call: Call, send: Send) -> None:
+    async def _read(self, face: ReadFace, needed: Scope, headers: Headers, receive: Receive) -> tuple[Caller, Turn]:
+        """Who asks, and what. Raises HandrailError: REQUEST_INVALID for a value of a type that the dialect's reader did
+        not expect too."""
+        if self.draining:
+            raise HandrailError(Code.DRAINING, "this server is stopping; send the request again", retry_after_s=1)
+        caller = await self._identified(self.identity.caller, headers, needed)
+        body = await read_body(receive, headers, self.bounds.body)
+        value = exact.read(body, max_depth=self.bounds.depth)
+        try:
+            turn = face.read(body, value, sent_of(headers, face.passed_headers), self.bounds)
+        except HandrailError:
+            raise
+        except Exception as mistake:  # noqa: BLE001  whatever a body makes of a reader, the client hears that it is invalid
+            what = f"a field of the body has a type that does not belong there ({type(mistake).__name__})"
+            raise HandrailError(Code.REQUEST_INVALID, what) from None
+        if sum([len(message.leaves) for message in turn.messages]) > self.bounds.leaves:
+            what = f"the request holds more than {self.bounds.leaves} texts; send less history or fewer fields"
+            raise HandrailError(Code.REQUEST_TOO_LARGE, what)
+        return caller, turn
+
+    async def _identified(self, look: Callable[[Headers, Scope], T], headers: Headers, needed: Scope) -> T:
+        """What the identity says of a key; of one made a moment ago after a second look. Raises HandrailError."""
+        try:
+            return look(headers, needed)
+        except HandrailError as error:
+            if not await self.identity.made(headers, error):
+                raise
+        return look(headers, needed)
+
+    async def _whole(self, call: Call, send: Send) -> Outcome:
         reply = await self._chat.answer(call)
-        await _send_whole(send, 200, [JSON, *self._reply_headers(call, reply)], reply.body)
-        self._count(call, reply.outcome.value)
+        await _send_whole(send, 200, [JSON, *_reply_headers(call, reply)], reply.body)
+        return reply.outcome
 
-    async def _stream(self, call: Call, send: Send) -> None:
-        async def opened(opening: Opening) -> None:
-            headers = [EVENTS, (b"cache-control", b"no-cache"), *self._reply_headers(call, opening)]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
+    async def _stream(self, call: Call, send: Send) -> Outcome:
+        def opened(opening: Opening) -> Awaitable[None]:
+            headers = [EVENTS, (b"cache-control", b"no-cache"), *_reply_headers(call, opening)]
+            return send({"type": "http.response.start", "status": 200, "headers": headers})
 
-        async def sink(data: bytes, last: bool) -> None:
-            await send({"type": "http.response.body", "body": data, "more_body": not last})
+        def sink(data: bytes, last: bool) -> Awaitable[None]:
+            return send({"type": "http.response.body", "body": data, "more_body": not last})
 
-        outcome = await self._streams.answer(call, opened, sink)
-        self._count(call, outcome.value)
-
-    def _reply_headers(self, call: Call, reply: Reply | Opening) -> list[tuple[bytes, bytes]]:
-        ids = reply.ids
-        headers = [
-            (b"x-handrail-interaction", ids.interaction.encode()),
-            (b"x-handrail-conversation", header_value(ids.conversation or "")),
-        ]
-        if reply.outcome is not None:
-            headers.append((b"x-handrail-outcome", reply.outcome.value.encode()))
-        if call.turn.trace:
-            headers.append((b"x-handrail-trace", header_value(call.turn.trace)))
-        if reply.disclosure is not None:
-            headers.append((b"x-handrail-disclosure", _disclosure(call, reply.disclosure)))
-        return headers
+        return await self._streams.answer(call, opened, sink)
 
     async def _send_error(
         self, send: Send, form: Form, route: str, error: HandrailError, ids: ReplyIds, started: float
@@ -181,14 +186,16 @@ class Gateway:
         self.metrics.seconds.observe((route,), self.net.clock.monotonic() - started)
         await _send_whole(send, status, headers, body)
 
-    def _count(self, call: Call, outcome: str) -> None:
-        self.metrics.requests.add((call.turn.route, outcome, ""))
-        self.metrics.seconds.observe((call.turn.route,), self.net.clock.monotonic() - call.started)
-
-    def _count_refusal(self, scope: dict[str, Any], error: HandrailError) -> None:
+    def _count_refusal(
+        self, scope: dict[str, Any], error: HandrailError, route: str, ids: ReplyIds, started: float
+    ) -> None:
         client = scope.get("client")
         key = self.identity.known(scope["headers"])
         self.refusals.count(self.net.clock.now_ms(), client[0] if client else "", error.code, key)
+        if self._lines is not None:
+            ms = int((self.net.clock.monotonic() - started) * 1000)
+            status = errors.shape(error.code).status
+            self._lines.refused(error, interaction=ids.interaction, route=route, status=status, key=key, ms=ms)
 
     async def _plain(self, route: Route | None, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """A route that no face serves, found by its path or prefix."""
@@ -200,7 +207,7 @@ class Gateway:
             if route is None:
                 route, tail = self._by_prefix(scope["method"], path)
             if route.scope is not None:
-                self.identity.key(scope["headers"], route.scope)
+                await self._identified(self.identity.key, scope["headers"], route.scope)
             body = b""
             if scope["method"] not in ("GET", "HEAD"):
                 body = await read_body(receive, scope["headers"], self.bounds.body)
@@ -220,8 +227,8 @@ class Gateway:
             raise
         except Exception as mistake:  # noqa: BLE001  a mistake of ours is told in the client's form, without its words
             error = mistake if isinstance(mistake, HandrailError) else broken(mistake)
-            self._count_refusal(scope, error)
             ids = ReplyIds(InteractionId(self.net.ids.new("in")), None)
+            self._count_refusal(scope, error, "other", ids, started)
             await self._send_error(send, form, "other", error, ids, started)
             return
         await _send_whole(send, response.status, list(response.headers), response.body)
@@ -233,6 +240,16 @@ class Gateway:
         if path in self._paths:
             raise HandrailError(Code.METHOD_NOT_ALLOWED, f"{path} does not take {method[:16]}")
         raise HandrailError(Code.ROUTE_UNKNOWN, "there is no such path here; see the list of routes in the reference")
+
+
+def _both(
+    first: Callable[[InteractionFacts], None], second: Callable[[InteractionFacts], None]
+) -> Callable[[InteractionFacts], None]:
+    def told(facts: InteractionFacts) -> None:
+        first(facts)
+        second(facts)
+
+    return told
 
 
 class _Watch:
@@ -266,20 +283,30 @@ class _Watch:
         else:  # a bare `yield`: look again in the next round of the loop
             asyncio.get_running_loop().call_soon(self._step)
 
+    def swallowed(self) -> bool:
+        """Whether the task was cancelled because the client left; then it may go on to its end."""
+        if self.left and self._task is not None:
+            self._task.uncancel()
+        return self.left
+
     def stop(self) -> None:
         self._done = True
         self._receiving.close()
 
 
-def _turn(face: ReadFace, body: bytes, value: Any, sent: Sent, bounds: Bounds) -> Turn:
-    """Raises HandrailError REQUEST_INVALID, for a value of a type that the dialect's reader did not expect too."""
-    try:
-        return face.read(body, value, sent, bounds)
-    except HandrailError:
-        raise
-    except Exception as mistake:  # noqa: BLE001  whatever a body makes of a reader, the client hears that it is invalid
-        what = f"a field of the body has a type that does not belong there ({type(mistake).__name__})"
-        raise HandrailError(Code.REQUEST_INVALID, what) from None
+def _reply_headers(call: Call, reply: Reply | Opening) -> list[tuple[bytes, bytes]]:
+    ids = reply.ids
+    headers = [
+        (b"x-handrail-interaction", ids.interaction.encode()),
+        (b"x-handrail-conversation", header_value(ids.conversation or "")),
+    ]
+    if reply.outcome is not None:
+        headers.append((b"x-handrail-outcome", reply.outcome.encode()))
+    if call.turn.trace:
+        headers.append((b"x-handrail-trace", header_value(call.turn.trace)))
+    if reply.disclosure is not None:
+        headers.append((b"x-handrail-disclosure", _disclosure(call, reply.disclosure)))
+    return headers
 
 
 async def _send_whole(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

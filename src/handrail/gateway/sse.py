@@ -51,25 +51,30 @@ class Events:
         return events
 
 
+_COMMENT: Final = b":\n\n"
+
+
 def data_of(event: bytes) -> bytes:
     """The event's data; empty for a comment or an event without data."""
-    if event.startswith(b"data: ") and event.find(b"\n") == len(event) - 2:
+    if _plain(event):
         return event[6:-2]
     lines = [line for line in event.splitlines() if line.startswith(b"data:")]
     return b"\n".join(line[6:] if line.startswith(b"data: ") else line[5:] for line in lines)
 
 
-_COMMENT: Final = b":\n\n"
-
-
-def bare(event_: bytes, data: bytes) -> bytes:
+def bare(event: bytes, data: bytes) -> bytes:
     """The event with nothing but its data, when it also holds an id, a comment or a field that nobody reads; `data` is
     what `data_of` gave. Without data it is an empty comment, which only keeps the connection alive."""
     if not data:
         return _COMMENT
-    if all(line.startswith(b"data:") for line in event_.splitlines() if line):
-        return event_
+    if _plain(event) or all(line.startswith(b"data:") for line in event.splitlines() if line):
+        return event
     return b"".join([b"data: " + line + b"\n" for line in data.split(b"\n")]) + b"\n"
+
+
+def _plain(event: bytes) -> bool:
+    """One line of data and nothing else, as nearly every event is."""
+    return event.startswith(b"data: ") and event.find(b"\n") == len(event) - 2 and b"\r" not in event
 
 
 def event(data: bytes, name: bytes = b"") -> bytes:

@@ -7,27 +7,29 @@ from handrail.people.key import ApiKey
 from handrail.policy.evaluate import Rules
 from handrail.policy.ruleset import Dialect, Provider, UseCase
 from handrail.releases.release import LiveRelease, Target
+from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """One model that may answer, with where it is."""
+    """One model that may answer, with where it is. `prices`: of a million input and output tokens, minor units."""
 
     target: Target
     provider: Provider
+    prices: tuple[int, int] = (0, 0)
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """Immutable for one epoch. `under`: what a remembered reading is valid under. `choices`: the release's route."""
 
     key: ApiKey
+    actor: Actor
     use_case: UseCase
     rules: Rules
     live: LiveRelease
     ruleset: Digest
     time_zone: str
-    prices: dict[str, tuple[int, int]]
     choices: tuple[Choice, ...]
     under: bytes
 
@@ -38,20 +40,21 @@ def caller_of(key: ApiKey, snapshot: Snapshot, rules: Rules) -> Caller:
     live = snapshot.live.get(name)
     if live is None:
         raise HandrailError(Code.USE_CASE_UNREGISTERED, f"use case {name} has no live release; run: handrail publish")
-    choices = tuple(
-        Choice(target, snapshot.ruleset.providers[target.provider])
-        for target in live.release.route
-        if target.provider in snapshot.ruleset.providers
-    )
+    choices: list[Choice] = []
+    for target in live.release.route:
+        provider = snapshot.ruleset.providers.get(target.provider)
+        price = snapshot.ruleset.prices.get(f"{target.provider}/{target.model}")
+        if provider is not None:
+            choices.append(Choice(target, provider, (price.input_minor, price.output_minor) if price else (0, 0)))
     return Caller(
         key=key,
+        actor=Actor(ActorKind.KEY, key.id),
         use_case=rules.use_case,
         rules=rules,
         live=live,
         ruleset=snapshot.ruleset_digest,
         time_zone=snapshot.ruleset.time_zone,
-        prices={model: (price.input_minor, price.output_minor) for model, price in snapshot.ruleset.prices.items()},
-        choices=choices,
+        choices=tuple(choices),
         under=f"{snapshot.ruleset_digest}{live.digest}{name}".encode(),
     )
 

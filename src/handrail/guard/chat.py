@@ -14,21 +14,20 @@ what the use case declares (by default a refusal), a journal that cannot commit 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import msgspec
 
 from handrail.guard.budgets import Budgets
-from handrail.guard.caller import Caller, Choice, choices_for
-from handrail.guard.masking import Vault, conversation_key
-from handrail.guard.ports import Model, References, Thread, Threads
+from handrail.guard.caller import Caller, choices_for
+from handrail.guard.ports import Model, References, Threads
 from handrail.guard.record import Draft, Weighed
 from handrail.guard.rewrite import changed, context, masked
 from handrail.guard.route import Asked, ask
 from handrail.guard.screen import Memo, Screened, Screener, Setting, screen
-from handrail.guard.turn import Answer, Face, Message, ReplyIds, Turn, Upstream, Usage
+from handrail.guard.turn import Answer, Face, Message, ReplyIds, Turn, Usage
 from handrail.ledger.entry import Entry, InteractionFacts
 from handrail.ledger.store import Journal
 from handrail.policy.evaluate import Decision, DecisionInput, Found, Side, decide
@@ -96,7 +95,7 @@ class Chat:
     def __init__(self, net: Net, told: Callable[[InteractionFacts], None] | None = None) -> None:
         self.net = net
         self._told = told
-        self._prompts: set[str] = set()
+        self._prompts: set[tuple[UseCaseId, Digest]] = set()
 
     async def answer(self, call: Call) -> Reply:
         """One whole answer. Raises RefusedError; CancelledError when the client left, which is recorded."""
@@ -126,47 +125,42 @@ class Chat:
     async def open(self, call: Call) -> Draft:
         """Step 1. Raises RefusedError with no interaction written when the budget is used up or storage is away."""
         net, caller, turn = self.net, call.caller, call.turn
+        use_case, history = caller.use_case, history_of(turn.messages)
         noted: tuple[Reason, ...] = ()
         try:
             try:
-                net.budgets.admit(caller.use_case, caller.time_zone)
+                net.budgets.admit(use_case, caller.time_zone)
             except HandrailError as error:
-                if caller.use_case.mode is not Mode.OBSERVE:
+                if use_case.mode is not Mode.OBSERVE:
                     raise
                 noted = (Reason(error.code.value),)
-            history = [message.history for message in turn.messages if message.history is not None]
-            new_from = sum(1 for message in turn.messages[: turn.new_from] if message.history is not None)
             conversation = turn.conversation
             if conversation is None and turn.follows:
                 conversation = await net.references.conversation(
-                    use_case=caller.use_case.id, customer=turn.customer, name=turn.follows
+                    use_case=use_case.id, customer=turn.customer, name=turn.follows
                 )
             thread = await net.threads.open(
-                use_case=caller.use_case.id,
+                use_case=use_case.id,
                 key_id=caller.key.lineage,
                 conversation=conversation,
                 customer=turn.customer,
                 history=history,
-                new_from=new_from,
+                new_from=len(history_of(turn.messages[: turn.new_from])),
             )
         except HandrailError as error:
             raise RefusedError(error, ReplyIds(call.interaction, None), begun=False) from error
         if thread.release is None:
             thread = msgspec.structs.replace(thread, release=caller.live.digest)
-        vault = Vault(lambda: conversation_key(thread.subject.key, thread.conversation))
-        draft = Draft(call.interaction, caller, turn, thread, vault, call.started, net.clock.now_ms())
+        draft = Draft(call.interaction, caller, turn, thread, history, call.started, net.clock.now_ms())
         if draft.channel != turn.channel:
             noted = (*noted, Reason("channel.undeclared"))
         draft.noted = noted
-        draft.what_is_new = tuple(
-            [_is_new(place, message, turn, thread, net.threads) for place, message in enumerate(turn.messages)]
-        )
         return draft
 
     async def check(self, call: Call, draft: Draft) -> Decision:
         """Step 2. Raises HandrailError for what is refused whatever the text says, and for a refusal of the rules."""
         caller, turn = call.caller, call.turn
-        choices_for(caller, turn.model, call.face.speaks)
+        draft.choices = choices_for(caller, turn.model, call.face.speaks)
         if turn.hosted_tools or turn.references:
             await self._provider_objects(call, draft)
         use_case = caller.use_case
@@ -177,7 +171,7 @@ class Chat:
             links_allowed=use_case.links_allowed,
             under=caller.under,
         )
-        screened = screen(turn.messages, draft.what_is_new, setting, self.net.memo, turn.new_from)
+        screened = screen(turn.messages, draft.new, setting, self.net.memo, turn.new_from)
         if turn.prompt and caller.live.release.prompt_mode is PromptMode.CLIENT:
             screened = await self._prompt_seen(draft, screened)
         draft.input = _decided(caller, screened, screened.language)
@@ -190,24 +184,9 @@ class Chat:
 
     async def ask(self, call: Call, draft: Draft) -> Asked:
         """Step 5. Raises HandrailError: what the last target of the route failed with."""
-        changes = masked(draft)
-        release = call.caller.live.release
-
-        def body_for(choice: Choice) -> bytes:
-            draft.provider, draft.model = choice.provider.id, choice.target.model
-            how = Upstream(
-                model=choice.target.model,
-                changes=changes,
-                prompt=release.prompt if release.prompt_mode is PromptMode.MANAGED else None,
-                parameters=release.parameters,
-                force_parameters=release.force_parameters,
-                forward_customer=call.caller.use_case.forward_customer,
-            )
-            return call.face.upstream(call.turn, how)
-
+        draft.changes = masked(draft)
         before = self.net.clock.monotonic()
-        choices = choices_for(call.caller, call.turn.model, call.face.speaks)
-        asked = await ask(self.net.model, choices, call.turn, call.face.path, body_for)
+        asked = await ask(self.net.model, call.face, draft)
         draft.attempts = asked.attempts
         draft.upstream_ms = int((self.net.clock.monotonic() - before) * 1000)
         return asked
@@ -241,19 +220,19 @@ class Chat:
         draft.usage = usage
         draft.call_tools = tool_calls
         draft.counted = True
-        prices = draft.caller.prices.get(f"{draft.provider}/{draft.model}", (0, 0))
+        prices = draft.choice.prices if draft.choice else (0, 0)
         draft.cost = usage.input_tokens * prices[0] + usage.output_tokens * prices[1]
         tokens = usage.input_tokens + usage.output_tokens
         self.net.budgets.spend(draft.caller.use_case.id, tokens=tokens, cost_micro_minor=draft.cost)
 
-    def released(self, call: Call, draft: Draft, answer: Answer) -> tuple[bytes, tuple[bytes, ...]]:
+    def released(self, call: Call, draft: Draft, answer: Answer) -> tuple[bytes, Sequence[bytes]]:
         """Step 8: the answer as the client may see it, and what stands for it in the history."""
         changes = changed(draft, answer.messages)
         if not changes:
-            return answer.body, tuple([message.history for message in answer.messages if message.history is not None])
+            return answer.body, history_of(answer.messages)
         body = call.face.rewritten(answer, changes)
         again = call.face.answer(body, call.turn)
-        return body, tuple([message.history for message in again.messages if message.history is not None])
+        return body, history_of(again.messages)
 
     async def speak(self, call: Call, draft: Draft, decision: Decision) -> Reply:
         """Step 3: the declared sentence, in the dialect's own filter form."""
@@ -263,7 +242,7 @@ class Chat:
         await self.finish(draft, call.face.said((decision.sentence,)))
         return self.reply(draft, body)
 
-    async def finish(self, draft: Draft, history: tuple[bytes, ...], reference: str = "") -> None:
+    async def finish(self, draft: Draft, history: Sequence[bytes], reference: str = "") -> None:
         """Step 7. Raises HandrailError JOURNAL_UNAVAILABLE: then nothing of the answer leaves."""
         net, use_case = self.net, draft.caller.use_case
         if reference:
@@ -273,8 +252,7 @@ class Chat:
                 name=reference,
                 conversation=draft.thread.conversation,
             )
-        sent = [message.history for message in draft.turn.messages if message.history is not None]
-        await net.threads.close_turn(draft.thread, history=[*sent, *history])
+        await net.threads.close_turn(draft.thread, history=[*draft.history, *history])
         now_ms = net.clock.now_ms()
         if draft.thread.first and use_case.disclosure.required:
             net.journal.queue(draft.disclosed(EntryId(net.ids.new("ent")), now_ms))
@@ -288,17 +266,12 @@ class Chat:
     async def _record(self, draft: Draft, entry: Entry) -> None:
         """Commit the full entry. A client that leaves meanwhile does not stop it, and no second one follows: the entry
         tells what was decided. Raises HandrailError JOURNAL_UNAVAILABLE; CancelledError once the commit has ended."""
+        commit = self.net.journal.commit(entry)
         draft.recorded = True
-        record = asyncio.ensure_future(self.net.journal.record(entry))
         try:
-            await asyncio.shield(record)
-        except asyncio.CancelledError:
-            await asyncio.wait((record,))
-            draft.recorded = not record.cancelled() and record.exception() is None
-            raise
-        except HandrailError:
-            draft.recorded = False
-            raise
+            await commit
+        finally:
+            draft.recorded = commit.done() and commit.exception() is None
 
     async def refused(self, draft: Draft, error: HandrailError) -> RefusedError:
         """Write the refusal down; when even that fails, the client hears that the journal is away."""
@@ -320,7 +293,7 @@ class Chat:
         if draft.recorded:
             return
         draft.outcome = Outcome.CANCELLED
-        if draft.provider and not draft.counted:
+        if draft.choice and not draft.counted:
             self.count(draft, Usage(), 0, 0)
         net = self.net
         try:
@@ -375,15 +348,15 @@ class Chat:
         """The client's prompt by keyed hash; one that was never seen is a finding."""
         net, use_case = self.net, draft.caller.use_case
         draft.prompt_digest = Digest(net.threads.fingerprint(b"prompt\0" + draft.turn.prompt.encode()).hex())
-        name = f"{REFERENCE_KIND}{draft.prompt_digest}"
-        if f"{use_case.id}/{name}" in self._prompts:
+        if (use_case.id, draft.prompt_digest) in self._prompts:
             return screened
+        name = f"{REFERENCE_KIND}{draft.prompt_digest}"
         known = await net.references.known(use_case=use_case.id, customer=None, names=(name,))
         if not known:
             net.references.record(use_case=use_case.id, customer=None, name=name, conversation=None)
         if len(self._prompts) > 10_000:
             self._prompts.clear()
-        self._prompts.add(f"{use_case.id}/{name}")
+        self._prompts.add((use_case.id, draft.prompt_digest))
         if known:
             return screened
         return msgspec.structs.replace(
@@ -394,13 +367,9 @@ class Chat:
         )
 
 
-def _is_new(place: int, message: Message, turn: Turn, thread: Thread, threads: Threads) -> bool:
-    """Prompts and tool definitions count once per conversation; other fields of a request always."""
-    if message.history is None:
-        return thread.first or message.role is Role.USER
-    if place >= turn.new_from or thread.first:
-        return True
-    return threads.fingerprint(message.history) not in thread.seen
+def history_of(messages: Sequence[Message]) -> list[bytes]:
+    """What recognises those of the messages that belong to the conversation."""
+    return [message.history for message in messages if message.history is not None]
 
 
 def broken(mistake: Exception) -> HandrailError:

@@ -176,6 +176,10 @@ class WindowLane(_Base):
         self._read = True
         return rest
 
+    def close(self) -> None:
+        super().close()
+        vars(self).pop("_window", None)  # the two know each other: 20 KB that would wait for the collector
+
     def _clear(self, text: str, *, final: bool) -> str:
         cleared = self._window.feed(text, final)
         if cleared.findings:

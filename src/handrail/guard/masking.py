@@ -7,7 +7,7 @@ tool's schema declares the kind. When in doubt the token stays.
 """
 
 import hmac
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -25,30 +25,44 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Vault:
-    """`derive` gives the 32-byte conversation key and is called for the first mask only."""
+    """Of one interaction. The conversation's key is derived for the first mask only, and what was masked is remembered:
+    the same text goes to the model, into the record, and may be relied on by the answer."""
 
-    __slots__ = ("_derive", "_key", "held")
+    __slots__ = ("_conversation", "_done", "_key", "_subject_key", "held")
 
-    def __init__(self, derive: Callable[[], bytes]) -> None:
-        self._derive = derive
+    def __init__(self, subject_key: bytes, conversation: str) -> None:
+        self._subject_key = subject_key
+        self._conversation = conversation
         self._key: bytes | None = None
+        self._done: dict[tuple[Role, str, tuple[Finding, ...]], str] = {}
         self.held: dict[str, Held] = {}
 
     def mask(self, text: str, findings: Iterable[Finding], role: Role) -> str:
         """`text` with each finding replaced, and what looks like a token escaped. A token of this conversation stays as
         it is where the assistant said it: in the arguments of a call of its own, which came back with the history."""
+        spans = tuple(findings)
+        if not spans and "[" not in text:
+            return text
+        assistant = role is Role.ASSISTANT  # what is held decides on its brackets, so that it is masked each time
+        done = None if assistant else self._done.get((role, text, spans))
+        if done is not None:
+            return done
         if self._key is None:
-            self._key = self._derive()
-        masked = mask.mask(text, findings, self._key, self.held.keys() if role is Role.ASSISTANT else ())
+            self._key = conversation_key(self._subject_key, self._conversation)
+        masked = mask.mask(text, spans, self._key, self.held.keys() if assistant else ())
         for token in masked.tokens:
             before = self.held.get(token.token)
             roles = before.roles | {role} if before else frozenset({role})
             self.held[token.token] = Held(before.value if before else token.value, token.kind, roles)
+        if not assistant:
+            self._done[role, text, spans] = masked.text
         return masked.text
 
     def restorable(self, audience: Audience, kinds: frozenset[str] | None = None) -> dict[str, str]:
         """Token to value for what this audience may see: a customer what a customer wrote, staff what tools and
         documents said too; never what stands only in a prompt or was only said by a model."""
+        if not self.held:
+            return {}
         allowed = {Role.USER, Role.TOOL, Role.DOCUMENT} if audience is Audience.STAFF else {Role.USER}
         return {
             token: held.value

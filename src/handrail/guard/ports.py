@@ -66,13 +66,15 @@ class Subject(msgspec.Struct, frozen=True):
 
 class Thread(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a conversation at the start of a turn. `seen`: keyed hashes (16 bytes) of messages already
-    recorded. `first`: no interaction of it is recorded yet. `unlinked`: history came, but no stored one fits."""
+    recorded. `first`: no interaction of it is recorded yet. `unlinked`: history came, but no stored one fits. `sent`:
+    the keyed hash of each message that `open` was given, so that nobody need take it again."""
 
     conversation: ConversationId
     subject: Subject
     first: bool
     unlinked: bool
     seen: frozenset[bytes]
+    sent: tuple[bytes, ...] = ()
     release: Digest | None = None  # the release its first turn was assigned to
 
 
@@ -81,8 +83,7 @@ class Threads(Protocol):
     every customer id and message; the clear values are not stored."""
 
     def fingerprint(self, message: bytes) -> bytes:
-        """The keyed hash (16 bytes) that stands for one message of `history` in `Thread.seen`. Costs no I/O: the guard
-        calls it for every message of every request, and keys its memo of scan results with it."""
+        """The keyed hash (16 bytes) that stands for one message of `history` in `Thread.seen`. Costs no I/O."""
         ...
 
     async def open(

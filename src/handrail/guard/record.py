@@ -5,19 +5,19 @@ subject's key like the rest), the customer's id, and the canonical input of each
 decides again. Never-rest values are gone before anything gets here; a text that was not fully read is left out.
 """
 
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 import msgspec
 
-from handrail.guard.caller import Caller
+from handrail.guard.caller import Caller, Choice
 from handrail.guard.masking import Vault
 from handrail.guard.ports import Thread
 from handrail.guard.screen import Screened
-from handrail.guard.turn import Message, Turn, Usage
+from handrail.guard.turn import Leaf, Message, Turn, Usage
 from handrail.ledger.entry import Entry, EntryKind, FoundFact, InteractionFacts
 from handrail.policy.evaluate import Decision, DecisionInput, encode, joined
 from handrail.policy.ruleset import FindingAction
-from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.decision import Outcome, Reason, Verdict
 from handrail.terms.finding import NEVER_REST, PERSONAL, Finding, Role
 from handrail.terms.ids import Digest, EntryId, InteractionId
@@ -60,11 +60,25 @@ class Weighed(msgspec.Struct, frozen=True):
 class Draft:
     """One interaction while it happens. Fields are filled in as they become known; `facts` can be taken at any time."""
 
-    __slots__ = (
-        "answer", "attempts", "call_tools", "caller", "channel", "cost", "counted", "error", "first_byte_ms", "id",
-        "input", "model", "noted", "outcome", "output", "prompt_digest", "provider", "recorded", "started",
-        "started_ms", "status", "thread", "turn", "upstream_ms", "usage", "vault", "what_is_new",
-    )  # fmt: skip
+    noted: tuple[Reason, ...] = ()  # refusals that observe mode let pass
+    choices: tuple[Choice, ...] = ()  # who may answer
+    choice: Choice | None = None  # who was asked last
+    input: Weighed | None = None
+    output: Weighed | None = None
+    changes: Mapping[Leaf, str] = {}  # what the model got instead of what the client sent
+    answer: tuple[Message, ...] = ()
+    prompt_digest: Digest | None = None
+    attempts = 0
+    call_tools = 0
+    usage = Usage()  # estimated where the provider did not say
+    cost = 0
+    counted = False  # tokens and cost are known, or estimated, and charged
+    upstream_ms = 0
+    first_byte_ms = 0
+    outcome: Outcome | None = None
+    status = 0
+    error = ""
+    recorded = False  # its full entry was handed to the journal; there is never a second one
 
     def __init__(
         self,
@@ -72,48 +86,27 @@ class Draft:
         caller: Caller,
         turn: Turn,
         thread: Thread,
-        vault: Vault,
+        history: list[bytes],
         started: float,
         started_ms: int,
     ) -> None:
+        """`history`: what of the turn belongs to the conversation, as its thread was opened with."""
         self.id = interaction
         self.caller = caller
         self.turn = turn
         self.thread = thread
-        self.vault = vault
+        self.history = history
         self.started = started
         self.started_ms = started_ms
         self.channel = turn.channel if turn.channel in caller.use_case.channels else ""
-        self.recorded = False  # its full entry was handed to the journal; there is never a second one
-        self.counted = False  # tokens and cost are known, or estimated, and charged
-        self.what_is_new: tuple[bool, ...] = ()
-        self.input: Weighed | None = None
-        self.output: Weighed | None = None
-        self.answer: tuple[Message, ...] = ()
-        self.prompt_digest: Digest | None = None
-        self.provider = ""
-        self.model = ""
-        self.attempts = 0
-        self.call_tools = 0
-        self.usage = Usage()  # estimated where the provider did not say
-        self.cost = 0
-        self.upstream_ms = 0
-        self.first_byte_ms = 0
-        self.noted: tuple[Reason, ...] = ()  # refusals that observe mode let pass
-        self.outcome: Outcome | None = None
-        self.status = 0
-        self.error = ""
+        self.vault = Vault(thread.subject.key, thread.conversation)
+        self.new, self.messages_new = _new(turn, thread, len(history))
 
     def facts(self, now: float) -> InteractionFacts:
         """Everything known so far. `now`: monotonic seconds."""
-        turn, caller, thread = self.turn, self.caller, self.thread
+        turn, caller, thread, choice = self.turn, self.caller, self.thread, self.choice
         asked, said = self.input, self.output
         verdict, would_be, reasons, failures = _sides(asked, said)
-        new = total = 0
-        for message, is_new in zip(turn.messages, self.what_is_new, strict=False):
-            if message.history is not None:
-                total += 1
-                new += is_new
         return InteractionFacts(
             interaction=self.id,
             conversation=thread.conversation,
@@ -127,8 +120,8 @@ class Draft:
             first=thread.first,
             unlinked=thread.unlinked,
             release=caller.live.digest,
-            provider=self.provider,
-            model=self.model,
+            provider=choice.provider.id if choice else "",
+            model=choice.target.model if choice else "",
             prompt_digest=self.prompt_digest,
             verdict=verdict,
             would_be=would_be,
@@ -138,8 +131,8 @@ class Draft:
             failures=failures,
             status=self.status,
             error=self.error,
-            messages_new=new,
-            messages_total=total,
+            messages_new=self.messages_new,
+            messages_total=len(self.history),
             tool_calls=self.call_tools,
             untrusted=bool(asked and asked.decision.untrusted),
             input_tokens=self.usage.input_tokens,
@@ -185,7 +178,7 @@ class Draft:
 
     def payload(self) -> bytes:
         """JSON."""
-        messages = _kept(self.turn.messages, self.input, self.vault, self.what_is_new)
+        messages = _kept(self.turn.messages, self.input, self.vault, self.new)
         answer = _kept(self.answer, self.output, self.vault, None)
         return msgspec.json.encode(
             Payload(
@@ -204,7 +197,7 @@ class Draft:
             id=entry,
             kind=kind,
             at_ms=at_ms,
-            actor=Actor(ActorKind.KEY, self.caller.key.id),
+            actor=self.caller.actor,
             facts=facts,
             use_case=self.caller.use_case.id,
             conversation=self.thread.conversation,
@@ -214,6 +207,23 @@ class Draft:
             ruleset=self.caller.ruleset,
             release=self.caller.live.digest,
         )
+
+
+def _new(turn: Turn, thread: Thread, total: int) -> tuple[tuple[bool, ...], int]:
+    """Which messages are here for the first time, and how many of them belong to the conversation (`total` do). Prompts
+    and tool definitions count once per conversation; other fields of a request always."""
+    if thread.first:
+        return (True,) * len(turn.messages), total
+    new: list[bool] = []
+    count = 0
+    sent = iter(thread.sent)
+    for place, message in enumerate(turn.messages):
+        if message.history is None:
+            new.append(message.role is Role.USER)
+            continue
+        new.append(next(sent) not in thread.seen or place >= turn.new_from)
+        count += new[-1]
+    return tuple(new), count
 
 
 def _encoded(side: Weighed) -> msgspec.Raw:
@@ -227,17 +237,33 @@ def _encoded_nothing(given: DecisionInput) -> msgspec.Raw:
     return msgspec.Raw(encode(given))
 
 
-def personal_in(weighed: Weighed) -> dict[tuple[int, int], list[Finding]]:
-    """What must not be kept in clear, by (message, leaf): every personal finding that a rule acts on, and all
-    never-rest ones. Findings are in the leaf's own offsets."""
-    spans: dict[tuple[int, int], list[Finding]] = {}
-    for place, finding in enumerate(weighed.screened.findings):
-        if finding.kind in PERSONAL and (weighed.decision.actions[place] is not None or finding.kind in NEVER_REST):
-            for spot in weighed.screened.spots[place]:
-                spans.setdefault((spot.message, spot.leaf), []).append(
-                    Finding(finding.kind, spot.start, spot.end, finding.score, finding.reason)
-                )
+Spans = dict[tuple[int, int], list[Finding]]
+"""Findings by (message, leaf), in the leaf's own offsets."""
+
+
+def located(screened: Screened, places: Iterable[int]) -> Spans:
+    """Where the findings at these `places` of `screened` stand."""
+    spans: Spans = {}
+    for place in places:
+        finding = screened.findings[place]
+        for spot in screened.spots[place]:
+            spans.setdefault((spot.message, spot.leaf), []).append(
+                Finding(finding.kind, spot.start, spot.end, finding.score, finding.reason)
+            )
     return spans
+
+
+def personal_in(weighed: Weighed) -> Spans:
+    """What must not be kept in clear: every personal finding that a rule acts on, and all never-rest ones."""
+    actions = weighed.decision.actions
+    return located(
+        weighed.screened,
+        [
+            place
+            for place, finding in enumerate(weighed.screened.findings)
+            if finding.kind in PERSONAL and (actions[place] is not None or finding.kind in NEVER_REST)
+        ],
+    )
 
 
 def _kept(
@@ -249,23 +275,17 @@ def _kept(
     failed = weighed.screened.failed
     kept: list[Said] = []
     for place, message in enumerate(messages):
-        if new is not None and not new[place]:
-            continue
-        if not message.leaves and not message.unreadable:
+        if (new is not None and not new[place]) or not (message.leaves or message.unreadable):
             continue
         if place in failed:
             kept.append(Said(message.role, (), True, message.unreadable))
             continue
-        if not spans:
-            kept.append(Said(message.role, tuple([leaf.text for leaf in message.leaves]), False, message.unreadable))
-            continue
-        texts = tuple(
-            [
-                vault.mask(leaf.text, spans[place, index], message.role) if (place, index) in spans else leaf.text
-                for index, leaf in enumerate(message.leaves)
-            ]
-        )
-        kept.append(Said(message.role, texts, False, message.unreadable))
+        texts = [leaf.text for leaf in message.leaves]
+        if spans:
+            for index, text in enumerate(texts):
+                if (place, index) in spans:
+                    texts[index] = vault.mask(text, spans[place, index], message.role)
+        kept.append(Said(message.role, tuple(texts), False, message.unreadable))
     return tuple(kept)
 
 

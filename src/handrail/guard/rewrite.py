@@ -5,10 +5,9 @@ What must be masked where it cannot be (the name of a field, or a field named tw
 
 from handrail.detectors.mask import restore
 from handrail.guard.masking import declared
-from handrail.guard.record import Draft, Weighed
+from handrail.guard.record import Draft, located
 from handrail.guard.turn import Channel, Leaf, Message
 from handrail.terms.errors import Code, HandrailError
-from handrail.terms.finding import Finding
 
 
 def masked(draft: Draft) -> dict[Leaf, str]:
@@ -17,7 +16,7 @@ def masked(draft: Draft) -> dict[Leaf, str]:
     weighed = draft.input
     if weighed is None or not weighed.decision.masks:
         return {}
-    spans = _spans(weighed)
+    spans = located(weighed.screened, weighed.decision.masks)
     changes: dict[Leaf, str] = {}
     for place, message in enumerate(draft.turn.messages):
         for index, leaf in enumerate(message.leaves):
@@ -26,16 +25,17 @@ def masked(draft: Draft) -> dict[Leaf, str]:
                 text = draft.vault.mask(leaf.text, findings, leaf.role)
                 if text != leaf.text:
                     changes[leaf] = text
-    _refuse_names(changes)
+    if any(leaf.key for leaf in changes):
+        what = "the name of a field, or a field named twice, holds data that must be masked; send it once, as a value"
+        raise HandrailError(Code.REQUEST_INVALID, what)
     return changes
 
 
 def changed(draft: Draft, messages: tuple[Message, ...]) -> dict[Leaf, str]:
     """What the client gets instead of what the model said: findings masked, tokens restored where they may be."""
     weighed = draft.output
-    spans = _spans(weighed) if weighed and weighed.decision.masks else {}
-    audience = draft.caller.use_case.audience
-    values = draft.vault.restorable(audience)
+    spans = located(weighed.screened, weighed.decision.masks) if weighed and weighed.decision.masks else {}
+    values = draft.vault.restorable(draft.caller.use_case.audience)
     if not spans and not values:
         return {}
     changes: dict[Leaf, str] = {}
@@ -43,10 +43,9 @@ def changed(draft: Draft, messages: tuple[Message, ...]) -> dict[Leaf, str]:
         for index, leaf in enumerate(message.leaves):
             findings = spans.get((place, index), ())
             text = draft.vault.mask(leaf.text, findings, leaf.role) if findings else leaf.text
-            if leaf.channel is Channel.TOOL_ARGUMENTS:
-                text = restore(text, argument_values(draft, leaf))
-            else:
-                text = restore(text, values)
+            if "[" in text:
+                arguments = leaf.channel is Channel.TOOL_ARGUMENTS
+                text = restore(text, argument_values(draft, leaf) if arguments else values)
             if text != leaf.text:
                 changes[leaf] = text
     if any(leaf.key for leaf in changes):
@@ -61,35 +60,11 @@ def argument_values(draft: Draft, leaf: Leaf) -> dict[str, str]:
     return draft.vault.restorable(draft.caller.use_case.audience, kinds) if kinds else {}
 
 
-def _spans(weighed: Weighed) -> dict[tuple[int, int], list[Finding]]:
-    """Findings to mask by (message, leaf), in the leaf's own offsets."""
-    spans: dict[tuple[int, int], list[Finding]] = {}
-    for place in weighed.decision.masks:
-        finding = weighed.screened.findings[place]
-        for spot in weighed.screened.spots[place]:
-            spans.setdefault((spot.message, spot.leaf), []).append(
-                Finding(finding.kind, spot.start, spot.end, finding.score, finding.reason)
-            )
-    return spans
-
-
-def _refuse_names(changes: dict[Leaf, str]) -> None:
-    if any(leaf.key for leaf in changes):
-        raise HandrailError(
-            Code.REQUEST_INVALID,
-            "the name of a field, or a field named twice, holds data that must be masked; send it once, as a value",
-        )
-
-
 def context(draft: Draft) -> tuple[str, ...]:
     """Tool results and documents, as the model saw them."""
-    relied = [
-        leaf
-        for message in draft.turn.messages
-        for leaf in message.leaves
-        if leaf.channel is Channel.TOOL_RESULT or leaf.channel is Channel.DOCUMENT
-    ]
-    if not relied:
-        return ()
-    changes = masked(draft)
-    return tuple([changes.get(leaf, leaf.text) for leaf in relied])
+    relied: list[str] = []
+    for message in draft.turn.messages:
+        for leaf in message.leaves:
+            if leaf.channel is Channel.TOOL_RESULT or leaf.channel is Channel.DOCUMENT:
+                relied.append(draft.changes.get(leaf, leaf.text))
+    return tuple(relied)

@@ -3,13 +3,15 @@
 When no target answers, the last failure is the refusal: nothing is made up.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import msgspec
 
 from handrail.guard.caller import Choice
 from handrail.guard.ports import Model, ModelRequest, ModelResponse
-from handrail.guard.turn import Turn
+from handrail.guard.record import Draft
+from handrail.guard.turn import Face, Upstream
+from handrail.policy.ruleset import PromptMode
 from handrail.terms.errors import Code, HandrailError
 
 ELSEWHERE = frozenset({401, 403, 404, 408, 409, 429, 500, 502, 503, 504, 529})
@@ -42,21 +44,18 @@ class ProviderRefusedError(HandrailError):
         self.said = said
 
 
-async def ask(
-    model: Model, choices: tuple[Choice, ...], turn: Turn, path: str, body_for: Callable[[Choice], bytes]
-) -> Asked:
-    """The first target that answers with success; its whole body, or the first piece of its stream.
+async def ask(model: Model, face: Face, draft: Draft) -> Asked:
+    """The first target that answers with success; its whole body, or the first piece of its stream. The draft knows who
+    was asked last.
 
     Raises HandrailError: what the last target failed with, or ProviderRefusedError."""
-    failure: HandrailError = HandrailError(Code.UPSTREAM_UNREACHABLE, "no provider is on the route of this use case")
-    attempts = 0
-    for choice in choices:
+    failure: HandrailError | None = None
+    turn, attempts = draft.turn, 0
+    for choice in draft.choices:
+        draft.choice = choice
+        body = _body(face, draft, choice)
         request = ModelRequest(
-            provider=choice.provider,
-            path=path,
-            body=body_for(choice),
-            stream=turn.stream,
-            headers=turn.extra_headers,
+            provider=choice.provider, path=face.path, body=body, stream=turn.stream, headers=turn.extra_headers
         )
         try:
             response = await model.send(request)
@@ -76,7 +75,20 @@ async def ask(
         await response.close()
         if isinstance(failure, ProviderRefusedError) and failure.status not in ELSEWHERE:
             break
-    raise failure
+    raise failure or HandrailError(Code.UPSTREAM_UNREACHABLE, "no provider is on the route of this use case")
+
+
+def _body(face: Face, draft: Draft, choice: Choice) -> bytes:
+    release = draft.caller.live.release
+    how = Upstream(
+        model=choice.target.model,
+        changes=draft.changes,
+        prompt=release.prompt if release.prompt_mode is PromptMode.MANAGED else None,
+        parameters=release.parameters,
+        force_parameters=release.force_parameters,
+        forward_customer=draft.caller.use_case.forward_customer,
+    )
+    return face.upstream(draft.turn, how)
 
 
 async def _taken(choice: Choice, response: ModelResponse, attempts: int, stream: bool) -> Asked:

@@ -1,8 +1,9 @@
 """What the detectors say of a request or an answer, message by message, in the form that a decision is made from.
 
 The texts of one message and channel are read together, fields with their names in front ("cvv: 123"), so that nothing
-hides between two parts and a bare number keeps the words that give it its meaning. Results for messages that come again
-are remembered by a keyed hash under what they depend on; new messages are always read.
+hides between two parts and a bare number keeps the words that give it its meaning; a user's short message is read with
+what the assistant said just before. Results for messages that come again are remembered by a keyed hash under what they
+depend on, that question too; new messages are always read.
 
 When a detector cannot answer, its failure stands in `Screened.failures` and `policy.evaluate` decides; an exception of
 the runner itself counts as the failure of every detector. Nothing here lets a text pass.
@@ -15,7 +16,7 @@ from typing import Protocol
 
 import msgspec
 
-from handrail.detectors.base import Failure, Report, Text
+from handrail.detectors.base import ASKED, REPLY, Failure, Report, Text
 from handrail.guard.turn import ROLE_OF, Channel, Leaf, Message
 from handrail.policy.evaluate import Found, Side, Unreadable
 from handrail.terms.finding import PERSONAL, Finding, Kind, Role
@@ -53,7 +54,7 @@ class Spot(msgspec.Struct, frozen=True):
     end: int
 
 
-class Hit(msgspec.Struct, frozen=True):
+class Hit(msgspec.Struct, frozen=True, array_like=True):
     """One finding of a message, with every leaf it touches."""
 
     finding: Finding
@@ -61,7 +62,7 @@ class Hit(msgspec.Struct, frozen=True):
     spots: tuple[tuple[int, int, int], ...]  # leaf index, start, end
 
 
-class Seen(msgspec.Struct, frozen=True):
+class Seen(msgspec.Struct, frozen=True, array_like=True):
     """What the detectors said of one message; holds no text. This is what the memo keeps."""
 
     hits: tuple[Hit, ...]
@@ -100,8 +101,13 @@ MAX_UNDER = 1_024
 """Use cases and releases whose hash beginnings are kept."""
 
 
+_PACK = msgspec.msgpack.Encoder().encode
+_UNPACK = msgspec.msgpack.Decoder(Seen).decode
+
+
 class Memo:
-    """Readings by keyed hash, at most `size` twice over: a full half is set aside, and the older half forgotten."""
+    """Readings by keyed hash, at most `size` twice over: a full half is set aside, and the older half forgotten. One
+    with findings is kept packed: 0.3 KB instead of 1.4 (three findings, its place in the table included)."""
 
     __slots__ = ("_base", "_new", "_old", "_size", "_under")
 
@@ -109,12 +115,12 @@ class Memo:
         self._base = hashlib.blake2b(key=key, digest_size=16)
         self._under: dict[bytes, hashlib.blake2b] = {}
         self._size = size
-        self._new: dict[bytes, Seen] = {}
-        self._old: dict[bytes, Seen] = {}
+        self._new: dict[bytes, Seen | bytes] = {}
+        self._old: dict[bytes, Seen | bytes] = {}
 
-    def name(self, message: Message, under: bytes) -> bytes:
-        """16 bytes: keyed hash of the message's texts, each with its field's name, which is read with it, and of
-        `under`, the digests that a reading depends on."""
+    def name(self, message: Message, under: bytes, asked: str = "") -> bytes:
+        """16 bytes: keyed hash of the message's texts, each with its field's name, which is read with it, of `under`,
+        the digests that a reading depends on, and of what was `asked` just before."""
         base = self._under.get(under)
         if base is None:
             if len(self._under) >= MAX_UNDER:
@@ -123,24 +129,29 @@ class Memo:
             base.update(under)
         hasher = base.copy()
         for leaf in message.leaves:
-            text, label = leaf.text, _label(leaf)
-            what = f"{leaf.channel.value}\0{leaf.key:d}{leaf.number:d}\0{len(label)}\0{len(text)}\0{label}{text}"
-            hasher.update(what.encode("utf-8", "surrogatepass"))
+            label = _label(leaf) if leaf.channel in _NAMED else ""
+            hasher.update(_encode((leaf.channel, leaf.key, leaf.number, label, leaf.text)))
+        if asked:
+            hasher.update(_encode(asked))
         return hasher.digest()
 
     def get(self, name: bytes) -> Seen | None:
-        seen = self._new.get(name)
-        if seen is None:
-            seen = self._old.get(name)
-            if seen is not None:
-                self.put(name, seen)
-        return seen
+        kept = self._new.get(name)
+        if kept is None:
+            kept = self._old.get(name)
+            if kept is None:
+                return None
+            self._keep(name, kept)
+        return kept if isinstance(kept, Seen) else _UNPACK(kept)
 
     def put(self, name: bytes, seen: Seen) -> None:
+        self._keep(name, _PACK(seen) if seen.hits else seen)
+
+    def _keep(self, name: bytes, kept: Seen | bytes) -> None:
         if len(self._new) >= self._size:
             self._old = self._new
             self._new = {}
-        self._new[name] = seen
+        self._new[name] = kept
 
 
 def screen(
@@ -156,51 +167,65 @@ def screen(
     failures: dict[str, None] = {}
     unreadable: list[Unreadable] = []
     failed: list[int] = []
-    language = ""
+    language = said = ""
     for place, message in enumerate(messages):
-        fresh = new[place]
-        for part in message.unreadable:
-            unreadable.append(Unreadable(part, side, fresh))
+        if message.unreadable:
+            unreadable += [Unreadable(part, side, new[place]) for part in message.unreadable]
         if not message.leaves:
             continue
-        again = place < new_from or (message.history is None and message.role is not Role.USER)
-        seen = _known(message, setting, memo, again=again)
+        user = message.role is Role.USER
+        asked = said if said and user and _short(message) else ""
+        again = place < new_from or (message.history is None and not user)
+        seen = read(message, setting, asked) if memo is None else _known(message, setting, memo, asked, again=again)
+        if not user:
+            said = _said(message) or said
+        if user or side is Side.OUTPUT:
+            language = seen.language or language
         if seen.failures:
             failures.update(dict.fromkeys(seen.failures))
             failed.append(place)
-        if message.role is Role.USER or side is Side.OUTPUT:
-            language = seen.language or language
         for hit in seen.hits:
-            found.append(Found(hit.finding.kind, side, hit.role, hit.finding.score, fresh, place))
+            found.append(Found(hit.finding.kind, side, hit.role, hit.finding.score, new[place], place))
             findings.append(hit.finding)
-            spots.append(tuple(Spot(place, leaf, start, end) for leaf, start, end in hit.spots))
+            spots.append(tuple([Spot(place, leaf, start, end) for leaf, start, end in hit.spots]))
     return Screened(
         tuple(found), tuple(findings), tuple(spots), tuple(failures), tuple(unreadable), language, frozenset(failed)
     )
 
 
-def _known(message: Message, setting: Setting, memo: Memo | None, *, again: bool) -> Seen:
-    if memo is None:
-        return read(message, setting)
-    name = memo.name(message, setting.under)
+def _said(message: Message) -> str:
+    """The end of what the assistant said in this message, which the next message of the user may answer."""
+    for leaf in reversed(message.leaves):
+        if leaf.channel is Channel.ASSISTANT:
+            return leaf.text[-ASKED:]
+    return ""
+
+
+def _short(message: Message) -> bool:
+    return sum([len(leaf.text) for leaf in message.leaves]) <= REPLY
+
+
+def _known(message: Message, setting: Setting, memo: Memo, asked: str, *, again: bool) -> Seen:
+    name = memo.name(message, setting.under, asked)
     seen = memo.get(name) if again else None
     if seen is None:
-        seen = read(message, setting)
+        seen = read(message, setting, asked)
         if not seen.failures:
             memo.put(name, seen)
     return seen
 
 
-_BARE = frozenset(Channel) - {Channel.TOOL_ARGUMENTS, Channel.OTHER}
-"""Channels whose texts stand in no named field."""
+_NAMED = frozenset({Channel.TOOL_ARGUMENTS, Channel.OTHER})
+"""Channels whose texts stand in named fields."""
+_encode = msgspec.json.Encoder().encode
 
 
-def read(message: Message, setting: Setting) -> Seen:
-    """Read one message now."""
+def read(message: Message, setting: Setting, asked: str = "") -> Seen:
+    """Read one message now. `asked`: what the assistant said just before a message of the user."""
     leaves = message.leaves
-    if len(leaves) == 1 and leaves[0].channel in _BARE:
+    if len(leaves) == 1 and leaves[0].channel not in _NAMED:
         role = ROLE_OF[leaves[0].channel]
-        report = _report(leaves[0].text, role, setting)
+        report = _report(leaves[0].text, role, setting, asked)
         if not report.findings and not report.failures:
             return _clean(report.language)
         return Seen(
@@ -213,7 +238,7 @@ def read(message: Message, setting: Setting) -> Seen:
     language = ""
     for channel in dict.fromkeys([leaf.channel for leaf in leaves]):
         text, places = _together(leaves, channel)
-        report = _report(text, ROLE_OF[channel], setting)
+        report = _report(text, ROLE_OF[channel], setting, asked)
         language = language or report.language
         failures += [f"{failure.detector}:{failure.why}" for failure in report.failures]
         for finding in report.findings:
@@ -263,8 +288,8 @@ def _label(leaf: Leaf) -> str:
     return f"{names[-1]}: " if names else ""
 
 
-def _report(text: str, role: Role, setting: Setting) -> Report:
-    given = Text(text, role, setting.language, setting.context, setting.links_allowed, setting.canaries)
+def _report(text: str, role: Role, setting: Setting, asked: str) -> Report:
+    given = Text(text, role, setting.language, setting.context, setting.links_allowed, setting.canaries, asked)
     try:
         return setting.screener.screen(given, WANTED[setting.side, role], setting.deadline)
     except Exception:  # noqa: BLE001  whatever broke, the text counts as not screened and the ruleset decides

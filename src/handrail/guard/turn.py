@@ -88,7 +88,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     index in `messages` of the first new one. `hosted_tools`: types of provider-hosted tools asked for. `references`:
     provider objects it leans on, `kind:id`. `follows`: the one among them that it continues. `schemas`: tool name to
     the JSON Schema of its arguments. `extra_headers`: lower-case headers the dialect lets pass upstream.
-    `wants_usage`: the client itself asked for usage in the stream."""
+    `wants_usage`: the client itself asked for usage in the stream. `value`: the body decoded, for its dialect alone."""
 
     route: str
     body: bytes
@@ -108,6 +108,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     channel: str = ""
     extra_headers: tuple[tuple[str, str], ...] = ()
     wants_usage: bool = True
+    value: Any = None
 
 
 class Usage(msgspec.Struct, frozen=True):

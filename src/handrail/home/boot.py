@@ -8,7 +8,7 @@ class Bootstrap(msgspec.Struct, frozen=True, kw_only=True):
 
     `database`: `sqlite` or a postgresql address without a password; empty when `database_env` names the variable that
     holds it. Exactly one of `kek_file` and `kek_env` is given. `log_origin` None: the process that makes the log
-    chooses once and keeps it.
+    chooses once and keeps it. `log_requests`: a line in the server's log for each request.
     """
 
     database: str
@@ -25,3 +25,4 @@ class Bootstrap(msgspec.Struct, frozen=True, kw_only=True):
     log_key_file: str | None
     log_key_env: str | None
     log_origin: str | None
+    log_requests: bool

@@ -13,7 +13,9 @@ from handrail.home.tree import parse
 
 KEK_FILE = "kek"
 """In the data folder; made by `home.init`."""
-FIELDS = frozenset({"database", "data_dir", "listen", "public_url", "behind_proxy", "tls", "keys", "log"})
+FIELDS = frozenset(
+    {"database", "data_dir", "listen", "public_url", "behind_proxy", "tls", "keys", "log", "log_requests"}
+)
 
 
 def bootstrap(text: HomeText) -> Bootstrap:
@@ -54,6 +56,7 @@ def from_value(value: dict[str, Any]) -> Bootstrap:
         log_key_file=keys.get("log_key_file"),
         log_key_env=keys.get("log_key_env"),
         log_origin=value.get("log", {}).get("origin"),
+        log_requests=value.get("log_requests", False),
     )
 
 

@@ -319,6 +319,9 @@ class HomeFile(Strict, frozen=True, kw_only=True):
     tls: Annotated[TlsFile | None, _says("Serve TLS itself. Read at start only.")] = None
     keys: Annotated[KeysFile, _says("Keys of the ledger. Read at start only.")] = KeysFile()
     log: Annotated[LogFile, _says("The transparency log. Read at start only.")] = LogFile()
+    log_requests: Annotated[
+        bool, _says("A line for each request in the server's own log, without texts and keys. Read at start only.")
+    ] = False
     providers: Annotated[dict[Identifier, ProviderFile], _says("Model providers by name.", min_length=1)]
     prices: Annotated[dict[str, PriceFile], _says("`provider/model` to its price.")] = {}
     defaults: Annotated[DefaultsFile, _says("For every use case that does not say otherwise.")] = DefaultsFile()

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from handrail.in_force.snapshot import InForce
+from handrail.in_force.snapshot import InForce, Snapshot
 from handrail.in_force.store import InForceStore
 from handrail.terms.clock import Clock
 from handrail.terms.errors import HandrailError
@@ -18,6 +18,8 @@ log = logging.getLogger("handrail.in_force")
 
 EVERY_S = 0.25
 """Between two looks at the epoch: a quarter of the second that is promised (INF-1)."""
+APART_S = 0.05
+"""Between two looks that callers ask for."""
 STALE_S = 1.0
 """Without a look for this long, whoever acts should refuse: a stop or a revoked key may be missed."""
 
@@ -31,9 +33,17 @@ async def look(in_force: InForce, store: InForceStore, clock: Clock) -> bool:
         loaded = await store.load()
         changed = loaded is not None
         if loaded is not None:
+            _say_taken(in_force.current, loaded)
             in_force.current = loaded
     in_force.fresh_at = seen_at
     return changed
+
+
+def _say_taken(before: Snapshot | None, now: Snapshot) -> None:
+    """A publication is worth a line; keys, persons and erasures move the epoch too and have their entries."""
+    if before is None or (before.ruleset_digest, before.live) != (now.ruleset_digest, now.live):
+        about = {"epoch": now.epoch, "ruleset": now.ruleset_digest, "use_cases": sorted(now.live)}
+        log.info("publish.taken", extra=about)
 
 
 async def follow(
@@ -64,6 +74,47 @@ async def follow(
                 log.warning("in_force.answered")
             answered = True
         await sleep(every_s)
+
+
+class Asked:
+    """A look when somebody asks, such as a caller whose key is not known yet. Who returns has waited for one look that
+    began after the question; those who ask together share it, and looks begin `apart_s` apart at least, so that any
+    number of questions costs twenty looks a second. When the database does not answer, what is there stays."""
+
+    def __init__(
+        self,
+        in_force: InForce,
+        store: InForceStore,
+        clock: Clock,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        apart_s: float = APART_S,
+        on_change: Callable[[], None] | None = None,
+    ) -> None:
+        self._in_force = in_force
+        self._store = store
+        self._clock = clock
+        self._sleep = sleep
+        self._apart_s = apart_s
+        self._on_change = on_change
+        self._began: float | None = None
+        self._next: asyncio.Task[None] | None = None
+
+    async def __call__(self) -> None:
+        if self._next is None:
+            self._next = asyncio.create_task(self._look())
+        await asyncio.shield(self._next)
+
+    async def _look(self) -> None:
+        if self._began is not None:
+            await self._sleep(max(0.0, self._began + self._apart_s - self._clock.monotonic()))
+        self._began = self._clock.monotonic()
+        self._next = None  # who asks from here on needs a later look
+        try:
+            if await look(self._in_force, self._store, self._clock) and self._on_change is not None:
+                self._on_change()
+        except Exception as error:  # noqa: BLE001  what is in force stays; `follow` looks too and says what is wrong
+            log.debug("in_force.unanswered", extra={"reason": type(error).__name__})
 
 
 def is_fresh(in_force: InForce, clock: Clock, *, within_s: float = STALE_S) -> bool:

@@ -28,7 +28,7 @@ from hashlib import sha256
 
 import msgspec
 
-from handrail.ledger.entry import Entry
+from handrail.ledger.entry import Entry, EntryKind
 from handrail.terms.actor import Actor
 from handrail.terms.ids import ConversationId, Digest, EntryId, InteractionId, SubjectId, UseCaseId
 
@@ -39,6 +39,9 @@ MAX_SIZE = 914
 _PAYLOAD, _RULESET, _RELEASE = 1, 2, 4
 _HEAD = struct.Struct(">BBQ32s")
 _SEALED = struct.Struct(">32sQ")
+_SEALED_HEAD = struct.Struct(">BBQ32s32sQ")  # both, one after the other
+_LENGTH = tuple([bytes((length,)) for length in range(256)])
+_KINDS = {kind: _LENGTH[len(kind)] + kind.encode("ascii") for kind in EntryKind}
 _MIDDLE = tuple(40 * (flags & 1) + 32 * (flags >> 1 & 1) + 32 * (flags >> 2) for flags in range(8))
 _JSON = msgspec.json.Encoder(order="deterministic")
 
@@ -145,20 +148,29 @@ class Commitment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return b"%b%b%c%b%c%b%c%b" % (head, middle, len(id_), id_, len(kind), kind, len(key), key)
 
 
+def leaf_bytes(entry: Entry, facts: bytes, ciphertext: bytes | None = None, key: str = "") -> bytes:
+    """The bytes described at the top, of an entry about to be stored. `facts`: exactly the bytes that storage keeps;
+    `ciphertext`: the sealed payload as stored; `key`: reference of the subject's key that sealed it. Raises ValueError
+    for a member that does not fit."""
+    digest = sha256(facts).digest()
+    flags, digests = _in_force(entry.ruleset, entry.release)
+    if ciphertext is not None:
+        head = _SEALED_HEAD.pack(
+            VERSION, flags | _PAYLOAD, entry.at_ms, digest, sha256(ciphertext).digest(), len(ciphertext)
+        )
+    elif key:
+        raise ValueError(f"commitment of {entry.id}: a key or a size without a payload")
+    else:
+        head = _HEAD.pack(VERSION, flags, entry.at_ms, digest)
+    id_, owner = entry.id.encode("ascii"), key.encode("ascii")
+    if max(len(id_), len(owner)) > 255:
+        raise ValueError(f"commitment of {entry.id}: a name is longer than 255")
+    return b"".join((head, digests, _LENGTH[len(id_)], id_, _KINDS[entry.kind], _LENGTH[len(owner)], owner))
+
+
 def commit(entry: Entry, facts: bytes, ciphertext: bytes | None = None, key: str = "") -> Commitment:
-    """The commitment of an entry about to be stored. `facts`: exactly the bytes that storage keeps; `ciphertext`: the
-    sealed payload as stored; `key`: reference of the subject's key that sealed it."""
-    return Commitment(
-        id=entry.id,
-        kind=entry.kind,
-        at_ms=entry.at_ms,
-        facts=sha256(facts).digest(),
-        payload=None if ciphertext is None else sha256(ciphertext).digest(),
-        payload_size=0 if ciphertext is None else len(ciphertext),
-        key=key,
-        ruleset=None if entry.ruleset is None else bytes.fromhex(entry.ruleset),
-        release=None if entry.release is None else bytes.fromhex(entry.release),
-    )
+    """The members of `leaf_bytes`."""
+    return decode(leaf_bytes(entry, facts, ciphertext, key))
 
 
 def decode(data: bytes) -> Commitment:

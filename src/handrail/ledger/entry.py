@@ -70,7 +70,7 @@ class EntryKind(StrEnum):
     STOP_LIFTED = "stop.lifted"
 
 
-class FoundFact(msgspec.Struct, frozen=True, omit_defaults=True):
+class FoundFact(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One finding without its text. `side`: input or output; `message`: index of the message it was first seen in."""
 
     kind: Kind
@@ -82,7 +82,7 @@ class FoundFact(msgspec.Struct, frozen=True, omit_defaults=True):
     new: bool = True  # first seen in this interaction: counts and alerts once
 
 
-class InteractionFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class InteractionFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Every column a figure needs. Times and latencies in ms, cost in millionths of a minor unit. Fields below the line
     are reserved for later capabilities, so that adding them is no migration."""
 
@@ -131,7 +131,7 @@ class InteractionFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     handover: str = ""
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a command appends. `about`: the id of what changed, for entries that are not interactions. `facts`: a Struct
     of this module or a small Struct of the area that writes it; it is encoded as canonical JSON with a salt. `payload`:
     clear bytes (JSON) that the journal compresses and seals under `subject`; both or neither."""

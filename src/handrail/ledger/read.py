@@ -4,7 +4,7 @@ Search is by facts only; text is never searched. The index columns are `project`
 can derive them again and see that nobody changed what a search finds.
 """
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
@@ -29,6 +29,9 @@ BIT = {kind: 1 << at for at, kind in enumerate(_ORDER)}
 MAX_LIMIT = 1_000
 
 
+IndexColumns: TypeAlias = tuple[str, int, str, str, bytes | None, str, str, str, int]
+
+
 class Projection(NamedTuple):
     """The index columns of one finished interaction, in the order of the table. `kinds`: bits of the kinds first seen
     in it. `release`: raw bytes."""
@@ -46,21 +49,20 @@ class Projection(NamedTuple):
 
 def project(at_ms: int, release: str | None, facts: InteractionFacts) -> Projection:
     """The index columns that these facts must have."""
+    return Projection(*index_columns(at_ms, release, facts))
+
+
+def index_columns(at_ms: int, release: str | None, facts: InteractionFacts) -> IndexColumns:
+    """`project` without the names of the columns: the journal makes one for every interaction."""
     kinds = 0
     for finding in facts.findings:
         if finding.new:
             kinds |= BIT[finding.kind]
-    return Projection(
-        facts.interaction,
-        at_ms,
-        facts.use_case,
-        facts.conversation,
+    return (
+        facts.interaction, at_ms, facts.use_case, facts.conversation,
         None if release is None else bytes.fromhex(release),
-        facts.verdict.value,
-        "" if facts.outcome is None else facts.outcome.value,
-        facts.language,
-        kinds,
-    )
+        facts.verdict, facts.outcome or "", facts.language, kinds,
+    )  # fmt: skip
 
 
 def derive(data: bytes) -> Projection | None:
@@ -110,6 +112,16 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome | None = None
     limit: int = 50
     cursor: str | None = None
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """Which entries of any kind. `kinds`: one of them, empty for all. Times in Unix ms, `since` inclusive, `until`
+    exclusive."""
+
+    kinds: tuple[EntryKind, ...] = ()
+    since_ms: int | None = None
+    until_ms: int | None = None
+    limit: int = 50
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,6 +178,11 @@ class Reader(Protocol):
     async def entries(self, after: int, limit: int) -> list[tuple[int, bytes]]:
         """(row number, facts bytes) of every kind of entry in the order of storage, row number > `after`: how
         metrics, sweeps and verify walk the journal."""
+        ...
+
+    async def latest(self, query: Listing) -> list[tuple[int, bytes]]:
+        """(row number, facts bytes), newest first, at most `query.limit`. Raises HandrailError REQUEST_INVALID for a
+        limit outside 1..MAX_LIMIT."""
         ...
 
     async def subject_of(self, customer: CustomerId) -> SubjectId | None:

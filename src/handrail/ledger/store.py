@@ -8,6 +8,7 @@ Lifecycle of an entry: *journaled* (durable, acknowledged), *sequenced* (has its
 *published* (under a signed checkpoint).
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
@@ -31,6 +32,14 @@ class Transaction(Protocol):
         ...
 
 
+class Commit(asyncio.Future[None]):
+    """One entry on its way. Nothing stops it: a task that is cancelled while it waits for it hears of that once the
+    commit has ended, and can then ask how it ended. So no second task is needed to keep it from being cancelled."""
+
+    def cancel(self, msg: object = None) -> bool:
+        return False
+
+
 class Journal(Protocol):
     """The one way to change anything."""
 
@@ -43,6 +52,11 @@ class Journal(Protocol):
 
     async def record(self, entry: Entry) -> None:
         """Append one entry; returns when durable. The fast path of `run`."""
+        ...
+
+    def commit(self, entry: Entry) -> Commit:
+        """`record`, begun at once: for who must know how it ended even when nobody waits any more. Raises
+        JOURNAL_UNAVAILABLE now or when awaited."""
         ...
 
     def queue(self, entry: Entry) -> None:

@@ -2,21 +2,21 @@
 
 from handrail.people.authorise import Act, require
 from handrail.people.person import Person
-from handrail.people.store import PeopleTransaction
+from handrail.people.store import Register
 from handrail.people.token import TokenKind, require_good
 from handrail.terms.actor import Actor
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import KeyId, PersonId
 
 
-def acting(tx: PeopleTransaction, token: str | None, act: Act, *, author: PersonId | None = None) -> Actor:
+def acting(tx: Register, token: str | None, act: Act, *, author: PersonId | None = None) -> Actor:
     """`token`: the text of a personal token, None for the operator of the machine. Raises HandrailError TOKEN_INVALID
     or NOT_ALLOWED. Read in the transaction, so a role taken away a moment ago counts."""
     person = person_of(tx, token) if token is not None else None
     return require(act, person, people_exist=bool(tx.persons.all()), author=author)
 
 
-def person_of(tx: PeopleTransaction, token: str) -> Person:
+def person_of(tx: Register, token: str) -> Person:
     """Raises HandrailError TOKEN_INVALID, or NOT_ALLOWED for a disabled person."""
     stored = tx.tokens.get(KeyId(token_id(token)))
     good = require_good(stored, token, TokenKind.PERSONAL, now_ms=tx.now_ms)

@@ -6,6 +6,7 @@ SHA-256 of the whole key: the secret has 256 bits, so a slow hash adds nothing.
 
 import base64
 import hashlib
+import re
 from enum import StrEnum
 
 import msgspec
@@ -44,6 +45,9 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
         return self.first or self.id
 
 
+_FORM = re.compile(r"hr_[a-z2-7]{16}_[A-Za-z0-9_-]{43}")
+
+
 def hash_key(key: str) -> bytes:
     """32 bytes."""
     return hashlib.sha256(key.encode()).digest()
@@ -54,6 +58,11 @@ def new_key(randomness: bytes) -> tuple[KeyId, str]:
     name = base64.b32encode(randomness[:10]).decode().lower()
     secret = base64.urlsafe_b64encode(randomness[10:42]).decode().rstrip("=")
     return KeyId(name), f"hr_{name}_{secret}"
+
+
+def is_form(text: str) -> bool:
+    """Whether this looks like a key that `new_key` made."""
+    return _FORM.fullmatch(text) is not None
 
 
 def usable(key: ApiKey, *, now_ms: int, scope: Scope) -> None:

@@ -69,17 +69,24 @@ class TokenStore(Protocol):
         ...
 
 
-class PeopleTransaction(Transaction, Protocol):
-    """What the commands of this folder need of a transaction."""
+class Register(Protocol):
+    """What it takes to find out who asks."""
 
     @property
-    def keys(self) -> KeyStore: ...
+    def now_ms(self) -> int: ...
 
     @property
     def persons(self) -> PersonStore: ...
 
     @property
     def tokens(self) -> TokenStore: ...
+
+
+class PeopleTransaction(Transaction, Register, Protocol):
+    """What the commands of this folder need of a transaction."""
+
+    @property
+    def keys(self) -> KeyStore: ...
 
     def bump_epoch(self) -> int:
         """Every process reads what is in force again; the new epoch."""

@@ -94,16 +94,38 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     untrusted: bool = False
 
 
-class Rules:
-    """The rules of one use case, looked up once per publish and not once per request."""
+class _Act(msgspec.Struct, frozen=True):
+    """What one rule does about one kind at one place, ready to use. `least`: the score it needs. `again`: instead of
+    `action`, when the text comes again with the history."""
 
-    __slots__ = ("_answers", "_input", "_sources", "nothing", "use_case")
+    action: FindingAction
+    again: FindingAction
+    least: float
+    reason: Reason
+
+
+def _act(kind: Kind, side: Side, rule: FindingRule) -> _Act:
+    action, least = rule.action, rule.min_score
+    if kind in NEVER_REST:
+        least = min(least, NEVER_REST_SCORE)
+        action = FindingAction.MASK if action is FindingAction.MARK else action
+    again = action
+    if _WEIGHT[action] >= _WEIGHT[FindingAction.BLOCK]:
+        again = FindingAction.MARK if kind in AGAIN_HARMLESS else FindingAction.MASK
+    return _Act(action, again, least, Reason(f"finding.{kind.value}", rule.rule, side))
+
+
+class Rules:
+    """The rules of one use case, made ready once per publish and not once per request."""
+
+    __slots__ = ("_acts", "_answers", "_input", "_sources", "nothing", "use_case")
 
     def __init__(self, use_case: UseCase) -> None:
         self.use_case = use_case
         self._input = dict(use_case.findings)
         self._answers = {**use_case.findings, **use_case.answer_findings}
         self._sources = {**use_case.findings, **use_case.source_findings}
+        self._acts: dict[tuple[Side, Role, Kind], _Act] = {}  # as they are asked for; at most one of each
         observing = use_case.mode is Mode.OBSERVE
         self.nothing = Decision(
             verdict=Verdict.ALLOW,
@@ -121,16 +143,22 @@ class Rules:
 
     def action(self, found: Found) -> FindingAction | None:
         """What the rules say of one finding; None when its score is below the rule's."""
-        rule = self.rule(found.kind, found.side, found.role)
-        action, least = rule.action, rule.min_score
-        if found.kind in NEVER_REST:
-            least = min(least, NEVER_REST_SCORE)
-            action = FindingAction.MASK if action is FindingAction.MARK else action
-        if found.score < least:
+        act = self._of(found)
+        if found.score < act.least:
             return None
-        if found.new or _WEIGHT[action] < _WEIGHT[FindingAction.BLOCK]:
-            return action
-        return FindingAction.MARK if found.kind in AGAIN_HARMLESS else FindingAction.MASK
+        return act.action if found.new else act.again
+
+    def reason(self, found: Found) -> Reason:
+        """Why something is done about this finding."""
+        return self._of(found).reason
+
+    def _of(self, found: Found) -> _Act:
+        place = (found.side, found.role, found.kind)
+        act = self._acts.get(place)
+        if act is None:
+            rule = self.rule(found.kind, found.side, found.role)
+            act = self._acts[place] = _act(found.kind, found.side, rule)
+        return act
 
 
 def rules_of(ruleset: Ruleset) -> dict[UseCaseId, Rules]:
@@ -146,16 +174,13 @@ def decide(given: DecisionInput, rules: Rules) -> Decision:
     """
     if not (given.found or given.failures or given.unreadable):
         return rules.nothing
-    actions = tuple(rules.action(found) for found in given.found)
-    refusals, marks = _gaps(given, rules.use_case)
+    actions = tuple([rules.action(found) for found in given.found])
+    refusals, marks = _gaps(given, rules.use_case) if given.failures or given.unreadable else ((), ())
     worst = _worst(given.found, actions)
     enforced = _verdict(actions, refused=bool(refusals))
     outcome = _outcome(worst, actions, refused=bool(refusals))
     reasons = (*_reasons(given.found, actions, rules), *refusals, *marks)
-    untrusted = any(
-        found.kind is Kind.INJECTION and found.side is Side.INPUT and action is not None
-        for found, action in zip(given.found, actions, strict=True)
-    )
+    untrusted = _untrusted(given.found, actions)
     if rules.use_case.mode is Mode.OBSERVE:
         masks = _masks(given.found, actions, never_rest_only=True)
         return Decision(
@@ -240,12 +265,21 @@ def _gaps(given: DecisionInput, use_case: UseCase) -> tuple[tuple[Reason, ...], 
 
 def _worst(found: Sequence[Found], actions: Sequence[FindingAction | None]) -> int | None:
     """Position of the finding whose sentence is spoken: the heaviest action, then the kind's order."""
+    if FindingAction.BLOCK not in actions and FindingAction.HANDOVER not in actions:
+        return None
     stopping = [
         (-_WEIGHT[action], _ORDER[found[place].kind], found[place].side, place)
         for place, action in enumerate(actions)
         if action is FindingAction.BLOCK or action is FindingAction.HANDOVER
     ]
-    return min(stopping)[-1] if stopping else None
+    return min(stopping)[-1]
+
+
+def _untrusted(found: Sequence[Found], actions: Sequence[FindingAction | None]) -> bool:
+    for item, action in zip(found, actions, strict=True):
+        if item.kind is Kind.INJECTION and item.side is Side.INPUT and action is not None:
+            return True
+    return False
 
 
 def _verdict(actions: Sequence[FindingAction | None], *, refused: bool) -> Verdict:
@@ -263,15 +297,12 @@ def _outcome(worst: int | None, actions: Sequence[FindingAction | None], *, refu
 def _reasons(found: Sequence[Found], actions: Sequence[FindingAction | None], rules: Rules) -> tuple[Reason, ...]:
     """One per kind, side and rule that did more than mark, the weightiest first."""
     acted = [
-        (-_WEIGHT[action], _ORDER[item.kind], item)
-        for item, action in zip(found, actions, strict=True)
+        (-_WEIGHT[action], _ORDER[item.kind], item.side, item.role, place)
+        for place, (item, action) in enumerate(zip(found, actions, strict=True))
         if action is not None and action is not FindingAction.MARK
     ]
-    acted.sort(key=lambda row: (row[0], row[1], row[2].side, row[2].role))
-    return _distinct(
-        Reason(f"finding.{item.kind.value}", rules.rule(item.kind, item.side, item.role).rule, item.side)
-        for _, _, item in acted
-    )
+    acted.sort()
+    return _distinct([rules.reason(found[row[-1]]) for row in acted])
 
 
 def _masks(
@@ -279,10 +310,12 @@ def _masks(
 ) -> tuple[int, ...]:
     """Never-rest kinds are masked whatever else happens, since a blocked text is stored too."""
     return tuple(
-        place
-        for place, action in enumerate(actions)
-        if action is not None
-        and (found[place].kind in NEVER_REST or (action is FindingAction.MASK and not never_rest_only))
+        [
+            place
+            for place, action in enumerate(actions)
+            if action is not None
+            and (found[place].kind in NEVER_REST or (action is FindingAction.MASK and not never_rest_only))
+        ]
     )
 
 

@@ -1,4 +1,4 @@
-"""What happened, and what enforcing would have done: one pass over recorded facts, pure.
+"""What happened, what enforcing would have done, and what was reported afterwards: one pass over recorded facts, pure.
 
 A rate comes with its count; 0 of 0 is shown as "no cases", never as 0 %.
 """
@@ -9,14 +9,21 @@ from collections.abc import Iterable
 import msgspec
 
 from handrail.ledger.entry import InteractionFacts
+from handrail.policy.ruleset import FindingAction
 from handrail.terms.decision import Outcome, Verdict
+from handrail.terms.finding import Kind
+from handrail.terms.ids import UseCaseId
+from handrail.watch.outcomes import Outcomes, Reported, outcomes
 
 
 class UseCaseReport(msgspec.Struct, kw_only=True):
     """Counts of one use case in a period. `would_be`: verdicts that enforcing would have given, in observe mode.
-    `kinds`: findings by `side.KIND`, counted where first seen. `actions`: what the rules said of them."""
+    `kinds`: findings by `side.KIND`, counted where first seen. `actions`: what the rules said of them. `blocked`,
+    `handed_over`: interactions, in observe mode those that enforcing would have; `ungrounded`: with a claim that leads
+    to something. `conversation_ids`: all that had an interaction in the period, `conversations` those begun in it.
+    `reported`: what became of them."""
 
-    use_case: str
+    use_case: UseCaseId
     interactions: int = 0
     conversations: int = 0
     unlinked: int = 0
@@ -31,6 +38,11 @@ class UseCaseReport(msgspec.Struct, kw_only=True):
     output_tokens: int = 0
     cost_micro_minor: int = 0
     latencies_ms: list[int] = msgspec.field(default_factory=list)
+    blocked: int = 0
+    handed_over: int = 0
+    ungrounded: int = 0
+    conversation_ids: set[str] = msgspec.field(default_factory=set)
+    reported: Outcomes = msgspec.field(default_factory=Outcomes)
 
     def latency_ms(self, share: float) -> int | None:
         """The quantile `share` (0..1) of latency; None without a case."""
@@ -38,20 +50,26 @@ class UseCaseReport(msgspec.Struct, kw_only=True):
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
 
 
-def report(facts: Iterable[InteractionFacts]) -> list[UseCaseReport]:
-    """One row per use case, by name."""
+def report(facts: Iterable[InteractionFacts], events: Iterable[Reported] = ()) -> list[UseCaseReport]:
+    """One row per use case, by name. `facts`: of the period's interactions; `events`: all there are."""
     rows: dict[str, UseCaseReport] = {}
     for fact in facts:
         row = rows.get(fact.use_case)
         if row is None:
             row = rows[fact.use_case] = UseCaseReport(use_case=fact.use_case)
         _add(row, fact)
+    by_use_case: dict[str, list[Reported]] = {}
+    for event in events:
+        by_use_case.setdefault(event.use_case, []).append(event)
+    for name, row in rows.items():
+        row.reported = outcomes(by_use_case.get(name, ()), row.conversation_ids)
     return [rows[name] for name in sorted(rows)]
 
 
 def _add(row: UseCaseReport, fact: InteractionFacts) -> None:
     row.interactions += 1
     row.conversations += fact.first
+    row.conversation_ids.add(fact.conversation)
     row.unlinked += fact.unlinked
     row.verdicts[fact.verdict.value] += 1
     if fact.would_be is not None:
@@ -64,6 +82,10 @@ def _add(row: UseCaseReport, fact: InteractionFacts) -> None:
         if found.new:
             row.kinds[f"{found.side}.{found.kind.value}"] += 1
             row.actions[found.action or "below"] += 1
+    stopped = _stopped(fact)
+    row.blocked += stopped is Outcome.BLOCKED
+    row.handed_over += stopped is Outcome.HANDOVER
+    row.ungrounded += any(found.new and found.kind is Kind.UNGROUNDED and found.action for found in fact.findings)
     row.failures.update(fact.failures)
     row.input_tokens += fact.input_tokens
     row.output_tokens += fact.output_tokens
@@ -71,34 +93,11 @@ def _add(row: UseCaseReport, fact: InteractionFacts) -> None:
     row.latencies_ms.append(fact.latency_ms)
 
 
-def lines(rows: Iterable[UseCaseReport]) -> list[str]:
-    """The report as text for a terminal."""
-    out: list[str] = []
-    for row in rows:
-        out += _lines(row)
-    return out or ["no interactions in this period"]
-
-
-def _lines(row: UseCaseReport) -> list[str]:
-    out = [f"{row.use_case}: {row.interactions} interactions in {row.conversations} new conversations"]
-    if row.unlinked:
-        out.append(
-            f"  unlinked: {_share(row.unlinked, row.interactions)} (name conversations: x-handrail-conversation)"
-        )
-    if row.would_be:
-        n = row.would_be.total()
-        denied, changed = row.would_be[Verdict.DENY.value], row.would_be[Verdict.CHANGE.value]
-        out.append(f"  enforcing would have denied {_share(denied, n)} and changed {_share(changed, n)}")
-    enforced = row.outcomes[Outcome.BLOCKED.value] + row.outcomes[Outcome.HANDOVER.value]
-    out.append(f"  blocked or handed over: {_share(enforced, row.interactions)}")
-    out.append(f"  refused: {_share(row.outcomes[Outcome.REFUSED.value], row.interactions)}")
-    if row.kinds:
-        out.append("  findings: " + ", ".join(f"{name} {count}" for name, count in row.kinds.most_common()))
-    if row.failures:
-        out.append("  detectors that did not answer: " + ", ".join(f"{k} {n}" for k, n in row.failures.most_common()))
-    out.append(f"  latency p50 {row.latency_ms(0.5)} ms, p95 {row.latency_ms(0.95)} ms")
-    return out
-
-
-def _share(count: int, total: int) -> str:
-    return f"{count} of {total} ({count / total:.1%})" if total else "no cases"
+def _stopped(fact: InteractionFacts) -> Outcome | None:
+    """BLOCKED or HANDOVER, as given or as enforcing would have; None for an answer that went out."""
+    if fact.would_be is not Verdict.DENY:
+        return fact.outcome if fact.outcome in (Outcome.BLOCKED, Outcome.HANDOVER) else None
+    actions = {found.action for found in fact.findings}
+    if FindingAction.HANDOVER.value in actions:
+        return Outcome.HANDOVER
+    return Outcome.BLOCKED if FindingAction.BLOCK.value in actions else None

@@ -3,7 +3,7 @@
 import pytest
 
 from handrail.detectors.catalogue import MEANING, built_in, lines
-from handrail.detectors.pii import PersonalDetector
+from handrail.detectors.pii import PersonalDetector, ReplyDetector
 from handrail.detectors.run import Runner
 from handrail.detectors.scan import scan
 from handrail.terms.errors import Code, HandrailError
@@ -23,6 +23,26 @@ def test_a_use_case_sets_the_action():
     out = scan({"id": 1, "text": "a@b.de", "language": "de"}, RUNNER, action=lambda finding: "block")
     assert out.language == "de"
     assert [finding.action for finding in out.findings] == ["block"]
+
+
+@pytest.mark.promise("PII-12")
+@pytest.mark.parametrize(
+    ("context", "kind"),
+    [
+        ("What are the last four digits of your SSN?", Kind.SSN),
+        (["What is your PIN?", "1596", "Thank you. And your account number?"], Kind.ACCOUNT),
+    ],
+)
+def test_the_context_of_a_users_message_is_what_was_asked_just_before(context, kind):
+    runner = Runner([PersonalDetector(), ReplyDetector()], lambda: 0.0)
+    out = scan({"id": 1, "text": "7658", "context": context}, runner)
+    assert [(finding.kind, finding.reason) for finding in out.findings] == [(kind, "asked")]
+
+
+def test_the_context_of_an_answer_asks_nothing():
+    runner = Runner([PersonalDetector(), ReplyDetector()], lambda: 0.0)
+    out = scan({"id": 1, "text": "7658", "role": "assistant", "context": "What is your PIN?"}, runner)
+    assert out.findings == ()
 
 
 @pytest.mark.parametrize(

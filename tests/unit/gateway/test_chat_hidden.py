@@ -279,3 +279,14 @@ def test_a_handler_that_breaks_is_told_without_its_words() -> None:
     got = asyncio.run(w.get("/v1/breaks"))
     assert (got.status, got.json["error"]["code"]) == (503, "guard.unavailable")
     assert "words" not in got.body.decode()
+
+
+@pytest.mark.promise("GTW-6")
+@pytest.mark.parametrize("given", [None, {}, {"include_usage": False}, {"note": f"my card is {CARD}"}])
+def test_what_a_client_writes_into_stream_options_is_masked_there_while_usage_is_asked_for(given: Any) -> None:
+    w = world(lambda request: Answering(chat_stream(["Fine."])))
+    asyncio.run(w.post(PATH, {**ASK, "stream": True, "stream_options": given}))
+    sent = orjson.loads(w.model.requests[0].body)["stream_options"]
+    assert sent["include_usage"] is True
+    assert "4111" not in str(sent)
+    assert sent.keys() - {"include_usage"} == (given or {}).keys() - {"include_usage"}

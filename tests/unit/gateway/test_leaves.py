@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from handrail.gateway.leaves import arguments, field, identifier, opaque, walk, within
+from handrail.gateway.leaves import arguments, fields, identifier, opaque, walk, within
 from handrail.guard.turn import Channel, Leaf
 
 
@@ -55,7 +55,7 @@ def test_names_of_fields_are_read_whatever_stands_in_them() -> None:
     for value in ("", "text", None, 5, [], {}):
         assert texts({"my card 4111": value}, Channel.USER)[0] == "my card 4111"
         out: list[Leaf] = []
-        field("my card 4111", value, ("messages", 0), Channel.USER, out)
+        fields({"my card 4111": value}, ("messages", 0), Channel.USER, out)
         assert (out[0].text, out[0].key) == ("my card 4111", True)
 
 

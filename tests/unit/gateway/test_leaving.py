@@ -6,7 +6,7 @@ import msgspec
 import orjson
 import pytest
 from tests.fakes.gateway import KEY, chat_answer, chat_stream, replaced, rules, use_case, world
-from tests.fakes.guard import Answering
+from tests.fakes.guard import Answering, committing
 
 from handrail.policy.ruleset import FindingAction
 from handrail.terms.decision import Outcome
@@ -162,18 +162,18 @@ def test_a_client_that_leaves_during_the_commit_leaves_one_entry(stream: bool, c
 
     async def run():
         w = world(lambda request: Answering(chat_stream(["hi there"]) if stream else [chat_answer("hi there")]))
-        left, record = asyncio.Event(), w.journal.record
+        left, commit = asyncio.Event(), w.journal.commit
 
         async def slow(entry) -> None:
             if committed:
-                await record(entry)
+                await commit(entry)
             left.set()
             for _ in range(20):
                 await asyncio.sleep(0)
             if not committed:
-                await record(entry)
+                await commit(entry)
 
-        w.journal.record = slow
+        w.journal.commit = lambda entry: committing(slow(entry))
         got = await ask_until(w, left, stream=stream)
         return w, got
 
@@ -196,7 +196,7 @@ def test_a_commit_that_fails_after_the_client_left_is_followed_by_one_entry(stre
                 await asyncio.sleep(0)
             raise HandrailError(Code.JOURNAL_UNAVAILABLE, "the journal cannot commit", retry_after_s=1)
 
-        w.journal.record = failing
+        w.journal.commit = lambda entry: committing(failing(entry))
         await ask_until(w, left, stream=stream)
         return w
 

@@ -11,8 +11,8 @@ from tests.fakes.gateway import KEY, chat_answer, chat_stream, replaced, use_cas
 from tests.fakes.guard import Answering
 
 from handrail.gateway.fields import Bounds
-from handrail.gateway.identity import Refusals
-from handrail.people.key import Scope
+from handrail.gateway.identity import Identity, Refusals
+from handrail.people.key import Scope, hash_key, new_key
 from handrail.policy.ruleset import Durability, Mode, OnFailure
 from handrail.terms.errors import Code, HandrailError
 
@@ -354,3 +354,43 @@ def test_a_mistake_in_the_middle_of_a_stream_ends_it_with_an_error() -> None:
     assert got.events()[-2]["error"]["code"] == "guard.unavailable"
     assert "words" not in got.body.decode()
     assert w.journal.facts()[0].outcome == "refused"
+
+
+@pytest.mark.promise("INF-3")
+def test_a_key_made_a_moment_ago_is_taken_after_one_look_and_a_guessed_one_is_refused():
+    w, looks = _world(), []
+    _, fresh = new_key(bytes(range(44)))
+    _, guessed = new_key(bytes(44))
+
+    async def newer():
+        looks.append(1)
+        known = next(iter(w.in_force.current.keys.values()))
+        key = msgspec.structs.replace(known, hash=hash_key(fresh), scopes=frozenset(Scope))
+        keys = {**w.in_force.current.keys, key.hash: key}
+        w.in_force.current = msgspec.structs.replace(w.in_force.current, keys=keys)
+
+    w.gateway.identity = Identity(w.in_force, w.clock, newer)
+    assert asyncio.run(w.post(PATH, ASK, key=fresh)).status == 200
+    assert asyncio.run(w.post(PATH, ASK, key=fresh)).status == 200
+    assert asyncio.run(w.post(PATH, ASK)).status == 200
+    assert len(looks) == 1
+    got = asyncio.run(w.post(PATH, ASK, key=guessed))
+    assert (got.status, got.headers["x-handrail-code"]) == (401, "key.unknown")
+    assert len(looks) == 2
+    for other in ("sk-something", "hr_short", fresh + "x", ""):
+        assert asyncio.run(w.post(PATH, ASK, key=other)).status == 401
+    assert len(looks) == 2
+
+
+@pytest.mark.promise("INF-3")
+def test_other_routes_look_for_a_fresh_key_too():
+    w = _world()
+    _, fresh = new_key(bytes(range(44)))
+
+    async def newer():
+        known = next(iter(w.in_force.current.keys.values()))
+        key = msgspec.structs.replace(known, hash=hash_key(fresh))
+        w.in_force.current = msgspec.structs.replace(w.in_force.current, keys={key.hash: key})
+
+    w.gateway.identity = Identity(w.in_force, w.clock, newer)
+    assert asyncio.run(w.get("/v1/models", key=fresh)).status == 200

@@ -37,7 +37,7 @@ def lane(mode: StreamMode, *, screener=None, action=FindingAction.MARK):
     masked = dict.fromkeys((Kind.CARD, Kind.IBAN, Kind.PHONE, Kind.EMAIL, Kind.SECRET, Kind.CVV), FindingAction.MASK)
     case = replaced(use_case(), findings=rules({**masked, Kind.LINK: action}))
     setting = Setting(side=Side.OUTPUT, screener=screener or Runner(DETECTORS, clock.monotonic))
-    return lane_for(Channel.ASSISTANT, Reader(setting, Rules(case), Vault(lambda: b"k" * 32), {}, mode, clock, 5.0))
+    return lane_for(Channel.ASSISTANT, Reader(setting, Rules(case), Vault(b"k" * 32, "cv_1"), {}, mode, clock, 5.0))
 
 
 def said(given, text: str, size: int) -> str:

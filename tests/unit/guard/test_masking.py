@@ -7,7 +7,7 @@ TEXT = "write to ann@example.com"
 
 
 def vault_and_token() -> tuple[Vault, str]:
-    vault = Vault(lambda: b"k" * 32)
+    vault = Vault(b"k" * 32, "cv_1")
     start = TEXT.index("ann")
     masked = vault.mask(TEXT, [Finding(Kind.EMAIL, start, len(TEXT), 1.0, "at")], Role.USER)
     return vault, masked.removeprefix("write to ")

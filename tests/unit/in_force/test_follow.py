@@ -9,7 +9,7 @@ from fakes.register import CountingIds, HandClock, MemoryRegister
 
 from handrail.home.compile import compile_home
 from handrail.home.publish import Publish
-from handrail.in_force.follow import EVERY_S, follow, is_fresh, look
+from handrail.in_force.follow import APART_S, EVERY_S, Asked, follow, is_fresh, look
 from handrail.in_force.snapshot import InForce
 from handrail.people.key import hash_key
 from handrail.people.keys import CreateKey, RevokeKey
@@ -160,3 +160,68 @@ def test_a_changed_ruleset_brings_its_compiled_rules() -> None:
     rules = in_force.current.rules[CHAT_ID]
     assert rules.use_case == in_force.current.ruleset.use_cases[CHAT_ID]
     assert rules.nothing.would_be is None
+
+
+class Counted(MemoryRegister):
+    """Counts looks; each yields once, as a database does."""
+
+    looks = 0
+
+    async def read_epoch(self) -> int:
+        self.looks += 1
+        await asyncio.sleep(0)
+        return await super().read_epoch()
+
+
+@pytest.mark.promise("INF-3")
+def test_a_key_made_a_moment_ago_is_known_after_asking() -> None:
+    async def body() -> None:
+        memory, ids, in_force, clock = Counted(), CountingIds(), InForce(), HandClock()
+        memory.do(published(ids))
+        changes: list[int] = []
+        asked = Asked(in_force, memory, clock, on_change=lambda: changes.append(1))
+        await asked()
+        shown = memory.do(CreateKey(ids=ids, use_case=CHAT_ID, registered=frozenset({CHAT_ID})))
+        clock.ms += 1_000
+        await asked()
+        assert in_force.current is not None
+        assert hash_key(shown.text) in in_force.current.keys
+        assert len(changes) == 2
+
+    asyncio.run(body())
+
+
+@pytest.mark.promise("INF-3")
+def test_however_many_ask_looks_begin_apart_and_each_asker_waits_for_one_that_began_later() -> None:
+    async def body() -> None:
+        memory, clock = Counted(), HandClock()
+        waits: list[float] = []
+
+        async def sleep(seconds: float) -> None:
+            waits.append(seconds)
+            clock.ms += round(seconds * 1000)
+            await asyncio.sleep(0)
+
+        asked = Asked(InForce(), memory, clock, sleep=sleep)
+        await asyncio.gather(*(asked() for _ in range(500)))
+        assert memory.looks == 1
+        await asyncio.gather(*(asked() for _ in range(500)))
+        assert memory.looks == 2
+        assert waits == [pytest.approx(APART_S, abs=1e-5)]
+
+    asyncio.run(body())
+
+
+def test_asking_a_database_that_is_away_changes_nothing_and_one_who_leaves_ends_no_other() -> None:
+    async def body() -> None:
+        memory, in_force = Counted(), InForce()
+        memory.fail = DOWN
+        asked = Asked(in_force, memory, HandClock())
+        leaving, staying = asyncio.create_task(asked()), asyncio.create_task(asked())
+        await asyncio.sleep(0)
+        leaving.cancel()
+        await staying
+        assert in_force.current is None
+        assert memory.looks == 1
+
+    asyncio.run(body())

@@ -16,10 +16,11 @@ from handrail.ledger.commitment import (
     covers,
     decode,
     facts_bytes,
+    leaf_bytes,
     payload_of,
     read_facts,
 )
-from handrail.terms.ids import EntryId
+from handrail.terms.ids import Digest, EntryId
 
 NAMES = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=255)
 DIGESTS = st.binary(min_size=32, max_size=32)
@@ -150,3 +151,22 @@ def test_a_commitment_of_an_entry_holds_its_digests() -> None:
     assert made.payload == sha256(b"ciphertext").digest()
     assert (made.payload_size, made.key) == (10, "sub_9")
     assert made.release == bytes.fromhex(RELEASE)
+
+
+@pytest.mark.parametrize("ciphertext", [None, b"ciphertext"])
+@pytest.mark.parametrize("ruleset", [None, RULESET])
+@pytest.mark.parametrize("release", [None, RELEASE])
+def test_the_leaf_that_the_journal_writes_is_what_its_members_encode_to(
+    ciphertext: bytes | None, ruleset: Digest | None, release: Digest | None
+) -> None:
+    one = msgspec.structs.replace(entry(3), ruleset=ruleset, release=release)
+    leaf = leaf_bytes(one, b"facts", ciphertext, "" if ciphertext is None else "su_1")
+    assert leaf == decode(leaf).encode()
+    assert (decode(leaf).id, decode(leaf).kind) == (one.id, one.kind)
+
+
+def test_a_leaf_whose_members_do_not_fit_is_not_made() -> None:
+    one = entry(3)
+    for change, key in (({}, "su_1"), ({"ruleset": "ab"}, ""), ({"id": "x" * 256}, "")):
+        with pytest.raises(ValueError, match=r"commitment|digest"):
+            leaf_bytes(msgspec.structs.replace(one, **change), b"facts", None, key)

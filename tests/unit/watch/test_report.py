@@ -4,7 +4,8 @@ from handrail.ledger.entry import FoundFact, InteractionFacts
 from handrail.terms.decision import Outcome, Verdict
 from handrail.terms.finding import Kind
 from handrail.terms.ids import ConversationId, InteractionId, UseCaseId
-from handrail.watch.report import lines, report
+from handrail.watch.report import report
+from handrail.watch.text import lines
 
 
 def fact(**changes: object) -> InteractionFacts:

@@ -15,7 +15,7 @@ from handrail.backends.actions import Actions, Limits, Stops
 from handrail.backends.keyring import Keyring
 from handrail.backends.postgres.database import LOSING, connect
 from handrail.backends.postgres.register import RegisterOf
-from handrail.backends.rows import ConversationRow, EntryRow, SubjectRow, entry_row
+from handrail.backends.rows import ConversationRow, EntryRows, SubjectRow, entry_rows
 from handrail.backends.writer import StorageError, taken
 from handrail.ledger.entry import Entry
 from handrail.ledger.seal import Sealer
@@ -120,7 +120,7 @@ class PostgresTransaction(RegisterOf):
 
     def subject_key(self, subject: str) -> bytes:
         """32 bytes. Raises HandrailError NOT_FOUND when the subject was erased."""
-        return self._engine.subject_key(subject)
+        return self._engine.key(subject)
 
     @property
     def actions(self) -> Actions:
@@ -202,23 +202,18 @@ class PostgresEngine:
         self._wait(self._db.execute(_CONVERSATIONS, *map(list, zip(*latest, strict=True))))
 
     def entries(self, entries: list[Entry]) -> list[Exception | None]:
-        errors: list[Exception | None] = []
-        ready: list[EntryRow] = []
-        for entry, packed in self._packed(entries):
-            try:
-                ready.append(self._row(entry, packed))
-                errors.append(None)
-            except (HandrailError, ValueError) as error:
-                errors.append(error)
-        inserted = iter(self._append(ready))
+        numbers = self._numbers(len(entries))
+        made, errors = entry_rows(entries, self, iter(numbers), sealer=self.sealer, ids=self.ids)
+        inserted = iter(self._append(made))
         return [
             error or (None if next(inserted) else taken(entry.id)) for entry, error in zip(entries, errors, strict=True)
         ]
 
     def append(self, entry: Entry) -> None:
         """For a command's transaction."""
-        if not self._append([self._row(*pair) for pair in self._packed([entry])])[0]:
-            raise taken(entry.id)
+        (error,) = self.entries([entry])
+        if error is not None:
+            raise error
 
     def command(self, command: Callable[[Transaction], Any]) -> Any:
         self._wait(self._db.execute("SAVEPOINT command"))
@@ -257,26 +252,22 @@ class PostgresEngine:
             self._db.terminate()
         self._loop.close()
 
-    def _append(self, rows: Sequence[EntryRow]) -> list[bool]:
+    def _append(self, made: EntryRows) -> list[bool]:
         """Whether each went in; False: its id is taken."""
-        if not rows:
+        if not made.entries:
             return []
-        seqs = self._numbers(len(rows))
-        payloads = [(seq, *row[1]) for seq, row in zip(seqs, rows, strict=True) if row[1] is not None]
-        found = [(seq, *row[2]) for seq, row in zip(seqs, rows, strict=True) if row[2] is not None]
         got = self._wait(
             self._db.fetch(
                 _ENTRIES,
-                seqs,
-                *_columns([row[0] for row in rows], 5),
-                *_columns(payloads, 3),
-                *_columns(found, 10),
+                *_columns(made.entries, 6),
+                *_columns(made.payloads, 3),
+                *_columns(made.interactions, 10),
             )
         )
-        if len(got) == len(rows):
-            return [True] * len(rows)
+        if len(got) == len(made.entries):
+            return [True] * len(got)
         inserted = {seq for (seq,) in got}
-        return [seq in inserted for seq in seqs]
+        return [row[0] in inserted for row in made.entries]
 
     def _numbers(self, count: int) -> list[int]:
         found: list[int] = []
@@ -289,31 +280,17 @@ class PostgresEngine:
             self._seq += part
         return found
 
-    def _packed(self, entries: list[Entry]) -> list[tuple[Entry, bytes | None]]:
-        """Each entry with its compressed payload."""
-        packed = iter(self.sealer.pack([entry.payload for entry in entries if entry.payload is not None]))
-        return [(entry, None if entry.payload is None else next(packed)) for entry in entries]
-
-    def _row(self, entry: Entry, packed: bytes | None) -> EntryRow:
-        """Raises HandrailError NOT_FOUND when the subject was erased."""
-        subject, key = entry.subject, None
-        if subject is not None:
-            key = self._keys.cached(subject)
-            if subject not in self._live or (key is None and entry.payload is not None):
-                key = self._key(subject)
-        return entry_row(entry, key, packed, sealer=self.sealer, ids=self.ids)
-
     def require_live(self, subject: str) -> None:
         """Raises HandrailError NOT_FOUND when it was erased."""
         if subject not in self._live:
-            self._key(subject)
+            self._stored_key(subject)
 
-    def subject_key(self, subject: str) -> bytes:
-        """For the transaction. Raises HandrailError NOT_FOUND when the subject was erased."""
-        key = self._keys.cached(subject) if subject in self._live else None
-        return key or self._key(subject)
+    def key(self, subject: str) -> bytes:
+        """Raises HandrailError NOT_FOUND when it was erased."""
+        key = self._keys.cached(subject)
+        return self._stored_key(subject) if key is None or subject not in self._live else key
 
-    def _key(self, subject: str) -> bytes:
+    def _stored_key(self, subject: str) -> bytes:
         found = self._wait(self._db.fetchrow("SELECT wrapped, wrapped_by FROM subject WHERE id = $1", subject))
         if found is None or found[0] is None:
             raise HandrailError(Code.NOT_FOUND, f"subject {subject} was erased, or never existed")

@@ -5,12 +5,15 @@ smaller steps every commit of another process would start it over.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
 
 from handrail.backends.bundle import ERASED_SQL, FREE_LEASE_SQL, HEAD_SQL, MIGRATIONS_SQL, WRAPS_SQL, Copied
 from handrail.backends.sqlite.database import FILE, connect, first, rows, unavailable_on_error
+from handrail.backends.sqlite.register import RegisterOf
 from handrail.ledger.backup import Erasure
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import SubjectId
@@ -66,6 +69,29 @@ def present(data_dir: Path) -> Copied | None:
     try:
         with unavailable_on_error():
             return _said(db)
+    finally:
+        db.close()
+
+
+class Registered(RegisterOf):
+    """`people.store.Register` of a database that nobody serves. Read-only: its repositories must not be written to."""
+
+    def __init__(self, db: apsw.Connection, now_ms: int) -> None:
+        self.db = db
+        self.now_ms = now_ms
+
+
+@contextmanager
+def registered(data_dir: Path, *, now_ms: int) -> Iterator[Registered | None]:
+    """The persons and tokens of a database that is there; None when there is none. Raises HandrailError
+    JOURNAL_UNAVAILABLE when it cannot be read."""
+    if not (data_dir / FILE).exists():
+        yield None
+        return
+    db = connect(data_dir / FILE, read_only=True)
+    try:
+        with unavailable_on_error():
+            yield Registered(db, now_ms)
     finally:
         db.close()
 

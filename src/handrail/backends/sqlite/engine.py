@@ -5,14 +5,14 @@ it back, which costs more than the insert when the event loop is busy.
 """
 
 from collections.abc import Callable, Sequence
-from itertools import chain
+from itertools import chain, count
 from typing import Any
 
 import apsw
 
 from handrail.backends.actions import Actions, Limits, Stops
 from handrail.backends.keyring import Keyring
-from handrail.backends.rows import ConversationRow, EntryRow, SubjectRow, entry_row
+from handrail.backends.rows import ConversationRow, EntryRows, SubjectRow, entry_rows
 from handrail.backends.sqlite.database import first, lost_on_error, rows
 from handrail.backends.sqlite.register import RegisterOf
 from handrail.backends.writer import StorageError, taken
@@ -105,7 +105,7 @@ class SqliteTransaction(RegisterOf):
 
     def subject_key(self, subject: str) -> bytes:
         """32 bytes. Raises HandrailError NOT_FOUND when the subject was erased."""
-        return self._engine.subject_key(subject)
+        return self._engine.key(subject)
 
     @property
     def actions(self) -> Actions:
@@ -182,25 +182,17 @@ class SqliteEngine:
         return answers
 
     def _portion(self, entries: list[Entry]) -> list[Exception | None]:
-        errors: list[Exception | None] = []
-        ready: list[EntryRow] = []
         with lost_on_error():
-            for entry, packed in self._packed(entries):
-                try:
-                    ready.append(self._row(entry, packed))
-                    errors.append(None)
-                except (HandrailError, ValueError) as error:
-                    errors.append(error)
+            made, errors = self._rows(entries)
             start = self._seq
             try:
-                self._append(ready)
+                self._append(made)
             except apsw.ConstraintError as error:
                 _require_taken(error)
                 # only an id that is taken can conflict, and it does so in the first table: find out which
                 self._db.execute("DELETE FROM entry WHERE seq > ?", (start,))
                 self._seq = start
-                each = iter(ready)
-                errors = [error or self._one(next(each)) for error in errors]
+                errors = [error or self._one(entry) for error, entry in zip(errors, entries, strict=True)]
         return errors
 
     def command(self, command: Callable[[Transaction], Any]) -> Any:
@@ -225,10 +217,13 @@ class SqliteEngine:
 
     def append(self, entry: Entry) -> None:
         """For a command's transaction."""
+        made, (error,) = self._rows([entry])
+        if error is not None:
+            raise error
         try:
-            self._append([self._row(*pair) for pair in self._packed([entry])])
-        except apsw.ConstraintError as error:
-            _require_taken(error)
+            self._append(made)
+        except apsw.ConstraintError as conflict:
+            _require_taken(conflict)
             raise taken(entry.id) from None
 
     def commit(self) -> None:
@@ -252,29 +247,21 @@ class SqliteEngine:
     def close(self) -> None:
         self._db.close()
 
-    def _append(self, rows: Sequence[EntryRow]) -> None:
-        entries: list[tuple[Any, ...]] = []
-        payloads: list[tuple[Any, ...]] = []
-        interactions: list[tuple[Any, ...]] = []
-        seq = self._seq
-        for entry, payload, projection in rows:
-            seq += 1
-            entries.append((seq, *entry))
-            if payload is not None:
-                payloads.append((seq, *payload))
-            if projection is not None:
-                interactions.append((seq, *projection))
-        self._insert("entry", entries)
-        self._insert("payload", payloads)
-        self._insert("interaction", interactions)
-        self._seq = seq
+    def _rows(self, entries: list[Entry]) -> tuple[EntryRows, list[Exception | None]]:
+        return entry_rows(entries, self, count(self._seq + 1), sealer=self.sealer, ids=self.ids)
 
-    def _one(self, row: EntryRow) -> HandrailError | None:
+    def _append(self, made: EntryRows) -> None:
+        if made.entries:
+            self._insert("entry", made.entries)
+            self._insert("payload", made.payloads)
+            self._insert("interaction", made.interactions)
+            self._seq = made.entries[-1][0]
+
+    def _one(self, entry: Entry) -> HandrailError | None:
         try:
-            self._append([row])
-        except apsw.ConstraintError as error:
-            _require_taken(error)
-            return taken(row[0][0])
+            self.append(entry)
+        except HandrailError as error:
+            return error
         return None
 
     def _insert(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
@@ -282,21 +269,6 @@ class SqliteEngine:
         for at in range(0, len(rows), CHUNK):
             part = rows[at : at + CHUNK] if len(rows) > CHUNK else rows
             execute(_SQL[table, len(part)], tuple(chain.from_iterable(part)))
-
-    def _packed(self, entries: list[Entry]) -> list[tuple[Entry, bytes | None]]:
-        """Each entry with its compressed payload."""
-        packed = iter(self.sealer.pack([entry.payload for entry in entries if entry.payload is not None]))
-        return [(entry, None if entry.payload is None else next(packed)) for entry in entries]
-
-    def _row(self, entry: Entry, packed: bytes | None) -> EntryRow:
-        """Raises HandrailError NOT_FOUND when the subject was erased."""
-        subject = entry.subject
-        key = None
-        if subject is not None:
-            self.require_live(subject)
-            if entry.payload is not None:
-                key = self._keys.cached(subject) or self._key(subject)
-        return entry_row(entry, key, packed, sealer=self.sealer, ids=self.ids)
 
     def require_live(self, subject: str) -> None:
         """Raises HandrailError NOT_FOUND when it was erased."""
@@ -307,16 +279,15 @@ class SqliteEngine:
             raise HandrailError(Code.NOT_FOUND, f"subject {subject} was erased, or never existed")
         self._live.add(subject)
 
-    def subject_key(self, subject: str) -> bytes:
-        """For the transaction. Raises HandrailError NOT_FOUND when the subject was erased."""
+    def key(self, subject: str) -> bytes:
+        """Raises HandrailError NOT_FOUND when it was erased."""
         self.require_live(subject)
-        return self._keys.cached(subject) or self._key(subject)
-
-    def _key(self, subject: str) -> bytes:
-        found = first(self._db, "SELECT wrapped, wrapped_by FROM subject WHERE id = ?", (subject,))
-        assert found is not None  # `require_live` has just seen it
-        key = self._keys.unwrap(subject, found[0], found[1])
-        self._keys.remember(subject, key)
+        key = self._keys.cached(subject)
+        if key is None:
+            found = first(self._db, "SELECT wrapped, wrapped_by FROM subject WHERE id = ?", (subject,))
+            assert found is not None  # `require_live` has seen it
+            key = self._keys.unwrap(subject, found[0], found[1])
+            self._keys.remember(subject, key)
         return key
 
 

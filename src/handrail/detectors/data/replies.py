@@ -18,3 +18,12 @@ UNITS = frozenset(
 model windows version iphone galaxy android office type class grade level flight room gate""".split()
 )
 """Words beside a number that is no identifier."""
+
+SET_PHRASES = (
+    r"\b(?:i am|i['’ ]?m|ich bin|je suis|soy|sono|sou|ik ben|jestem)\b|"
+    r"\b(?:last|final) (?:4|four)(?: digits?| numbers?)?\b|\bletzten? (?:4|vier)(?: ziffern?| stellen)?\b|"
+    r"\b(?:4|quatre) derniers(?: chiffres)?\b|\b(?:4|cuatro) ultimos(?: digitos| numeros)?\b|\bultimos (?:4|cuatro|quatro)(?: digitos| numeros| algarismos)?\b|"
+    r"\bultime (?:4|quattro)(?: cifre)?\b|\blaatste (?:4|vier)(?: cijfers)?\b|\bostatnie (?:4|cztery)(?: cyfry)?\b|"
+    r"\b(?:new|los|san|santa|saint|st|bad|le|la|el|den|de) (?=[^\W\d_]{3,} \d)"
+)
+"""Words around a bare value that say nothing else: who one is, which digits they are, the first half of a town's name."""

@@ -80,7 +80,7 @@ def named_account(page: Page, number: Number) -> Hit | None:
     if not page.alone(start, end):
         return None
     digits = "".join(page.text[begin:stop] for begin, stop in number.groups)
-    direct = page.direct(start) is Label.ACCOUNT
+    direct = page.direct_or_behind(start, end) is Label.ACCOUNT
     if len(digits) == 9 and aba(digits):
         return Hit(Kind.ACCOUNT, start, end, 0.95, "aba")
     if _SORT_CODE.fullmatch(page.text, start, end) is not None and len(digits) == 6:

@@ -19,6 +19,7 @@ from handrail.detectors.data.numbers import FILLERS
 from handrail.detectors.data.persons import GREETINGS, INTRODUCTIONS, LOOSE, TITLES
 from handrail.detectors.data.places import DECLARED, STREET_WORDS_EN, STREET_WORDS_FIRST, STREET_WORDS_LAST, STREETS
 from handrail.detectors.personal import health
+from handrail.detectors.personal.page import SHORTEST_UNNAMED
 from handrail.detectors.spoken import gate_words
 
 _LETTER = r"[a-z\x{80}-\x{10ffff}]"
@@ -101,6 +102,7 @@ class Gate:
     INTERNATIONAL: Final = 27
     SORT_CODE: Final = 28
     SSN: Final = 29
+    LONG: Final = 30  # a number of `SHORTEST_UNNAMED` characters or more
     STREET: Final = 40
 
 
@@ -148,6 +150,7 @@ _FORMS: dict[int, str] = {
     Gate.INTERNATIONAL: r"\+ ?[1-9]|(?:^|[^a-z0-9_])00 ?[1-9]",
     Gate.SORT_CODE: r"[0-9]{2}[ \-][0-9]{2}[ \-][0-9]{2}[\s,/;|]{1,3}[0-9]{8}",
     Gate.SSN: r"[0-9]{3}[\- .][0-9]{2}[\- .][0-9]{4}",
+    Gate.LONG: rf"[0-9][0-9 \t\-/_().\r\n]{{{SHORTEST_UNNAMED - 2},}}[0-9]",
 }
 _MEMORY = 8 << 20  # octets each automaton may use; it grows as texts need it
 

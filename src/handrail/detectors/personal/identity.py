@@ -68,7 +68,7 @@ def named_identity(page: Page, number: Number, label: Label) -> Hit | None:
         return None
     digits = sum(stop - begin for begin, stop in number.groups)
     if label is Label.SSN:
-        direct = page.direct(start) is Label.SSN
+        direct = page.direct_or_behind(start, end) is Label.SSN
         if 9 <= digits <= 15 or (3 <= digits < 9 and direct):
             return Hit(Kind.SSN, start, end, 0.9 if digits in (4, 9) else 0.7, "named")
     if label is Label.DOB and _PLAIN_DATE.fullmatch(page.text, start, end) is not None:

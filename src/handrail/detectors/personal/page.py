@@ -30,7 +30,8 @@ class Number(NamedTuple):
 
 _NUMBER = re.compile(r"[0-9]+(?:(?!\. )[ \t\-/_().\r\n]{1,3}[0-9]+)*")
 _UNCLEAR = Label.NUMBER
-_SHORTEST_UNNAMED = 6  # characters of the shortest value that nothing needs to name, a telephone
+SHORTEST_UNNAMED = 6
+"""Characters of the shortest value that nothing needs to name, a telephone."""
 _LEAST = 3  # digits of the shortest value, a card's code
 _GROUP = re.compile(r"[0-9]+")
 _BREAK = re.compile(r"[.!?;](?:\s|$)|[!?;\n]")
@@ -79,7 +80,8 @@ _NAMES_BEHIND = AFTER + 1
 
 class Page:
     """`text`: the view's text. `plain`: the same characters without accents. `low`: in lower case too. `wide`: the
-    words that name a value without digits are wanted as well (passwords, e-mail), so all of the text is read."""
+    words that name a value without digits are wanted as well (passwords, e-mail), so all of the text is read. `long`:
+    there may be a number of `SHORTEST_UNNAMED` characters or more."""
 
     def __init__(self, view: View) -> None:
         self.view = view
@@ -87,7 +89,7 @@ class Page:
         self.plain = without_accents(view.text)
         low = self.plain.lower()
         self.low = low if len(low) == len(self.text) else unaccent(view.text)
-        self.wide = True
+        self.wide = self.long = True
         self._anchors: list[Anchor] | None = None
         self._ends: list[int] | None = None
         self._marks: bytes | None = None
@@ -104,7 +106,7 @@ class Page:
     @property
     def bare(self) -> bool:
         """Whether every number is short and nothing near one may name it: an order number, a time, a quantity."""
-        if any(number.end - number.start >= _SHORTEST_UNNAMED for number in self.numbers):
+        if self.long and any(number.end - number.start >= SHORTEST_UNNAMED for number in self.numbers):
             return False
         return not may_name(self._near[1])
 
@@ -208,14 +210,30 @@ class Page:
                 gap = self.low[near.end : start]
                 if (gap[:1] != "." or self._short(near)) and _links_before(gap):
                     return best
-        if count < len(anchors):
-            after = anchors[count]
-            if 0 <= after.start - end <= AFTER and _links_after(self.low[end : after.start]):
-                return after.label
+        behind = self._behind(end, count)
+        if behind is not None:
+            return behind
         if best is None or _BREAK.search(gap) is not None:
             return None
         last = _LAST_DIGIT.search(gap)
         return best if last is None or len(gap) - last.end() <= _LIST_GAP else None
+
+    def direct_or_behind(self, start: int, end: int) -> Label | None:
+        """The name right before the characters `start` to `end`, else right behind: "4556 is the account number"."""
+        return self.direct(start) or self._behind(end, self._before(start))
+
+    def _behind(self, end: int, place: int) -> Label | None:
+        """The anchor at `place`, when only linking words stand between `end` and it."""
+        if place >= len(self.anchors):
+            return None
+        after = self.anchors[place]
+        linked = 0 <= after.start - end <= AFTER and _links_after(self.low[end : after.start])
+        return after.label if linked and not self._names_next(after) else None
+
+    def _names_next(self, anchor: Anchor) -> bool:
+        """Whether a number stands right behind the name, which is then its own: "84318931431, pin 3941"."""
+        digit = self.marks.find(b"0", anchor.end, anchor.end + BEFORE)
+        return digit >= 0 and _links_before(self.low[anchor.end : digit])
 
     def _short(self, anchor: Anchor) -> bool:
         """Whether the name ends in a short form, which a full stop may follow."""

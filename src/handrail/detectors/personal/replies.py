@@ -9,7 +9,8 @@ is built like a password. Only whole messages of a user.
 import re
 
 from handrail.detectors.data.persons import NOT_NAMES
-from handrail.detectors.data.replies import AROUND, UNITS
+from handrail.detectors.data.replies import AROUND, SET_PHRASES, UNITS
+from handrail.detectors.personal.anchors import Label
 from handrail.detectors.personal.page import Hit, Page
 from handrail.terms.finding import Kind
 
@@ -22,7 +23,8 @@ _WORD = re.compile(r"[^\W\d_]+")
 _SSN = re.compile(r"(?!000|666|9)\d{3}(?!00)\d{2}(?!0000)\d{4}")  # ranges the US gives out
 _TOKEN = re.compile(r"[\w!@#$%^&*?~.\-]{6,40}", re.ASCII)
 _SIGN = re.compile(r"\w(?:[!@^*~]|[$%&](?!\d))(?=[\w!@^*~$%&])|[a-z]\d{2,}!$|\d[a-z]+[!@]$", re.ASCII)
-_YEAR = re.compile(r"(?:19|20)\d\d")
+_YEAR = re.compile(r"19\d\d|20[0-4]\d")
+_SET_PHRASES = re.compile(SET_PHRASES)
 
 
 def find_replies(page: Page) -> list[Hit]:
@@ -36,9 +38,10 @@ def find_replies(page: Page) -> list[Hit]:
     if _password(page.text.strip()):
         start = page.text.index(page.text.strip())
         return [Hit(Kind.PASSWORD, start, start + len(page.text.strip()), 0.6, "reply_token")]
-    words = _WORD.findall(low)
+    words = _WORD.findall(_SET_PHRASES.sub(" ", low))
     others = [word for word in words if word not in AROUND]
-    if len(others) > _NAMES or any(word in _OTHER_WORDS or len(word) == 1 for word in others) or page.anchors:
+    named = any(anchor.label is not Label.NUMBER for anchor in page.anchors)
+    if named or len(others) > _NAMES or any(word in _OTHER_WORDS or len(word) == 1 for word in others):
         return []
     hits: list[Hit] = []
     for match in _VALUE.finditer(page.low):

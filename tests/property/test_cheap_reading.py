@@ -1,0 +1,145 @@
+"""What makes the detectors cheap on ordinary text changes none of their answers."""
+
+import re
+import unicodedata
+from zlib import crc32
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handrail.detectors.data.languages import COMMON
+from handrail.detectors.language import guess, vote
+from handrail.detectors.linear import features
+from handrail.detectors.mask import mask, normalised
+from handrail.detectors.normalise import normalise
+from handrail.detectors.personal import asked
+from handrail.detectors.personal.gates import Gate, gates_of
+from handrail.detectors.personal.page import SHORTEST_UNNAMED, Page
+from handrail.detectors.spoken import digits_view
+from handrail.detectors.window import Window
+from handrail.terms.finding import Finding, Kind
+
+WORDS = st.sampled_from([*" ".join(COMMON.values()).split(), *COMMON["en"].split(), "xx", "x", "48213", "don't", "a_b"])
+GLUE = st.sampled_from([" ", " ", " ", ", ", "? ", "!", ": ", "\n", "_", "9", "#", " [", "] ", "é", "²", "٣", "\u2019"])
+TALK = st.lists(st.tuples(WORDS, GLUE), max_size=40).map(lambda pairs: "".join(word + glue for word, glue in pairs))
+
+
+@settings(max_examples=400)
+@given(TALK | st.text(max_size=120))
+def test_the_guess_is_what_the_vote_says(text):
+    assert guess(text) == vote(text[:150].lower())
+
+
+def hashed_one_by_one(plain, bits):
+    """The features as the model was trained on them, word by word."""
+    found, before = set(), 0
+    for word in re.findall(r"[^\W\d_]+|\d+|[?!:<>{}\[\]|*#]", plain):
+        if re.fullmatch("x{2,}", word):
+            continue
+        octets = b"0" if word.isdigit() else word.encode()
+        found |= {crc32(octets) % 2**bits, crc32(octets, before) % 2**bits}
+        before = crc32(octets)
+    return found
+
+
+@settings(max_examples=400)
+@given(TALK | st.text(max_size=120) | st.text("ax0 ?[_.é²", max_size=30))
+def test_the_features_of_a_text_are_those_the_model_was_trained_on(plain):
+    assert features(plain, 15) == hashed_one_by_one(plain, 15)
+
+
+def said_at_length(kind, value):
+    """The shared form of two spellings, every step taken."""
+    view = normalise(value)
+    if kind is not Kind.EMAIL:
+        view = digits_view(view) or view
+        body = "".join(letter for letter in view.text if letter.isalnum()).upper()
+        digits = "".join(letter for letter in body if letter.isdigit())
+        return digits if kind is not Kind.IBAN and len(digits) >= 4 else body
+    folded = unicodedata.normalize("NFKC", view.text).casefold()
+    folded = re.sub(r"\s*(?:@|[\[({]at[\])}]|\bat\b)\s*", "@", folded, count=1)
+    return " ".join(re.sub(r"\s*(?:[\[({]dot[\])}]|\bdot\b)\s*", ".", folded).split())
+
+
+PIECES = [
+    "at",
+    "dot",
+    " ",
+    "@",
+    ".",
+    "(at)",
+    "[dot]",
+    "anna",
+    "four ",
+    "double ",
+    "one",
+    "4",
+    "411",
+    "-",
+    "Ab",
+    "é",
+    "²",
+    "٣",
+]
+
+
+@settings(max_examples=400)
+@given(
+    st.sampled_from([Kind.EMAIL, Kind.CARD, Kind.PHONE, Kind.IBAN]),
+    st.lists(st.sampled_from(PIECES), max_size=10).map("".join) | st.text(max_size=20),
+)
+def test_two_spellings_share_the_form_they_always_shared(kind, value):
+    assert normalised(kind, value) == said_at_length(kind, value)
+
+
+@given(st.lists(st.sampled_from(["anna@x.de", "bo@y.de", "ANNA@x.de", "anna at x.de"]), min_size=1, max_size=6))
+def test_a_token_made_before_is_the_token_made_now(values):
+    key, made = b"k" * 32, {}
+    for value in values:
+        whole = [Finding(Kind.EMAIL, 0, len(value), 0.9, "form")]
+        assert mask(value, whole, key, made=made) == mask(value, whole, key)
+
+
+ASKING = [
+    "please",
+    "?",
+    "can you",
+    "your",
+    "full",
+    " name",
+    "names",
+    "\nname",
+    "bitte",
+    "ihren",
+    "vor- und nachnamen",
+    "ваш",
+]
+ASKING += ["who am i speaking", "nome", "seu", "é", "²", "of", "_", "prosze", "s il vous plait", "with", ". ", "cyfry"]
+
+
+@settings(max_examples=400)
+@given(st.lists(st.sampled_from(ASKING) | GLUE, max_size=12).map("".join) | st.text(max_size=60))
+def test_the_gate_of_questions_sees_every_request_and_every_name(low):
+    seen = asked._GATE.Match(low) or ()
+    assert asked._ASKS in seen or asked._REQUEST.search(low) is None
+    assert asked._NAMES in seen or asked._NAME.search(low) is None
+
+
+@settings(max_examples=400)
+@given(st.text("0123456789 -/_().\t\nax٣", max_size=24))
+def test_a_number_that_needs_no_name_is_announced(text):
+    page = Page(normalise(text))
+    if any(number.end - number.start >= SHORTEST_UNNAMED for number in page.numbers):
+        assert Gate.LONG in gates_of(page.plain)
+
+
+@given(st.lists(st.text(" \nab", min_size=1, max_size=6), max_size=5))
+def test_prose_waits_for_one_word(pieces):
+    """What is sent of harmless pieces ends before the last complete word, whatever white space is between."""
+    window, sent = Window(lambda finding, value: None), ""
+    for piece in pieces:
+        sent += window.feed(piece).text
+    whole = "".join(pieces)
+    words = [match.start() for match in re.finditer(r"\S+(?=\s)", whole)]
+    assert whole.startswith(sent)
+    assert len(sent) <= (words[-1] if words else 0)

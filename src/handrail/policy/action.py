@@ -35,6 +35,7 @@ class Why(StrEnum):
     NOT_OWN = "object.not_own"
     UNLINKED = "conversation.unlinked"
     REFUSED = "consent.refused"
+    PARTLY = "consent.partly"
     OTHER = "consent.other"
     NOTHING = "consent.nothing"
     UNTRUSTED_VALUE = "origin.untrusted"
@@ -88,10 +89,12 @@ class Traced(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Agreed(StrEnum):
-    """What the customer said to this action in the recorded conversation. `unknown`: no conversation is linked."""
+    """What the customer said to this action in the recorded conversation. `partly`: asked for it or said yes to it, but
+    some value of the call was not put into words that could be recognised. `unknown`: no conversation is linked."""
 
     ASKED = "asked"  # asked for it, with these values
     CONFIRMED = "confirmed"  # was told action and values and said yes
+    PARTLY = "partly"
     OTHER = "other"  # asked for or confirmed something else
     REFUSED = "refused"
     NOTHING = "nothing"

@@ -166,9 +166,11 @@ class Route(Strict, frozen=True):
 
 class ActionRules(Strict, frozen=True):
     """Everything written about actions, as one part of the ruleset. `routes[0]` is the default route.
-    `doubts_hold_at`: so many doubts hold an action (`Rule.doubt`)."""
+    `doubts_hold_at`: so many doubts hold an action (`Rule.doubt`). `partly_doubts`: what a consequential action counts
+    whose values were not all put into words (`Agreed.PARTLY`); as much as `doubts_hold_at` by default, so it holds."""
 
     rules: tuple[Rule, ...] = ()
     limits: tuple[Limit, ...] = ()
     routes: tuple[Route, ...] = ()
     doubts_hold_at: int = 2
+    partly_doubts: int = 2

@@ -136,8 +136,8 @@ def _agreed(said: Mapping[str, str], *, yes: bool, no: bool, wait: bool, asked: 
     if whose <= {"customer", "confirmed"} and named and yes:
         return Agreed.CONFIRMED
     if (yes or asked) and named:
-        return Agreed.OTHER
-    return Agreed.NOTHING
+        return Agreed.PARTLY
+    return Agreed.OTHER if yes else Agreed.NOTHING
 
 
 class _Value(msgspec.Struct, frozen=True):

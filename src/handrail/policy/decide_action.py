@@ -48,7 +48,7 @@ class Prepared:
     """Use cases, tools and rules as decisions look them up: built once per ruleset. Raises CelError for a condition
     that does not compile, naming its rule."""
 
-    __slots__ = ("_concerns", "_modes", "_routes", "doubts_hold_at")
+    __slots__ = ("_concerns", "_modes", "_routes", "doubts_hold_at", "partly_doubts")
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Prepared:
     ) -> None:
         ready = _compiled(rules, cel or NoCel())
         self._modes = {name: use_case.mode for name, use_case in use_cases.items()}
-        self.doubts_hold_at = rules.doubts_hold_at
+        self.doubts_hold_at, self.partly_doubts = rules.doubts_hold_at, rules.partly_doubts
         self._routes = {route.id: route for route in rules.routes}
         self._concerns: dict[tuple[UseCaseId, ToolId], _Concern] = {}
         for name, listed in tools.items():
@@ -83,7 +83,7 @@ class Prepared:
 class _Draft:
     """A decision in the making: verdicts only rise."""
 
-    __slots__ = ("change", "draft", "lifted", "reasons", "reserve", "routes", "rules", "verdict")
+    __slots__ = ("change", "doubts", "draft", "lifted", "reasons", "reserve", "routes", "rules", "verdict")
 
     def __init__(self) -> None:
         self.verdict = Verdict.ALLOW
@@ -93,6 +93,7 @@ class _Draft:
         self.routes: list[str] = []
         self.reserve: list[tuple[str, int]] = []
         self.draft = self.lifted = False
+        self.doubts = 0
 
     def add(self, verdict: Verdict, code: str, rule: str = "", side: str = "") -> None:
         if SEVERITY[verdict] > SEVERITY[self.verdict]:
@@ -112,8 +113,8 @@ def decide_action(given: ActionInput, prepared: Prepared) -> ActionDecision:
     _identity(given, concern, draft)
     _schema(given, draft)
     _limits(given, concern, draft)
-    _rules(given, concern, draft, prepared.doubts_hold_at)
-    _taint(given, concern, draft)
+    _rules(given, concern, draft)
+    _taint(given, concern, draft, prepared)
     _level(given, concern, draft)
     return _settled(given, draft, prepared)
 
@@ -201,9 +202,8 @@ def _limits(given: ActionInput, concern: _Concern, draft: _Draft) -> None:
             draft.reserve.append((limit.id, needed))
 
 
-def _rules(given: ActionInput, concern: _Concern, draft: _Draft, doubts_hold_at: int) -> None:
+def _rules(given: ActionInput, concern: _Concern, draft: _Draft) -> None:
     view = View(given)
-    doubts = 0
     for ready in concern.index.possible(view):
         rule = ready.rule
         if rule.agents and given.agent not in rule.agents:
@@ -217,7 +217,7 @@ def _rules(given: ActionInput, concern: _Concern, draft: _Draft, doubts_hold_at:
             continue
         draft.rules.append(rule.id)
         if rule.doubt:
-            doubts += rule.doubt
+            draft.doubts += rule.doubt
             draft.add(Verdict.ALLOW, Why.DOUBT, rule.place or rule.id)
             continue
         draft.add(rule.then, Why.RULE, rule.place or rule.id)
@@ -227,8 +227,6 @@ def _rules(given: ActionInput, concern: _Concern, draft: _Draft, doubts_hold_at:
             draft.routes.append(rule.route)
         elif rule.then is Verdict.CHANGE:
             _change(rule.change, draft)
-    if doubts and doubts >= doubts_hold_at:
-        draft.add(Verdict.HOLD, Why.DOUBTS)
 
 
 def _matches(ready: Ready, view: View) -> bool:
@@ -246,13 +244,21 @@ def _change(change: Mapping[str, object], draft: _Draft) -> None:
             draft.add(Verdict.HOLD, Why.CHANGES, side=path)
 
 
-def _taint(given: ActionInput, concern: _Concern, draft: _Draft) -> None:
-    if not concern.weighty:
-        return
+def _taint(given: ActionInput, concern: _Concern, draft: _Draft, prepared: Prepared) -> None:
+    if concern.weighty:
+        _consent_and_origin(given, draft, prepared)
+    if draft.doubts >= prepared.doubts_hold_at:
+        draft.add(Verdict.HOLD, Why.DOUBTS)
+
+
+def _consent_and_origin(given: ActionInput, draft: _Draft, prepared: Prepared) -> None:
     if given.failures:
         draft.add(Verdict.HOLD, Why.GUARD)
     if given.untrusted:
         draft.add(Verdict.HOLD, Why.TAINTED)
+    if given.agreed is Agreed.PARTLY:
+        draft.doubts += prepared.partly_doubts
+        draft.add(Verdict.ALLOW, Why.PARTLY)
     if given.agreed in _SAID:
         draft.add(Verdict.HOLD, _SAID[given.agreed])
     for traced in given.traced:

@@ -78,7 +78,7 @@ def _trace(tool: Tool, path: str, value: Any, facts: Mapping[str, Fact], sources
         return Traced(path, Origin.CONTRADICTED, -1, "fact")
     if any(_agrees(fact.value, value) for name, fact in facts.items() if name.partition(".")[0] == "customer"):
         return Traced(path, Origin.VERIFIED, -1, "fact")
-    said = mentioned(value, [wording for _, wording in sources.customer])
+    said = _said(tool, path, value, [wording for _, wording in sources.customer])
     read = sources.recorded(value)
     if read is not None:
         return Traced(path, Origin.RECORD, read, "read")
@@ -88,6 +88,16 @@ def _trace(tool: Tool, path: str, value: Any, facts: Mapping[str, Fact], sources
     if outside is not None:
         return Traced(path, Origin.UNTRUSTED, outside, "quoted")
     return Traced(path, Origin.UNKNOWN)
+
+
+def _said(tool: Tool, path: str, value: Any, wordings: Sequence[Wording]) -> int | None:
+    """Place of the customer's text that states the value, or says it in a phrase of its registration."""
+    said = mentioned(value, wordings)
+    if said is not None:
+        return said
+    by_value = [values for pattern, values in tool.means.items() if covers(pattern, path)]
+    phrases = [phrase.casefold() for values in by_value for phrase in values.get(str(value), ())]
+    return next((at for at, wording in enumerate(wordings) if any(phrase in wording.plain for phrase in phrases)), None)
 
 
 def _recorded(tool: Tool, path: str) -> str:

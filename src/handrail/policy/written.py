@@ -52,25 +52,36 @@ def tools_of(tree: Mapping[str, Any], where: Where) -> tuple[Upstream, tuple[Too
 def rules_of(tree: Mapping[str, Any], where: Where, tools: Iterable[Tool]) -> ActionRules:
     """One file of `rules/`: `rules`, `limits`, `routes`. Tools are named in full or, when only one upstream has it, by
     their own name. Raises WrittenError."""
-    _only(tree, {"rules", "limits", "routes", "shared", "doubts_hold_at"}, where)
+    _only(tree, {"rules", "limits", "routes", "shared", "doubts_hold_at", "partly_doubts"}, where)
     names = _names(tools)
     return ActionRules(
         rules=tuple(_rule(written, where, names) for written in tree.get("rules", ())),
         limits=tuple(_scoped(written, Limit, where, names) for written in tree.get("limits", ())),
         routes=tuple(_scoped(written, Route, where, names) for written in tree.get("routes", ())),
-        doubts_hold_at=_convert(tree.get("doubts_hold_at", 2), int, where(tree)),
+        **_counts(tree, where),
     )
 
 
 def joined(parts: Iterable[ActionRules]) -> ActionRules:
-    """The rules of all files, in their order; the strictest `doubts_hold_at` holds for all."""
+    """The rules of all files, in their order; the strictest counts of doubts hold for all."""
     listed = list(parts)
     return ActionRules(
         rules=tuple(rule for part in listed for rule in part.rules),
         limits=tuple(limit for part in listed for limit in part.limits),
         routes=tuple(route for part in listed for route in part.routes),
         doubts_hold_at=min((part.doubts_hold_at for part in listed), default=2),
+        partly_doubts=max((part.partly_doubts for part in listed), default=2),
     )
+
+
+def _counts(tree: Mapping[str, Any], where: Where) -> dict[str, int]:
+    """Whole numbers from 1; `partly_doubts` is as much as `doubts_hold_at` unless it is written."""
+    hold_at = tree.get("doubts_hold_at", 2)
+    counts = {"doubts_hold_at": hold_at, "partly_doubts": tree.get("partly_doubts", hold_at)}
+    for name, count in counts.items():
+        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+            raise WrittenError(where(tree), f"`{name}` is a whole number from 1")
+    return counts
 
 
 def _shows(written: Any) -> Any:

@@ -40,6 +40,8 @@ class Addressing:
 
     __slots__ = ("_base_path", "_fixed", "_key", "_query", "_secret", "_starts", "origin", "provider")
 
+    methods = METHODS
+
     def __init__(self, provider: Provider, secret: Secret) -> None:
         self.provider = provider
         self.origin, self._base_path = parse_url(provider.base_url)
@@ -119,8 +121,8 @@ class Addressing:
         return b"%b%bcontent-length: %d\r\n\r\n" % (start, passed, len(request.body))
 
     def _start(self, request: ModelRequest, names: tuple[str, ...]) -> bytes:
-        if request.method not in METHODS:
-            raise refused("the method for the provider must be GET, POST or DELETE")
+        if request.method not in self.methods:
+            raise refused(f"the method must be one of {', '.join(sorted(self.methods))}")
         lines = [f"{request.method} {self.target(request.path)} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in self._ours(request, names)]
         return ("\r\n".join(lines) + "\r\n").encode("latin-1")

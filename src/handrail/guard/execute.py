@@ -100,9 +100,14 @@ class Executor:
         tool, upstream = found
         began = self._clock.monotonic()
         answer = await self._holding(claimed, tool, upstream, request)
+        by = "answer"
+        if answer.effect is Effect.UNSURE:
+            by, first = "asked", answer
+            answer = await self._found_out(claimed, tool, upstream, request)
+            answer = first if answer.effect is Effect.UNSURE else answer
         verified = await self._verified(tool, request, answer) if answer.effect is Effect.DONE else None
         return await self._finish(
-            claimed, answer, "answer", verified=verified, took_ms=int(1_000 * (self._clock.monotonic() - began))
+            claimed, answer, by, verified=verified, took_ms=int(1_000 * (self._clock.monotonic() - began))
         )
 
     async def reconcile(self, progress: Progress) -> Stored:
@@ -116,17 +121,22 @@ class Executor:
         if found is None:
             return await self._finish(taken, Answer(effect=Effect.UNSURE, code="tool.unregistered"), "asked")
         tool, upstream = found
-        answer = Answer(effect=Effect.UNSURE, code="outcome.unknown")
-        if tool.outcome is not None:
-            answer = await self._asked(tool, upstream, taken.request)
-        elif tool.idempotency is not None:
-            answer = await self._holding(taken, tool, upstream, taken.request)
+        answer = await self._found_out(taken, tool, upstream, taken.request)
         return await self._finish(taken, answer, "asked")
 
     def key_of(self, request: Action) -> str:
         """The downstream idempotency key: of the action and its revision, so that an edited call is another one."""
         name = f"{request.id}\0{request.revision}".encode()
         return hmac.new(self._secret, name, hashlib.sha256).hexdigest()[:40]
+
+    async def _found_out(self, claimed: Stored, tool: Tool, upstream: Upstream, request: Action) -> Answer:
+        """What became of a call whose answer is not known: by the target's own question, or the same call under the
+        same key; a target that has neither leaves it unsure."""
+        if tool.outcome is not None:
+            return await self._asked(tool, upstream, request)
+        if tool.idempotency is not None:
+            return await self._holding(claimed, tool, upstream, request)
+        return Answer(effect=Effect.UNSURE, code="outcome.unknown")
 
     async def _holding(self, claimed: Stored, tool: Tool, upstream: Upstream, request: Action) -> Answer:
         """The call, and the lease renewed beside it."""

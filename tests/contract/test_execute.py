@@ -89,7 +89,7 @@ def test_a_lost_answer_is_asked_for_where_the_target_can_tell(durable: Rig) -> N
     async def play(store: Any, shop: Shop) -> None:
         shop.pause = 1.5
         working = asyncio.create_task(executor(store, shop, refund_tool()).carry_out(await claimed(store)))
-        await asyncio.sleep(1.1)
+        await asyncio.sleep(0.5)
         shop.pause = 0.0
         assert (await working).progress.state is State.DONE
         assert len(shop.effects) == 1

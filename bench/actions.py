@@ -17,7 +17,6 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from actions_home import load_home, world_of
-
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -128,9 +127,8 @@ def replay_attacks(suite: str) -> None:
         held += sum(decision.verdict is Verdict.HOLD for decision in stopped.values())
         denied += sum(decision.verdict is Verdict.DENY for decision in stopped.values())
         reasons.update(f"{r.code} {r.side or r.rule}" for d in stopped.values() for r in d.reasons)
-    print(
-        f"{suite}: {len(benign)} benign runs, {held / len(benign):.3f} holds and {denied / len(benign):.3f} denials per run"
-    )
+    per_run = f"{held / len(benign):.3f} holds and {denied / len(benign):.3f} denials per run"
+    print(f"{suite}: {len(benign)} benign runs, {per_run}")
     print("   ", reasons.most_common(12))
     through = succeeded = 0
     for run in attacked:

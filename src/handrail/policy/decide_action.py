@@ -21,7 +21,7 @@ from handrail.policy.ruleset import Autonomy, Mode, UseCase, canonical
 from handrail.terms.action import CONSEQUENTIAL, ActionType, ToolId
 from handrail.terms.decision import SEVERITY, Reason, Verdict
 from handrail.terms.ids import UseCaseId
-from handrail.tools.paths import values_at
+from handrail.tools.paths import covers, values_at
 from handrail.tools.registry import Tool
 
 _SAID = {Agreed.REFUSED: Why.REFUSED, Agreed.OTHER: Why.OTHER, Agreed.NOTHING: Why.NOTHING}
@@ -246,12 +246,12 @@ def _change(change: Mapping[str, object], draft: _Draft) -> None:
 
 def _taint(given: ActionInput, concern: _Concern, draft: _Draft, prepared: Prepared) -> None:
     if concern.weighty:
-        _consent_and_origin(given, draft, prepared)
+        _consent_and_origin(given, concern.tool, draft, prepared)
     if draft.doubts >= prepared.doubts_hold_at:
         draft.add(Verdict.HOLD, Why.DOUBTS)
 
 
-def _consent_and_origin(given: ActionInput, draft: _Draft, prepared: Prepared) -> None:
+def _consent_and_origin(given: ActionInput, tool: Tool, draft: _Draft, prepared: Prepared) -> None:
     if given.failures:
         draft.add(Verdict.HOLD, Why.GUARD)
     if given.untrusted:
@@ -262,7 +262,7 @@ def _consent_and_origin(given: ActionInput, draft: _Draft, prepared: Prepared) -
     if given.agreed in _SAID:
         draft.add(Verdict.HOLD, _SAID[given.agreed])
     for traced in given.traced:
-        if traced.origin in _CAME:
+        if traced.origin in _CAME and any(covers(pattern, traced.path) for pattern in tool.consequential_values):
             verdict, why = _CAME[traced.origin]
             draft.add(verdict, why, side=traced.path)
 

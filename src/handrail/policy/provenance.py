@@ -54,10 +54,10 @@ class Sources:
 
 
 def traced_of(tool: Tool, arguments: dict[str, Any], facts: Iterable[Fact], sources: Sources) -> tuple[Traced, ...]:
-    """One row for each value at the tool's `consequential_values`."""
+    """One row for each value at the tool's `consequential_values` and `traced`."""
     by_name = {fact.name: fact for fact in facts if fact.vouched is Vouched.VERIFIED}
     rows = []
-    for pattern in tool.consequential_values:
+    for pattern in dict.fromkeys((*tool.consequential_values, *tool.traced)):
         for path, value in _values(arguments, pattern):
             rows.append(_trace(tool, path, value, by_name, sources))
     return tuple(rows)

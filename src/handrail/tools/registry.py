@@ -128,9 +128,11 @@ class Http(Strict, frozen=True):
 class FactAt(Strict, frozen=True):
     """Where a response states a fact. `at`: path inside the object; with `*` all values there, as a list. `unit` and
     `currency` for an amount, which is kept in minor units. `quoted`: others wrote it (the subject of an incoming
-    payment, the text of a mail), so it is never vouched for, whoever quotes it."""
+    payment, the text of a mail), so it is never vouched for, whoever quotes it. `type`: text, number or truth, for the
+    check of rules; empty: unknown."""
 
     at: str
+    type: str = ""
     unit: Unit | None = None
     currency: str = ""
     quoted: bool = False
@@ -199,7 +201,8 @@ class Tool(Strict, frozen=True):
     what it is computed of. `quotes`: paths in the response that others wrote. `fails_with`: how the response's text
     begins when the call had no effect. `recorded`: argument path to the fact that knows the right value (a list: any of
     it); another value is contradicted by the record. `asks`: words, by language, that stand for this action in a
-    conversation. `means`: argument path to its values and the phrases by which a person means them.
+    conversation. `traced`: arguments whose origin rules may ask for, without the built-in hold. `means`: argument path
+    to its values and the phrases by which a person means them.
     """
 
     id: ToolId
@@ -234,4 +237,5 @@ class Tool(Strict, frozen=True):
     fails_with: tuple[str, ...] = ()
     recorded: dict[str, str] = {}
     asks: dict[str, tuple[str, ...]] = {}
+    traced: tuple[str, ...] = ()
     means: dict[str, dict[str, tuple[str, ...]]] = {}

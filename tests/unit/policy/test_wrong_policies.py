@@ -183,7 +183,7 @@ WRONG: dict[str, tuple[str, str]] = {
     ),
     # ---------------------------------------------------------------------------------------------------- quorum
     "a route that asks nobody": ("routes: [{ id: leads, roles: [] }]", "nobody"),
-    "more persons than have the role": ("routes: [{ id: two, roles: [compliance], persons: 2 }]", "nobody could settle"),
+    "more people than have the role": ("routes: [{ id: two, roles: [compliance], persons: 2 }]", "nobody could settle"),
     "only the owner has the role": ("routes: [{ id: own, roles: [owner] }]", "nobody could settle"),
     "three persons": ("routes: [{ id: three, roles: [approver], persons: 3 }]", "1 or 2"),
     "an amount that nobody on the route may decide": (

@@ -85,7 +85,7 @@ ANYTHING = Region()
 
 def narrowed(region: Region, op: Op, value: Any) -> Region | None:
     """The region with one more condition; None = the two contradict each other on being there. A condition without a
-    region of its own (`contains`) only needs the thing to be there."""
+    region of its own (`contains`, an order of text) only needs the thing to be there."""
     if op is Op.EXISTS:
         missing = not value
         return (
@@ -100,6 +100,8 @@ def narrowed(region: Region, op: Op, value: Any) -> Region | None:
     if op in (Op.IS_NOT, Op.NOT_IN):
         values = frozenset(_value(one) for one in (value if op is Op.NOT_IN else (value,)))
         return replace(region, never=region.never | values)
+    if family(value) != "number":
+        return region
     if op in (Op.AT_LEAST, Op.ABOVE) and (value, op is Op.ABOVE) > (region.low, region.low_open):
         return replace(region, low=value, low_open=op is Op.ABOVE)
     if op in (Op.AT_MOST, Op.BELOW) and (-value, op is Op.BELOW) > (-region.high, region.high_open):
@@ -183,6 +185,8 @@ def _implied(regions: Mapping[Key, Region], wanted: Match) -> bool:
     here = regions.get(key_of(wanted))
     if here is None or wanted.other or wanted.op is Op.CONTAINS:
         return False
+    if wanted.op not in (Op.EXISTS, Op.IS, Op.IN, Op.IS_NOT, Op.NOT_IN) and family(wanted.value) != "number":
+        return False
     there = narrowed(ANYTHING, wanted.op, wanted.value)
     return there is not None and here.within(there)
 
@@ -194,8 +198,10 @@ def _always(match: Match, regions: Mapping[Key, Region], others: set[tuple[Key, 
 
 
 def _value(value: Any) -> Any:
-    """Truth values are not numbers: `True` and `1` are told apart in sets."""
-    return ("truth", value) if isinstance(value, bool) else value
+    """As a member of a set: truth values are not numbers (`True` is not `1`), lists and objects by their text."""
+    if isinstance(value, bool):
+        return ("truth", value)
+    return value if isinstance(value, str | int | float) else str(value)
 
 
 def _bare(value: Any) -> Any:

@@ -6,7 +6,7 @@ read. What was never read is missing, and rules on it match only `exists: false`
 than its upstream is trusted, and what others wrote into a record (`quoted`) is never vouched for.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -58,9 +58,10 @@ def learn(
     upstreams: Mapping[UpstreamId, Upstream],
     digits: Mapping[str, int],
     customers_word: frozenset[int] = frozenset(),
+    named: Callable[[Any], bool] = lambda identity: False,
 ) -> Known:
     """`digits`: minor digits by currency. `customers_word`: indexes of the responses whose calls rest on the customer's
-    own words or verified facts alone; only those identify the customer."""
+    own words or verified facts alone; only those identify the customer. `named`: whether the customer said an id."""
     things: dict[tuple[str, str], Thing] = {}
     customers: dict[str, None] = {}
     for turn in turns:
@@ -72,8 +73,12 @@ def learn(
         for shows in tool.shows:
             for thing in _shown(shows, turn, vouched, digits):
                 things[thing.kind, thing.id] = _merged(things.get((thing.kind, thing.id)), thing)
-                if shows.identifies and vouched is Vouched.VERIFIED and turn.index in customers_word:
+                if vouched is not Vouched.VERIFIED:
+                    continue
+                if shows.identifies and turn.index in customers_word:
                     customers[thing.id] = None
+                if shows.owner_named and OWNER in thing.facts and named(thing.facts[OWNER].value):
+                    customers[str(thing.facts[OWNER].value)] = None
     return Known(things, tuple(customers))
 
 

@@ -49,6 +49,10 @@ class Sources:
         """The first trusted response that states exactly this value."""
         return self._record.get(_key(value))
 
+    def named(self, value: Any) -> bool:
+        """Whether the customer said it."""
+        return any(wording.says(value) for _, wording in self.customer)
+
     def outside(self, value: Any) -> int | None:
         return next((index for index, wording in self._outside if wording.says(value)), None)
 

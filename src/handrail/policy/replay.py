@@ -101,7 +101,7 @@ def known_of(turns: Sequence[Turn], sources: Sources, facts: Iterable[Fact], wor
     spoken = frozenset(
         turn.index for turn in turns if turn.call and from_customer(turn.call.arguments, sources, turn.index)
     )
-    known = learn(turns, world.upstreams, world.digits, spoken)
+    known = learn(turns, world.upstreams, world.digits, spoken, sources.named)
     stated = [str(fact.value) for fact in facts if fact.name == CUSTOMER and fact.vouched is Vouched.VERIFIED]
     return msgspec.structs.replace(known, customers=tuple(stated)) if stated else known
 

@@ -145,7 +145,8 @@ class Shows(Strict, frozen=True):
     inside the object, `$self` for the object itself, `$key` for its key in a mapping, `$arguments.PATH` of the call,
     `$response.PATH` of the whole response. `facts`: name to place. `owner`: where its customer's id stands, written as
     `id`. `identifies`: the object is the customer of this conversation, when every argument of the call was the
-    customer's own word or verified. `label`, `words`: places of what a person calls it and describes it by (product;
+    customer's own word or verified. `owner_named`: its owner is the customer, when the customer said the owner's id.
+    `label`, `words`: places of what a person calls it and describes it by (product;
     options, price). Without a label the words are names themselves (an order by what is in it)."""
 
     kind: str
@@ -154,6 +155,7 @@ class Shows(Strict, frozen=True):
     facts: dict[str, FactAt] = {}
     owner: str = ""
     identifies: bool = False
+    owner_named: bool = False
     label: str = ""
     words: tuple[str, ...] = ()
 

@@ -16,12 +16,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from actions_home import load_home, world_of
+import msgspec
+from actions_home import Home, load_home, world_of
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from handrail.policy.action import Why
-from handrail.policy.decide_action import Prepared
+from handrail.policy.action import ActionInput, Why
+from handrail.policy.decide_action import Prepared, decide_action
 from handrail.policy.replay import replay_conversation
 from handrail.terms.action import CONSEQUENTIAL
 from handrail.terms.decision import Verdict
@@ -49,13 +50,13 @@ def lines(path: Path) -> Any:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def replay_cx(domain: str) -> tuple[int, list[Write]]:
+def replay_cx(domain: str) -> tuple[int, list[Write], list[tuple[Write, ActionInput]], Home]:
     home = load_home(domain)
-    prepared = Prepared({home.use_case.id: home.use_case}, {home.use_case.id: home.tools}, home.rules)
+    prepared = prepare(home)
     world = world_of(home)
     by_place = {rule.place: rule for rule in home.rules.rules}
     runs = [run for run in lines(PACKS / "cx-actions/trajectories.jsonl.gz") if run["domain"] == domain]
-    writes = []
+    writes, inputs = [], []
     for run in runs:
         labels = {call["msg"]: call for call in run["calls"] if call["effect"] == "write"}
         for one in replay_conversation(run["messages"], world, prepared):
@@ -75,7 +76,37 @@ def replay_cx(domain: str) -> tuple[int, list[Write]]:
                     frozenset(names[False]), frozenset(names[True]),
                 )
             )  # fmt: skip
-    return len(runs), writes
+            inputs.append((writes[-1], one.given))
+    return len(runs), writes, inputs, home
+
+
+def prepare(home: Home, hold_at: int | None = None) -> Prepared:
+    rules = home.rules
+    if hold_at is not None:
+        rules = msgspec.structs.replace(rules, doubts_hold_at=hold_at)
+    return Prepared({home.use_case.id: home.use_case}, {home.use_case.id: home.tools}, rules)
+
+
+def curve(runs: int, inputs: list[tuple[Write, ActionInput]], home: Home) -> None:
+    """Wrong writes stopped against holds per run, for every count of doubts, beside two rules of thumb."""
+    everything = [(write, Verdict.HOLD) for write, _ in inputs]
+    money = [(write, Verdict.HOLD if write.money else Verdict.ALLOW) for write, _ in inputs]
+    point("hold every write", runs, everything)
+    point("hold money", runs, money)
+    for hold_at in range(1, 9):
+        prepared = prepare(home, hold_at)
+        point(f"hold at {hold_at} doubts", runs, [(w, decide_action(g, prepared).verdict) for w, g in inputs])
+
+
+def point(name: str, runs: int, decided: list[tuple[Write, Verdict]]) -> None:
+    wrong = [verdict for write, verdict in decided if write.label == "wrong"]
+    right = [verdict for write, verdict in decided if write.label == "right"]
+    stopped = sum(verdict in (Verdict.HOLD, Verdict.DENY) for verdict in wrong)
+    holds = sum(verdict is Verdict.HOLD for _, verdict in decided)
+    denied = sum(verdict is Verdict.DENY for verdict in right)
+    held = sum(verdict is Verdict.HOLD for verdict in right)
+    shares = f"stopped {stopped / len(wrong):6.1%} of wrong writes at {holds / runs:.2f} holds per run"
+    print(f"    {name:20} {shares}; of right writes held {held / len(right):.1%}, denied {denied / len(right):.1%}")
 
 
 DENYING = {"stopped", "tool.unregistered", "arguments.schema", "origin.contradicted", "autonomy.read_only"}
@@ -111,7 +142,7 @@ def replay_attacks(suite: str) -> None:
     carries a value of the injected text which the customer never said was stopped (of a run without one: every write).
     """
     home = load_home(suite)
-    prepared = Prepared({home.use_case.id: home.use_case}, {home.use_case.id: home.tools}, home.rules)
+    prepared = prepare(home)
     world = world_of(home, decode=yaml_values)
     weighty = {tool.name for tool in home.tools if tool.type in CONSEQUENTIAL or tool.outbound}
     runs = [run for run in lines(PACKS / "agent-runs/transcripts.jsonl.gz") if run["suite"] == suite]
@@ -165,6 +196,8 @@ if __name__ == "__main__":
     chosen = [name for name in sys.argv[1:] if not name.startswith("-")] or ["retail", "airline", "banking"]
     for name in chosen:
         if name in ("retail", "airline"):
-            report(name, *replay_cx(name), verbose="-v" in sys.argv)
+            count, writes, inputs, home = replay_cx(name)
+            report(name, count, writes, verbose="-v" in sys.argv)
+            curve(count, inputs, home)
         else:
             replay_attacks(name)

@@ -68,6 +68,7 @@ ENTRIES = {
     "legal_hold.lifted": "they may be again",
     "retention.applied": "payloads past their time were destroyed",
     "log_key.rotated": "the log's signing key was replaced",
+    "key_encryption_key.rotated": "the key above all keys of the keys folder was replaced; which by which, as digests",
     "sealing_key.rotated": "the key that wraps subject keys was replaced, the old one destroyed",
     "server.started": "`handrail serve` started",
     "server.stopped": "it ended in order",

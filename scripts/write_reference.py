@@ -4,14 +4,23 @@ import ast
 import re
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import click
 from reference_words import CODES, ENTRIES, REPLY, REQUEST
 
+from handrail.backends.system import SystemClock
 from handrail.cli.main import COMMANDS, handrail
 from handrail.detectors.catalogue import MEANING
 from handrail.gateway.errors import SHAPES, shape
+from handrail.gateway.events import event_routes
+from handrail.gateway.identity import Identity
+from handrail.gateway.metrics import Metrics
+from handrail.gateway.openapi import openapi_route
+from handrail.gateway.reading import reading_routes
+from handrail.gateway.routes import face_routes, own_routes
 from handrail.home.reference import reference as home_reference
+from handrail.in_force.snapshot import InForce
 from handrail.ledger.entry import EntryKind
 from handrail.terms.errors import Code
 from handrail.terms.finding import NEVER_REST, PERSONAL, Kind
@@ -37,6 +46,7 @@ def main() -> int:
         "home.md": home_reference(),
         "kinds.md": kinds(),
         "metrics.md": metrics(),
+        "routes.md": routes(),
     }
     old = [name for name, text in pages.items() if not _same(PAGES / name, text)]
     if "--check" in sys.argv[1:]:
@@ -140,6 +150,32 @@ def metrics() -> str:
         for name, kind, labels, about in _metrics_of(ast.parse(path.read_text(encoding="utf-8"))):
             found[name] = f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels)} | {_cell(about)} |"
     return "\n".join([*lines, *(found[name] for name in sorted(found))]) + "\n"
+
+
+def routes() -> str:
+    """From the same tables that a worker serves; nothing here is called."""
+    clock, in_force, metrics_ = SystemClock(), InForce(), Metrics()
+    identity = Identity(in_force, clock)
+    unused = cast("Any", None)  # what only a request would touch
+    table = [*face_routes(), *own_routes(identity, metrics_, lambda: None, None)]
+    table += event_routes(identity, unused, unused, clock, metrics_)
+    table += reading_routes(identity, unused, in_force)
+    table.append(openapi_route(table, version="0"))
+    lines = ["# Routes", "", NOTE, ""]
+    lines += [
+        "What the server answers. A path that ends with `/` takes one more part. The key goes in the header",
+        "`Authorization: Bearer` or `x-api-key` and needs the scope named here. Guarded: detectors",
+        "read the texts of request and answer; each other route says why none does. Bodies and answers:",
+        "`GET /openapi.json`; refusals: [errors.md](errors.md); [headers.md](headers.md).",
+        "",
+        "| route | scope | guarded |",
+        "|---|---|---|",
+    ]
+    for route in table:
+        scope = f"`{route.scope.value}`" if route.scope else "no key"
+        guarded = f"yes, as `{route.face.route}`" if route.face else f"no: {route.unguarded}"
+        lines.append(f"| `{route.method} {route.path}` | {scope} | {_cell(guarded)} |")
+    return "\n".join(lines) + "\n"
 
 
 def _metrics_of(tree: ast.Module) -> list[tuple[str, str, tuple[str, ...], str]]:

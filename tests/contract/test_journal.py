@@ -103,6 +103,39 @@ def test_a_payload_without_a_subject_is_refused(rig: Rig) -> None:
     rig.run(body())
 
 
+def test_a_commit_says_how_it_ended(rig: Rig) -> None:
+    async def body() -> None:
+        store = await rig.open()
+        await store.journal.commit(plain("en_one"))
+        again = store.journal.commit(plain("en_one"))
+        with pytest.raises(HandrailError) as refused:
+            await again
+        assert refused.value.code is Code.ALREADY
+        assert ids_of(await store.reader.entries(0, 10)) == ["en_one"]
+
+    rig.run(body())
+
+
+def test_a_commit_goes_on_when_who_waits_for_it_is_cancelled(durable: Rig) -> None:
+    async def body() -> None:
+        store = await durable.open()
+        commit = store.journal.commit(plain("en_one"))
+
+        async def wait() -> None:
+            await commit
+
+        waiter = asyncio.ensure_future(wait())
+        await asyncio.sleep(0)
+        waiter.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiter
+        assert commit.done()
+        assert commit.exception() is None
+        assert ids_of(await store.reader.entries(0, 10)) == ["en_one"]
+
+    durable.run(body())
+
+
 def test_close_commits_what_is_queued(durable: Rig) -> None:
     async def body() -> None:
         store = await durable.open()

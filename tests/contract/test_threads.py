@@ -111,6 +111,31 @@ def test_seen_messages_grow_and_survive_a_client_that_forgets(rig: Rig) -> None:
     rig.run(body())
 
 
+def test_a_thread_knows_the_hashes_of_what_was_sent(rig: Rig) -> None:
+    async def body() -> None:
+        store = await rig.open()
+        first = await begin(store, history=[b"hello", b"are you there?"])
+        assert first.sent == (store.threads.fingerprint(b"hello"), store.threads.fingerprint(b"are you there?"))
+        await store.threads.close_turn(first, history=[b"hello", b"are you there?", b"yes"])
+        second = await begin(store, history=[b"hello", b"are you there?", b"yes", b"good"], new_from=3)
+        assert second.conversation == first.conversation
+        assert [each in second.seen for each in second.sent] == [True, True, True, False]
+
+    rig.run(body())
+
+
+def test_a_caller_may_go_on_with_the_list_it_gave(rig: Rig) -> None:
+    async def body() -> None:
+        store, history = await rig.open(), [b"hello"]
+        first = await begin(store, history=history)
+        history.append(b"hi")
+        await store.threads.close_turn(first, history=history)
+        second = await begin(store, history=[b"hello", b"hi", b"more"], new_from=2)
+        assert second.conversation == first.conversation
+
+    rig.run(body())
+
+
 def test_another_process_continues_a_conversation_once_the_turn_is_durable(durable: Rig) -> None:
     async def body() -> None:
         one, two = await durable.open(), await durable.open()

@@ -182,6 +182,12 @@ def test_init_in_the_place_of_a_file_is_refused(tmp_path: Path, house: House) ->
     house.run("init", str(tmp_path / "file" / "below"), code=1)
 
 
+def test_check_says_in_a_note_that_the_built_in_disclosure_is_used(house: House) -> None:
+    said = house.said("check", str(house.root))
+    assert "note: use-cases/orders.yaml:1:1: no disclosure is written" in said
+    assert "no mistakes" in said
+
+
 def test_check_and_publish_say_each_mistake_with_its_place_and_change_nothing(house: House) -> None:
     house.publish()
     before = house.said("key", "list")
@@ -216,6 +222,8 @@ def shown(said: str) -> str:
 def test_persons_from_the_first_to_a_revoked_token(house: House) -> None:
     assert "no persons yet" in house.said("person", "list")
     code = shown(house.said("person", "first"))
+    assert "give --mail and --name" in house.said("person", "redeem", code, code=1)
+    assert "give --mail and --name" in house.said("person", "redeem", code, "--mail", "ada@house.example", code=1)
     ada = shown(house.said("person", "redeem", code, "--mail", "ada@house.example", "--name", "Ada"))
     house.run("person", "redeem", code, "--mail", "eve@house.example", "--name", "Eve", code=1)
     house.run("person", "first", code=1)
@@ -364,7 +372,7 @@ def test_log_lists_entries_by_kind_or_area(settled: tuple[House, str, str]) -> N
     assert len(keys) == 2
     assert all("  key.created  operator  " in line for line in keys)
     assert first in house.said("log", "--kind", "interaction.closed")
-    newest = json.loads(house.run("log", "--limit", "1", "--json").stdout)
+    newest = json.loads(house.run("log", "--kind", "server", "--limit", "1", "--json").stdout)
     assert newest["kind"] == "server.stopped"
     said = house.said("log", "--kind", "keys", code=2)
     assert "keys is no kind of entry" in said
@@ -480,6 +488,15 @@ def test_the_reason_of_a_reading_is_a_reference_and_nothing_is_shown_without_one
         assert said.returncode in (1, 2)
         assert said.stdout == ""
         assert "request 4711" in said.stderr or "ticket 4711" in said.stderr
+
+
+def test_a_key_file_that_is_not_there_is_told(settled: tuple[House, str, str]) -> None:
+    house, _, _ = settled
+    said = house.said("verify", str(house.root), "--key", "log.pub", code=2)
+    assert "there is no file log.pub" in said
+    assert "handrail log-key" in said
+    (house.root / "log.pub").write_text(house.said("log-key"))
+    assert house.said("verify", str(house.root), "--key", str(house.root / "log.pub")).startswith("OK: ")
 
 
 def test_verify_of_an_address_without_a_log_is_told(settled: tuple[House, str, str]) -> None:

@@ -164,6 +164,11 @@ def _ending_key(house: House) -> None:
     house.key("--days", "3")
 
 
+def _rotated_key(house: House) -> None:
+    _published(house)
+    house.run("key", "rotate", house.key().split("_")[1])
+
+
 CAUSES: list[tuple[Callable[[House], None], str, Level]] = [
     (_broken_home, "the home has 1 mistake", Level.BROKEN),
     (_no_kek, "key-encryption key could not be looked at", Level.BROKEN),
@@ -182,6 +187,7 @@ CAUSES: list[tuple[Callable[[House], None], str, Level]] = [
     (_edited, "the home differs from what is in force", Level.NOTE),
     (_no_key, "orders: no API key", Level.NOTE),
     (_ending_key, "ends in 2 days", Level.NOTE),
+    (_rotated_key, "was rotated and ends in 24 hours", Level.NOTE),
 ]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import pytest
 from tests.e2e.guard_cells import ANSWERS, PLAIN, REQUESTS, SAMPLES
+from tests.e2e.guard_hidden import HIDDEN, NUMBER
 from tests.fakes.gateway import DETECTORS, HANDOVER, SENTENCE, Got, World, rules, use_case, world
 from tests.fakes.guard import Answering, HandClock
 
@@ -23,6 +24,7 @@ from handrail.guard.screen import WANTED
 from handrail.guard.turn import ROLE_OF, Channel
 from handrail.policy.evaluate import Side
 from handrail.policy.ruleset import FindingAction, OnFailure, StreamMode
+from handrail.terms.decision import Outcome, Verdict
 from handrail.terms.finding import PERSONAL, Finding, Kind
 
 ROUTES = {route.path: route.face for route in face_routes() if route.face is not None}
@@ -230,28 +232,85 @@ def test_a_finding_in_an_answer(path: str, stream: bool, channel: Channel, mode:
 @pytest.mark.parametrize("late", [False, True], ids=["exception", "late"])
 @pytest.mark.parametrize(("path", "stream", "channel"), OUTPUT_CELLS)
 def test_a_detector_that_fails_on_an_answer(path: str, stream: bool, channel: Channel, late: bool) -> None:
-    text, part = SAMPLES[Kind.CARD]
-    answer = answering(path, *(make(text) for make in ANSWERS[path][channel]))
-    body = REQUESTS[path][Channel.USER]("Hello there.")
+    for kind in SAMPLES:
+        if not live(kind, Side.OUTPUT, channel):
+            continue
+        text, part = SAMPLES[kind]
+        word = part[:4]
+        answer = answering(path, *(make(text) for make in ANSWERS[path][channel]))
+        body = REQUESTS[path][Channel.USER]("Hello there.")
 
-    w = set_up(path, Kind.CARD, FindingAction.MASK, answer=answer)
-    fail(w, "4111", late=late)
-    got = ask(w, path, body, stream=stream)
-    facts = w.journal.facts()[0]
-    assert facts.outcome == "refused"
-    assert facts.failures != ()
-    code = "guard.late" if late else "guard.unavailable"
-    assert code in got.body.decode()
-    assert part not in _said(got.body)
-    assert part not in kept(w)
-    if not stream:
-        assert got.status == 503
+        w = set_up(path, kind, FindingAction.MASK, answer=answer)
+        fail(w, word, late=late)
+        got = ask(w, path, body, stream=stream)
+        facts = w.journal.facts()[0]
+        assert facts.outcome == "refused", kind
+        assert facts.failures != ()
+        code = "guard.late" if late else "guard.unavailable"
+        assert code in got.body.decode()
+        assert part not in _said(got.body), kind
+        assert part not in kept(w), kind
+        if not stream:
+            assert got.status == 503
 
-    w = set_up(path, Kind.CARD, FindingAction.MASK, answer=answer, on_detector_failure=OnFailure.MARK)
+        w = set_up(path, kind, FindingAction.MASK, answer=answer, on_detector_failure=OnFailure.MARK)
+        fail(w, word, late=late)
+        assert ask(w, path, body, stream=stream).status == 200
+        assert w.journal.facts()[0].failures != ()
+        assert part not in kept(w), f"{kind}: a text that was not fully read is not kept"
+
+
+HIDDEN_CELLS = [
+    (path, place, stream)
+    for path, places in HIDDEN.items()
+    for place, makes in places.items()
+    for stream in (False, True)
+    if makes[stream] is not None
+]
+
+
+REBUILT = {"output_text"}
+"""Made anew from the texts that go on, whatever the provider wrote there."""
+STOPPED = (Outcome.REFUSED, Outcome.FAILED)
+
+
+def hidden(path: str, place: str, *, stream: bool) -> Any:
+    """An answer with the card where it was once not looked for."""
+    make = HIDDEN[path][place][stream]
+    assert make is not None
+    made = make(SAMPLES[Kind.CARD][0])
+    return lambda request: Answering(made if isinstance(made, list) else [made])
+
+
+def leaked(body: bytes) -> bool:
+    """Whether the card is there, as a text cut over events or as a number."""
+    said = _said(body)
+    return SAMPLES[Kind.CARD][1] in said or NUMBER in said.replace(" ", "")
+
+
+@pytest.mark.promise("GTW-6")
+@pytest.mark.parametrize("action", [FindingAction.MASK, FindingAction.BLOCK, FindingAction.HANDOVER])
+@pytest.mark.parametrize(("path", "place", "stream"), HIDDEN_CELLS)
+def test_a_value_in_a_hidden_place_of_an_answer(path: str, place: str, stream: bool, action: FindingAction) -> None:
+    for mode in StreamMode:
+        w = set_up(path, Kind.CARD, action, answer=hidden(path, place, stream=stream), stream=mode)
+        got = ask(w, path, REQUESTS[path][Channel.USER]("Hello there."), stream=stream)
+        assert not leaked(got.body), (mode, got.body)
+        assert not leaked(kept(w).encode()), mode
+        facts = w.journal.facts()[0]
+        assert place in REBUILT or facts.verdict is not Verdict.ALLOW or facts.outcome in STOPPED
+
+
+@pytest.mark.promise("GTW-6")
+@pytest.mark.parametrize("late", [False, True], ids=["exception", "late"])
+@pytest.mark.parametrize(("path", "place", "stream"), HIDDEN_CELLS)
+def test_a_detector_that_fails_on_a_hidden_place(path: str, place: str, stream: bool, late: bool) -> None:
+    w = set_up(path, Kind.CARD, FindingAction.MASK, answer=hidden(path, place, stream=stream))
     fail(w, "4111", late=late)
-    assert ask(w, path, body, stream=stream).status == 200
-    assert w.journal.facts()[0].failures != ()
-    assert part not in kept(w), "a text that was not fully read is not kept"
+    got = ask(w, path, REQUESTS[path][Channel.USER]("Hello there."), stream=stream)
+    assert not leaked(got.body), got.body
+    assert not leaked(kept(w).encode())
+    assert place in REBUILT or w.journal.facts()[0].outcome in STOPPED
 
 
 def _said(body: bytes) -> str:
@@ -267,7 +326,8 @@ def _said(body: bytes) -> str:
 
 def _strings(value: Any) -> list[str]:
     if isinstance(value, dict):
-        named = ("content", "delta", "text", "refusal", "reasoning_content", "arguments", "partial_json", "thinking")
+        named = {"content", "delta", "text", "refusal", "reasoning_content", "arguments", "partial_json", "thinking"}
+        named |= {"transcript", "vendor_text"}
         return [
             text
             for name, part in value.items()

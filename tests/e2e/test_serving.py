@@ -109,6 +109,25 @@ def test_a_dead_provider_stands_in_the_log_without_any_setting(tmp_path: Path) -
     assert (line["provider"], line["use_case"], line["code"]) == ("mock", "orders", "upstream.unreachable")
 
 
+@pytest.mark.promise("HOM-12")
+def test_a_change_that_is_read_at_start_only_asks_for_a_restart(house: House) -> None:
+    path = house.root / "handrail.yaml"
+    before = path.read_text()
+    changed = before.replace("listen: 127.0.0.1:8080", "listen: 127.0.0.1:8099")
+    with house.serving():
+        assert "nothing changed" in house.said("publish", str(house.root))
+        path.write_text(changed + "public_url: https://ai.house.example\n")
+        said = house.said("publish", str(house.root))
+        assert "restart handrail serve to take listen, public_url" in said
+        assert "nothing changed" not in said
+        assert "started with another listen" in house.run("doctor", code=None).stdout
+        house.use_case(mode="observe")
+        said = house.said("publish", str(house.root))
+        assert "restart handrail serve" in said
+        assert "is in force" in said
+    assert "nothing changed" in house.said("publish", str(house.root))
+
+
 @pytest.mark.promise("OPS-11")
 def test_a_server_that_started_before_the_first_publish_says_so_and_takes_it(tmp_path: Path, model: str) -> None:
     house = House(tmp_path / "home", model=model)

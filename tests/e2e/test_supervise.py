@@ -21,8 +21,12 @@ def worker(life):
     return 0
 def broken(life):
     return 3
-which = {"worker": worker, "broken": broken}[sys.argv[2]]
-boss = Supervisor([Child("one", which)], print, on_ready=lambda: print("READY", flush=True), drain_s=0.5)
+def slow(life):
+    time.sleep(0.5)
+    return worker(life)
+which = {"worker": [worker], "broken": [broken], "slow then last": [slow, worker]}[sys.argv[2]]
+children = [Child(str(at), main, last=at > 0) for at, main in enumerate(which)]
+boss = Supervisor(children, print, on_ready=lambda: print("READY", flush=True), drain_s=0.5)
 sys.exit(boss.run())
 """
 
@@ -76,6 +80,16 @@ def test_a_killed_parent_leaves_no_child_behind(tmp_path: Path) -> None:
         boss.kill()
         boss.wait(5)
         assert gone(child)
+
+
+def test_the_last_child_is_started_when_the_others_are_ready(tmp_path: Path) -> None:
+    boss, out = start(tmp_path, "slow then last")
+    with boss:
+        first, last = pids(out, 2)
+        children = Path(f"/proc/{boss.pid}/task/{boss.pid}/children").read_text().split()
+        assert [str(first), str(last)] == children  # the slow one wrote its id first, so it was ready first
+        boss.terminate()
+        assert boss.wait(5) == 0
 
 
 def test_a_child_that_cannot_start_ends_the_parent_with_an_error(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ class MemoryThreads:
         self._seen: dict[str, set[bytes]] = {}
         self._tails: dict[bytes, list[str]] = {}
         self._given: dict[tuple[str, str, str], str] = {}
-        self._open: dict[str, tuple[str, str | None, Sequence[bytes]]] = {}
+        self._open: dict[str, tuple[str, str | None, tuple[bytes, ...]]] = {}
         self.away = False
 
     def fingerprint(self, message: bytes) -> bytes:
@@ -155,7 +155,7 @@ class MemoryThreads:
             self._seen[found] = set()
             if conversation is not None:
                 self._given[use_case, key_id, conversation] = found
-        self._open[found] = (key_id, customer, history)
+        self._open[found] = (key_id, customer, tuple(history))
         return Thread(
             conversation=ConversationId(found),
             subject=Subject(SubjectId(f"su_{found[3:]}"), hashlib.sha256(found.encode()).digest()),
@@ -171,7 +171,7 @@ class MemoryThreads:
         name = thread.conversation
         self._turns[name] += 1
         key_id, customer, sent = self._open[name]
-        known = len(sent) if history[: len(sent)] == sent else 0
+        known = len(sent) if tuple(history[: len(sent)]) == sent else 0
         hashes = [*thread.sent[:known], *[self.fingerprint(message) for message in history[known:]]]
         self._seen[name].update(hashes)
         self._tails.setdefault(self._tail(key_id, customer, hashes), []).append(name)

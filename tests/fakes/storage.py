@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from fakes.guard import MemoryReferences, MemorySpending, MemoryThreads
+from fakes.guard import MemoryReferences, MemorySpending, MemoryThreads, committing
 from fakes.outcomes import MemoryOutcomes
 from handrail.backends.postgres.open import PostgresStore
 from handrail.backends.sqlite.open import SqliteStore
@@ -17,7 +17,7 @@ from handrail.ledger.commitment import commit, facts_bytes, read_facts
 from handrail.ledger.entry import Entry, EntryKind, FoundFact, InteractionFacts
 from handrail.ledger.read import MAX_LIMIT, PROJECTED, Found, Listing, Page, Query, Shown
 from handrail.ledger.seal import LocalKek
-from handrail.ledger.store import Transaction
+from handrail.ledger.store import Commit, Transaction
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.decision import Outcome, Verdict
 from handrail.terms.errors import Code, HandrailError
@@ -70,6 +70,9 @@ class MemoryJournal:
         self._present()
         self.check(entry)
         self.entries.append(entry)
+
+    def commit(self, entry: Entry) -> Commit:
+        return committing(self.record(entry))
 
     def queue(self, entry: Entry) -> None:
         self._present()

@@ -1,13 +1,17 @@
 """What makes the detectors cheap on ordinary text changes none of their answers."""
 
+import json
 import re
 import unicodedata
 from zlib import crc32
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from handrail.detectors.cues import fold
 from handrail.detectors.data.languages import COMMON
+from handrail.detectors.injection import injection_detector
 from handrail.detectors.language import guess, vote
 from handrail.detectors.linear import features
 from handrail.detectors.mask import mask, normalised
@@ -16,15 +20,16 @@ from handrail.detectors.personal import asked
 from handrail.detectors.personal.gates import Gate, gates_of
 from handrail.detectors.personal.page import SHORTEST_UNNAMED, Page
 from handrail.detectors.spoken import digits_view
+from handrail.detectors.triggers import triggers_detector
 from handrail.detectors.window import Window
-from handrail.terms.finding import Finding, Kind
+from handrail.terms.finding import Finding, Kind, Role
 
 WORDS = st.sampled_from([*" ".join(COMMON.values()).split(), *COMMON["en"].split(), "xx", "x", "48213", "don't", "a_b"])
 GLUE = st.sampled_from([" ", " ", " ", ", ", "? ", "!", ": ", "\n", "_", "9", "#", " [", "] ", "é", "²", "٣", "\u2019"])
 TALK = st.lists(st.tuples(WORDS, GLUE), max_size=40).map(lambda pairs: "".join(word + glue for word, glue in pairs))
 
 
-@settings(max_examples=400)
+@settings(max_examples=200, deadline=None)
 @given(TALK | st.text(max_size=120))
 def test_the_guess_is_what_the_vote_says(text):
     assert guess(text) == vote(text[:150].lower())
@@ -42,7 +47,7 @@ def hashed_one_by_one(plain, bits):
     return found
 
 
-@settings(max_examples=400)
+@settings(max_examples=200, deadline=None)
 @given(TALK | st.text(max_size=120) | st.text("ax0 ?[_.é²", max_size=30))
 def test_the_features_of_a_text_are_those_the_model_was_trained_on(plain):
     assert features(plain, 15) == hashed_one_by_one(plain, 15)
@@ -83,7 +88,7 @@ PIECES = [
 ]
 
 
-@settings(max_examples=400)
+@settings(max_examples=200, deadline=None)
 @given(
     st.sampled_from([Kind.EMAIL, Kind.CARD, Kind.PHONE, Kind.IBAN]),
     st.lists(st.sampled_from(PIECES), max_size=10).map("".join) | st.text(max_size=20),
@@ -92,6 +97,7 @@ def test_two_spellings_share_the_form_they_always_shared(kind, value):
     assert normalised(kind, value) == said_at_length(kind, value)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["anna@x.de", "bo@y.de", "ANNA@x.de", "anna at x.de"]), min_size=1, max_size=6))
 def test_a_token_made_before_is_the_token_made_now(values):
     key, made = b"k" * 32, {}
@@ -117,7 +123,7 @@ ASKING = [
 ASKING += ["who am i speaking", "nome", "seu", "é", "²", "of", "_", "prosze", "s il vous plait", "with", ". ", "cyfry"]
 
 
-@settings(max_examples=400)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(ASKING) | GLUE, max_size=12).map("".join) | st.text(max_size=60))
 def test_the_gate_of_questions_sees_every_request_and_every_name(low):
     seen = asked._GATE.Match(low) or ()
@@ -125,7 +131,7 @@ def test_the_gate_of_questions_sees_every_request_and_every_name(low):
     assert asked._NAMES in seen or asked._NAME.search(low) is None
 
 
-@settings(max_examples=400)
+@settings(max_examples=200, deadline=None)
 @given(st.text("0123456789 -/_().\t\nax٣", max_size=24))
 def test_a_number_that_needs_no_name_is_announced(text):
     page = Page(normalise(text))
@@ -133,6 +139,7 @@ def test_a_number_that_needs_no_name_is_announced(text):
         assert Gate.LONG in gates_of(page.plain)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(" \nab", min_size=1, max_size=6), max_size=5))
 def test_prose_waits_for_one_word(pieces):
     """What is sent of harmless pieces ends before the last complete word, whatever white space is between."""
@@ -143,3 +150,38 @@ def test_prose_waits_for_one_word(pieces):
     words = [match.start() for match in re.finditer(r"\S+(?=\s)", whole)]
     assert whole.startswith(sent)
     assert len(sent) <= (words[-1] if words else 0)
+
+
+@pytest.mark.packs("intents", "injections", "multilingual", "pii", "dialogues")
+def test_on_real_texts_the_short_ways_answer_as_the_long_ones(packs):
+    texts = sample(packs)
+    assert len(texts) > 1_000
+    detectors = [(injection_detector().cues, Role.USER), (injection_detector().cues, Role.TOOL)]
+    detectors.append((triggers_detector().cues, Role.USER))
+    found = 0
+    for text in texts:
+        assert guess(text) == vote(text[:150].lower())
+        plain = fold(text)
+        assert features(plain, 15) == hashed_one_by_one(plain, 15)
+        for cues, role in detectors:
+            hits = cues.hits(plain, frozenset(cues.families), role)
+            assert cues.hits(plain, cues.present(plain, role), role) == hits
+            found += len(hits)
+    assert found > 50
+
+
+def sample(packs):
+    """Every 97th text of the packs, by its own hash."""
+    found = set()
+    for path in sorted(packs.rglob("*.jsonl")):
+        with path.open(encoding="utf-8") as lines:
+            for line in lines:
+                found.update(text for text in strings(json.loads(line)) if crc32(text.encode()) % 97 == 0)
+    return sorted(found)
+
+
+def strings(value):
+    if isinstance(value, str):
+        return [value] if 3 < len(value) < 2_000 else []
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [text for part in inner for text in strings(part)]

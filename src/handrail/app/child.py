@@ -32,6 +32,11 @@ def settle(*thresholds: int) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*thresholds)
+    give_back()
+
+
+def give_back() -> None:
+    """Return freed pages to the system, a millisecond; glibc keeps them otherwise."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 

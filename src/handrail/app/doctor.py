@@ -9,9 +9,11 @@ from enum import StrEnum
 import msgspec
 
 from handrail.in_force.snapshot import Snapshot
+from handrail.people.key import ApiKey
 from handrail.policy.ruleset import Durability, Mode, OnFailure
 
 DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
 LITTLE_DISK = 2 * 1024**3
 MANY_UNLINKED = 0.2
 BEHIND_MS = 10_000
@@ -51,6 +53,7 @@ class Seen(msgspec.Struct, kw_only=True):
     interactions: int = 0
     unlinked: int = 0
     server: str = ""
+    restart_for: list[str] = msgspec.field(default_factory=list)
     now_ms: int = 0
 
 
@@ -231,17 +234,38 @@ def _notes(seen: Seen) -> list[Advice]:
                 _say(Level.NOTE, f"{name}: no API key", "nobody can call it", f"handrail key create --use-case {name}")
             )
         for key in seen.snapshot.keys.values():
-            ends = key.expires_at
-            if key.revoked_at is None and ends is not None and seen.now_ms < ends < seen.now_ms + 14 * DAY_MS:
-                found.append(
-                    _say(
-                        Level.NOTE,
-                        f"API key {key.id} ends in {(ends - seen.now_ms) // DAY_MS} days",
-                        "its caller is refused from then on",
-                        f"handrail key rotate {key.id}",
-                    )
-                )
+            if key.revoked_at is None and key.expires_at is not None and key.expires_at > seen.now_ms:
+                found += _ending(key, key.expires_at - seen.now_ms, seen.snapshot)
+    if seen.restart_for:
+        found.append(
+            _say(
+                Level.NOTE,
+                f"the running server was started with another {', '.join(seen.restart_for)}",
+                "these fields of handrail.yaml are read at start only",
+                "restart handrail serve",
+            )
+        )
     return found
+
+
+def _ending(key: ApiKey, left_ms: int, snapshot: Snapshot) -> list[Advice]:
+    """A key that ends within two weeks. One that was rotated ends on purpose: its caller needs the new one."""
+    if left_ms > 14 * DAY_MS:
+        return []
+    newer = [one for one in snapshot.keys.values() if one.lineage == key.lineage and one.created_at > key.created_at]
+    good = [one.id for one in newer if one.revoked_at is None]
+    left = f"{left_ms // DAY_MS} days" if left_ms >= 2 * DAY_MS else f"{max(1, round(left_ms / HOUR_MS))} hours"
+    if good:
+        return [
+            _say(
+                Level.NOTE,
+                f"API key {key.id} was rotated and ends in {left}",
+                f"{good[-1]} has taken its place",
+                "see that its caller uses the new key by then; nothing else is to be done",
+            )
+        ]
+    what = f"API key {key.id} ends in {left}"
+    return [_say(Level.NOTE, what, "its caller is refused from then on", f"handrail key rotate {key.id}")]
 
 
 def _say(level: Level, what: str, why: str, mend: str) -> Advice:

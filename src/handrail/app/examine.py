@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from handrail.app import wire
 from handrail.app.doctor import DAY_MS, Seen
+from handrail.app.running import behind
 from handrail.app.settings import LOG_KEY_FILE, Secrets, Settings, key_encryption_key
 from handrail.app.standing import standing
 from handrail.home.check import check
@@ -36,6 +37,7 @@ async def gather(given: Settings, env: Mapping[str, str]) -> Seen:
     except HandrailError as error:
         seen.unseen["database"] = error.message
     boot = given.boot
+    seen.restart_for = behind(given)
     seen.server = await asyncio.to_thread(standing, boot.host, boot.port, tls=bool(boot.tls_cert_file))
     return seen
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import uvloop
 
 from handrail.app import wire
-from handrail.app.child import begin, settle
+from handrail.app.child import begin, give_back, settle
 from handrail.app.plan import Plan
 from handrail.app.settings import environment
 from handrail.app.supervise import Life
@@ -127,6 +127,7 @@ async def _each(
 
 
 async def _sweep(store: "Store", lost_after_ms: int) -> None:
+    give_back()  # what a large batch of the log took
     closed = await store.erasing.interrupted(older_than_ms=lost_after_ms, by=BY)
     if closed:
         log.warning("jobs.interrupted", extra={"interactions": closed})

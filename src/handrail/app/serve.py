@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from handrail.app.plan import Plan, written
+from handrail.app.running import hold
 from handrail.app.settings import Settings, key_encryption_key
 from handrail.terms.errors import Code, HandrailError
 
@@ -24,6 +25,7 @@ def serve(
     require_safe_bind(given)
     key_encryption_key(given, env)
     listener = bind(given, port)
+    hold(given)
     host, bound = listener.getsockname()[:2]
     plan = written(Plan(settings=given, host=host, port=bound, lost_after_ms=lost_after_ms))
     listener.set_inheritable(True)

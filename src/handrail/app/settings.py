@@ -79,6 +79,14 @@ def key_encryption_key(given: Settings, env: Mapping[str, str]) -> bytes:
         ) from None
 
 
+def key_in(env: Mapping[str, str], name: str) -> bytes:
+    """The 32 bytes of a key in a variable. Raises HandrailError HOME_INVALID."""
+    value = env.get(name, "").strip()
+    if not value:
+        raise HandrailError(Code.HOME_INVALID, f"the environment has no {name}")
+    return _key(value.encode(), f"variable {name}")
+
+
 class Secrets:
     """Provider keys by reference: `key_env` or `key_file`. Looked up once; a file again when it changes."""
 

@@ -1,10 +1,8 @@
 """One parent, several child processes: start them, restart one that dies, stop them together.
 
-The parent forks before any thread or loop exists; what it has loaded by then is shared with the children. It opens the
-listening socket once; every worker accepts from it. A child learns of the parent's death by the end of a pipe and then
+The parent forks before any thread or loop exists; what it has loaded by then is shared with the children. It holds the
+listening socket; every worker accepts from it. A child learns of the parent's death by the end of a pipe and then
 drains as after SIGTERM: nothing is left behind by a killed parent.
-
-Plain classes, because this file stays in memory as long as the server does: dataclasses load a megabyte.
 
 What a crash leaves: a dead worker's open interactions are found by the jobs process and closed as `interrupted`.
 """
@@ -14,64 +12,63 @@ import select
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 FAST_S = 2.0  # a child that lived shorter than this failed to start
 FAST_LIMIT = 5  # so many failed starts in a row end the parent
 BACKOFF_S = (0.05, 0.2, 0.5, 1.0, 2.0)
 
 
+@dataclass(frozen=True, slots=True)
 class Life:
     """Handed to a child. `parent`: a file descriptor that reaches its end when the parent is gone. `ready()` says once
     that the child serves."""
 
-    def __init__(self, parent: int, ready_fd: int) -> None:
-        self.parent = parent
-        self.ready_fd = ready_fd
+    parent: int
+    ready_fd: int
 
     def ready(self) -> None:
         os.write(self.ready_fd, b"r")
 
 
+@dataclass(slots=True)
 class Child:
     """`main` runs in the child and returns its exit code. `needed`: the parent counts it towards readiness.
     `last`: started only when the others are ready, and told to stop only when they have ended."""
 
-    def __init__(self, name: str, main: Callable[[Life], int], *, needed: bool = True, last: bool = False) -> None:
-        self.name = name
-        self.main = main
-        self.needed = needed
-        self.last = last
-        self.pid = 0
-        self.started = 0.0
-        self.failed_starts = 0
-        self.due = 0.0
+    name: str
+    main: Callable[[Life], int]
+    needed: bool = True
+    last: bool = False
+    pid: int = 0
+    started: float = 0.0
+    failed_starts: int = 0
+    due: float = 0.0
 
 
+@dataclass(slots=True)
 class Supervisor:
     """`say`: one line for the operator. `drain_s`: seconds children get to end what they are doing."""
 
-    def __init__(
-        self,
-        children: list[Child],
-        say: Callable[[str], None],
-        *,
-        on_ready: Callable[[], None] = lambda: None,
-        drain_s: float = 30.0,
-    ) -> None:
-        self.children = children
-        self.say = say
-        self.on_ready = on_ready
-        self.drain_s = drain_s
-        self._stop = False
-        self._ready = 0
-        self._announced = False
-        self._code = 0
-        self._child_end, self._parent_end = os.pipe()
-        self._ready_read, self._ready_write = os.pipe()
+    children: list[Child]
+    say: Callable[[str], None]
+    on_ready: Callable[[], None] = lambda: None
+    drain_s: float = 30.0
+    _stop: bool = False
+    _ready: int = 0
+    _announced: bool = False
+    _parent_end: int = -1
+    _child_end: int = -1
+    _ready_read: int = -1
+    _ready_write: int = -1
+    _code: int = field(default=0)
 
     def run(self) -> int:
         """Blocks until told to stop (SIGTERM, SIGINT) or a child cannot be started. Returns the exit code."""
+        self._child_end, self._parent_end = os.pipe()
+        self._ready_read, self._ready_write = os.pipe()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, self._on_stop)
         try:
@@ -105,8 +102,6 @@ class Supervisor:
         except KeyboardInterrupt:
             return 130
         except BaseException:  # noqa: BLE001  the last line of a process: say it and end
-            import traceback  # deferred: the parent stays small
-
             traceback.print_exc()
             return 1
         finally:

@@ -27,6 +27,7 @@ from handrail.app.supervise import Life
 from handrail.app.wire.request import net as net_of
 from handrail.app.wire.request import runner
 from handrail.detectors.base import Text
+from handrail.detectors.window import warm as warm_streams
 from handrail.gateway.events import event_routes
 from handrail.gateway.identity import Identity, Refusals
 from handrail.gateway.metrics import Metrics
@@ -208,6 +209,7 @@ async def _warm(server: uvicorn.Server, screener: Screener) -> None:
     for role in (Role.USER, Role.TOOL, Role.ASSISTANT):
         screener.screen(Text(WARM_TEXT, role), frozenset(Kind))
         await asyncio.sleep(0)
+    warm_streams()
     settle(*GC_THRESHOLDS)
 
 

@@ -49,8 +49,17 @@ class KeyFolder:
         except Unreadable:
             raise HandrailError(
                 Code.HOME_INVALID,
-                f"the key-encryption key does not open {name}.key in the keys folder; give the key that made it",
+                f"the key-encryption key does not open {name}.key in the keys folder; give the key that made it, "
+                "or finish a rotation that stopped half-way: handrail rotate-keys --kek",
             ) from None
+
+    def opens(self, name: str) -> bool:
+        """Whether the key-encryption key opens this one, which is there."""
+        try:
+            self._wrapper.unwrap(self._path(name).read_bytes(), name=name)
+        except Unreadable:
+            return False
+        return True
 
     def make(self, name: str, key: bytes, ids: Ids) -> bytes:
         """Store durably unless it exists already; returns the key that is there."""

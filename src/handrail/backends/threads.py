@@ -75,7 +75,7 @@ class StoredThread(Thread, frozen=True, kw_only=True):
     """What `open` found and was given, so that `close_turn` need not look or hash again."""
 
     row: ConversationRow
-    history: Sequence[bytes]
+    history: tuple[bytes, ...]
     customer: CustomerId | None
 
 
@@ -137,7 +137,7 @@ class StoredThreads:
             sent=sent,
             release=None if row.release is None else Digest(row.release),
             row=row,
-            history=history,
+            history=tuple(history),
             customer=customer,
         )
 
@@ -147,7 +147,7 @@ class StoredThreads:
             raise TypeError("close_turn takes the thread that open returned")
         row = thread.row
         sent = len(thread.history)
-        known = sent if history[:sent] == thread.history else 0
+        known = sent if tuple(history[:sent]) == thread.history else 0
         hashes = [*thread.sent[:known], *[self._lookup.message(message) for message in history[known:]]]
         tail = None
         if row.given is None:

@@ -17,7 +17,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from handrail.backends.rows import ConversationRow, SubjectRow
@@ -196,7 +196,7 @@ class Writer:
     def _commit(self, engine: Engine, ops: list[Op]) -> None:
         answers: list[Answer] = []
         try:
-            commands = any(type(item) not in ROWS for item, _ in ops)
+            commands = not ROWS.issuperset([type(item) for item, _ in ops])
             engine.begin(exclusive=commands)
             if commands or not engine.lends:
                 self._apply(engine, ops, answers)
@@ -342,26 +342,19 @@ def taken(entry: str) -> HandrailError:
 
 def settle(answers: list[Answer]) -> None:
     """Answer every waiter with one call for each event loop."""
-    if not answers:
-        return
-    loop = answers[0][0].get_loop()
-    if all(future.get_loop() is loop for future, _, _ in answers):
-        groups: Iterable[tuple[asyncio.AbstractEventLoop, list[Answer]]] = [(loop, answers)]
-    else:
-        by_loop: dict[asyncio.AbstractEventLoop, list[Answer]] = {}
-        for answer in answers:
-            by_loop.setdefault(answer[0].get_loop(), []).append(answer)
-        groups = by_loop.items()
-    for each, its in groups:
+    by_loop: dict[asyncio.AbstractEventLoop, list[Answer]] = {}
+    for answer in answers:
+        by_loop.setdefault(answer[0].get_loop(), []).append(answer)
+    for loop, its in by_loop.items():
         try:
-            each.call_soon_threadsafe(_settle, its)
+            loop.call_soon_threadsafe(_settle, its)
         except RuntimeError:
             log.warning("journal.nobody_waits")  # the loop was closed; what it asked for is durable
 
 
 def _settle(answers: list[Answer]) -> None:
     for future, result, error in answers:
-        if future.cancelled():
+        if future.done():  # cancelled
             continue
         if error is None:
             future.set_result(result)

@@ -1,11 +1,14 @@
 """`handrail erase | legal-hold | rotate-keys`."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from handrail.app.rotate_kek import rotate_kek
+from handrail.app.settings import environment
 from handrail.cli import options
 from handrail.ledger.erase import Who
 from handrail.ledger.seal import WINDOW_DAYS
@@ -86,9 +89,22 @@ def legal_hold(
 
 
 @click.command()
+@click.option("--kek", is_flag=True, help="The key-encryption key instead; the server must be stopped.")
+@click.option("--new-env", metavar="NAME", help="With --kek, where keys.kek_env is used: the variable of the new key.")
 @options.token
 @options.home
-def rotate_keys(token: str | None, home: Path) -> None:
-    """Replace the sealing key and destroy the old one: copies of the database made before are then closed."""
+def rotate_keys(kek: bool, new_env: str | None, token: str | None, home: Path) -> None:
+    """Replace the sealing key and destroy the old one: copies of the database made before are then closed.
+
+    With --kek, replace the key-encryption key: backups made before open only with the old one. A run that was
+    interrupted goes on when called again."""
+    if new_env and not kek:
+        raise click.UsageError("--new-env goes with --kek")
+    if kek:
+        count = asyncio.run(rotate_kek(options.loaded(home), environment(), token=token, new_env=new_env))
+        click.echo(f"{count} keys wrapped by a new key-encryption key; backups made before need the old one")
+        if new_env:
+            click.echo(f"now put what {new_env} holds in the variable that keys.kek_env names, then start the server")
+        return
     done = _as(home, token, Act.ROTATE_KEYS, lambda store, by: store.erasing.rotate(by=by))
     click.echo(f"{done.subjects} subject keys wrapped anew; destroyed: {', '.join(done.destroyed) or 'nothing'}")

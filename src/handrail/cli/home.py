@@ -6,12 +6,14 @@ from pathlib import Path
 import click
 
 from handrail.app import wire
+from handrail.app.running import behind
 from handrail.app.settings import HOME_VARIABLE
 from handrail.cli import options
-from handrail.home.check import check as look
+from handrail.home.check import look
 from handrail.home.compile import compile_home
 from handrail.home.init import KEK_BYTES
 from handrail.home.init import init as start
+from handrail.home.notes import notes
 from handrail.home.problem import HomeInvalid
 from handrail.home.publish import Publish
 from handrail.home.read import read
@@ -37,9 +39,12 @@ def init(folder: Path) -> None:
 @folder
 def check(folder: Path) -> None:
     """Say every mistake of the home in FOLDER with file, line and column. Exit code 1 when there is one."""
-    mistakes = look(read(folder))
+    looked = look(read(folder))
+    mistakes = looked.mistakes
     for mistake in mistakes:
         click.echo(str(mistake))
+    for note in notes(looked):
+        click.echo(f"note: {note}")
     if mistakes:
         click.echo(f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}", err=True)
         sys.exit(1)
@@ -66,8 +71,13 @@ def publish(folder: Path, token: str | None) -> None:
         click.echo("nothing was published: what was in force stays in force", err=True)
         sys.exit(1)
     done = options.command(folder, Publish(ids=wire.IDS, compiled=compiled, token=token))
+    waiting = behind(options.loaded(folder))
+    if waiting:
+        click.echo(f"read at start only: restart handrail serve to take {', '.join(waiting)}")
     if not done.changed:
-        click.echo("nothing changed: this is in force already")
+        click.echo(
+            "nothing else changed: the rest is in force" if waiting else "nothing changed: this is in force already"
+        )
         return
     click.echo(f"ruleset {done.ruleset[:12]} {'is in force' if done.ruleset_changed else 'unchanged'}")
     for use_case, release in sorted(done.went_live.items()):

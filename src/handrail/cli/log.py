@@ -28,6 +28,7 @@ from handrail.terms.ids import EntryId, InteractionId
 if TYPE_CHECKING:
     from handrail.app.wire import Store
 
+_LOOKS = "a public key looks like name+1a2b3c4d+AQ..., as handrail log-key prints it"
 log_keys = click.option("--key", "keys", multiple=True, help="The log's public key, or a file with it.")
 witnesses = click.option("--witness", "witnesses", multiple=True, help="A witness's public key, or a file with it.")
 quorum = click.option("--quorum", type=int, default=0, help="So many witnesses must have cosigned.")
@@ -151,10 +152,12 @@ def _trust(keys: tuple[str, ...], witnesses: tuple[str, ...], quorum: int, origi
 
 def _key(text: str) -> VerifierKey:
     path = Path(text)
+    if "+" not in text and not path.is_file():
+        raise click.BadParameter(f"there is no file {text}, and it is no public key: {_LOOKS}", param_hint="--key")
     try:
-        return parse_verifier_key(path.read_text() if "+" not in text and path.is_file() else text)
-    except BadNote as error:
-        raise click.BadParameter(f"{error}; a public key looks like name+1a2b3c4d+AQ...", param_hint="--key") from None
+        return parse_verifier_key(text if "+" in text else path.read_text().strip())
+    except (BadNote, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"{error}; {_LOOKS}", param_hint="--key") from None
 
 
 @click.command()

@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "log-key": ("log", "print the log's public key"),
     "erase": ("erase", "destroy the key of a customer or a conversation"),
     "legal-hold": ("erase", "set or lift a legal hold"),
-    "rotate-keys": ("erase", "replace the sealing key and destroy the old one"),
+    "rotate-keys": ("erase", "replace the sealing key, or the key-encryption key"),
     "doctor": ("doctor", "find and explain the likeliest mistakes"),
     "backup": ("backup", "copy keys, database and log in a safe order"),
     "restore": ("backup", "put a backup back"),

@@ -42,8 +42,8 @@ def first(home: Path) -> None:
 
 @person.command()
 @click.argument("code")
-@click.option("--mail", default="", help="For the first admin.")
-@click.option("--name", default="", help="For the first admin.")
+@click.option("--mail", default="", help="Needed for the first admin, and for nobody else.")
+@click.option("--name", default="", help="Likewise.")
 @options.home
 def redeem(code: str, mail: str, name: str, home: Path) -> None:
     """Use up a one-time CODE and get a personal token."""

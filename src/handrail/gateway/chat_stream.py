@@ -35,6 +35,9 @@ _CHOICE_HANDLED: Final = frozenset({"delta", "logprobs"})
 _CALLS: Final = frozenset({"tool_calls", "function_call"})
 _DELTA_HANDLED: Final = _CALLS | SPOKEN.keys()
 _CALL: Final = ("function", "custom")
+_CHOICE: Final[Path] = ("choices", 0)
+_DELTA: Final[Path] = (*_CHOICE, "delta")
+_SOUND: Final[Path] = (*_DELTA, "audio", "data")
 _SAID: Final = frozenset({"arguments", "input", "name"})
 _NAME: Final = frozenset({"name"})
 _MARK: Final = b'"content":"'
@@ -42,6 +45,10 @@ _MARK: Final = b'"content":"'
 
 class ChatCodec:
     """One stream. Implements `guard.turn.Codec`."""
+
+    __slots__ = (
+        "_done", "_events", "_grown", "_head", "_open", "_said_end", "_shape", "_turn", "reference", "tools", "usage",
+    )  # fmt: skip
 
     def __init__(self, turn: Turn) -> None:
         self.usage = Usage()
@@ -190,7 +197,7 @@ class ChatCodec:
     def _none(self, raw: bytes, value: dict[str, Any], pieces: list[Piece]) -> None:
         """A chunk without choices: the usage, or content-filter results of the provider."""
         self._counted(value)
-        extra = self._unknown(0, value, {})
+        _, extra = self._unknown(0, value, {}, {})
         asked = self._turn.wants_usage or value.get("usage") is None
         pieces.append(Piece(raw, extra=extra, drop=not asked, value=value))
 
@@ -201,8 +208,8 @@ class ChatCodec:
         index = int(choice.get("index", 0))
         delta = choice.get("delta") or {}
         texts = self._texts(index, delta)
-        extra = self._unknown(index, value, choice)
-        texts += self._grown_in(index, delta)
+        grown, extra = self._unknown(index, value, choice, delta)
+        texts += grown
         self._open[index] += [lane for lane, _, _ in texts if lane not in self._open[index]]
         unread = _unreadable(delta)
         ended = choice.get("finish_reason") is not None
@@ -264,35 +271,34 @@ class ChatCodec:
         if name and name != self.tools.get(lane):
             self.tools[lane] = self.tools.get(lane, "") + name
 
-    def _grown_in(self, index: int, delta: dict[str, Any]) -> list[tuple[str, Channel, str]]:
-        """Texts of the delta in places that are no lane of the dialect."""
-        leaves: list[Leaf] = []
-        fields(delta, (), Channel.ASSISTANT, leaves, but=_DELTA_HANDLED)
-        texts = [leaf for leaf in leaves if not (leaf.key or leaf.number) and leaf.path != ("audio", "data")]
-        lanes = self._grown.lanes(index, delta, [leaf.path for leaf in texts])
-        return [(lane, Channel.ASSISTANT, leaf.text) for lane, leaf in zip(lanes, texts, strict=True)]
-
-    def _unknown(self, index: int, value: dict[str, Any], choice: dict[str, Any]) -> tuple[Leaf, ...]:
-        """Texts in places that are no lane."""
+    def _unknown(
+        self, index: int, value: dict[str, Any], choice: dict[str, Any], delta: dict[str, Any]
+    ) -> tuple[list[tuple[str, Channel, str]], tuple[Leaf, ...]]:
+        """Texts in places that the dialect does not know: those of the delta grow, each a lane; others do not."""
         leaves: list[Leaf] = []
         fields(value, (), Channel.ASSISTANT, leaves, but=_CHUNK_HANDLED)
-        at: Path = ("choices", 0)
-        fields(choice, at, Channel.ASSISTANT, leaves, but=_CHOICE_HANDLED)
+        fields(choice, _CHOICE, Channel.ASSISTANT, leaves, but=_CHOICE_HANDLED)
         if leaves:
             leaves = self._grown.again(index, leaves)
-        delta = choice.get("delta") or {}
-        at = (*at, "delta")
         found: list[Leaf] = []
-        fields(delta, at, Channel.ASSISTANT, found, but=_DELTA_HANDLED)
+        fields(delta, _DELTA, Channel.ASSISTANT, found, but=_DELTA_HANDLED)
         leaves += [leaf for leaf in found if leaf.key or leaf.number]
+        growing = [leaf for leaf in found if not (leaf.key or leaf.number or leaf.path == _SOUND)]
+        lanes = self._grown.lanes(index, delta, [leaf.path[len(_DELTA) :] for leaf in growing])
+        self._in_calls(index, delta, leaves)
+        texts = [(lane, Channel.ASSISTANT, leaf.text) for lane, leaf in zip(lanes, growing, strict=True)]
+        return texts, tuple(leaves)
+
+    def _in_calls(self, index: int, delta: dict[str, Any], leaves: list[Leaf]) -> None:
+        """What calls of tools hold besides their arguments."""
         for place, call in enumerate(delta.get("tool_calls") or ()):
             lane = f"{index}:tool:{int(call.get('index', 0))}"
+            at = (*_DELTA, "tool_calls", place)
             for name in _CALL:
-                self._call(lane, call.get(name) or {}, (*at, "tool_calls", place, name), leaves)
-            fields(call, (*at, "tool_calls", place), Channel.ASSISTANT, leaves, but=_CALL)
+                self._call(lane, call.get(name) or {}, (*at, name), leaves)
+            fields(call, at, Channel.ASSISTANT, leaves, but=_CALL)
         if delta.get("function_call"):
-            self._call(f"{index}:call", delta["function_call"], (*at, "function_call"), leaves)
-        return tuple(leaves)
+            self._call(f"{index}:call", delta["function_call"], (*_DELTA, "function_call"), leaves)
 
     def _call(self, lane: str, call: dict[str, Any], at: Path, leaves: list[Leaf]) -> None:
         """What a tool call holds besides its arguments. Its name is read as clients put it together."""

@@ -166,10 +166,11 @@ def fields(
     for name, child in value.items():
         if name in but:
             continue
-        if not identifier(name):
+        listed = name in safe
+        if not listed and not identifier(name):
             out.append(Leaf(channel, name, at, None, tool, key=True))
         if type(child) is str:
-            known = not child or (name in safe and identifier(child))
+            known = not child or (listed and identifier(child))
         elif type(child) is int and name in PROTOCOL_NUMBERS:
             known = abs(child) < _LONG_NUMBER
         else:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from handrail.gateway.count_tokens import PATH as COUNT_TOKENS
 from handrail.gateway.errors import SHAPES, Form
 from handrail.gateway.events import BATCH, STRUCTURED, NoneTaken, Results
 from handrail.gateway.http import Request, Response, Route
@@ -55,6 +56,7 @@ EVENT_EXAMPLES: dict[str, tuple[str, Any]] = {
 _PLAIN = {
     "/v1/models": ("The models this key may name", "application/json"),
     "/v1/models/{model}": ("One model this key may name", "application/json"),
+    COUNT_TOKENS: ("Refused: tokens are not counted ahead", "application/json"),
     "/healthz": ("Whether the process runs", "application/json"),
     "/readyz": ("Whether it may get traffic", "application/json"),
     "/metrics": ("Prometheus text format 0.0.4, summed over all workers", "text/plain"),

@@ -7,6 +7,7 @@ from typing import Protocol
 import orjson
 
 from handrail.gateway.anthropic import AnthropicFace
+from handrail.gateway.count_tokens import count_tokens_route
 from handrail.gateway.embeddings import EmbeddingsFace
 from handrail.gateway.http import ReadFace, Request, Response, Route
 from handrail.gateway.identity import Identity
@@ -86,6 +87,7 @@ def own_routes(
     return (
         Route(method="GET", path="/v1/models", handler=models, scope=Scope.CHAT, unguarded=names),
         Route(method="GET", path="/v1/models/", handler=models, scope=Scope.CHAT, unguarded=names),
+        count_tokens_route(),
         Route(method="GET", path="/healthz", handler=healthz, unguarded="takes no input"),
         Route(method="GET", path="/readyz", handler=readyz, unguarded="takes no input"),
         Route(method="GET", path="/metrics", handler=numbers, unguarded="takes no input, counts only"),

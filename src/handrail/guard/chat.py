@@ -145,7 +145,7 @@ class Chat:
                 conversation=conversation,
                 customer=turn.customer,
                 history=history,
-                new_from=len(history_of(turn.messages[: turn.new_from])),
+                new_from=len(history) - len(history_of(turn.messages[turn.new_from :])),
             )
         except HandrailError as error:
             raise RefusedError(error, ReplyIds(call.interaction, None), begun=False) from error
@@ -193,7 +193,9 @@ class Chat:
 
     def weigh(self, draft: Draft, answer: Answer) -> Decision:
         """Step 6 for a whole answer. Raises HandrailError for a refusal of the rules."""
-        said = sum([len(leaf.text) for message in answer.messages for leaf in message.leaves])
+        said = 0
+        if not answer.usage.output_tokens:
+            said = sum([len(leaf.text) for message in answer.messages for leaf in message.leaves])
         self.count(draft, answer.usage, answer.tool_calls, said)
         draft.answer = answer.messages
         screened = screen(answer.messages, (True,) * len(answer.messages), self.answer_setting(draft))
@@ -216,7 +218,8 @@ class Chat:
     def count(self, draft: Draft, usage: Usage, tool_calls: int, said: int) -> None:
         """Tokens and cost of the answer, against the budget too; once for each interaction. What the provider did not
         count is estimated: a token for four bytes of the request and for four of the `said` characters."""
-        usage = Usage(usage.input_tokens or len(draft.turn.body) // 4, usage.output_tokens or said // 4)
+        if not (usage.input_tokens and usage.output_tokens):
+            usage = Usage(usage.input_tokens or len(draft.turn.body) // 4, usage.output_tokens or said // 4)
         draft.usage = usage
         draft.call_tools = tool_calls
         draft.counted = True

@@ -19,7 +19,7 @@ from handrail.detectors.mask import Restorer
 from handrail.detectors.normalise import unaccent
 from handrail.detectors.pii import PersonalDetector
 from handrail.detectors.spoken import gate_words
-from handrail.detectors.window import Window
+from handrail.detectors.window import Cleared, Window
 from handrail.guard.masking import Vault
 from handrail.guard.screen import WANTED, Setting
 from handrail.guard.turn import ROLE_OF, Channel
@@ -154,7 +154,8 @@ class WindowLane(_Base):
 
     def __init__(self, channel: Channel, reader: Reader) -> None:
         super().__init__(channel, reader)
-        self._window = Window(self._change, blocking=self._blocking(), find=self._find)
+        blocking = reader.rules.stopping(Side.OUTPUT, self._role) & WINDOW_KINDS
+        self._window = Window(self._change, blocking=blocking, find=self._find)
         self._late = WANTED[Side.OUTPUT, self._role] - WINDOW_KINDS
         self._behind: list[str] = []
         self._behind_at = 0
@@ -168,11 +169,14 @@ class WindowLane(_Base):
         self._unread += len(text)
         if self._unread >= SENTENCE_LIMIT or _MAY_END.search(text) is not None:
             self._look_behind(final=False)
-        return self._clear(text, final=False)
+        cleared = self._window.feed(text)
+        if cleared.findings or cleared.blocked is not None or self._restorer is not None:
+            return self._sendable(cleared, final=False)
+        return cleared.text
 
     def finish(self) -> str:
         self._look_behind(final=True)
-        rest = self._clear("", final=True)
+        rest = self._sendable(self._window.feed("", True), final=True)
         self._read = True
         return rest
 
@@ -180,13 +184,12 @@ class WindowLane(_Base):
         super().close()
         vars(self).pop("_window", None)  # the two know each other: 20 KB that would wait for the collector
 
-    def _clear(self, text: str, *, final: bool) -> str:
-        cleared = self._window.feed(text, final)
+    def _sendable(self, cleared: Cleared, *, final: bool) -> str:
         if cleared.findings:
             self.findings += cleared.findings
         if cleared.blocked is not None:
             raise Stop
-        return self._restored(cleared.text, final=final) if self._restorer is not None else cleared.text
+        return cleared.text if self._restorer is None else self._restorer.feed(cleared.text, final)
 
     def _look_behind(self, *, final: bool) -> None:
         """Late kinds, over whole sentences; one that would have changed the text comes too late and ends the stream.
@@ -221,12 +224,6 @@ class WindowLane(_Base):
             for finding in report.findings
             if rules.action(Found(finding.kind, Side.OUTPUT, self._role, finding.score)) is not None
         ]
-
-    def _blocking(self) -> frozenset[Kind]:
-        rules = self._reader.rules
-        if rules.use_case.mode is Mode.OBSERVE:
-            return frozenset()
-        return frozenset(k for k in WINDOW_KINDS if rules.rule(k, Side.OUTPUT, self._role).action in _STOPS)
 
     def _change(self, finding: Finding, value: str) -> str | None:
         if self._action(finding) is None:
@@ -322,7 +319,7 @@ def _certain(text: str, at: int, end: int) -> bool:
 
 
 def _numeric(word: str) -> bool:
-    return any(letter.isdigit() for letter in word) or unaccent(word) in _NUMBERS
+    return (not word.isalpha() and any(letter.isdigit() for letter in word)) or unaccent(word) in _NUMBERS
 
 
 def _unsure(text: str) -> int:

@@ -25,37 +25,28 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Vault:
-    """Of one interaction. The conversation's key is derived for the first mask only, and what was masked is remembered:
-    the same text goes to the model, into the record, and may be relied on by the answer."""
+    """Of one interaction. The conversation's key is derived for the first mask only."""
 
-    __slots__ = ("_conversation", "_done", "_key", "_subject_key", "held")
+    __slots__ = ("_conversation", "_key", "_made", "_subject_key", "held")
 
     def __init__(self, subject_key: bytes, conversation: str) -> None:
         self._subject_key = subject_key
         self._conversation = conversation
         self._key: bytes | None = None
-        self._done: dict[tuple[Role, str, tuple[Finding, ...]], str] = {}
+        self._made: dict[tuple[Kind, str], str] = {}  # the same text is masked for the model and for the record
         self.held: dict[str, Held] = {}
 
     def mask(self, text: str, findings: Iterable[Finding], role: Role) -> str:
         """`text` with each finding replaced, and what looks like a token escaped. A token of this conversation stays as
         it is where the assistant said it: in the arguments of a call of its own, which came back with the history."""
-        spans = tuple(findings)
-        if not spans and "[" not in text:
-            return text
-        assistant = role is Role.ASSISTANT  # what is held decides on its brackets, so that it is masked each time
-        done = None if assistant else self._done.get((role, text, spans))
-        if done is not None:
-            return done
         if self._key is None:
             self._key = conversation_key(self._subject_key, self._conversation)
-        masked = mask.mask(text, spans, self._key, self.held.keys() if assistant else ())
+        ours = self.held.keys() if role is Role.ASSISTANT else ()
+        masked = mask.mask(text, findings, self._key, ours, self._made)
         for token in masked.tokens:
             before = self.held.get(token.token)
             roles = before.roles | {role} if before else frozenset({role})
             self.held[token.token] = Held(before.value if before else token.value, token.kind, roles)
-        if not assistant:
-            self._done[role, text, spans] = masked.text
         return masked.text
 
     def restorable(self, audience: Audience, kinds: frozenset[str] | None = None) -> dict[str, str]:

@@ -188,9 +188,17 @@ def screen(
             found.append(Found(hit.finding.kind, side, hit.role, hit.finding.score, new[place], place))
             findings.append(hit.finding)
             spots.append(tuple([Spot(place, leaf, start, end) for leaf, start, end in hit.spots]))
+    if not (found or failures or unreadable):
+        return _nothing(language)
     return Screened(
         tuple(found), tuple(findings), tuple(spots), tuple(failures), tuple(unreadable), language, frozenset(failed)
     )
+
+
+@lru_cache(maxsize=256)
+def _nothing(language: str) -> Screened:
+    """Of most requests and answers; holds no text."""
+    return Screened((), (), (), (), (), language, frozenset())
 
 
 def _said(message: Message) -> str:

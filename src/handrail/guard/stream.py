@@ -350,7 +350,8 @@ class StreamScreen:
         )
         draft.answer = tuple(messages)
         if not draft.counted:
-            self._chat.count(draft, self._usage(), len(self.codec.tools), self._said())
+            usage = self._usage()
+            self._chat.count(draft, usage, len(self.codec.tools), 0 if usage.output_tokens else self._said())
         draft.output = Weighed(whole, given, decide(given, draft.caller.rules))
 
     def left(self) -> None:

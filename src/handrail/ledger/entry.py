@@ -44,6 +44,7 @@ class EntryKind(StrEnum):
     RETENTION_APPLIED = "retention.applied"
     LOG_KEY_ROTATED = "log_key.rotated"
     SEALING_KEY_ROTATED = "sealing_key.rotated"
+    KEY_ENCRYPTION_KEY_ROTATED = "key_encryption_key.rotated"
     SERVER_STARTED = "server.started"
     SERVER_STOPPED = "server.stopped"
     PAYLOAD_READ = "payload.read"

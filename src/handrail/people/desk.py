@@ -70,6 +70,10 @@ class Redeem:
         token = require_good(stored, self.code, TokenKind.ONE_TIME, now_ms=tx.now_ms)
         if token.person is None:
             _require_nobody(tx)
+            if not self.mail.strip() or not self.name.strip():
+                raise HandrailError(
+                    Code.REQUEST_INVALID, "this code makes the first admin: give --mail and --name; the code stays good"
+                )
             first = Actor(ActorKind.SYSTEM, "operator")
             person = _add(tx, self.ids, self.mail, self.name, frozenset({Role.ADMIN}), first)
         else:

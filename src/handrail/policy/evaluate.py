@@ -118,7 +118,7 @@ def _act(kind: Kind, side: Side, rule: FindingRule) -> _Act:
 class Rules:
     """The rules of one use case, made ready once per publish and not once per request."""
 
-    __slots__ = ("_acts", "_answers", "_input", "_sources", "nothing", "use_case")
+    __slots__ = ("_acts", "_answers", "_input", "_sources", "_stopping", "nothing", "use_case")
 
     def __init__(self, use_case: UseCase) -> None:
         self.use_case = use_case
@@ -126,6 +126,7 @@ class Rules:
         self._answers = {**use_case.findings, **use_case.answer_findings}
         self._sources = {**use_case.findings, **use_case.source_findings}
         self._acts: dict[tuple[Side, Role, Kind], _Act] = {}  # as they are asked for; at most one of each
+        self._stopping: dict[tuple[Side, Role], frozenset[Kind]] = {}
         observing = use_case.mode is Mode.OBSERVE
         self.nothing = Decision(
             verdict=Verdict.ALLOW,
@@ -147,6 +148,16 @@ class Rules:
         if found.score < act.least:
             return None
         return act.action if found.new else act.again
+
+    def stopping(self, side: Side, role: Role) -> frozenset[Kind]:
+        """Kinds that end the answer where they are found: blocked or handed over; none while observing."""
+        kinds = self._stopping.get((side, role))
+        if kinds is None:
+            stops = (FindingAction.BLOCK, FindingAction.HANDOVER)
+            enforced = Kind if self.use_case.mode is Mode.ENFORCE else ()
+            kinds = frozenset(kind for kind in enforced if self.rule(kind, side, role).action in stops)
+            self._stopping[side, role] = kinds
+        return kinds
 
     def reason(self, found: Found) -> Reason:
         """Why something is done about this finding."""

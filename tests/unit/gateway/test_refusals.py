@@ -394,3 +394,14 @@ def test_other_routes_look_for_a_fresh_key_too():
 
     w.gateway.identity = Identity(w.in_force, w.clock, newer)
     assert asyncio.run(w.get("/v1/models", key=fresh)).status == 200
+
+
+def test_counting_tokens_ahead_is_refused_in_the_dialect_with_the_reason_and_nothing_passes():
+    w = _world()
+    got = asyncio.run(w.post("/v1/messages/count_tokens", {"model": "support", "messages": []}))
+    assert (got.status, got.headers["x-should-retry"]) == (404, "false")
+    assert got.json["type"] == "error"
+    assert got.json["error"]["type"] == "not_found_error"
+    assert "does not count tokens ahead" in got.json["error"]["message"]
+    assert w.model.requests == []
+    assert asyncio.run(w.post("/v1/messages/count_tokens", {}, key="hr_x")).status == 401

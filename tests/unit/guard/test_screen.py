@@ -67,3 +67,24 @@ def test_what_no_assistant_said_asks_nothing() -> None:
     assert kinds(prompt, result, REPLY) == [Kind.ACCOUNT]
     thought = message(Role.ASSISTANT, "What is your PIN?", channel=Channel.REASONING)
     assert kinds(thought, REPLY) == [Kind.ACCOUNT]
+
+
+def test_messages_that_are_cut_or_placed_otherwise_have_names_of_their_own() -> None:
+    memo = Memo(b"k" * 32)
+    path = ("messages", 0, "content")
+    leaves = [
+        (Leaf(Channel.USER, "ab", path),),
+        (Leaf(Channel.USER, "a", path), Leaf(Channel.USER, "b", path)),
+        (Leaf(Channel.DOCUMENT, "ab", path),),
+        (Leaf(Channel.USER, "ab", path, key=True),),
+        (Leaf(Channel.USER, "ab", path, number=True),),
+        (Leaf(Channel.OTHER, "ab", ("metadata", "cvv")),),
+        (Leaf(Channel.OTHER, "ab", ("metadata", "pin")),),
+    ]
+    names = [memo.name(Message(Role.USER, each), b"rules") for each in leaves]
+    names += [
+        memo.name(Message(Role.USER, leaves[0]), b"other rules"),
+        memo.name(Message(Role.USER, leaves[0]), b"rules", "b"),
+    ]
+    assert len(set(names)) == len(names)
+    assert names[0] == memo.name(Message(Role.USER, leaves[0], history=b"x"), b"rules")

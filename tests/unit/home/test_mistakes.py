@@ -11,8 +11,9 @@ import msgspec
 import pytest
 from fakes.home import CHAT, HANDRAIL, home
 
-from handrail.home.check import check
+from handrail.home.check import check, look
 from handrail.home.mistake import Mistake
+from handrail.home.notes import notes
 from handrail.home.text import HomeText
 
 MARK = "¤"
@@ -320,3 +321,19 @@ def test_a_bom_and_windows_line_ends_are_read() -> None:
 def test_a_mistake_prints_as_editors_read_it() -> None:
     shown = Mistake("handrail.yaml", 3, 11, "currency.unknown", "the currency is unknown", "EUR", "did you mean it?")
     assert str(shown) == "handrail.yaml:3:11: the currency is unknown; expected EUR; did you mean it?"
+
+
+def test_a_customer_facing_use_case_without_a_disclosure_is_good_and_gets_a_note() -> None:
+    said = [str(note) for note in notes(look(home()))]
+    assert len(said) == 1
+    assert said[0].startswith(f"{UC}:1:1: no disclosure is written: the built-in wording says")
+    for written in (
+        {UC: CHAT + "disclosure: {wording: {en: I am a machine., de: Ich bin eine Maschine.}}\n"},
+        {TOP: HANDRAIL + "  disclosure: {wording: {en: I am a machine., de: Ich bin eine Maschine.}}\n"},
+        {UC: CHAT.replace("audience: customer", "audience: staff")},
+    ):
+        assert check(home(written)) == []
+        assert notes(look(home(written))) == []
+    assert [each.code for each in check(home({UC: CHAT + "disclosure: {required: false}\n"}))] == [
+        "disclosure.required"
+    ]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from handrail.app.settings import LOG_KEY_FILE, Settings, key_encryption_key
 from handrail.backends.erasing import ErasingTransaction
+from handrail.backends.keyring import KeyFolder
 from handrail.backends.log.files import LogFolder
 from handrail.backends.log.sequencer import Sequencer
 from handrail.backends.log.sequencer import run as run_sequencer
@@ -93,6 +94,11 @@ def sequencer(given: Settings, env: Mapping[str, str], store: "Store") -> Sequen
 def kek(key: bytes) -> LocalKek:
     """What wraps keys, over 32 bytes."""
     return LocalKek(key, nonce=IDS.token)
+
+
+def key_folder(given: Settings, key: bytes) -> KeyFolder:
+    """The keys folder, as this key-encryption key opens it."""
+    return KeyFolder(given.keys_dir, kek(key))
 
 
 def records(store: "Store", *, payloads: bool = False) -> "StoredRecords":

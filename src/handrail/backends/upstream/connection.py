@@ -28,7 +28,6 @@ MAX_HEAD = 64 * 1024  # bytes of status line and headers
 MAX_HEADERS = 128
 FORGOTTEN_S = 300.0  # beyond the idle limit, while our reader takes nothing
 MAX_INTERIM = 8  # 1xx responses before the final one
-WATCHED = frozenset({b"content-length", b"transfer-encoding", b"content-encoding", b"keep-alive"})
 
 
 class Home(Protocol):
@@ -50,24 +49,24 @@ class _Refused(Exception):
 class HttpAnswer(Answer):
     """The answer on one connection. Buffers what has come and not been read; pauses the connection above HIGH_WATER."""
 
-    __slots__ = ("_buffer", "_connection", "_decoder", "_error", "_exhausted", "_raw", "_size", "_waiter", "_whole")
+    __slots__ = ("_buffer", "_connection", "_decoder", "_error", "_exhausted", "_raw", "_waiter", "size", "whole")
 
     def __init__(self, connection: "Connection", who: str) -> None:
         super().__init__(who)
         self._connection: Connection | None = connection
         self._raw: list[tuple[bytes, bytes]] = []
         self._buffer: list[bytes] = []
-        self._size = 0
+        self.size = 0  # bytes that have come and not been read
+        self.whole = False  # the reader waits for all of it
         self._waiter: asyncio.Future[None] | None = None
         self._error: HandrailError | None = None
         self._decoder: Decoder | None = None
-        self._whole = False
         self._exhausted = False
 
     @property
     def headers(self) -> Sequence[tuple[str, str]]:
         hidden = HOP_BY_HOP if self._decoder is None else HOP_BY_HOP | {"content-encoding", "content-length"}
-        rows = ((name.lower().decode("latin-1"), value.decode("latin-1")) for name, value in self._raw)
+        rows = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in self._raw)
         return [row for row in rows if row[0] not in hidden]
 
     # what the connection tells
@@ -79,16 +78,7 @@ class HttpAnswer(Answer):
 
     def body(self, data: bytes) -> None:
         self._buffer.append(data)
-        self._size += len(data)
-
-    @property
-    def swollen(self) -> bool:
-        return self._size > (MAX_BODY if self._whole else HIGH_WATER)
-
-    @property
-    def content_to_wait(self) -> bool:
-        """The reader wants the whole body, and it may still fit."""
-        return self._whole and self._size <= MAX_BODY
+        self.size += len(data)
 
     def wake(self) -> None:
         waiter = self._waiter
@@ -126,11 +116,11 @@ class HttpAnswer(Answer):
             raise
 
     async def read(self) -> bytes:
-        self._whole = True
+        self.whole = True
         if self._connection is not None:
             self._connection.resume()
         while self._ending is None:
-            if self._size > MAX_BODY:
+            if self.size > MAX_BODY:
                 self.abandon()
                 raise invalid(self.who, "its body is larger than 32 MiB")
             await self._wait()
@@ -156,7 +146,7 @@ class HttpAnswer(Answer):
         buffer = self._buffer
         data = buffer[0] if len(buffer) == 1 else b"".join(buffer)
         buffer.clear()
-        self._size = 0
+        self.size = 0
         return data
 
     def chunks(self) -> AsyncIterator[bytes]:
@@ -204,9 +194,8 @@ class Connection(asyncio.Protocol):
     """`deadline`: loop time after which the provider counts as silent; the pool's sweep enforces it."""
 
     __slots__ = (
-        "_answer", "_any", "_codings", "_complete", "_head_bytes", "_head_done", "_home", "_idle_s", "_interim",
-        "_keep",
-        "_length", "_now", "_parser", "_paused", "_raw", "_refusal", "_to_eof", "_transport", "_who", "deadline",
+        "_answer", "_any", "_complete", "_head_bytes", "_head_done", "_home", "_idle_s", "_interim", "_keep", "_now",
+        "_parser", "_paused", "_raw", "_refusal", "_to_eof", "_transport", "_who", "deadline",
         "keep_s", "loop", "used",
     )  # fmt: skip
 
@@ -235,8 +224,6 @@ class Connection(asyncio.Protocol):
         self._to_eof = False
         self._interim = 0
         self._refusal = ""
-        self._length: bytes | None = None
-        self._codings: list[bytes] = []
 
     # the pool's side
 
@@ -321,10 +308,11 @@ class Connection(asyncio.Protocol):
         elif not self._head_done and self._head_bytes > MAX_HEAD:
             self._fail(invalid(self._who, "its headers are larger than 64 KiB"))
         else:
-            if answer.swollen and not self._paused and self._transport is not None:
+            swollen = answer.size > (MAX_BODY if answer.whole else HIGH_WATER)
+            if swollen and not self._paused and self._transport is not None:
                 self._paused = True
                 self._transport.pause_reading()
-            if self._head_done and not answer.content_to_wait:
+            if self._head_done and (swollen or not answer.whole):
                 answer.wake()
 
     def eof_received(self) -> None:
@@ -346,31 +334,10 @@ class Connection(asyncio.Protocol):
         if self._complete:
             raise self._refuse("bytes follow its end")
         self._raw = []
-        self._length = None
-        self._codings = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._head_done:
-            return  # trailers are read and dropped
-        self._raw.append((name, value))
-        if len(self._raw) > MAX_HEADERS:
-            raise self._refuse("it has more than 128 headers")
-        lowered = name.lower()
-        if lowered in WATCHED:
-            self._watch(lowered, value)
-
-    def _watch(self, name: bytes, value: bytes) -> None:
-        if name == b"content-length":
-            if self._length is not None or not value.isdigit():
-                raise self._refuse("its content-length is doubtful")
-            self._length = value
-        elif name == b"keep-alive":
-            _, _, seconds = value.lower().partition(b"timeout=")
-            digits = seconds.partition(b",")[0].strip()
-            if digits.isdigit() and len(digits) < 6:
-                self.keep_s = min(self.keep_s, max(0.0, int(digits) - 1.0))
-        else:
-            self._codings.append(name + b":" + value.strip().lower())
+        if not self._head_done:  # trailers are read and dropped
+            self._raw.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         parser = self._parser
@@ -382,26 +349,46 @@ class Connection(asyncio.Protocol):
             return
         if parser.get_http_version() not in ("1.1", "1.0"):
             raise self._refuse("it is not HTTP/1.1")
-        decoder = None
-        chunked = False
-        for coding in self._codings:
-            name, _, value = coding.partition(b":")
-            if name == b"transfer-encoding":
-                if value != b"chunked" or chunked or self._length is not None:
-                    raise self._refuse("its length is doubtful")
-                chunked = True
-            elif value not in (b"", b"identity"):
-                try:
-                    decoder = Decoder(value.decode("latin-1"), self._who)
-                except HandrailError:
-                    raise self._refuse("its content-encoding was not asked for") from None
+        if len(self._raw) > MAX_HEADERS:
+            raise self._refuse("it has more than 128 headers")
         if self._head_bytes > MAX_HEAD and sum(len(n) + len(v) + 4 for n, v in self._raw) > MAX_HEAD:
             raise self._refuse("its headers are larger than 64 KiB")
-        self._to_eof = not chunked and self._length is None and status not in (204, 304)
+        length, chunked, decoder = False, False, None
+        for name, value in self._raw:
+            if name == b"content-length":
+                if length or not value.isdigit():
+                    raise self._refuse("its content-length is doubtful")
+                length = True
+            elif name == b"transfer-encoding":
+                if value.strip().lower() != b"chunked" or chunked:
+                    raise self._refuse("its length is doubtful")
+                chunked = True
+            elif name == b"content-encoding":
+                decoder = self._decoder(value.strip().lower()) or decoder
+            elif name == b"keep-alive":
+                self._keep_for(value)
+        if chunked and length:
+            raise self._refuse("its length is doubtful")
+        self._to_eof = not (chunked or length) and status not in (204, 304)
         self._head_done = True
         self.deadline = self._now() + self._idle_s
         assert self._answer is not None
         self._answer.head(status, self._raw, decoder)
+
+    def _decoder(self, coding: bytes) -> Decoder | None:
+        if coding in (b"", b"identity"):
+            return None
+        try:
+            return Decoder(coding.decode("latin-1"), self._who)
+        except HandrailError:
+            raise self._refuse("its content-encoding was not asked for") from None
+
+    def _keep_for(self, value: bytes) -> None:
+        """What the server says of how long it keeps an idle connection."""
+        _, _, seconds = value.lower().partition(b"timeout=")
+        digits = seconds.partition(b",")[0].strip()
+        if digits.isdigit() and len(digits) < 6:
+            self.keep_s = min(self.keep_s, max(0.0, int(digits) - 1.0))
 
     def on_body(self, data: bytes) -> None:
         assert self._answer is not None

@@ -117,8 +117,9 @@ class Addressing:
             if len(self._starts) >= MAX_STARTS:
                 self._starts.clear()
             self._starts[shape] = start
-        passed = "".join([f"{name}: {value}\r\n" for name, value in _passed(request)]).encode("latin-1")
-        return b"%b%bcontent-length: %d\r\n\r\n" % (start, passed, len(request.body))
+        if request.headers:
+            start += "".join([f"{name}: {value}\r\n" for name, value in _passed(request)]).encode("latin-1")
+        return b"%bcontent-length: %d\r\n\r\n" % (start, len(request.body))
 
     def _start(self, request: ModelRequest, names: tuple[str, ...]) -> bytes:
         if request.method not in self.methods:

@@ -14,7 +14,7 @@ from handrail.detectors.data.asked import CODES_SENT, NAMES, NOTE_WORDS, NUMBER_
 from handrail.detectors.data.replies import AROUND
 from handrail.detectors.normalise import normalise
 from handrail.detectors.personal.anchors import Anchor, Label, anchor_words, words_of
-from handrail.detectors.personal.gates import pattern_set, rough
+from handrail.detectors.personal.gates import pattern_set
 from handrail.detectors.personal.page import Page
 
 _REQUEST = re2.compile(REQUESTS)
@@ -22,9 +22,9 @@ _NUMBER_WORD = re.compile(NUMBER_WORDS)
 _NAME = re2.compile(NAMES)
 _CODE_SENT = re2.compile(CODES_SENT)
 _SENTENCE = re.compile(r"[^.!?\n]*(?:\.(?!\s|$)[^.!?\n]*)*[.!?\n]*")
-_GATE = pattern_set((rough(REQUESTS), rough(NAMES), rough(CODES_SENT)))
+_GATE = pattern_set((REQUESTS, NAMES, CODES_SENT))
 _ASKS, _NAMES, _CODES = 0, 1, 2
-"""What the gate says of a text: wherever `_REQUEST`, `_NAME` or `_CODE_SENT` matches, and a little beyond."""
+"""What the gate says of a text: where `_REQUEST`, `_NAME` or `_CODE_SENT` matches, all of them read by RE2."""
 _NOTE = 10  # words of a message that asks by naming alone
 _WORD = re.compile(r"[^\W_]+")
 _BESIDE = 24  # characters before the name of a thing in which "last four digits of your" may stand
@@ -81,7 +81,7 @@ _NO_VALUES = frozenset({Label.OTHER, Label.EMAIL, Label.IP, Label.NINO})
 def _named(sure: list[Label], all_named: list[Label]) -> list[Label]:
     """The labels of values. A bare "number" is that of what else is named ("the long number on your card"); a card or
     an account named beside another thing ("the amount on your card") is only talked about."""
-    named = [label for label in sure if label is not Label.NUMBER]
+    named: list[Label] = [label for label in sure if label is not Label.NUMBER]
     if not named and Label.OTHER not in all_named:
         named = [label for label in all_named if label is not Label.NUMBER]
     return named or sure

@@ -1,0 +1,84 @@
+"""What a running server was started with: fields of `handrail.yaml` that are read at start only.
+
+`hold` leaves them in a file of the data folder, under a lock that every process of the server keeps until it ends; so
+whoever finds the lock free knows that no server runs, also after a crash. Of several servers the last one started is
+known.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from handrail.app.settings import Settings
+from handrail.home.boot import Bootstrap
+from handrail.terms.errors import Code, HandrailError
+
+FILE = "serving.json"
+FIELDS = {
+    "host": "listen", "port": "listen", "tls_cert_file": "tls", "tls_key_file": "tls", "kek_file": "keys",
+    "kek_env": "keys", "log_key_file": "keys", "log_key_env": "keys", "log_origin": "log", "database_env": "database",
+}  # fmt: skip
+"""Names of the fields in the home where they differ."""
+
+
+def hold(given: Settings) -> None:
+    """For this process and all that come from it, by fork or exec, until the last one ends."""
+    held = _opened(given)
+    fcntl.flock(held, fcntl.LOCK_SH)
+    os.ftruncate(held, 0)
+    os.write(held, msgspec.json.encode(given.boot))
+    os.set_inheritable(held, True)
+
+
+@contextmanager
+def alone(given: Settings) -> Iterator[None]:
+    """While it lasts no server of this data folder runs or starts on this machine. Raises HandrailError LOG_CONFLICT
+    when one does."""
+    held = _opened(given)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(held)
+        raise HandrailError(Code.LOG_CONFLICT, "handrail serve runs on this data folder; stop it first") from None
+    try:
+        yield
+    finally:
+        os.close(held)
+
+
+def behind(given: Settings) -> list[str]:
+    """Fields that differ from those the running server was started with, by their names in the home. Empty when no
+    server of this home runs on this machine."""
+    try:
+        looked = os.open(given.data_dir / FILE, os.O_RDONLY)
+    except OSError:
+        return []
+    try:
+        fcntl.flock(looked, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        started = _decoded(os.pread(looked, 65_536, 0))
+    else:
+        started = None
+    finally:
+        os.close(looked)
+    if started is None:
+        return []
+    now = msgspec.structs.asdict(given.boot)
+    names = [name for name, value in msgspec.structs.asdict(started).items() if now[name] != value]
+    return list(dict.fromkeys(FIELDS.get(name, name) for name in names))
+
+
+def _opened(given: Settings) -> int:
+    given.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # with every key elsewhere nothing has made it yet
+    return os.open(given.data_dir / FILE, os.O_RDWR | os.O_CREAT, 0o600)
+
+
+def _decoded(data: bytes) -> Bootstrap | None:
+    """None for what another version wrote."""
+    try:
+        return msgspec.json.decode(data, type=Bootstrap)
+    except msgspec.MsgspecError:
+        return None

@@ -11,7 +11,7 @@ from handrail.detectors.assent import assent_reader
 from handrail.policy.action_rules import ActionRules
 from handrail.policy.replay import World
 from handrail.policy.ruleset import Audience, Autonomy, Level, Mode, Risk, UseCase
-from handrail.policy.written import joined, rules_of, tools_of
+from handrail.policy.written import Source, joined, rules_of, tools_of
 from handrail.terms.action import ActionType
 from handrail.terms.ids import UseCaseId
 from handrail.tools.registry import Tool, Upstream, UpstreamId
@@ -31,15 +31,16 @@ class Home:
     rules: ActionRules
 
 
-def read(path: Path) -> tuple[Any, Any]:
-    """The file's values, and a function from a node to `file:line`."""
+def read(path: Path) -> tuple[Any, Source]:
+    """The file's values, and the way from a node to its line."""
     tree = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+    name = f"{path.parent.name}/{path.name}"
 
     def where(node: Any) -> str:
         line = getattr(getattr(node, "lc", None), "line", None)
-        return f"{path.name}:{line + 1}" if line is not None else path.name
+        return f"{name}:{line + 1}" if line is not None else name
 
-    return tree, where
+    return tree, Source(name, where)
 
 
 def load_home(name: str, autonomy: Autonomy = Autonomy.A3, folder: Path = EXAMPLES) -> Home:

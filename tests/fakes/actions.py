@@ -10,7 +10,7 @@ from handrail.policy.action_rules import ActionRules
 from handrail.policy.decide_action import Prepared
 from handrail.policy.replay import World
 from handrail.policy.ruleset import Audience, Autonomy, Level, Mode, Risk, UseCase
-from handrail.policy.written import rules_of, tools_of
+from handrail.policy.written import Source, rules_of, tools_of
 from handrail.terms.action import ActionType
 from handrail.terms.ids import UseCaseId
 from handrail.tools.registry import Tool, Upstream
@@ -115,14 +115,14 @@ routes:
 """
 
 
-def parsed(text: str) -> tuple[Any, Any]:
+def parsed(text: str) -> tuple[Any, Source]:
     """Values of a YAML text, and the place of a node as `line N`."""
 
     def where(node: Any) -> str:
         line = getattr(getattr(node, "lc", None), "line", None)
         return f"line {line + 1}" if line is not None else ""
 
-    return YAML(typ="rt").load(text), where
+    return YAML(typ="rt").load(text), Source("shop.yaml", where)
 
 
 def shop() -> tuple[Upstream, tuple[Tool, ...]]:

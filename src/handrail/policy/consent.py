@@ -15,7 +15,7 @@ import msgspec
 from handrail.policy.action import Agreed, Fact, Vouched
 from handrail.policy.conversation import Turn
 from handrail.policy.known import Known, Thing
-from handrail.policy.wording import HeardIn, Reader, Wording, mentioned
+from handrail.policy.wording import HeardIn, Readings, Wording, mentioned
 from handrail.terms.finding import Role
 from handrail.tools.paths import covers, leaves, values_at
 from handrail.tools.registry import Names, Tool
@@ -47,10 +47,10 @@ class _Talk:
     """The conversation before the call, ready to be asked. `put`: the agent's last texts, each with whether the
     customer's next words agreed to it."""
 
-    def __init__(self, turns: Sequence[Turn], reader: Reader, values: "Sequence[_Value]") -> None:
+    def __init__(self, turns: Sequence[Turn], readings: Readings, values: "Sequence[_Value]") -> None:
         spoken = [turn for turn in turns if turn.role in (Role.USER, Role.ASSISTANT)]
-        wordings = {turn.index: Wording(reader.plain(turn.text)) for turn in spoken}
-        heard = {turn.index: reader.hear(turn.text) for turn in spoken}
+        wordings = {turn.index: readings.wording(turn.text) for turn in spoken}
+        heard = {turn.index: readings.hear(turn.text) for turn in spoken}
         self.reply = next(turn for turn in reversed(spoken) if turn.role is Role.USER)
         self.heard = heard[self.reply.index]
         self.own = [wordings[turn.index] for turn in spoken if turn.role is Role.USER]
@@ -75,7 +75,12 @@ def _answers(heard: HeardIn, wording: Wording, values: "Iterable[_Value]") -> bo
 
 
 def consent_of(
-    tool: Tool, arguments: dict[str, Any], turns: Sequence[Turn], known: Known, facts: Iterable[Fact], reader: Reader
+    tool: Tool,
+    arguments: dict[str, Any],
+    turns: Sequence[Turn],
+    known: Known,
+    facts: Iterable[Fact],
+    readings: Readings,
 ) -> Consent:
     """What the turns before the call amount to."""
     if not any(turn.role is Role.USER for turn in turns):
@@ -86,7 +91,7 @@ def consent_of(
         for path, value in _values(tool, arguments)
         if str(value) not in known.customers
     ]
-    talk = _Talk(turns, reader, values)
+    talk = _Talk(turns, readings, values)
     said = {value.path: _who(value, talk) for value in values}
     yes = talk.yes
     asked = _named(tool, talk.own)

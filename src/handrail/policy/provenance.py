@@ -12,7 +12,7 @@ from typing import Any
 
 from handrail.policy.action import Fact, Origin, Traced, Vouched
 from handrail.policy.conversation import Turn
-from handrail.policy.wording import Reader, Wording, mentioned
+from handrail.policy.wording import Readings, Wording, mentioned
 from handrail.terms.finding import Role
 from handrail.tools.paths import covers, leaves, values_at
 from handrail.tools.registry import Tool, Upstream, UpstreamId
@@ -21,20 +21,20 @@ from handrail.tools.registry import Tool, Upstream, UpstreamId
 class Sources:
     """The texts of a conversation by who stands behind them. Built once per conversation state."""
 
-    def __init__(self, turns: Sequence[Turn], upstreams: Mapping[UpstreamId, Upstream], reader: Reader) -> None:
-        self.customer = [(turn.index, Wording(reader.plain(turn.text))) for turn in turns if turn.role is Role.USER]
+    def __init__(self, turns: Sequence[Turn], upstreams: Mapping[UpstreamId, Upstream], readings: Readings) -> None:
+        self.customer = [(turn.index, readings.wording(turn.text)) for turn in turns if turn.role is Role.USER]
         self._record: dict[Any, int] = {}
         self._outside: list[tuple[int, Wording]] = []
         for turn in turns:
             if turn.role in (Role.TOOL, Role.DOCUMENT):
-                self._sort(turn, upstreams, reader)
+                self._sort(turn, upstreams, readings)
 
-    def _sort(self, turn: Turn, upstreams: Mapping[UpstreamId, Upstream], reader: Reader) -> None:
+    def _sort(self, turn: Turn, upstreams: Mapping[UpstreamId, Upstream], readings: Readings) -> None:
         """Leaves that the upstream vouches for, and everything else as text of outsiders."""
         tool = turn.call.tool if turn.call else None
         upstream = upstreams.get(tool.upstream) if tool else None
         if tool is None or upstream is None or not upstream.trusted or turn.said is None:
-            self._outside.append((turn.index, Wording(reader.plain(turn.text))))
+            self._outside.append((turn.index, readings.wording(turn.text)))
             return
         quoted = []
         for path, value in (*leaves(turn.said), *_keys(turn.said)):
@@ -43,7 +43,7 @@ class Sources:
             elif value is not None and not isinstance(value, bool):
                 self._record.setdefault(_key(value), turn.index)
         if quoted:
-            self._outside.append((turn.index, Wording(reader.plain("\n".join(quoted)))))
+            self._outside.append((turn.index, readings.wording("\n".join(quoted))))
 
     def recorded(self, value: Any) -> int | None:
         """The first trusted response that states exactly this value."""

@@ -15,7 +15,7 @@ from handrail.policy.conversation import Decode, Turn, turns_of
 from handrail.policy.decide_action import Prepared, decide_action
 from handrail.policy.known import Known, facts_of, learn, own_of
 from handrail.policy.provenance import Sources, from_customer, traced_of
-from handrail.policy.wording import Reader
+from handrail.policy.wording import Reader, Readings
 from handrail.terms.ids import UseCaseId
 from handrail.tools.amount import amount_of
 from handrail.tools.registry import Tool, Upstream, UpstreamId
@@ -62,15 +62,17 @@ class Replayed(msgspec.Struct, frozen=True):
     decision: ActionDecision
 
 
-def given_of(asked: Asked, turns: Sequence[Turn], world: World) -> ActionInput:
-    """The input of the decision on a call after these turns."""
+def given_of(asked: Asked, turns: Sequence[Turn], world: World, readings: Readings | None = None) -> ActionInput:
+    """The input of the decision on a call after these turns. `readings`: what was read of the same conversation before;
+    None: nothing."""
+    readings = readings or Readings(world.reader)
     tool = world.tools.get(asked.tool)
     if tool is None:
         return ActionInput(use_case=world.use_case, tool=_unknown(asked.tool), registered=False)
-    sources = Sources(turns, world.upstreams, world.reader)
+    sources = Sources(turns, world.upstreams, readings)
     known = known_of(turns, sources, asked.facts, world)
     learnt = facts_of(tool, asked.arguments, known)
-    consent = consent_of(tool, asked.arguments, turns, known, learnt, world.reader)
+    consent = consent_of(tool, asked.arguments, turns, known, learnt, readings)
     derived = (*learnt, *facts_of_consent(consent))
     stated = {fact.name for fact in asked.facts if fact.vouched is Vouched.VERIFIED}
     facts = (*asked.facts, *(fact for fact in derived if fact.name not in stated))
@@ -124,9 +126,10 @@ def replay_conversation(
 ) -> Iterator[Replayed]:
     """Every call of the conversation, each decided from the messages before it alone."""
     turns = turns_of(messages, world.tools, world.decode)
+    readings = Readings(world.reader)
     for index, name, arguments in calls_of(messages):
         before = [turn for turn in turns if turn.index < index]
-        given = given_of(Asked(tool=name, arguments=arguments, facts=facts), before, world)
+        given = given_of(Asked(tool=name, arguments=arguments, facts=facts), before, world, readings)
         yield Replayed(index, name, given, decide_action(given, prepared))
 
 

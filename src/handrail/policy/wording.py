@@ -144,6 +144,27 @@ class Wording:
         return fit > 0 and all(self.fit(rival) < fit for rival in rivals)
 
 
+class Readings:
+    """What was read of one conversation's texts, each once; thrown away with it."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._wordings: dict[str, Wording] = {}
+        self._heard: dict[str, HeardIn] = {}
+
+    def wording(self, text: str) -> Wording:
+        found = self._wordings.get(text)
+        if found is None:
+            found = self._wordings[text] = Wording(self._reader.plain(text))
+        return found
+
+    def hear(self, text: str) -> HeardIn:
+        found = self._heard.get(text)
+        if found is None:
+            found = self._heard[text] = self._reader.hear(text)
+        return found
+
+
 def readings(text: str) -> set[Decimal]:
     """What a written number may mean: `1,000.50`, `1.000,50`, `1 000`."""
     bare = text.replace(" ", "").replace("'", "")

@@ -3,11 +3,12 @@
 The form is documented in docs/decisions/action-rules.md. A condition is `{fact: order.status, is-not: delivered}` or,
 where there is no name, `{agreed: {in: [asked, confirmed]}}`; the other side may be `{fact: NAME}`, `{argument:
 PATH}` or `{past: NAME}`. A verdict is written with its reason: `deny: only delivered orders can be returned`. What is
-unknown, misspelt or of another type is refused with its place.
+unknown, misspelt or of another type is refused with its line. No anchors are needed: responses of several tools show
+the same `objects`, rules share `groups` of tools.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -16,8 +17,13 @@ from handrail.terms.action import ToolId
 from handrail.terms.decision import Verdict
 from handrail.tools.registry import Tool, Upstream
 
-Where = Callable[[Any], str]
-"""A node of the file to `file:line`."""
+
+class Source(NamedTuple):
+    """A file: its name for places in the ruleset (`rules/shop.yaml`), and a node of it to `file:line` for mistakes."""
+
+    file: str
+    where: Callable[[Any], str]
+
 
 _T = TypeVar("_T")
 _NAMED = frozenset({About.ARGUMENT, About.FACT, About.PAST, About.ORIGIN, About.OWN})
@@ -33,33 +39,46 @@ class WrittenError(ValueError):
         self.place, self.what = place, what
 
 
-def tools_of(tree: Mapping[str, Any], where: Where) -> tuple[Upstream, tuple[Tool, ...]]:
-    """One file of `tools/`: `upstream` and `tools` by name. Raises WrittenError."""
-    _only(tree, {"upstream", "tools", "shared"}, where)
-    upstream = _convert(_part(tree, "upstream", where), Upstream, where(tree))
+def tools_of(tree: Mapping[str, Any], source: Source) -> tuple[Upstream, tuple[Tool, ...]]:
+    """One file of `tools/`: `upstream`, `objects` that its responses show, and `tools` by name. Raises WrittenError."""
+    _only(tree, {"upstream", "objects", "tools"}, source)
+    upstream = _convert(_part(tree, "upstream", source), Upstream, source.where(tree))
+    objects = _part(tree, "objects", source) if "objects" in tree else {}
     tools = []
-    for name, written in _part(tree, "tools", where).items():
-        place = where(written)
+    for name, written in _part(tree, "tools", source).items():
+        line = source.where(written)
         if not isinstance(written, Mapping):
-            raise WrittenError(place, f"tool {name!r} is not a mapping")
+            raise WrittenError(line, f"tool {name!r} is not a mapping")
         values: dict[str, Any] = {"id": f"{upstream.id}.{name}", "upstream": upstream.id, "name": name, **written}
-        values["place"] = place
-        values["shows"] = [_shows(shows) for shows in written.get("shows", ())]
-        tools.append(_convert(values, Tool, place))
+        values["place"] = f"{source.file}: tools.{name}"
+        values["shows"] = [_shows(shows, objects, line) for shows in written.get("shows", ())]
+        tools.append(_convert(values, Tool, line))
     return upstream, tuple(tools)
 
 
-def rules_of(tree: Mapping[str, Any], where: Where, tools: Iterable[Tool]) -> ActionRules:
-    """One file of `rules/`: `rules`, `limits`, `routes`. Tools are named in full or, when only one upstream has it, by
-    their own name. Raises WrittenError."""
-    _only(tree, {"rules", "limits", "routes", "shared", "doubts_hold_at", "partly_doubts"}, where)
-    names = _names(tools)
+def rules_of(tree: Mapping[str, Any], source: Source, tools: Iterable[Tool]) -> ActionRules:
+    """One file of `rules/`: `groups` of tools, `rules`, `limits`, `routes`. Tools are named in full or, when only one
+    upstream has it, by their own name. Raises WrittenError."""
+    _only(tree, {"rules", "limits", "routes", "groups", "doubts_hold_at", "partly_doubts"}, source)
+    named = _Named(_names(tools), tree.get("groups", {}))
     return ActionRules(
-        rules=tuple(_rule(written, where, names) for written in tree.get("rules", ())),
-        limits=tuple(_scoped(written, Limit, where, names) for written in tree.get("limits", ())),
-        routes=tuple(_scoped(written, Route, where, names) for written in tree.get("routes", ())),
-        **_counts(tree, where),
+        rules=tuple(_rule(written, source, named) for written in tree.get("rules", ())),
+        limits=tuple(_scoped(written, Limit, "limits", source, named) for written in tree.get("limits", ())),
+        routes=tuple(_scoped(written, Route, "routes", source, named) for written in tree.get("routes", ())),
+        **_counts(tree, source),
     )
+
+
+def lines_of(tree: Mapping[str, Any], source: Source) -> dict[str, str]:
+    """The place that stands in the ruleset to the line of the file, for mistakes that are found later."""
+    lines = {}
+    for section in ("rules", "limits", "routes"):
+        for written in tree.get(section, ()):
+            if isinstance(written, Mapping):
+                lines[f"{source.file}: {section}.{written.get('id', '')}"] = source.where(written)
+    for name, written in tree.get("tools", {}).items():
+        lines[f"{source.file}: tools.{name}"] = source.where(written)
+    return lines
 
 
 def joined(parts: Iterable[ActionRules]) -> ActionRules:
@@ -74,26 +93,55 @@ def joined(parts: Iterable[ActionRules]) -> ActionRules:
     )
 
 
-def _counts(tree: Mapping[str, Any], where: Where) -> dict[str, int]:
+def _counts(tree: Mapping[str, Any], source: Source) -> dict[str, int]:
     """Whole numbers from 1; `partly_doubts` is as much as `doubts_hold_at` unless it is written."""
     hold_at = tree.get("doubts_hold_at", 2)
     counts = {"doubts_hold_at": hold_at, "partly_doubts": tree.get("partly_doubts", hold_at)}
     for name, count in counts.items():
         if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-            raise WrittenError(where(tree), f"`{name}` is a whole number from 1")
+            raise WrittenError(source.where(tree), f"`{name}` is a whole number from 1")
     return counts
 
 
-def _shows(written: Any) -> Any:
-    """A fact given by its path alone is short for `{at: PATH}`."""
+def _shows(written: Any, objects: Mapping[str, Any], line: str) -> Any:
+    """The name of one of the file's `objects`, or an object of its own. A fact given by its path alone is short for
+    `{at: PATH}`."""
+    if isinstance(written, str):
+        if written not in objects or not isinstance(objects[written], Mapping):
+            raise WrittenError(line, f"`objects` holds no {written!r}")
+        written = {"kind": written, **objects[written]}
     if not isinstance(written, Mapping) or not isinstance(written.get("facts", {}), Mapping):
         return written
     facts = {name: {"at": at} if isinstance(at, str) else at for name, at in written.get("facts", {}).items()}
     return {**written, "facts": facts}
 
 
+class _Named(NamedTuple):
+    """Tools by full id and own name (None for a name that several upstreams have), and groups of them."""
+
+    tools: Mapping[str, ToolId | None]
+    groups: Mapping[str, Any]
+
+    def ids(self, written: Any, line: str) -> list[ToolId]:
+        """The tools of a list of names, or of the name of a group."""
+        if isinstance(written, str):
+            if written not in self.groups:
+                raise WrittenError(line, f"there is no group {written!r} of tools")
+            written = self.groups[written]
+        if not isinstance(written, list | tuple):
+            raise WrittenError(line, "`tools` is a list of names, or the name of a group")
+        return [self._id(name, line) for name in written]
+
+    def _id(self, name: Any, line: str) -> ToolId:
+        if name not in self.tools:
+            raise WrittenError(line, f"there is no tool {name!r}")
+        tool = self.tools[name]
+        if tool is None:
+            raise WrittenError(line, f"several upstreams have a tool {name!r}: write UPSTREAM.{name}")
+        return tool
+
+
 def _names(tools: Iterable[Tool]) -> dict[str, ToolId | None]:
-    """Full ids and own names; None for a name that several upstreams have."""
     names: dict[str, ToolId | None] = {}
     for tool in tools:
         names[tool.name] = None if tool.name in names else tool.id
@@ -101,52 +149,41 @@ def _names(tools: Iterable[Tool]) -> dict[str, ToolId | None]:
     return names
 
 
-def _tool_ids(written: Mapping[str, Any], place: str, names: Mapping[str, ToolId | None]) -> list[ToolId]:
-    found = []
-    for name in written.get("tools", ()):
-        if name not in names:
-            raise WrittenError(place, f"there is no tool {name!r}")
-        tool = names[name]
-        if tool is None:
-            raise WrittenError(place, f"several upstreams have a tool {name!r}: write UPSTREAM.{name}")
-        found.append(tool)
-    return found
-
-
-def _rule(written: Any, where: Where, names: Mapping[str, ToolId | None]) -> Rule:
-    place = where(written)
+def _rule(written: Any, source: Source, named: _Named) -> Rule:
+    line = source.where(written)
     if not isinstance(written, Mapping):
-        raise WrittenError(place, "a rule is a mapping")
+        raise WrittenError(line, "a rule is a mapping")
     values = dict(written)
     verdicts = [name for name in values if name in _VERDICTS or name == "doubt"]
     if len(verdicts) != 1:
-        raise WrittenError(place, "a rule has exactly one of allow, change, hold, deny, doubt, with its reason")
+        raise WrittenError(line, "a rule has exactly one of allow, change, hold, deny, doubt, with its reason")
     then = verdicts[0]
     if not isinstance(values[then], str) or not values[then].strip():
-        raise WrittenError(place, f"`{then}` gives the reason in words")
+        raise WrittenError(line, f"`{then}` gives the reason in words")
     values["why"] = values.pop(then)
     values["then"], values["doubt"] = ("hold", values.pop("weight", 1)) if then == "doubt" else (then, 0)
     if "to" in values:
         values["change"] = values.pop("to")
-    values["tools"] = _tool_ids(written, place, names)
-    values["when"] = [_match(match, where, place) for match in written.get("when", ())]
-    values["unless"] = [_match(match, where, place) for match in written.get("unless", ())]
-    values["place"] = place
-    return _convert(values, Rule, place)
-
-
-def _scoped(written: Any, kind: type[_T], where: Where, names: Mapping[str, ToolId | None]) -> _T:
-    place = where(written)
-    if not isinstance(written, Mapping):
-        raise WrittenError(place, f"a {kind.__name__.lower()} is a mapping")
-    values = {**written, "place": place}
     if "tools" in written:
-        values["tools"] = _tool_ids(written, place, names)
-    return _convert(values, kind, place)
+        values["tools"] = named.ids(written["tools"], line)
+    values["when"] = [_match(match, source, line) for match in written.get("when", ())]
+    values["unless"] = [_match(match, source, line) for match in written.get("unless", ())]
+    values["place"] = f"{source.file}: rules.{written.get('id', '')}"
+    return _convert(values, Rule, line)
 
 
-def _match(written: Any, where: Where, fallback: str) -> Match:
-    place = where(written) or fallback
+def _scoped(written: Any, kind: type[_T], section: str, source: Source, named: _Named) -> _T:
+    line = source.where(written)
+    if not isinstance(written, Mapping):
+        raise WrittenError(line, f"one of `{section}` is a mapping")
+    values: dict[str, Any] = {**written, "place": f"{source.file}: {section}.{written.get('id', '')}"}
+    if "tools" in written:
+        values["tools"] = named.ids(written["tools"], line)
+    return _convert(values, kind, line)
+
+
+def _match(written: Any, source: Source, fallback: str) -> Match:
+    place = source.where(written) or fallback
     if not isinstance(written, Mapping):
         raise WrittenError(place, "a condition is a mapping such as `{fact: order.status, is: delivered}`")
     values = dict(written)
@@ -189,16 +226,16 @@ def _convert(values: Any, kind: type[_T], place: str) -> _T:
         raise WrittenError(place, str(error)) from None
 
 
-def _part(tree: Mapping[str, Any], name: str, where: Where) -> Mapping[str, Any]:
+def _part(tree: Mapping[str, Any], name: str, source: Source) -> Mapping[str, Any]:
     part = tree.get(name)
     if not isinstance(part, Mapping):
-        raise WrittenError(where(tree), f"`{name}` is missing or not a mapping")
+        raise WrittenError(source.where(tree), f"`{name}` is missing or not a mapping")
     return part
 
 
-def _only(tree: Mapping[str, Any], known: set[str], where: Where) -> None:
+def _only(tree: Mapping[str, Any], known: set[str], source: Source) -> None:
     if not isinstance(tree, Mapping):
         raise WrittenError("", "the file is not a mapping")
     for name in tree:
         if name not in known:
-            raise WrittenError(where(tree), f"{name!r} is not one of {', '.join(sorted(known))}")
+            raise WrittenError(source.where(tree), f"{name!r} is not one of {', '.join(sorted(known))}")

@@ -7,7 +7,7 @@ from handrail.policy.action import ActionInput, Agreed, Fact, Past, Vouched
 from handrail.policy.action_rules import ActionRules
 from handrail.policy.check_rules import Ground, check_rules, check_tools
 from handrail.policy.decide_action import decide_action
-from handrail.policy.written import WrittenError, rules_of, tools_of
+from handrail.policy.written import WrittenError, lines_of, rules_of, tools_of
 from handrail.terms.action import ToolId
 from handrail.terms.decision import Verdict
 
@@ -38,6 +38,8 @@ WRONG: dict[str, tuple[str, str]] = {
     "a misspelt count of the register": (when("past: custmer.refunds.day, above: 3"), "custmer.refunds.day"),
     "a misspelt other side": (when("argument: order_id, is: { fct: order.id }"), "the other side"),
     "a misspelt fact on the other side": (when("argument: order_id, is: { fact: order.idd }"), "order.idd"),
+    "a misspelt group": ("groups: { all: [refund] }\nrules: [{ id: r, deny: x, tools: al }]", "no group 'al'"),
+    "a misspelt tool in it": ("groups: { all: [refnd] }\nrules: [{ id: r, deny: x, tools: all }]", "no tool 'refnd'"),
     "a misspelt type of action": ("rules: [{ id: r, deny: because, types: [mony] }]", "mony"),
     "a misspelt use case": (RULE.format(", use_cases: [shopp]"), "no use case 'shopp'"),
     "a misspelt route": ("rules: [{ id: r, hold: because, tools: [refund], route: lead }]", "route"),
@@ -251,8 +253,10 @@ def test_a_right_policy_has_no_mistake() -> None:
 
 def test_a_mistake_names_its_line() -> None:
     text = "rules:\n  - id: a\n    deny: because\n    tools: [refund]\n    when:\n      - { argument: amont, is: 5 }\n"
-    (mistake,) = check_rules(rules_of(*parsed(text), shop()[1]), GROUND)
-    assert mistake.place == "line 2"
+    tree, source = parsed(text)
+    (mistake,) = check_rules(rules_of(tree, source, shop()[1]), GROUND)
+    assert mistake.place == "shop.yaml: rules.a"
+    assert lines_of(tree, source)[mistake.place] == "line 2"
 
 
 ASKED = ActionInput(

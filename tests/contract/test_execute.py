@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from contract.test_actions import approve, ask, claim, request
-from fakes.actions import Registry, Shop, ask_tool, refund_tool, shop_upstream
+from fakes.target import Registry, Shop, ask_tool, refund_tool, shop_upstream
 from fakes.storage import CLOCK, IDS, Rig, begin
 
 from handrail.approvals.lifecycle import State

@@ -95,6 +95,15 @@ tools:
       required: [street]
       properties: { street: { type: string }, lines: { type: array, items: { type: string } } }
     consequential_values: [street]
+  search_web:
+    type: read
+    outbound: true
+    arguments:
+      type: object
+      additionalProperties: false
+      required: [query]
+      properties: { query: { type: string } }
+    consequential_values: [query]
   send_note:
     type: contact
     outbound: true

@@ -136,10 +136,15 @@ def test_a_value_that_the_record_contradicts_is_denied() -> None:
     assert codes(given(traced=(Traced("iban", Origin.CONTRADICTED),)))[0] is Verdict.DENY
 
 
+@pytest.mark.promise("ACD-4")
 def test_a_read_that_reaches_out_counts_as_consequential() -> None:
-    note = ActionInput(use_case=SHOP, tool=ToolId("shop.send_note"), arguments={"text": "x"}, session=True)
-    assert codes(note)[0] is Verdict.HOLD
-    assert "conversation.unlinked" in codes(note)[1]
+    search = ActionInput(
+        use_case=SHOP, tool=ToolId("shop.search_web"), arguments={"query": "x"}, session=True, linked=True,
+        agreed=Agreed.ASKED, traced=(Traced("query", Origin.CUSTOMER),),
+    )  # fmt: skip
+    assert codes(search, autonomy=Autonomy.A2)[0] is Verdict.HOLD
+    assert codes(given(search, untrusted=True), autonomy=Autonomy.A4)[0] is Verdict.HOLD
+    assert codes(given(search, linked=False))[0] is Verdict.HOLD
 
 
 def test_every_reason_is_told_and_the_strongest_verdict_wins() -> None:

@@ -14,6 +14,9 @@ from handrail.tools.registry import Tool
 Decode = Callable[[str], Any]
 """The text of a tool's response to JSON values; raises ValueError when it is none. `json` by default."""
 
+DEEPEST = 64
+"""Levels of lists and objects in a response or in arguments; deeper ones are kept as text and teach nothing."""
+
 _ROLES = {
     "user": Role.USER,
     "assistant": Role.ASSISTANT,
@@ -52,7 +55,7 @@ def turns_of(
     for index, message in enumerate(messages):
         role = _ROLES.get(str(message.get("role")), Role.TOOL)
         text = _text(message.get("content"))
-        for call in message.get("tool_calls") or ():
+        for call in _listed(message.get("tool_calls")):
             _note(call, tools, asked)
         if role is Role.TOOL:
             turns.append(_response(index, text, asked.get(str(message.get("tool_call_id", ""))), decode))
@@ -61,8 +64,14 @@ def turns_of(
     return tuple(turns)
 
 
+def _listed(value: Any) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list | tuple) else []
+
+
 def _note(call: Mapping[str, Any], tools: Mapping[str, Tool], asked: dict[str, Called]) -> None:
-    function = call.get("function") or {}
+    function = call.get("function")
+    if not isinstance(function, Mapping):
+        return
     tool = tools.get(str(function.get("name")))
     identity = str(call.get("id", ""))
     asked.pop(identity, None)
@@ -71,9 +80,9 @@ def _note(call: Mapping[str, Any], tools: Mapping[str, Tool], asked: dict[str, C
     arguments = function.get("arguments")
     try:
         values = msgspec.json.decode(arguments) if isinstance(arguments, str) else arguments
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return
-    if isinstance(values, dict):
+    if isinstance(values, dict) and not _deep(values):
         asked[identity] = Called(tool, values)
 
 
@@ -87,9 +96,24 @@ def _response(index: int, text: str, call: Called | None, decode: Decode) -> Tur
 def _decoded(text: str, decode: Decode) -> Any:
     """Text that is no JSON is the value itself: some tools answer with a bare id."""
     try:
-        return decode(text)
-    except ValueError:
+        said = decode(text)
+    except (ValueError, RecursionError):
         return text
+    return text if _deep(said) else said
+
+
+def _deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            item
+            for holder in level
+            if isinstance(holder, dict | list)
+            for item in (holder.values() if isinstance(holder, dict) else holder)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _text(content: Any) -> str:

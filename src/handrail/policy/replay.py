@@ -116,7 +116,7 @@ def calls_of(messages: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, str, 
             arguments = function.get("arguments")
             try:
                 values = msgspec.json.decode(arguments) if isinstance(arguments, str) else arguments
-            except msgspec.DecodeError:
+            except (ValueError, RecursionError):
                 values = None
             yield index, str(function.get("name")), values if isinstance(values, dict) else {}
 

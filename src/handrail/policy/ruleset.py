@@ -226,3 +226,10 @@ def canonical(value: msgspec.Struct) -> bytes:
 def digest(value: msgspec.Struct) -> Digest:
     """SHA-256 of the canonical bytes, lower-case hex."""
     return Digest(hashlib.sha256(canonical(value)).hexdigest())
+
+
+def rule_digests(rules: ActionRules) -> dict[str, Digest]:
+    """Each rule and limit on actions by its id (`rule:ID`, `limit:ID`), without its place: it is the same rule when its
+    file is renamed. Their authors may not settle what they hold."""
+    named = {f"rule:{rule.id}": digest(msgspec.structs.replace(rule, place="")) for rule in rules.rules}
+    return named | {f"limit:{limit.id}": digest(msgspec.structs.replace(limit, place="")) for limit in rules.limits}

@@ -16,14 +16,24 @@ from handrail.terms.decision import Verdict
 
 WORLD = world()
 READY = prepared()
+ORDER = '{"id": "A1001", "customer": "c7", "total": 45.5, "status": "delivered"}'
 TEXTS = st.sampled_from(
     [
         "Yes, go ahead.",
-        "No.", "Refund 45.50 of order A1001, I am jo@example.com", "customer confirmed: yes", "A1001",
-        "c7", "Error: none", '{"id": "A1001", "customer": "c7", "total": 45.5, "status": "delivered"}', "[[[[", "", "45,50",
-        '{"orders": ["A1001"], "level": "gold"}', "I can refund 45.50 for order A1001. Shall I?",
+        "No.",
+        "Refund 45.50 of order A1001, I am jo@example.com",
+        "customer confirmed: yes",
+        "A1001",
+        "c7",
+        "Error: none",
+        ORDER,
+        "[[[[",
+        "",
+        "45,50",
+        '{"orders": ["A1001"], "level": "gold"}',
+        "I can refund 45.50 for order A1001. Shall I?",
     ]
-)  # fmt: skip
+)
 ARGUMENTS = st.sampled_from(
     ['{"order_id": "A1001"}', '{"email": "jo@example.com"}', '{"customer_id": "c7"}', "{", "[]"]
 )

@@ -6,17 +6,20 @@ from typing import Any
 
 import msgspec
 import pytest
-from fakes.storage import CLOCK, IDS, OPERATOR, ORDERS, Rig, begin
+from fakes.storage import CLOCK, IDS, OPERATOR, ORDERS, Rig
+from fakes.storage import begin as opened
 
 from handrail.approvals import lifecycle
-from handrail.approvals.desk import Approve, Ask, Claim, Deny, Finish, Ruled, Standing, Sweep
+from handrail.approvals.desk import Ask, Claim, Finish, Ruled, Standing, Sweep
 from handrail.approvals.facts import ActionFacts
 from handrail.approvals.lifecycle import State
+from handrail.approvals.settle import Approve, Deny
 from handrail.approvals.stop import Stop, StopScope
 from handrail.ledger.entry import EntryKind
 from handrail.ledger.erase import Who
 from handrail.people.person import Person
 from handrail.people.role import Role
+from handrail.people.token import DAY_MS, TokenKind, new_token
 from handrail.policy.action import ActionDecision
 from handrail.policy.action_rules import Route
 from handrail.terms.action import Action, ActionId, Door, ToolId, digest_of
@@ -28,10 +31,31 @@ RULES = Digest("ab" * 32)
 ROUTE = Route(id="leads", roles=("approver",), decide_within_s=60)
 
 
-def person(name: str) -> Person:
-    return Person(
-        id=PersonId(name), mail=f"{name}@shop.example", name=name, roles=frozenset({Role.APPROVER}), created_at=0
-    )
+STAFF = {
+    "pe_a": Role.APPROVER, "pe_b": Role.APPROVER, "pe_c": Role.COMPLIANCE, "pe_d": Role.COMPLIANCE,
+    "pe_admin": Role.ADMIN,
+}  # fmt: skip
+
+
+def token(name: str, now_ms: int = 0) -> Any:
+    """A personal token and its text, the same for the same name."""
+    randomness = (name.encode() * 42)[:42]
+    return new_token(TokenKind.PERSONAL, PersonId(name), randomness, now_ms=now_ms, expires_at=now_ms + DAY_MS)
+
+
+def hire(tx: Any) -> None:
+    for name, role in STAFF.items():
+        if tx.persons.by_mail(f"{name}@shop.example") is None:
+            tx.persons.add(
+                Person(id=PersonId(name), mail=f"{name}@shop.example", name=name, roles=frozenset({role}), created_at=0)
+            )
+            tx.tokens.add(token(name, tx.now_ms)[0])
+
+
+async def begin(store: Any, **changes: Any) -> Any:
+    """The first turn of a conversation, and staff."""
+    await store.journal.run(hire)
+    return await opened(store, **changes)
 
 
 def request(thread: Any, **changes: Any) -> Action:
@@ -45,12 +69,13 @@ def request(thread: Any, **changes: Any) -> Action:
 
 def ask(thread: Any, verdict: Verdict = Verdict.HOLD, **changes: Any) -> Ask:
     """`reserve`, `route`, `excluded` go to the decision; the rest to the command."""
-    ruled = {name: changes.pop(name) for name in ("reserve", "route", "excluded") if name in changes}
+    ruled = {name: changes.pop(name) for name in ("reserve", "route", "excluded", "rules", "owners") if name in changes}
     made = changes.pop("request", None) or request(thread)
 
     def decide(_: Standing) -> Ruled:
         return Ruled(
-            decision=ActionDecision(verdict=verdict), payload=b"{}", facts=ActionFacts(action=made.id),
+            decision=ActionDecision(verdict=verdict), payload=b"{}",
+            facts=ActionFacts(action=made.id, tool=made.tool, agent=made.agent),
             **{"route": ROUTE, **ruled},
         )  # fmt: skip
 
@@ -70,11 +95,11 @@ async def kinds(store: Any) -> list[str]:
 
 
 def approve(stored: Any, name: str = "pe_a") -> Approve:
-    return Approve(ids=IDS, action=stored.progress.action, digest=digest_of(stored.request), person=person(name))
+    return Approve(ids=IDS, action=stored.progress.action, digest=digest_of(stored.request), token=token(name)[1])
 
 
 def claim(stored: Any, owner: str = "p1", **changes: Any) -> Claim:
-    return Claim(ids=IDS, action=stored.progress.action, owner=owner, names={}, **{"lease_ms": 60_000, **changes})
+    return Claim(ids=IDS, action=stored.progress.action, owner=owner, **{"lease_ms": 60_000, **changes})
 
 
 def finish(stored: Any, owner: str = "p1", state: State = State.DONE) -> Finish:
@@ -155,7 +180,7 @@ def test_a_denied_call_may_be_asked_for_again(durable: Rig) -> None:
         thread = await begin(store)
         business = IDS.token(32)
         first = await store.journal.run(ask(thread, business=business))
-        await store.journal.run(Deny(ids=IDS, action=first.progress.action, person=person("pe_a")))
+        await store.journal.run(Deny(ids=IDS, action=first.progress.action, token=token("pe_a")[1]))
         again = await store.journal.run(ask(thread, business=business))
         assert again.progress.action != first.progress.action
 
@@ -181,7 +206,7 @@ def test_64_callers_never_reserve_a_cent_over_the_cap_and_get_back_what_was_deni
         assert {each.code for each in results if isinstance(each, HandrailError)} == {Code.LOST_RACE}
         assert await store.journal.run(lambda tx: tx.limits.used("refund-day", "2026-11-21")) == 99_000
         for each in held[:10]:
-            await store.journal.run(Deny(ids=IDS, action=each.progress.action, person=person("pe_a")))
+            await store.journal.run(Deny(ids=IDS, action=each.progress.action, token=token("pe_a")[1]))
         assert await store.journal.run(lambda tx: tx.limits.used("refund-day", "2026-11-21")) == 69_000
 
     durable.run(run())
@@ -214,7 +239,7 @@ def test_what_time_does_is_swept_and_silent_claims_are_told(durable: Rig) -> Non
         soon = await store.journal.run(ask(thread, route=quick))
         claimed = await store.journal.run(ask(thread, Verdict.ALLOW, lease_ms=1))
         await asyncio.sleep(1.05)
-        waiting, changed = await store.journal.run(Sweep(ids=IDS, next_step=lambda progress: None))
+        waiting, changed = await store.journal.run(Sweep(ids=IDS))
         assert [each.progress.action for each in changed] == [soon.progress.action]
         assert changed[0].progress.state is State.EXPIRED
         assert [each.action for each in waiting] == [claimed.progress.action]

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from contract.test_actions import approve, ask, claim, request
+from contract.test_actions import approve, ask, begin, claim, request
+from fakes.storage import CLOCK, IDS, Rig
 from fakes.target import Registry, Shop, ask_tool, refund_tool, shop_upstream
-from fakes.storage import CLOCK, IDS, Rig, begin
 
 from handrail.approvals.lifecycle import State
 from handrail.backends.egress import Egress, parse_url

@@ -118,7 +118,7 @@ class Life(RuleBasedStateMachine):
     @rule(state=st.sampled_from([State.DONE, State.FAILED]))
     def settle(self, state: State) -> None:
         before = self.progress
-        if self.move(lifecycle.settle, state):
+        if self.move(lifecycle.settle, state, PersonId("pe_s"), now=self.now):
             assert before.state is State.UNKNOWN
 
     @invariant()

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import msgspec
 
 from handrail.approvals import lifecycle
-from handrail.approvals.facts import ActionFacts, action_entry
+from handrail.approvals.facts import About, ActionFacts, action_entry
 from handrail.approvals.lifecycle import Otherwise, Progress, State
-from handrail.approvals.stop import Stop, StopScope, covers
+from handrail.approvals.route import APPROVERS, next_step
+from handrail.approvals.stop import Stop, covers, names_of
 from handrail.approvals.store import ActionTransaction, Stored
 from handrail.ledger.entry import EntryKind
-from handrail.people.person import Person
 from handrail.policy.action import ActionDecision
 from handrail.policy.action_rules import Route
 from handrail.terms.action import Action, ActionId, digest_of
@@ -35,7 +35,8 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class Ruled:
     """A decision with what the desk needs to act on it. `reserve`: scope, period, amount and ceiling of each limit
-    drawn on. `payload`: the canonical input of the decision and the call, to be sealed."""
+    drawn on. `payload`: the canonical input of the decision and the call, to be sealed. `rules`: digests of the rules
+    it rests on, whose authors may not settle it. `owners`: addresses of who owns the use case, likewise."""
 
     decision: ActionDecision
     payload: bytes
@@ -43,6 +44,9 @@ class Ruled:
     reserve: tuple[tuple[str, str, int, int], ...] = ()
     route: Route | None = None
     excluded: frozenset[PersonId] = frozenset()
+    rules: tuple[Digest, ...] = ()
+    owners: frozenset[str] = frozenset()
+    given: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +54,7 @@ class Ask:
     """An agent asks for an action: decided, then held, or approved and claimed at once for the process that asks.
 
     `decide` is pure and may be called again. `business`: keyed hash of what makes two calls the same; an equal call
-    within `same_since_ms` gets the first one's action, whatever came of it. `names`: what stops can name of it.
+    within `same_since_ms` gets the first one's action, whatever came of it. `by`: who asks, when it is not the key.
     """
 
     ids: Ids
@@ -64,9 +68,10 @@ class Ask:
     lease_ms: int
     cool_off_ms: int = 0
     drill: bool = False
+    by: Actor | None = None
 
     def __call__(self, tx: ActionTransaction) -> Stored:
-        """Raises HandrailError NOT_FOUND when the subject was erased."""
+        """Raises HandrailError NOT_FOUND when the subject was erased, LOST_RACE when a limit was used up meanwhile."""
         first = tx.actions.same(
             self.business,
             since_ms=self.same_since_ms,
@@ -75,94 +80,84 @@ class Ask:
         if first is not None:
             return first
         ruled = self.decide(Standing(tuple(tx.stops.all()), tx.limits.used))
-        reserved: list[tuple[str, str, int]] = []
-        if ruled.decision.verdict is not Verdict.DENY:
-            for scope, period, amount, at_most in ruled.reserve:
-                if not tx.limits.reserve(scope, period, amount, at_most=at_most):
-                    raise HandrailError(Code.LOST_RACE, "a limit was used up meanwhile; ask again")
-                reserved.append((scope, period, amount))
-        request, progress = self._begin(tx, ruled)
+        reserved = reserve(tx, ruled)
+        progress = self._begin(tx, ruled)
+        about = About(
+            use_case=self.request.use_case, facts=ruled.facts, route=ruled.route, ruleset=self.ruleset,
+            rules=ruled.rules,
+        )  # fmt: skip
+        waits = progress.state is State.HELD or progress.not_before > tx.now_ms
         stored = Stored(
             progress=progress,
+            about=about,
             subject=self.subject,
-            request=request,
+            request=self.request,
             business=self.business,
-            reserved=tuple(reserved),
+            reserved=reserved,
+            given=ruled.given if waits else None,
         )
         tx.actions.add(stored)
-        by = Actor(ActorKind.KEY, request.key)
+        by = self.by or Actor(ActorKind.KEY, self.request.key)
         tx.append(
             action_entry(
-                EntryKind.ACTION_DECIDED, progress, request, ids=self.ids, at_ms=tx.now_ms, by=by,
+                EntryKind.ACTION_DECIDED, progress, self.request, ids=self.ids, at_ms=tx.now_ms, by=by,
                 subject=self.subject, payload=ruled.payload, ruleset=self.ruleset, facts=ruled.facts,
             )
         )  # fmt: skip
-        if progress.state is State.APPROVED and progress.not_before <= tx.now_ms:
-            return Claim(ids=self.ids, action=request.id, owner=self.owner, lease_ms=self.lease_ms, names={})(tx)
+        if progress.state is State.APPROVED and not waits:
+            return Claim(ids=self.ids, action=self.request.id, owner=self.owner, lease_ms=self.lease_ms)(tx)
         return stored
 
-    def _begin(self, tx: ActionTransaction, ruled: Ruled) -> tuple[Action, Progress]:
+    def _begin(self, tx: ActionTransaction, ruled: Ruled) -> Progress:
         request, decision, now = self.request, ruled.decision, tx.now_ms
         digest = digest_of(request)
         if decision.verdict is Verdict.HOLD and ruled.route is not None:
             route = ruled.route
-            decide_by = now + 1_000 * route.decide_within_s
-            return request, lifecycle.held(
-                request.id, digest, now=now, needs=route.persons, route=route.id, decide_by=decide_by,
-                otherwise=Otherwise(route.otherwise), excluded=ruled.excluded,
-                escalate_at=now + 1_000 * route.steps[0].after_s if route.steps else None,
+            return lifecycle.held(
+                request.id, digest, now=now, needs=route.persons, route=route.id,
+                decide_by=now + 1_000 * route.decide_within_s, otherwise=Otherwise(route.otherwise),
+                excluded=excluded_of(tx, ruled), escalate_at=next_step(route, now, 0),
                 execute_within_ms=1_000 * route.execute_within_s, cool_off_ms=self.cool_off_ms, drill=self.drill,
             )  # fmt: skip
         approved = lifecycle.allowed(
             request.id, digest, now=now, execute_within_ms=1_000 * 900, cool_off_ms=self.cool_off_ms
         )
         if decision.verdict in (Verdict.ALLOW, Verdict.CHANGE):
-            return request, approved
+            return approved
         state = State.DRAFTED if decision.draft else State.DENIED
-        return request, msgspec.structs.replace(approved, state=state, execute_by=None)
+        return msgspec.structs.replace(approved, state=state, execute_by=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approve:
-    """`digest`: of what the person saw. `person`: who her token says, read in this transaction by the caller."""
-
-    ids: Ids
-    action: ActionId
-    digest: Digest
-    person: Person
-    comment: str = ""
-
-    def __call__(self, tx: ActionTransaction) -> Stored:
-        """Raises HandrailError NOT_FOUND, ALREADY_DECIDED, NOT_ALLOWED or LOST_RACE."""
-        stored = tx.actions.get(self.action)
-        after = lifecycle.approve(stored.progress, self.person.id, self.digest, now=tx.now_ms)
-        return _moved(tx, self.ids, stored, after, EntryKind.ACTION_APPROVED, _person(self.person), self.comment)
+def reserve(tx: ActionTransaction, ruled: Ruled) -> tuple[tuple[str, str, int], ...]:
+    """Take what the decision draws on. Raises HandrailError LOST_RACE when a limit was used up meanwhile."""
+    if ruled.decision.verdict is Verdict.DENY:
+        return ()
+    taken: list[tuple[str, str, int]] = []
+    for scope, period, amount, at_most in ruled.reserve:
+        if not tx.limits.reserve(scope, period, amount, at_most=at_most):
+            raise HandrailError(Code.LOST_RACE, "a limit was used up meanwhile; ask again")
+        taken.append((scope, period, amount))
+    return tuple(taken)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deny:
-    ids: Ids
-    action: ActionId
-    person: Person
-    comment: str = ""
-
-    def __call__(self, tx: ActionTransaction) -> Stored:
-        """Raises HandrailError NOT_FOUND, ALREADY_DECIDED or NOT_ALLOWED."""
-        stored = tx.actions.get(self.action)
-        after = lifecycle.deny(stored.progress, self.person.id, now=tx.now_ms)
-        return _moved(tx, self.ids, stored, after, EntryKind.ACTION_DENIED, _person(self.person), self.comment)
+def excluded_of(tx: ActionTransaction, ruled: Ruled) -> frozenset[PersonId]:
+    """Who may not settle it: the requester, the owner, and the authors of the rules."""
+    owners = {found.id for mail in ruled.owners if (found := tx.persons.by_mail(mail)) is not None}
+    authors = {tx.rulesets.rule_author(rule) for rule in ruled.rules}
+    wrote = {PersonId(author.id) for author in authors if author is not None and author.kind is ActorKind.PERSON}
+    return ruled.excluded | owners | wrote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """The single right to execute. Stops are read here, in the same transaction, so that none is missed; `names` are
-    what they can name of this action. A stopped action is revoked instead."""
+    """The single right to execute. Stops are read here, in the same transaction, so that none is missed; `refused` says
+    whether what is in force now denies it. What is stopped or refused is revoked instead."""
 
     ids: Ids
     action: ActionId
     owner: str
     lease_ms: int
-    names: dict[StopScope, str]
+    refused: Callable[[Stored, Standing], bool] | None = None
 
     def __call__(self, tx: ActionTransaction) -> Stored:
         """`state` is CLAIMED for this owner, or REVOKED. Raises HandrailError NOT_FOUND, ALREADY_DECIDED, NOT_ALLOWED
@@ -171,17 +166,14 @@ class Claim:
         request = stored.request
         if request is None:
             after = lifecycle.unreachable(stored.progress)
-            return _moved(tx, self.ids, stored, after, EntryKind.ACTION_UNREACHABLE, BY)
-        names = {
-            StopScope.USE_CASE: request.use_case,
-            StopScope.AGENT: request.agent,
-            StopScope.TOOL: request.tool,
-            **self.names,
-        }
-        if any(covers(stop, names) for stop in tx.stops.all()):
-            return _moved(tx, self.ids, stored, lifecycle.revoke(stored.progress), EntryKind.ACTION_REVOKED, BY)
+            return moved(tx, self.ids, stored, after, EntryKind.ACTION_UNREACHABLE, BY)
+        stops = tuple(tx.stops.all())
+        names = names_of(stored.about)
+        stopped = any(covers(stop, names) for stop in stops)
+        if stopped or (self.refused is not None and self.refused(stored, Standing(stops, tx.limits.used))):
+            return moved(tx, self.ids, stored, lifecycle.revoke(stored.progress), EntryKind.ACTION_REVOKED, BY)
         after = lifecycle.claim(stored.progress, self.owner, digest_of(request), now=tx.now_ms, lease_ms=self.lease_ms)
-        return _moved(tx, self.ids, stored, after, EntryKind.ACTION_CLAIMED, BY)
+        return moved(tx, self.ids, stored, after, EntryKind.ACTION_CLAIMED, BY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +203,7 @@ class TakeOver:
         """Raises HandrailError NOT_FOUND or LOST_RACE."""
         stored = tx.actions.get(self.action)
         after = lifecycle.take_over(stored.progress, self.owner, now=tx.now_ms, lease_ms=self.lease_ms)
-        return _moved(tx, self.ids, stored, after, EntryKind.ACTION_TAKEN_OVER, BY)
+        return moved(tx, self.ids, stored, after, EntryKind.ACTION_TAKEN_OVER, BY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,7 +229,7 @@ class Finish:
             State.FAILED: EntryKind.ACTION_FAILED,
             State.UNKNOWN: EntryKind.ACTION_UNKNOWN,
         }[self.state]
-        return _moved(
+        return moved(
             tx, self.ids, stored, after, kind, BY, facts=self.facts,
             payload=self.receipt if stored.request is not None else None,
         )  # fmt: skip
@@ -249,7 +241,6 @@ class Sweep:
     about: approved and due, or claimed by a process that went silent."""
 
     ids: Ids
-    next_step: Callable[[Progress], int | None]
     limit: int = 200
 
     def __call__(self, tx: ActionTransaction) -> tuple[list[Progress], list[Stored]]:
@@ -257,16 +248,21 @@ class Sweep:
         changed: list[Stored] = []
         for progress in tx.actions.due(limit=self.limit):
             over = progress.decide_by if progress.state is State.HELD else progress.execute_by
+            if progress.state is State.CLAIMED or (
+                progress.state is State.APPROVED and over is not None and tx.now_ms < over
+            ):
+                waiting.append(progress)
+                continue
             stored = tx.actions.get(progress.action)
             if progress.state in (State.HELD, State.APPROVED) and over is not None and tx.now_ms >= over:
                 kind = EntryKind.ACTION_EXPIRED if progress.state is State.HELD else EntryKind.ACTION_LAPSED
                 after = lifecycle.expire(progress, now=tx.now_ms)
-                changed.append(_moved(tx, self.ids, stored, after, kind, BY))
+                changed.append(moved(tx, self.ids, stored, after, kind, BY))
             elif progress.state is State.HELD:
-                after = lifecycle.escalate(progress, now=tx.now_ms, next_at=self.next_step(progress))
-                changed.append(_moved(tx, self.ids, stored, after, EntryKind.ACTION_ESCALATED, BY))
-            else:
-                waiting.append(progress)
+                route = stored.about.route or APPROVERS
+                next_at = next_step(route, progress.created_at, progress.step + 1)
+                after = lifecycle.escalate(progress, now=tx.now_ms, next_at=next_at)
+                changed.append(moved(tx, self.ids, stored, after, EntryKind.ACTION_ESCALATED, BY))
         return waiting, changed
 
 
@@ -278,7 +274,7 @@ _GIVES_BACK = frozenset(
 )  # fmt: skip
 
 
-def _moved(
+def moved(
     tx: ActionTransaction,
     ids: Ids,
     stored: Stored,
@@ -289,23 +285,24 @@ def _moved(
     *,
     facts: ActionFacts | None = None,
     payload: bytes | None = None,
+    before: Progress | None = None,
 ) -> Stored:
-    """The move, its entry, and what it had reserved given back when it ends without an effect. A comment is a person's
-    words: sealed."""
-    tx.actions.move(stored.progress, after)
+    """Make a move: its compare-and-set, its entry, and what it had reserved given back when it ends without an effect.
+    `before`: where it was, when more than its progress has changed. A comment is a person's words: sealed."""
+    stored, was = msgspec.structs.replace(stored, progress=after), before or stored.progress
+    if before is None:
+        tx.actions.move(was, after)
+    else:
+        tx.actions.rewrite(was, stored)
     if after.state in _GIVES_BACK:
         for scope, period, amount in stored.reserved:
             tx.limits.release(scope, period, amount)
-    if comment and stored.request is not None:
+    if comment and payload is None and stored.request is not None:
         payload = msgspec.json.encode({"comment": comment})
     tx.append(
         action_entry(
             kind, after, stored.request, ids=ids, at_ms=tx.now_ms, by=by, subject=stored.subject, payload=payload,
-            facts=facts,
+            facts=facts or stored.about.facts,
         )
     )  # fmt: skip
-    return msgspec.structs.replace(stored, progress=after)
-
-
-def _person(person: Person) -> Actor:
-    return Actor(ActorKind.PERSON, person.id)
+    return stored

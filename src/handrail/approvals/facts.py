@@ -4,10 +4,11 @@ import msgspec
 
 from handrail.approvals.lifecycle import Progress
 from handrail.ledger.entry import Entry, EntryKind
+from handrail.policy.action_rules import Route
 from handrail.terms.action import Action
 from handrail.terms.actor import Actor
 from handrail.terms.decision import Reason, Verdict
-from handrail.terms.ids import Digest, EntryId, Ids, SubjectId
+from handrail.terms.ids import Digest, EntryId, Ids, SubjectId, UseCaseId
 
 
 class ActionFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -42,10 +43,24 @@ class ActionFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     by_claim: str = ""  # how an outcome became known: `answer`, `asked`, `person`
     drill: bool = False
     parent: str = ""
+    upstream: str = ""
+    release: Digest | None = None  # of the conversation
+
+
+class About(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What stands in clear beside a stored action, no argument among it: `facts` as decided, `route`: who may settle
+    it, as it was when it was held. `rules`: digests of the rules that it was held by."""
+
+    use_case: UseCaseId
+    facts: ActionFacts
+    route: Route | None = None
+    ruleset: Digest | None = None
+    rules: tuple[Digest, ...] = ()
 
 
 class StopFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`revoked`: how many waiting actions the stop ended."""
+    """`revoked`: how many waiting actions the stop's own transaction ended; more may follow (`approvals.halt`).
+    `reason`: the person's words, at most 200 characters; they must name no customer."""
 
     stop: str
     scope: str

@@ -10,6 +10,7 @@ action, so at most one call leaves; ACT-2, never after a denial, a lapse or a st
 digest was approved. A claim whose holder died is taken over to ask for the outcome, never to call again.
 """
 
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import msgspec
@@ -65,7 +66,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """`needs`: approvals still to reach `approved`, all of different persons. `excluded`: who may not decide (the
     requester, the owner of the use case, the author of the rule). `lease_owner`: the process that executes or
     reconciles. `step`: of the route's escalations.
-    `drill`: a seeded bad request: it can be decided, never executed. Times in Unix ms of the database."""
+    `drill`: a seeded bad request: it can be decided, never executed. `settled_by`, `settled_at`: the person whose word
+    ended the waiting. Times in Unix ms of the database."""
 
     action: ActionId
     state: State
@@ -88,6 +90,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     lease_owner: str = ""
     lease_until: int = 0
     drill: bool = False
+    settled_by: str = ""
+    settled_at: int | None = None
 
 
 def held(
@@ -127,7 +131,7 @@ def approve(before: Progress, person: PersonId, digest: Digest, *, now: int) -> 
     """One more yes. `digest`: of what the person saw; another one means that the arguments were edited meanwhile.
     Raises HandrailError ALREADY_DECIDED, NOT_ALLOWED (excluded, or has approved already) or LOST_RACE (other
     arguments)."""
-    _must_wait(before, now)
+    require_waiting(before, now)
     if person in before.excluded:
         raise HandrailError(
             Code.NOT_ALLOWED, "you asked for this, own the use case or wrote the rule: another person must decide"
@@ -146,20 +150,22 @@ def approve(before: Progress, person: PersonId, digest: Digest, *, now: int) -> 
         approvals=approvals,
         not_before=not_before,
         execute_by=not_before + before.execute_within_ms,
+        settled_by=person,
+        settled_at=now,
     )
 
 
 def deny(before: Progress, person: PersonId, *, now: int) -> Progress:
     """Raises HandrailError ALREADY_DECIDED or NOT_ALLOWED (excluded)."""
-    _must_wait(before, now)
+    require_waiting(before, now)
     if person in before.excluded:
         raise HandrailError(Code.NOT_ALLOWED, "you may not decide this; another person must")
-    return _moved(before, state=State.DENIED)
+    return _moved(before, state=State.DENIED, settled_by=person, settled_at=now)
 
 
 def edit(before: Progress, digest: Digest, *, now: int) -> Progress:
     """Other arguments: a new revision without any approval; its decision starts anew. Raises ALREADY_DECIDED."""
-    _must_wait(before, now)
+    require_waiting(before, now)
     return _moved(before, digest=digest, revision=before.revision + 1, approvals=())
 
 
@@ -170,10 +176,11 @@ def escalate(before: Progress, *, now: int, next_at: int | None) -> Progress:
     return _moved(before, step=before.step + 1, escalate_at=next_at)
 
 
-def hand_on(before: Progress, route: str, *, now: int, needs: int) -> Progress:
-    """To another route, with the approvals given so far. Raises ALREADY_DECIDED."""
-    _must_wait(before, now)
-    return _moved(before, route=route, needs=max(needs, len(before.approvals) + 1), step=0)
+def hand_on(before: Progress, route: str, *, now: int, needs: int, escalate_at: int | None = None) -> Progress:
+    """To another route, with the approvals given so far. Its time to decide stays. Raises ALREADY_DECIDED."""
+    require_waiting(before, now)
+    needs = max(needs, len(before.approvals) + 1)
+    return _moved(before, route=route, needs=needs, step=0, escalate_at=escalate_at)
 
 
 def expire(before: Progress, *, now: int) -> Progress:
@@ -206,7 +213,7 @@ def claim(before: Progress, owner: str, digest: Digest, *, now: int, lease_ms: i
     if before.drill:
         raise HandrailError(Code.NOT_ALLOWED, "a drill is never executed")
     if before.state is not State.APPROVED:
-        raise HandrailError(Code.ALREADY_DECIDED, f"this action is {before.state.value}; it cannot be executed")
+        raise HandrailError(Code.ALREADY_DECIDED, f"{_standing(before)}; it cannot be executed")
     if digest != before.digest:
         raise HandrailError(Code.LOST_RACE, "these are not the arguments that were approved")
     if now < before.not_before:
@@ -237,18 +244,28 @@ def finish(before: Progress, owner: str, state: State) -> Progress:
     return _moved(before, state=state, lease_owner="", lease_until=0)
 
 
-def settle(before: Progress, state: State) -> Progress:
+def settle(before: Progress, state: State, person: PersonId, *, now: int) -> Progress:
     """A person has found out what nobody could tell: DONE or FAILED. Raises ALREADY_DECIDED."""
     if state not in (State.DONE, State.FAILED):
         raise ValueError(f"{state.value} is no outcome")
     if before.state is not State.UNKNOWN:
-        raise HandrailError(Code.ALREADY_DECIDED, f"this action is {before.state.value}; nothing is open")
-    return _moved(before, state=state)
+        raise HandrailError(Code.ALREADY_DECIDED, f"{_standing(before)}; nothing is open")
+    return _moved(before, state=state, settled_by=person, settled_at=now)
 
 
-def _must_wait(before: Progress, now: int) -> None:
+def _standing(before: Progress) -> str:
+    """Where it is, with who decided and when."""
+    words = f"this action is {before.state.value}"
+    if not before.settled_by or before.settled_at is None:
+        return words
+    when = datetime.fromtimestamp(before.settled_at // 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return f"{words} (decided by {before.settled_by} at {when} UTC)"
+
+
+def require_waiting(before: Progress, now: int) -> None:
+    """Raises HandrailError ALREADY_DECIDED, saying who decided and when."""
     if before.state is not State.HELD:
-        raise HandrailError(Code.ALREADY_DECIDED, f"this action is {before.state.value} already")
+        raise HandrailError(Code.ALREADY_DECIDED, f"{_standing(before)} already")
     if before.decide_by is not None and now >= before.decide_by:
         raise HandrailError(Code.ALREADY_DECIDED, "the time to decide is over")
 
@@ -260,7 +277,7 @@ def _must_hold(before: Progress, owner: str) -> None:
 
 def _ended(before: Progress, state: State) -> Progress:
     if before.state not in (State.HELD, State.APPROVED):
-        raise HandrailError(Code.ALREADY_DECIDED, f"this action is {before.state.value} already")
+        raise HandrailError(Code.ALREADY_DECIDED, f"{_standing(before)} already")
     return _moved(before, state=state)
 
 

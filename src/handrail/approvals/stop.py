@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from handrail.approvals.facts import About
 from handrail.terms.ids import PersonId
 
 
@@ -32,3 +33,15 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True):
 def covers(stop: Stop, names: dict[StopScope, str]) -> bool:
     """`names`: what an action is, by scope. A scope that the action does not have is not covered."""
     return stop.scope is StopScope.ALL or (names.get(stop.scope) or None) == stop.value
+
+
+def names_of(about: About) -> dict[StopScope, str]:
+    """What stops can name of an action. PROVIDER is the system that its tool calls."""
+    facts = about.facts
+    return {
+        StopScope.AGENT: facts.agent,
+        StopScope.USE_CASE: about.use_case,
+        StopScope.TOOL: facts.tool,
+        StopScope.RELEASE: facts.release or "",
+        StopScope.PROVIDER: facts.upstream,
+    }

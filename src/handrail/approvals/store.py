@@ -4,23 +4,31 @@ from typing import Protocol
 
 import msgspec
 
+from handrail.approvals.facts import About
 from handrail.approvals.lifecycle import Progress, State
 from handrail.approvals.stop import Stop
 from handrail.ledger.store import Transaction
+from handrail.people.store import Register
+from handrail.policy.ruleset import Ruleset
 from handrail.terms.action import Action, ActionId
-from handrail.terms.ids import ConversationId, SubjectId
+from handrail.terms.actor import Actor
+from handrail.terms.ids import ConversationId, Digest, SubjectId
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
     """An action as the register holds it. `request`: the call of the current revision, sealed at rest under the
     subject's key; None: the subject was erased, so nothing can be executed any more. `business`: keyed hash of what
-    makes two calls the same. `result`: what the agent gets (sealed at rest), once there is one."""
+    makes two calls the same. `given`: what its decision rests on (`policy.action.ActionInput` and the caller's facts),
+    sealed at rest, kept for what waits so that it can be decided again. `result`: what the agent gets (sealed at rest),
+    once there is one."""
 
     progress: Progress
+    about: About
     subject: SubjectId
     request: Action | None
     business: bytes
     reserved: tuple[tuple[str, str, int], ...] = ()  # scope, period, amount or count
+    given: bytes | None = None
     result: bytes | None = None
 
 
@@ -44,12 +52,23 @@ class ActionStore(Protocol):
         """Compare and set on the version. `request`: the edited call, for a new revision. Raises LOST_RACE."""
         ...
 
+    def rewrite(self, before: Progress, stored: Stored) -> None:
+        """A new revision: progress, call, what it rests on and what it reserves, in one compare-and-set. Raises
+        LOST_RACE."""
+        ...
+
     def keep_result(self, action: ActionId, result: bytes) -> None:
         """What the agent gets from now on."""
         ...
 
     def waiting(self, states: frozenset[State], *, limit: int, after: ActionId | None = None) -> list[Stored]:
         """Oldest first."""
+        ...
+
+    def waiting_about(
+        self, states: frozenset[State], *, limit: int, after: ActionId | None = None
+    ) -> list[tuple[Progress, About]]:
+        """As `waiting`, without opening what is sealed."""
         ...
 
     def due(self, *, limit: int) -> list[Progress]:
@@ -85,7 +104,24 @@ class StopStore(Protocol):
         ...
 
 
-class ActionTransaction(Transaction, Protocol):
+class Rulebook(Protocol):
+    """What is in force, and who wrote its rules."""
+
+    def current(self) -> Digest | None: ...
+
+    def get(self, digest: Digest) -> Ruleset:
+        """Raises HandrailError NOT_FOUND."""
+        ...
+
+    def rule_author(self, rule: Digest) -> Actor | None:
+        """Whose publish first contained the rule; None: nobody's, as far as is known."""
+        ...
+
+
+class ActionTransaction(Transaction, Register, Protocol):
+    @property
+    def rulesets(self) -> Rulebook: ...
+
     @property
     def actions(self) -> ActionStore: ...
 

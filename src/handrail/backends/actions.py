@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from handrail.approvals.facts import About
 from handrail.approvals.lifecycle import Progress, State
 from handrail.approvals.stop import Stop
 from handrail.approvals.store import Stored
@@ -18,7 +19,10 @@ from handrail.terms.action import Action, ActionId
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import ConversationId, Ids, SubjectId
 
-_COLUMNS = "id, state, version, subject, conversation, business, created_at, due_at, progress, reserved, sealed, result"
+_COLUMNS = (
+    "id, state, version, subject, conversation, business, created_at, due_at, progress, about, reserved, sealed, "
+    "given, result"
+)
 _OPEN = (State.HELD, State.APPROVED, State.CLAIMED, State.UNKNOWN)
 _ANSWERS = (*_OPEN, State.DONE, State.DRAFTED)
 
@@ -51,8 +55,9 @@ class Actions:
         values = (
             progress.action, progress.state.value, progress.version, stored.subject, request.conversation,
             stored.business, progress.created_at, due_at(progress), msgspec.json.encode(progress),
-            msgspec.json.encode(stored.reserved),
-            self._sealed_call(stored.subject, progress.action, "request", request), None,
+            msgspec.json.encode(stored.about), msgspec.json.encode(stored.reserved),
+            self._sealed_call(stored.subject, progress.action, "request", request),
+            self._sealed(stored.subject, progress.action, "given", stored.given), None,
         )  # fmt: skip
         places = ", ".join(f"${at}" for at in range(1, len(values) + 1))
         added = self._tx.fetch(
@@ -93,6 +98,23 @@ class Actions:
         if not self._tx.fetch(sql, (*values, before.action, before.version)):
             raise HandrailError(Code.LOST_RACE, "this action was moved meanwhile; look at it again")
 
+    def rewrite(self, before: Progress, stored: Stored) -> None:
+        after, request = stored.progress, stored.request
+        if request is None:
+            raise HandrailError(Code.NOT_FOUND, "the customer of this action was erased")
+        sealed = self._sealed_call(stored.subject, after.action, "request", request)
+        values = (
+            after.state.value, after.version, due_at(after), msgspec.json.encode(after),
+            msgspec.json.encode(stored.about), msgspec.json.encode(stored.reserved), sealed,
+            self._sealed(stored.subject, after.action, "given", stored.given), before.action, before.version,
+        )  # fmt: skip
+        sql = (
+            "UPDATE action SET state = $1, version = $2, due_at = $3, progress = $4, about = $5, reserved = $6, "
+            "sealed = $7, given = $8 WHERE id = $9 AND version = $10 RETURNING id"
+        )
+        if not self._tx.fetch(sql, values):
+            raise HandrailError(Code.LOST_RACE, "this action was moved meanwhile; look at it again")
+
     def keep_result(self, action: ActionId, result: bytes) -> None:
         found = self._tx.fetch("SELECT subject FROM action WHERE id = $1", (action,))
         if not found:
@@ -108,6 +130,16 @@ class Actions:
         )
         return [self._stored(row) for row in found]
 
+    def waiting_about(
+        self, states: frozenset[State], *, limit: int, after: ActionId | None = None
+    ) -> list[tuple[Progress, About]]:
+        names = ", ".join(f"'{state.value}'" for state in sorted(states))
+        found = self._tx.fetch(
+            f"SELECT progress, about FROM action WHERE state IN ({names}) AND id > $1 ORDER BY id LIMIT $2",  # noqa: S608  ours
+            (after or "", limit),
+        )
+        return [(_PROGRESS.decode(bytes(progress)), _ABOUT.decode(bytes(about))) for progress, about in found]
+
     def due(self, *, limit: int) -> list[Progress]:
         found = self._tx.fetch(
             "SELECT progress FROM action WHERE due_at <= $1 ORDER BY due_at LIMIT $2", (self._tx.now_ms, limit)
@@ -115,20 +147,25 @@ class Actions:
         return [_PROGRESS.decode(bytes(row[0])) for row in found]
 
     def _stored(self, row: Sequence[Any]) -> Stored:
-        _, _, _, subject, _, business, _, _, progress, reserved, sealed, result = row
+        _, _, _, subject, _, business, _, _, progress, about, reserved, sealed, given, result = row
         known = _PROGRESS.decode(bytes(progress))
         request = self._open(subject, known.action, "request", sealed)
         return Stored(
             progress=known,
+            about=_ABOUT.decode(bytes(about)),
             subject=SubjectId(subject),
             request=None if request is None else _ACTION.decode(request),
             business=bytes(business),
             reserved=msgspec.json.decode(bytes(reserved), type=tuple[tuple[str, str, int], ...]),
+            given=self._open(subject, known.action, "given", given),
             result=self._open(subject, known.action, "result", result),
         )
 
     def _sealed_call(self, subject: str, action: str, what: str, request: Action) -> bytes:
         return self._seal(subject, action, what, msgspec.json.encode(request))
+
+    def _sealed(self, subject: str, action: str, what: str, clear: bytes | None) -> bytes | None:
+        return None if clear is None else self._seal(subject, action, what, clear)
 
     def _seal(self, subject: str, action: str, what: str, clear: bytes) -> bytes:
         cipher = AESGCM(self._tx.subject_key(subject))
@@ -155,7 +192,7 @@ def due_at(progress: Progress) -> int | None:
     if progress.state is State.HELD:
         times = (progress.decide_by, progress.escalate_at)
     elif progress.state is State.APPROVED:
-        times = (progress.not_before,)
+        times = (progress.execute_by if progress.drill else progress.not_before,)
     elif progress.state is State.CLAIMED:
         times = (progress.lease_until,)
     return min((at for at in times if at is not None), default=None)
@@ -214,6 +251,7 @@ class Stops:
         return _STOP.decode(bytes(found[0][0]))
 
 
+_ABOUT = msgspec.json.Decoder(About)
 _PROGRESS = msgspec.json.Decoder(Progress)
 _ACTION = msgspec.json.Decoder(Action)
 _STOP = msgspec.json.Decoder(Stop)

@@ -5,7 +5,7 @@ that cannot be opened or a journal that cannot commit refuse the call; a decisio
 claim is durable before anything leaves, and the outcome before the agent hears of it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -13,29 +13,32 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from handrail.approvals.desk import Ask, Ruled, Standing
-from handrail.approvals.facts import ActionFacts
+from handrail.approvals.facts import About, ActionFacts
 from handrail.approvals.lifecycle import State
-from handrail.approvals.stop import StopScope, covers
+from handrail.approvals.route import Case, route_of
+from handrail.approvals.stop import covers, names_of
 from handrail.approvals.store import Stored
 from handrail.guard.execute import LEASE_MS, Executor
 from handrail.guard.ports import Threads
 from handrail.in_force.snapshot import Snapshot
 from handrail.ledger.store import Journal
 from handrail.people.key import ApiKey
-from handrail.policy.action import ActionDecision, ActionInput, Fact, Room
-from handrail.policy.action_rules import Limit, Per, Route, Within
+from handrail.policy.action import ActionDecision, ActionInput, Fact, Room, Why
+from handrail.policy.action_rules import Limit, Per, Within
 from handrail.policy.decide_action import Prepared, decide_action, encode
-from handrail.policy.ruleset import UseCase
+from handrail.policy.ruleset import UseCase, rule_digests
 from handrail.terms.action import Action, ActionId, Door, ToolId, canonical_arguments
 from handrail.terms.clock import Clock
-from handrail.terms.decision import Verdict
+from handrail.terms.decision import Reason, Verdict
 from handrail.terms.errors import Code, HandrailError
-from handrail.terms.ids import ConversationId, CustomerId, Ids, PersonId, UseCaseId
+from handrail.terms.ids import ConversationId, CustomerId, Digest, Ids, UseCaseId
 from handrail.tools.amount import amount_of
 from handrail.tools.paths import values_at
 from handrail.tools.registry import Tool
 
 DAY_MS = 24 * 3_600_000
+NO_ROUTE = "route.none"
+"""A reason: routes are written, and none of them may settle this amount or use case."""
 MAX_ARGUMENTS = 256 * 1024
 
 
@@ -53,9 +56,10 @@ class Called(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Weighed(msgspec.Struct, frozen=True):
-    """What the recorded conversation says of a call (`Recollection`)."""
+    """What a decision rests on, kept sealed with what waits. `stated`: the facts that the caller gave."""
 
     input: ActionInput
+    stated: tuple[Fact, ...] = ()
 
 
 class Recollection(Protocol):
@@ -128,20 +132,12 @@ class ToolCalls:
             salt=self._ids.token(16), door=called.door, key=called.key.id, agent=called.key.agent,
             conversation=thread.conversation, customer=called.customer,
         )  # fmt: skip
-        given = self._given(called, use_case, tool, snapshot, linked=called.conversation is not None)
-        if called.conversation is not None:
-            given = await self._recollection.add(given, tool, thread.conversation, snapshot)
-        now = self._clock.now_ms()
-        limits = _limits(snapshot, use_case.id, tool)
-        periods = {limit.id: self._period(limit, action, tool, now, snapshot.ruleset.time_zone) for limit in limits}
-
-        def decide(standing: Standing) -> Ruled:
-            return _ruled(given, action, tool, snapshot, prepared, standing, limits, periods)
-
+        weighed = await self.weighed(action, called.facts, use_case, tool, snapshot, called.conversation is not None)
         stored: Stored = await self._journal.run(
             Ask(
-                ids=self._ids, request=action, subject=thread.subject.id, decide=decide,
-                business=self._business(action, tool), same_since_ms=_same_since(tool, now),
+                ids=self._ids, request=action, subject=thread.subject.id,
+                decide=self.decide(weighed, action, tool, snapshot, prepared, thread.release),
+                business=self._business(action, tool), same_since_ms=_same_since(tool, self._clock.now_ms()),
                 ruleset=snapshot.ruleset_digest, owner=self._executor.owner, lease_ms=LEASE_MS,
                 cool_off_ms=1_000 * tool.cool_off_s,
             )
@@ -149,29 +145,66 @@ class ToolCalls:
         mine = stored.progress.action == action.id and stored.progress.state is State.CLAIMED
         return await self._executor.carry_out(stored) if mine else stored
 
-    def _given(self, called: Called, use_case: UseCase, tool: Tool, snapshot: Snapshot, *, linked: bool) -> ActionInput:
+    async def weighed(
+        self, action: Action, stated: tuple[Fact, ...], use_case: UseCase, tool: Tool, snapshot: Snapshot, linked: bool
+    ) -> Weighed:
+        """What the decision on an action rests on. `linked`: its conversation is known to be this one."""
+        given = self._given(action, stated, use_case, tool, snapshot, linked=linked)
+        if linked:
+            given = await self._recollection.add(given, tool, action.conversation, snapshot)
+        return Weighed(given, stated)
+
+    def decide(
+        self,
+        weighed: Weighed,
+        action: Action,
+        tool: Tool,
+        snapshot: Snapshot,
+        prepared: Prepared,
+        release: Digest | None,
+    ) -> Callable[[Standing], Ruled]:
+        """The pure decision that a transaction makes, with what only it can tell."""
+        limits = _limits(snapshot, action.use_case, tool)
+        now, zone = self._clock.now_ms(), snapshot.ruleset.time_zone
+        periods = {limit.id: self._period(limit, action, tool, now, zone) for limit in limits}
+
+        def decide(standing: Standing) -> Ruled:
+            return _ruled(weighed, action, tool, snapshot, prepared, standing, limits, periods, release)
+
+        return decide
+
+    def _given(
+        self,
+        action: Action,
+        stated: tuple[Fact, ...],
+        use_case: UseCase,
+        tool: Tool,
+        snapshot: Snapshot,
+        *,
+        linked: bool,
+    ) -> ActionInput:
         local = datetime.fromtimestamp(self._clock.now_ms() / 1_000, UTC).astimezone(
             ZoneInfo(snapshot.ruleset.time_zone)
         )
         minor, currency, error = None, "", ""
         if tool.money is not None:
             try:
-                money = amount_of(called.arguments, tool.money, self._digits)
+                money = amount_of(action.arguments, tool.money, self._digits)
                 minor, currency = money.minor, money.currency
             except ValueError as wrong:
                 error = str(wrong)
         return ActionInput(
             use_case=use_case.id,
             tool=tool.id,
-            arguments=called.arguments,
-            agent=called.key.agent,
-            schema_errors=self._schemas.errors(tool, called.arguments),
+            arguments=action.arguments,
+            agent=action.agent,
+            schema_errors=self._schemas.errors(tool, action.arguments),
             linked=linked,
-            session=called.customer is not None,
+            session=action.customer is not None,
             amount_minor=minor,
             currency=currency,
             amount_error=error,
-            facts=called.facts,
+            facts=stated,
             minute=local.hour * 60 + local.minute,
             weekday=local.weekday(),
         )
@@ -240,7 +273,7 @@ def _limits(snapshot: Snapshot, use_case: UseCaseId, tool: Tool) -> tuple[Limit,
 
 
 def _ruled(
-    given: ActionInput,
+    weighed: Weighed,
     action: Action,
     tool: Tool,
     snapshot: Snapshot,
@@ -248,9 +281,15 @@ def _ruled(
     standing: Standing,
     limits: Sequence[Limit],
     periods: Mapping[str, tuple[str, str]],
+    release: Digest | None,
 ) -> Ruled:
     """The decision inside the transaction, with what only it knows: stops, and the room that limits have."""
-    names = {StopScope.USE_CASE: action.use_case, StopScope.AGENT: action.agent, StopScope.TOOL: action.tool}
+    given = weighed.input
+    facts = ActionFacts(
+        action=action.id, tool=tool.id, type=tool.type.value, agent=action.agent, upstream=tool.upstream,
+        release=release,
+    )  # fmt: skip
+    names = names_of(About(use_case=action.use_case, facts=facts))
     room = tuple(Room(limit.id, limit.at_most - standing.used(*periods[limit.id])) for limit in limits)
     full = msgspec.structs.replace(
         given, stopped=tuple(stop.id for stop in standing.stops if covers(stop, names)), room=room
@@ -264,40 +303,42 @@ def _ruled(
         for name, amount in decision.reserve
         if name in periods
     )
+    route = None
+    if held and not decision.draft:
+        case = Case(use_case=action.use_case, amount_minor=given.amount_minor, currency=given.currency)
+        route = route_of(snapshot.ruleset.actions.routes, decision.route, case)
+        if route is None:
+            reasons = (*decision.reasons, Reason(NO_ROUTE, "", ""))
+            decision = msgspec.structs.replace(decision, verdict=Verdict.DENY, reasons=reasons, reserve=())
+            reserve = ()
     return Ruled(
         decision=decision,
         payload=encode(full),
-        facts=_facts(full, action, tool, decision),
+        facts=msgspec.structs.replace(
+            facts,
+            verdict=decision.verdict,
+            would_be=decision.would_be,
+            reasons=decision.reasons,
+            rules=decision.rules,
+            amount_minor=given.amount_minor,
+            currency=given.currency,
+        ),
         reserve=reserve,
-        route=_route(snapshot, decision),
-        excluded=_excluded(snapshot, action.use_case),
+        route=route,
+        rules=_rules(snapshot, decision),
+        owners=frozenset({snapshot.ruleset.use_cases[action.use_case].owner.lower()}),
+        given=msgspec.json.encode(weighed),
     )
 
 
-def _facts(given: ActionInput, action: Action, tool: Tool, decision: ActionDecision) -> ActionFacts:
-    return ActionFacts(
-        action=action.id,
-        type=tool.type.value,
-        verdict=decision.verdict,
-        would_be=decision.would_be,
-        reasons=decision.reasons,
-        rules=decision.rules,
-        amount_minor=given.amount_minor,
-        currency=given.currency,
-    )
-
-
-def _route(snapshot: Snapshot, decision: ActionDecision) -> Route | None:
-    if decision.verdict is not Verdict.HOLD or decision.draft:
-        return None
-    routes = snapshot.ruleset.actions.routes
-    named = [route for route in routes if route.id == decision.route]
-    return (named or list(routes) or [Route(id="approvers", roles=("approver",))])[0]
-
-
-def _excluded(snapshot: Snapshot, use_case: UseCaseId) -> frozenset[PersonId]:
-    """Filled by the desk's caller, who knows persons; the ruleset knows owners by their address only."""
-    return frozenset()
+def _rules(snapshot: Snapshot, decision: ActionDecision) -> tuple[Digest, ...]:
+    """Digests of the rules that matched and of the limits that were passed."""
+    rules = snapshot.ruleset.actions
+    known = rule_digests(rules)
+    passed = {reason.rule for reason in decision.reasons if reason.code == Why.LIMIT}
+    names = [f"rule:{name}" for name in decision.rules]
+    names += [f"limit:{limit.id}" for limit in rules.limits if (limit.place or limit.id) in passed]
+    return tuple(known[name] for name in names if name in known)
 
 
 def _same_since(tool: Tool, now_ms: int) -> int:

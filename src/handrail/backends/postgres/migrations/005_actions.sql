@@ -10,8 +10,10 @@ CREATE TABLE action (
   created_at BIGINT NOT NULL,
   due_at BIGINT,                  -- when somebody must look next; NULL: never by itself
   progress BYTEA NOT NULL,          -- approvals.lifecycle.Progress
+  about BYTEA NOT NULL,               -- approvals.facts.About: nothing personal
   reserved BYTEA NOT NULL,
   sealed BYTEA,                     -- the call; NULL: erased
+  given BYTEA,                        -- what its decision rests on, while it waits
   result BYTEA                      -- what the agent gets
 );
 CREATE INDEX action_state ON action (state, id);
@@ -31,4 +33,12 @@ CREATE TABLE limit_use (
 CREATE TABLE stop (
   id TEXT PRIMARY KEY,
   stop BYTEA NOT NULL               -- approvals.stop.Stop
+);
+
+-- Whose publish first contained a rule on actions: who may not settle what it holds.
+CREATE TABLE rule_author (
+  digest TEXT PRIMARY KEY,
+  by_kind TEXT NOT NULL,
+  by_id TEXT NOT NULL,
+  at_ms BIGINT NOT NULL
 );

@@ -10,8 +10,10 @@ CREATE TABLE action (
   created_at INTEGER NOT NULL,
   due_at INTEGER,                  -- when somebody must look next; NULL: never by itself
   progress BLOB NOT NULL,          -- approvals.lifecycle.Progress
+  about BLOB NOT NULL,               -- approvals.facts.About: nothing personal
   reserved BLOB NOT NULL,
   sealed BLOB,                     -- the call; NULL: erased
+  given BLOB,                        -- what its decision rests on, while it waits
   result BLOB                      -- what the agent gets
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX action_state ON action (state, id);
@@ -31,4 +33,12 @@ CREATE TABLE limit_use (
 CREATE TABLE stop (
   id TEXT PRIMARY KEY,
   stop BLOB NOT NULL               -- approvals.stop.Stop
+) STRICT, WITHOUT ROWID;
+
+-- Whose publish first contained a rule on actions: who may not settle what it holds.
+CREATE TABLE rule_author (
+  digest TEXT PRIMARY KEY,
+  by_kind TEXT NOT NULL,
+  by_id TEXT NOT NULL,
+  at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -54,6 +54,7 @@ class _Talk:
         self.reply = next(turn for turn in reversed(spoken) if turn.role is Role.USER)
         self.heard = heard[self.reply.index]
         self.own = [wordings[turn.index] for turn in spoken if turn.role is Role.USER]
+        self.own_heard = [heard[turn.index] for turn in spoken if turn.role is Role.USER]
         self.yes = _answers(self.heard, self.own[-1], values)
         self.put: list[tuple[Wording, bool]] = []
         for turn, following in pairwise(spoken):
@@ -68,9 +69,9 @@ class _Talk:
 
 
 def _answers(heard: HeardIn, wording: Wording, values: "Iterable[_Value]") -> bool:
-    """A yes; or an answer that states one of the values and neither declines, postpones nor asks."""
+    """A yes without a no; or an answer that states one of the values and neither declines, postpones nor asks."""
     if heard.yes:
-        return True
+        return not heard.no
     return not (heard.no or heard.wait or heard.asks) and any(value.told([wording]) for value in values)
 
 
@@ -94,11 +95,13 @@ def consent_of(
     talk = _Talk(turns, readings, values)
     said = {value.path: _who(value, talk) for value in values}
     yes = talk.yes
-    asked = _named(tool, talk.own)
+    asked = _asked(tool, talk)
     action = asked or _named(tool, [wording for wording, _ in talk.put])
     heard = talk.heard
     return Consent(
-        agreed=_agreed(said, yes=yes, no=heard.no, wait=heard.wait and heard.asks, asked=asked, named=action),
+        agreed=_agreed(
+            said, yes=yes, no=heard.no, said_yes=heard.yes, wait=heard.wait and heard.asks, asked=asked, named=action
+        ),
         said=said,
         picked=dict(_picked(tool, arguments, known, by_name, talk)),
         named=dict(_spoken_of(tool, known, by_name, talk)),
@@ -132,12 +135,15 @@ def facts_of_consent(consent: Consent) -> Iterator[Fact]:
 _WEAKNESS = {"": 0, "customer": 1, "confirmed": 2, "proposed": 3, "nobody": 4}
 
 
-def _agreed(said: Mapping[str, str], *, yes: bool, no: bool, wait: bool, asked: bool, named: bool) -> Agreed:
-    if no and not yes:
-        return Agreed.REFUSED
+def _agreed(
+    said: Mapping[str, str], *, yes: bool, no: bool, said_yes: bool, wait: bool, asked: bool, named: bool
+) -> Agreed:
+    """`yes`: the reply agrees, by a yes or by an answer; `said_yes`: it holds the word, whatever else it holds."""
+    if no:
+        return Agreed.PARTLY if said_yes and named else Agreed.REFUSED
     whose = set(said.values())
     if whose <= {"customer"} and asked and not (wait and not yes):
-        return Agreed.CONFIRMED if yes else Agreed.ASKED
+        return Agreed.CONFIRMED if said_yes else Agreed.ASKED
     if whose <= {"customer", "confirmed"} and named and yes:
         return Agreed.CONFIRMED
     if (yes or asked) and named:
@@ -266,6 +272,16 @@ def _spoken_of(tool: Tool, known: Known, facts: Mapping[str, Any], talk: _Talk) 
         things = [known.thing(names.kind, one) for one in _listed(facts.get(f"{role}.id"))]
         if len(things) > 1:
             yield role, sum(any(w.names(thing) for w in talk.own) for thing in things if thing is not None)
+
+
+def _asked(tool: Tool, talk: _Talk) -> bool:
+    """Whether the customer named the action, and did not say no since."""
+    for wording, heard in zip(reversed(talk.own), reversed(talk.own_heard), strict=True):
+        if heard.no and not heard.yes:
+            return False
+        if _named(tool, [wording]):
+            return True
+    return False
 
 
 def _named(tool: Tool, wordings: Sequence[Wording]) -> bool:

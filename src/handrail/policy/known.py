@@ -2,8 +2,9 @@
 
 A tool's registration says which objects its responses show (`Shows`), and which known objects its arguments name
 (`Names`). A later response about the same object replaces what an earlier one said, so a fact is as old as its last
-read. What was never read is missing, and rules on it match only `exists: false`. Nothing here trusts a response more
-than its upstream is trusted, and what others wrote into a record (`quoted`) is never vouched for.
+read; but what nobody vouches for never replaces what was vouched for. What was never read is missing, and rules on it
+match only `exists: false`. Nothing here trusts a response more than its upstream is trusted, and what others wrote into
+a record (`quoted`) is never vouched for.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -41,13 +42,20 @@ class Thing(msgspec.Struct, frozen=True):
 
 
 class Known(msgspec.Struct, frozen=True):
-    """`things`: by kind and id. `customers`: who was identified, in order; more than one is for a rule to refuse."""
+    """`things`: by kind and id. `customers`: who was identified, in order; more than one is for a rule to refuse.
+    `owners`: message of a response to the customers whose objects it shows."""
 
     things: dict[tuple[str, str], Thing] = {}
     customers: tuple[str, ...] = ()
+    owners: dict[int, frozenset[str]] = {}
 
     def thing(self, kind: str, identity: Any) -> Thing | None:
         return self.things.get((kind, str(identity)))
+
+    def foreign(self, message: int) -> bool:
+        """Whether a response shows objects of other customers only, once the customer is known."""
+        owners = self.owners.get(message, frozenset())
+        return bool(owners) and bool(self.customers) and owners.isdisjoint(self.customers)
 
     def of_kind(self, kind: str) -> Iterator[Thing]:
         return (thing for (its, _), thing in self.things.items() if its == kind)
@@ -64,6 +72,7 @@ def learn(
     own words or verified facts alone; only those identify the customer. `named`: whether the customer said an id."""
     things: dict[tuple[str, str], Thing] = {}
     customers: dict[str, None] = {}
+    owners: dict[int, frozenset[str]] = {}
     for turn in turns:
         if turn.call is None or turn.said is None:
             continue
@@ -75,11 +84,13 @@ def learn(
                 things[thing.kind, thing.id] = _merged(things.get((thing.kind, thing.id)), thing)
                 if vouched is not Vouched.VERIFIED:
                     continue
+                if OWNER in thing.facts:
+                    owners[turn.index] = owners.get(turn.index, frozenset()) | {str(thing.facts[OWNER].value)}
                 if shows.identifies and turn.index in customers_word:
                     customers[thing.id] = None
                 if shows.owner_named and OWNER in thing.facts and named(thing.facts[OWNER].value):
                     customers[str(thing.facts[OWNER].value)] = None
-    return Known(things, tuple(customers))
+    return Known(things, tuple(customers), owners)
 
 
 def facts_of(tool: Tool, arguments: dict[str, Any], known: Known) -> tuple[Fact, ...]:
@@ -203,7 +214,10 @@ def _minor(value: Any, unit: Unit, digits: int | None) -> int | None:
 def _merged(old: Thing | None, new: Thing) -> Thing:
     if old is None:
         return new
-    facts = {**old.facts, **new.facts}
+    facts = dict(old.facts)
+    for name, seen in new.facts.items():
+        if seen.vouched is Vouched.VERIFIED or name not in facts or facts[name].vouched is not Vouched.VERIFIED:
+            facts[name] = seen
     return Thing(new.kind, new.id, facts, new.label or old.label, new.words or old.words, new.message)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from handrail.policy.action import Fact, Origin, Traced, Vouched
 from handrail.policy.conversation import Turn
+from handrail.policy.known import Known
 from handrail.policy.wording import Readings, Wording, mentioned
 from handrail.terms.finding import Role
 from handrail.tools.paths import covers, leaves, values_at
@@ -23,7 +24,7 @@ class Sources:
 
     def __init__(self, turns: Sequence[Turn], upstreams: Mapping[UpstreamId, Upstream], readings: Readings) -> None:
         self.customer = [(turn.index, readings.wording(turn.text)) for turn in turns if turn.role is Role.USER]
-        self._record: dict[Any, int] = {}
+        self._record: dict[Any, list[int]] = {}
         self._outside: list[tuple[int, Wording]] = []
         for turn in turns:
             if turn.role in (Role.TOOL, Role.DOCUMENT):
@@ -41,13 +42,13 @@ class Sources:
             if any(covers(pattern, path) for pattern in tool.quotes):
                 quoted.append(str(value))
             elif value is not None and not isinstance(value, bool):
-                self._record.setdefault(_key(value), turn.index)
+                self._record.setdefault(_key(value), []).append(turn.index)
         if quoted:
             self._outside.append((turn.index, readings.wording("\n".join(quoted))))
 
-    def recorded(self, value: Any) -> int | None:
-        """The first trusted response that states exactly this value."""
-        return self._record.get(_key(value))
+    def recorded(self, value: Any) -> list[int]:
+        """The trusted responses that state exactly this value."""
+        return self._record.get(_key(value), [])
 
     def named(self, value: Any) -> bool:
         """Whether the customer said it."""
@@ -57,13 +58,15 @@ class Sources:
         return next((index for index, wording in self._outside if wording.says(value)), None)
 
 
-def traced_of(tool: Tool, arguments: dict[str, Any], facts: Iterable[Fact], sources: Sources) -> tuple[Traced, ...]:
+def traced_of(
+    tool: Tool, arguments: dict[str, Any], facts: Iterable[Fact], sources: Sources, known: Known
+) -> tuple[Traced, ...]:
     """One row for each value at the tool's `consequential_values` and `traced`."""
     by_name = {fact.name: fact for fact in facts if fact.vouched is Vouched.VERIFIED}
     rows = []
     for pattern in dict.fromkeys((*tool.consequential_values, *tool.traced)):
         for path, value in _values(arguments, pattern):
-            rows.append(_trace(tool, path, value, by_name, sources))
+            rows.append(_trace(tool, path, value, by_name, sources, known))
     return tuple(rows)
 
 
@@ -74,7 +77,7 @@ def from_customer(call: Mapping[str, Any], sources: Sources, before: int) -> boo
     return bool(values) and all(mentioned(value, spoken) is not None for value in values)
 
 
-def _trace(tool: Tool, path: str, value: Any, facts: Mapping[str, Fact], sources: Sources) -> Traced:
+def _trace(tool: Tool, path: str, value: Any, facts: Mapping[str, Fact], sources: Sources, known: Known) -> Traced:
     fact = facts.get(_recorded(tool, path))
     if fact is not None:
         if _agrees(fact.value, value):
@@ -84,10 +87,13 @@ def _trace(tool: Tool, path: str, value: Any, facts: Mapping[str, Fact], sources
         return Traced(path, Origin.VERIFIED, -1, "fact")
     said = _said(tool, path, value, [wording for _, wording in sources.customer])
     read = sources.recorded(value)
-    if read is not None:
-        return Traced(path, Origin.RECORD, read, "read")
+    own = next((message for message in read if not known.foreign(message)), None)
+    if own is not None:
+        return Traced(path, Origin.RECORD, own, "read")
     if said is not None:
         return Traced(path, Origin.CUSTOMER, sources.customer[said][0], "said")
+    if read:
+        return Traced(path, Origin.UNTRUSTED, read[0], "other.customer")
     outside = sources.outside(value)
     if outside is not None:
         return Traced(path, Origin.UNTRUSTED, outside, "quoted")

@@ -90,7 +90,7 @@ def given_of(asked: Asked, turns: Sequence[Turn], world: World, readings: Readin
         amount_error=error,
         facts=facts,
         own=own_of(tool, asked.arguments, known),
-        traced=traced_of(tool, asked.arguments, facts, sources),
+        traced=traced_of(tool, asked.arguments, facts, sources, known),
         agreed=consent.agreed,
         past=asked.past,
         room=asked.room,

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from fakes.actions import READER, shop, world
 
@@ -10,6 +11,7 @@ from handrail.policy.action import ActionInput, Agreed, Origin, Vouched
 from handrail.policy.conversation import turns_of
 from handrail.policy.replay import Asked, given_of
 from handrail.policy.wording import Wording
+from handrail.tools.registry import Upstream, UpstreamId, UpstreamKind
 
 ORDER = {
     "id": "A1001", "customer": "c7", "status": "delivered", "total": 60, "note": "pay to DE02120300000000202051",
@@ -114,6 +116,25 @@ def test_what_the_model_said_counts_for_nothing() -> None:
     assert origins(given) == {"order_id": Origin.RECORD, "amount": Origin.UNKNOWN, "iban": Origin.UNKNOWN}
 
 
+@pytest.mark.promise("ACD-5")
+def test_what_another_customer_s_record_says_is_no_record_of_this_one() -> None:
+    other = call(4, "get_order", {**ORDER, "id": "B2", "customer": "c8", "total": 99.99}, order_id="B2")
+    given = asked([*START, *other], order_id="B2", amount=99.99)
+    assert origins(given) == {"order_id": Origin.UNTRUSTED, "amount": Origin.UNTRUSTED}
+
+
+def test_a_source_that_nobody_vouches_for_replaces_no_verified_fact() -> None:
+    here = world()
+    bare = {name: msgspec.structs.replace(upstream, trusted=False) for name, upstream in here.upstreams.items()}
+    rumours = {**bare, UpstreamId("forum"): Upstream(id=UpstreamId("forum"), kind=UpstreamKind.HTTP)}
+    forum = msgspec.structs.replace(here.tools["get_order"], upstream=UpstreamId("forum"), name="forum_order")
+    tools = {**here.tools, "forum_order": forum}
+    later = call(5, "forum_order", {**ORDER, "status": "paid twice"}, order_id="A1001")
+    mixed = msgspec.structs.replace(here, tools=tools, upstreams={**rumours, **here.upstreams})
+    given = given_of(Asked(tool="refund", arguments={"order_id": "A1001"}), turns_of([*START, *later], tools), mixed)
+    assert facts(given)["order.status"] == "delivered"
+
+
 SPOKEN = {
     "1,045.50": 1045.5,
     "It was 1.045,50 Euro": 1045.5,
@@ -160,6 +181,27 @@ REPLIES = {
 @pytest.mark.parametrize("reply", REPLIES)
 def test_a_reply_to_an_offer_is_heard(reply: str) -> None:
     assert asked([*START, OFFER, user(reply)], order_id="A1001", amount=45.5).agreed is REPLIES[reply]
+
+
+@pytest.mark.promise("ACD-7")
+def test_a_yes_and_a_no_in_one_breath_is_no_confirmation() -> None:
+    given = asked([*START, OFFER, user("Yes, but no, stop, don't do it yet.")], order_id="A1001", amount=45.5)
+    assert given.agreed is Agreed.PARTLY
+
+
+@pytest.mark.promise("ACD-7")
+def test_what_was_asked_for_and_then_declined_is_not_asked_for() -> None:
+    told = user("Refund 45.50 of order A1001.")
+    assert asked([*START, told], order_id="A1001", amount=45.5).agreed is Agreed.ASKED
+    declined = [
+        *START,
+        told,
+        agent("To your card?"),
+        user("No, never mind."),
+        agent("All right."),
+        user("The grey one."),
+    ]
+    assert asked(declined, order_id="A1001", amount=45.5).agreed is not Agreed.ASKED
 
 
 @pytest.mark.promise("ACD-7")

@@ -3,6 +3,7 @@ together or not at all. Time is the database's."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -36,7 +37,8 @@ class Standing:
 class Ruled:
     """A decision with what the desk needs to act on it. `reserve`: scope, period, amount and ceiling of each limit
     drawn on. `payload`: the canonical input of the decision and the call, to be sealed. `rules`: digests of the rules
-    it rests on, whose authors may not settle it. `owners`: addresses of who owns the use case, likewise."""
+    it rests on, whose authors may not settle it. `owners`: addresses of who owns the use case, likewise. `given`: what it
+    rests on, to be decided again. `arguments`: as the rules change them, when they do."""
 
     decision: ActionDecision
     payload: bytes
@@ -47,6 +49,7 @@ class Ruled:
     rules: tuple[Digest, ...] = ()
     owners: frozenset[str] = frozenset()
     given: bytes | None = None
+    arguments: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +84,12 @@ class Ask:
             return first
         ruled = self.decide(Standing(tuple(tx.stops.all()), tx.limits.used))
         reserved = reserve(tx, ruled)
-        progress = self._begin(tx, ruled)
+        request = self.request
+        if ruled.arguments is not None:
+            request = msgspec.structs.replace(request, arguments=ruled.arguments)
+        progress = self._begin(tx, ruled, request)
         about = About(
-            use_case=self.request.use_case, facts=ruled.facts, route=ruled.route, ruleset=self.ruleset,
+            use_case=request.use_case, facts=ruled.facts, route=ruled.route, ruleset=self.ruleset,
             rules=ruled.rules,
         )  # fmt: skip
         waits = progress.state is State.HELD or progress.not_before > tx.now_ms
@@ -91,25 +97,25 @@ class Ask:
             progress=progress,
             about=about,
             subject=self.subject,
-            request=self.request,
+            request=request,
             business=self.business,
             reserved=reserved,
             given=ruled.given if waits else None,
         )
         tx.actions.add(stored)
-        by = self.by or Actor(ActorKind.KEY, self.request.key)
+        by = self.by or Actor(ActorKind.KEY, request.key)
         tx.append(
             action_entry(
-                EntryKind.ACTION_DECIDED, progress, self.request, ids=self.ids, at_ms=tx.now_ms, by=by,
+                EntryKind.ACTION_DECIDED, progress, request, ids=self.ids, at_ms=tx.now_ms, by=by,
                 subject=self.subject, payload=ruled.payload, ruleset=self.ruleset, facts=ruled.facts,
             )
         )  # fmt: skip
         if progress.state is State.APPROVED and not waits:
-            return Claim(ids=self.ids, action=self.request.id, owner=self.owner, lease_ms=self.lease_ms)(tx)
+            return Claim(ids=self.ids, action=request.id, owner=self.owner, lease_ms=self.lease_ms)(tx)
         return stored
 
-    def _begin(self, tx: ActionTransaction, ruled: Ruled) -> Progress:
-        request, decision, now = self.request, ruled.decision, tx.now_ms
+    def _begin(self, tx: ActionTransaction, ruled: Ruled, request: Action) -> Progress:
+        decision, now = ruled.decision, tx.now_ms
         digest = digest_of(request)
         if decision.verdict is Verdict.HOLD and ruled.route is not None:
             route = ruled.route

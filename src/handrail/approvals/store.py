@@ -32,6 +32,43 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     result: bytes | None = None
 
 
+class Past(msgspec.Struct, frozen=True, kw_only=True):
+    """An ended hold of the same tool and use case. `amount_minor`: in `currency`."""
+
+    action: ActionId
+    state: State
+    at_ms: int
+    amount_minor: int | None
+    currency: str
+    settled_by: str
+
+
+class ActionReader(Protocol):
+    """Committed state, read beside the writer. Each method raises HandrailError JOURNAL_UNAVAILABLE."""
+
+    async def get(self, action: ActionId) -> Stored:
+        """Raises HandrailError NOT_FOUND."""
+        ...
+
+    async def queue(
+        self, states: frozenset[State], *, limit: int, after: ActionId | None = None
+    ) -> list[tuple[Progress, About]]:
+        """Oldest first, nothing sealed among it."""
+        ...
+
+    async def counts(self) -> dict[State, int]: ...
+
+    async def past(self, about: About, *, most: int) -> tuple[Past, ...]:
+        """Similar cases that ended, newest first."""
+        ...
+
+    async def next_due(self) -> int | None:
+        """When the next escalation, expiry, lease or cool-off is over, in Unix ms of the database."""
+        ...
+
+    async def stops(self) -> tuple[Stop, ...]: ...
+
+
 class ActionStore(Protocol):
     """Inside a command."""
 

@@ -1,19 +1,21 @@
-"""`POST /api/v1/actions`: an agent asks for an action; `GET /api/v1/actions/{id}`: how far it has come.
+"""`POST /api/v1/actions`: an agent asks for an action; `GET /api/v1/actions/{id}`: how far it has come; `DELETE`: the
+agent takes back what still waits.
 
-The answer is the same for both: `{"action_id", "status", "message", "retry_after"?, "result"?, "reasons"}`. 200: it has
+The answer is the same for all: `{"action_id", "status", "message", "retry_after"?, "result"?, "reasons"}`. 200: it has
 ended; 202: it waits or runs. `status` is the action's state (`held`, `done`, `denied`, ...). The same call again gives
 the same action, and later its stored result: nothing happens twice. `?wait=SECONDS` (at most 30) waits for a change.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
 from urllib.parse import parse_qs
 
 import msgspec
 
 from handrail.approvals.lifecycle import ENDED, State
-from handrail.approvals.store import Stored
+from handrail.approvals.settle import Cancel
+from handrail.approvals.store import ActionReader, Stored
 from handrail.gateway.http import Request, Response, Route
 from handrail.gateway.identity import Identity
 from handrail.guard.tool_call import Called, ToolCalls
@@ -25,7 +27,7 @@ from handrail.policy.decide_action import Prepared
 from handrail.policy.evaluate import sentence_for
 from handrail.terms.action import ActionId, Door, ToolId
 from handrail.terms.errors import Code, HandrailError
-from handrail.terms.ids import CustomerId
+from handrail.terms.ids import CustomerId, Ids
 
 PATH = "/api/v1/actions"
 POLL_S = 0.1
@@ -78,35 +80,61 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     result: Any = None
 
 
+class Acting(Protocol):
+    """What carries actions out; made when the first one comes (`app.wire.actions`)."""
+
+    @property
+    def calls(self) -> ToolCalls: ...
+
+
 def action_routes(
     identity: Identity,
     in_force: InForce,
-    calls: ToolCalls,
+    acting: Callable[[], Acting],
+    reader: ActionReader,
     journal: Journal,
     prepared: Callable[[Snapshot], Prepared],
+    newer: Callable[[], Awaitable[bool]],
+    ids: Ids,
 ) -> tuple[Route, ...]:
-    """The routes of actions; a key needs the scope `act`."""
+    """The routes of actions; a key needs the scope `act`. `newer`: looks at what is in force when the last look is too
+    old, and says whether it is fresh then: what may have been changed or stopped unseen refuses every action."""
 
     async def ask(request: Request) -> Response:
         _, key = identity.key(request.headers, Scope.ACT)
         body = understood(request.body)
+        if not await newer():
+            raise HandrailError(
+                Code.STOP_UNREADABLE, "what is in force cannot be read; nothing is done until it can", retry_after_s=1
+            )
         snapshot = in_force.current
         if snapshot is None:
             raise HandrailError(Code.NOT_PUBLISHED, "nothing is published yet; run: handrail publish", retry_after_s=1)
-        stored = await calls.call(_called(body, key), snapshot, prepared(snapshot))
-        return answer(await _waited(journal, stored, request.query), body.language)
+        stored = await acting().calls.call(_called(body, key), snapshot, prepared(snapshot))
+        return answer(await _waited(reader, stored, request.query), body.language)
 
     async def look(request: Request) -> Response:
+        return answer(await _waited(reader, await own(request), request.query), "en")
+
+    async def cancel(request: Request) -> Response:
         _, key = identity.key(request.headers, Scope.ACT)
-        stored: Stored = await journal.run(lambda tx: tx.actions.get(ActionId(request.tail)))
-        if stored.request is not None and stored.request.use_case != key.use_case:
+        stored = await own(request)
+        return answer(await journal.run(Cancel(ids=ids, action=stored.progress.action, key=key.id)), "en")
+
+    async def own(request: Request) -> Stored:
+        """The action in the path, when it is of the key's use case; else it is answered like one that is not there."""
+        _, key = identity.key(request.headers, Scope.ACT)
+        stored = await reader.get(ActionId(request.tail[:64]))
+        if stored.about.use_case != key.use_case:
             raise HandrailError(Code.NOT_FOUND, "there is no action with this id")
-        return answer(await _waited(journal, stored, request.query), "en")
+        return stored
 
     why = "an action is decided by the ruleset, and its arguments are checked against schema, record and conversation"
+    stored = "reads a stored action"
     return (
         Route(method="POST", path=PATH, handler=ask, scope=Scope.ACT, unguarded=why),
-        Route(method="GET", path=f"{PATH}/", handler=look, scope=Scope.ACT, unguarded="reads a stored action"),
+        Route(method="GET", path=f"{PATH}/", handler=look, scope=Scope.ACT, unguarded=stored),
+        Route(method="DELETE", path=f"{PATH}/", handler=cancel, scope=Scope.ACT, unguarded=stored),
     )
 
 
@@ -147,7 +175,7 @@ def _called(body: Asked, key: ApiKey) -> Called:
     )
 
 
-async def _waited(journal: Journal, stored: Stored, query: bytes) -> Stored:
+async def _waited(reader: ActionReader, stored: Stored, query: bytes) -> Stored:
     """Looks again until something has changed or the time is over."""
     given = parse_qs(query.decode("latin-1")).get("wait", ["0"])[0]
     left = min(float(given), MAX_WAIT_S) if given.replace(".", "", 1).isdigit() else 0.0
@@ -155,5 +183,5 @@ async def _waited(journal: Journal, stored: Stored, query: bytes) -> Stored:
     while left > 0 and stored.progress.state not in ENDED and stored.progress.version == began.progress.version:
         await asyncio.sleep(POLL_S)
         left -= POLL_S
-        stored = await journal.run(lambda tx: tx.actions.get(began.progress.action))
+        stored = await reader.get(began.progress.action)
     return stored

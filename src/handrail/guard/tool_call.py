@@ -33,7 +33,7 @@ from handrail.terms.decision import Reason, Verdict
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import ConversationId, CustomerId, Digest, Ids, UseCaseId
 from handrail.tools.amount import amount_of
-from handrail.tools.paths import values_at
+from handrail.tools.paths import replaced, values_at
 from handrail.tools.registry import Tool
 
 DAY_MS = 24 * 3_600_000
@@ -328,7 +328,18 @@ def _ruled(
         rules=_rules(snapshot, decision),
         owners=frozenset({snapshot.ruleset.use_cases[action.use_case].owner.lower()}),
         given=msgspec.json.encode(weighed),
+        arguments=_changed(action, decision),
     )
+
+
+def _changed(action: Action, decision: ActionDecision) -> dict[str, Any] | None:
+    """The arguments as the rules change them, None when they do not; a hold shows them changed too."""
+    if not decision.change or decision.verdict is Verdict.DENY:
+        return None
+    arguments: dict[str, Any] = action.arguments
+    for path, value in decision.change.items():
+        arguments = replaced(arguments, path, value)
+    return arguments
 
 
 def _rules(snapshot: Snapshot, decision: ActionDecision) -> tuple[Digest, ...]:

@@ -41,6 +41,25 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
+def replaced(value: Any, path: str, new: Any) -> Any:
+    """A copy with `new` at every place that the path names; what the path does not name stays. A key that is missing at
+    the path's end is added to its object."""
+    head, _, rest = path.partition(".")
+    if isinstance(value, dict):
+        if head != "*" and head not in value:
+            return value if rest else {**value, head: new}
+        return {
+            key: (replaced(item, rest, new) if rest else new) if head in ("*", key) else item
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [
+            (replaced(item, rest, new) if rest else new) if head in ("*", str(place)) else item
+            for place, item in enumerate(value)
+        ]
+    return value
+
+
 def covers(pattern: str, path: str) -> bool:
     """Whether `path` lies at or below `pattern`, whose `*` stands for any one part."""
     parts, wanted = path.split("."), pattern.split(".") if pattern else []

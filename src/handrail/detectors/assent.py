@@ -13,7 +13,8 @@ from handrail.detectors.cues import Cues, fold, load
 from handrail.detectors.normalise import View, unaccent
 from handrail.detectors.spoken import digits_view
 
-_FAMILIES = ("yes", "wait", "everything", "cannot", "compare")
+_FAMILIES = ("yes", "wait", "everything", "cannot")
+_TAKEN_BACK = ("no", "not_no", "compare", "not_compare")
 _MARKS = str.maketrans({"？": "?", "؟": "?", "’": "'"})
 
 
@@ -41,6 +42,7 @@ class Assent:
         plain = fold(text).translate(_MARKS)
         found = {family: self._patterns[family].search(plain) is not None for family in _FAMILIES}
         declines = self._patterns["no"].search(self._patterns["not_no"].sub(" ", plain)) is not None
+        compares = self._patterns["compare"].search(self._patterns["not_compare"].sub(" ", plain)) is not None
         return Heard(
             yes=found["yes"],
             no=declines,
@@ -48,7 +50,7 @@ class Assent:
             asks="?" in plain,
             everything=found["everything"],
             cannot=found["cannot"],
-            compares=found["compare"],
+            compares=compares,
         )
 
     def plain(self, text: str) -> str:
@@ -61,7 +63,7 @@ class Assent:
     def _patterns(self) -> "dict[str, re2._Regexp]":
         options = re2.Options()
         options.log_errors = False
-        return {name: re2.compile(self._cues.terms(name), options) for name in (*_FAMILIES, "no", "not_no")}
+        return {name: re2.compile(self._cues.terms(name), options) for name in (*_FAMILIES, *_TAKEN_BACK)}
 
 
 def assent_reader() -> Assent:

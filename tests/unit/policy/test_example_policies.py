@@ -39,7 +39,7 @@ def test_the_retail_policy_stops_wrong_writes_and_denies_next_to_no_right_one() 
     right = [write.verdict for write in writes if write.label == "right"]
     holds = sum(write.verdict is Verdict.HOLD for write in writes)
     assert sum(verdict is not Verdict.ALLOW for verdict in wrong) >= 0.85 * len(wrong)
-    assert holds <= 0.70 * runs
+    assert holds <= 0.65 * runs
     assert sum(verdict is Verdict.DENY for verdict in right) <= 0.01 * len(right)
 
 

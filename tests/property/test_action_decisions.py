@@ -56,6 +56,20 @@ matches = st.one_of(
         vouched=st.sampled_from(["verified", "claimed"]),
     ),
     st.builds(
+        Match,
+        about=st.just(About.FACT),
+        name=st.just("order.items"),
+        op=st.sampled_from([Op.IN, Op.NOT_IN]),
+        value=st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=2),
+    ),
+    st.builds(
+        Match,
+        about=st.just(About.FACT),
+        name=st.just("order.items"),
+        op=st.sampled_from([Op.IS, Op.IS_NOT, Op.CONTAINS]),
+        value=st.sampled_from(["a", "b"]),
+    ),
+    st.builds(
         Match, about=st.just(About.PAST), name=st.just("customer.refunds.day"), op=st.just(Op.AT_LEAST), value=NUMBERS
     ),
     st.builds(Match, about=st.just(About.AGREED), op=st.just(Op.IS), value=st.sampled_from(list(Agreed))),
@@ -94,9 +108,15 @@ inputs = st.builds(
     currency=st.sampled_from(["EUR", "USD"]),
     own=st.sampled_from([(), ("order_id",)]),
     agreed=st.sampled_from(list(Agreed)),
-    facts=st.lists(
-        st.builds(Fact, name=st.just("order.total"), value=NUMBERS, vouched=st.sampled_from(list(Vouched))), max_size=1
-    ).map(tuple),
+    facts=st.tuples(
+        st.builds(Fact, name=st.just("order.total"), value=NUMBERS, vouched=st.sampled_from(list(Vouched))),
+        st.builds(
+            Fact,
+            name=st.just("order.items"),
+            value=st.lists(st.sampled_from(["a", "b", "c"]), max_size=3),
+            vouched=st.just(Vouched.VERIFIED),
+        ),
+    ),
     past=st.lists(st.builds(Past, name=st.just("customer.refunds.day"), value=NUMBERS), max_size=1).map(tuple),
     traced=st.lists(st.builds(Traced, path=st.just("iban"), origin=origins), max_size=2).map(tuple),
     room=st.sampled_from([(), (Room("day", 1_000),)]),

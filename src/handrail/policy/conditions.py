@@ -1,9 +1,9 @@
 """Typed conditions of rules against one input; pure.
 
 A list (a path with `*`, a fact of several objects) satisfies `is`, `in`, `at-most`, `at-least` when every value does;
-`is-not`, `not-in`, `above`, `below` are their contraries, so they speak of any value. A missing value matches nothing
-but `exists: false`. When both sides are there and cannot be compared (text with a number, another currency) this
-raises `Unanswerable`, and the action holds: a rule is never silently skipped.
+`is-not`, `not-in`, `above`, `below` are their contraries, so they speak of any value. A missing value, and a list
+without members, matches nothing but `exists: false`. When both sides are there and cannot be compared (text with a
+number, another currency) this raises `Unanswerable`, and the action holds: a rule is never silently skipped.
 """
 
 from collections.abc import Callable
@@ -68,7 +68,7 @@ class View:
 def holds(match: Match, view: View) -> bool:
     """Whether the condition is true of the input. Raises Unanswerable."""
     left = view.left(match)
-    if left is None:
+    if missing(left):
         left = _MISSING
     if match.op is Op.EXISTS:
         return (left is not _MISSING) is bool(match.value)
@@ -89,8 +89,8 @@ def holds(match: Match, view: View) -> bool:
 
 
 def missing(value: Any) -> bool:
-    """Whether `View.left` found nothing."""
-    return value is _MISSING or value is None
+    """Whether `View.left` found nothing; a list without members is nothing."""
+    return value is _MISSING or value is None or (isinstance(value, list | tuple) and not value)
 
 
 class _Apart(Exception):
@@ -116,7 +116,7 @@ def _same(one: Any, other: Any) -> bool:
 
 def _is(left: Any, right: Any) -> bool:
     if family(left) == "list" and family(right) != "list":
-        return bool(left) and all(_same(item, right) for item in left)
+        return all(_same(item, right) for item in left)
     if family(left) == "list":
         return len(left) == len(right) and all(_same(a, b) for a, b in zip(left, right, strict=True))
     return _same(left, right)

@@ -11,6 +11,7 @@ from handrail.app.doctor import DAY_MS, Seen
 from handrail.app.running import behind
 from handrail.app.settings import LOG_KEY_FILE, Secrets, Settings, key_encryption_key
 from handrail.app.standing import standing
+from handrail.app.wire.policy import engines
 from handrail.home.check import check
 from handrail.home.compile import compile_home
 from handrail.home.problem import HomeInvalid
@@ -29,7 +30,7 @@ LATEST = 5_000
 
 async def gather(given: Settings, env: Mapping[str, str]) -> Seen:
     """Look at everything. Raises nothing: what cannot be seen is said in `unseen`."""
-    seen = Seen(mistakes=len(check(read(given.home))), now_ms=wire.CLOCK.now_ms())
+    seen = Seen(mistakes=len(check(read(given.home), engines())), now_ms=wire.CLOCK.now_ms())
     _files(given, env, seen)
     try:
         async with wire.opened(given, env, checkpoints=False) as store:
@@ -78,7 +79,8 @@ async def _database(given: Settings, env: Mapping[str, str], store: "Store", see
             except HandrailError as error:
                 seen.missing_secrets[provider.id] = error.message.removeprefix(f"provider {provider.id} has no key: ")
         try:
-            seen.unpublished = digest(compile_home(read(given.home)).ruleset) != seen.snapshot.ruleset_digest
+            written = compile_home(read(given.home), engines()).ruleset
+            seen.unpublished = digest(written) != seen.snapshot.ruleset_digest
         except HomeInvalid:
             seen.unpublished = True
     await _journal(given, store, seen)

@@ -354,9 +354,7 @@ class UseCaseFile(Strict, frozen=True, kw_only=True):
     links_allowed: Annotated[
         tuple[Words, ...], says("Host names an answer may link to; *. in front for all below.")
     ] = ()
-    hosted_tools_allowed: Annotated[
-        tuple[Words, ...], says("Tools that run at the provider, such as web_search.")
-    ] = ()
+    hosted_tools_allowed: Annotated[tuple[Words, ...], says("Tools that run at the provider, such as web_search.")] = ()
     model: Annotated[ModelFile, says("Which model answers.")]
     prompt: Annotated[PromptMode | PromptFile, says("client, or mode: managed with a file. Default: client.")] = (
         PromptMode.CLIENT
@@ -364,6 +362,10 @@ class UseCaseFile(Strict, frozen=True, kw_only=True):
     budget: Annotated[BudgetFile | None, says("Limits.")] = None
     retention: Annotated[RetentionFile | None, says("How long texts are kept.")] = None
     disclosure: Annotated[DisclosureFile | None, says("That it is an AI.")] = None
+    tools: Annotated[
+        tuple[Words, ...],
+        says("What its agents may call: tools of tools/*.yaml, in full (UPSTREAM.NAME) or by their own name."),
+    ] = ()
     forward_customer: Annotated[bool, says("Pass the customer's id to the provider.")] = False
     rollout: Annotated[Rollout, says("How a changed release goes live. immediate: not from R2 up.")] = Rollout.STAGED
 

@@ -4,9 +4,10 @@ is `policy.action_rules`; how they become values is `policy.written`."""
 from enum import StrEnum
 from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta
 
-from handrail.home.fields import Count, Identifier, Strict, Words, says
+from handrail.home.fields import Count, Words, says
 from handrail.people.role import Role
 from handrail.policy.action import Vouched
 from handrail.policy.action_rules import Per, Within
@@ -47,6 +48,10 @@ class Otherwise(StrEnum):
 _OPS = {
     "is_": "is", "is_not": "is-not", "in_": "in", "not_in": "not-in", "at_most": "at-most", "at_least": "at-least",
 }  # fmt: skip
+
+
+class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Unknown fields are mistakes, never ignored."""
 
 
 class ComparisonFile(Strict, frozen=True, rename=_OPS):

@@ -3,9 +3,10 @@ become values is `policy.written`."""
 
 from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta
 
-from handrail.home.fields import Count, EnvName, Milliseconds, Strict, Words, says
+from handrail.home.fields import Count, EnvName, Milliseconds, Words, says
 from handrail.terms.action import ActionType
 from handrail.tools.registry import KeyPlace, Reversibility, Unit, UpstreamKind
 
@@ -26,6 +27,10 @@ Digits64 = Annotated[
     str, Meta(pattern=r"^[0-9a-f]{64}$", extra={"expected": "64 hex digits, as handrail tools import writes them"})
 ]
 Schema = dict[str, Any]
+
+
+class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Unknown fields are mistakes, never ignored."""
 
 
 class CredentialFile(Strict, frozen=True):
@@ -98,9 +103,7 @@ class KeyFile(Strict, frozen=True):
 class HttpFile(Strict, frozen=True):
     """How an HTTP target is called. Arguments that are neither in path nor query make the JSON body."""
 
-    method: Annotated[
-        str, says("Method.", pattern=METHODS, expected="GET, POST, PUT, PATCH or DELETE, in capitals")
-    ]
+    method: Annotated[str, says("Method.", pattern=METHODS, expected="GET, POST, PUT, PATCH or DELETE, in capitals")]
     path: Annotated[
         str, says("Below base_url; `{name}` is an argument.", pattern=r"^/\S*$", expected="a path that begins with /")
     ]
@@ -173,13 +176,17 @@ class ToolFile(Strict, frozen=True):
     idempotency: Annotated[KeyFile | None, says("Where the target takes a key by which it does a call once.")] = None
     outcome: Annotated[CheckFile | None, says("How the target is asked what became of a call, by `$key`.")] = None
     verify: Annotated[CheckFile | None, says("The read that shows the effect.")] = None
-    objects: Annotated[dict[str, Words], says("Argument path to the kind it names; it must be the customer's own.")] = {}
+    objects: Annotated[
+        dict[str, Words], says("Argument path to the kind it names; it must be the customer's own.")
+    ] = {}
     consequential_values: Annotated[
         tuple[ArgumentPath, ...], says("Arguments whose origin is traced: payee, address, account, amount, order.")
     ] = ()
     traced: Annotated[tuple[ArgumentPath, ...], says("Arguments whose origin rules may ask for.")] = ()
     data: Annotated[dict[str, Words], says("Argument path to the data class that may be restored there.")] = {}
-    outbound: Annotated[bool, says("Carries free text, a URL or an address to the outside, though it may read.")] = False
+    outbound: Annotated[bool, says("Carries free text, a URL or an address to the outside, though it may read.")] = (
+        False
+    )
     cool_off_s: Annotated[Seconds, says("An approved call waits so long before it leaves.")] = 0
     http: Annotated[HttpFile | None, says("How it is called, for an upstream of kind http.")] = None
     manifest: Annotated[Digits64 | None, says("Digest of schema and description that an MCP server announced.")] = None

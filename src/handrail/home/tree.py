@@ -56,8 +56,10 @@ def parse(file: str, text: str) -> tuple[Node | None, list[Mistake]]:
     if text.startswith("\ufeff"):
         text = text[1:]
     text = _without_forbidden(file, text, mistakes)
+    reader = YAML(typ="rt")
+    reader.composer.warn_double_anchors = False  # an alias is a mistake whatever its anchor
     try:
-        root = YAML(typ="rt").compose(text)
+        root = reader.compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)

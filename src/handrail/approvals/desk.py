@@ -37,8 +37,8 @@ class Standing:
 class Ruled:
     """A decision with what the desk needs to act on it. `reserve`: scope, period, amount and ceiling of each limit
     drawn on. `payload`: the canonical input of the decision and the call, to be sealed. `rules`: digests of the rules
-    it rests on, whose authors may not settle it. `owners`: addresses of who owns the use case, likewise. `given`: what it
-    rests on, to be decided again. `arguments`: as the rules change them, when they do."""
+    it rests on, whose authors may not settle it. `owners`: addresses of who owns the use case, likewise. `given`:
+    what it rests on, to be decided again. `arguments`: as the rules change them, when they do."""
 
     decision: ActionDecision
     payload: bytes
@@ -58,6 +58,7 @@ class Ask:
 
     `decide` is pure and may be called again. `business`: keyed hash of what makes two calls the same; an equal call
     within `same_since_ms` gets the first one's action, whatever came of it. `by`: who asks, when it is not the key.
+    `at_once`: what may run is claimed here; else the jobs process carries it out.
     """
 
     ids: Ids
@@ -72,6 +73,7 @@ class Ask:
     cool_off_ms: int = 0
     drill: bool = False
     by: Actor | None = None
+    at_once: bool = True
 
     def __call__(self, tx: ActionTransaction) -> Stored:
         """Raises HandrailError NOT_FOUND when the subject was erased, LOST_RACE when a limit was used up meanwhile."""
@@ -100,7 +102,7 @@ class Ask:
             request=request,
             business=self.business,
             reserved=reserved,
-            given=ruled.given if waits else None,
+            given=ruled.given if waits or not self.at_once else None,
         )
         tx.actions.add(stored)
         by = self.by or Actor(ActorKind.KEY, request.key)
@@ -110,7 +112,7 @@ class Ask:
                 subject=self.subject, payload=ruled.payload, ruleset=self.ruleset, facts=ruled.facts,
             )
         )  # fmt: skip
-        if progress.state is State.APPROVED and not waits:
+        if progress.state is State.APPROVED and not waits and self.at_once:
             return Claim(ids=self.ids, action=request.id, owner=self.owner, lease_ms=self.lease_ms)(tx)
         return stored
 
@@ -227,7 +229,7 @@ class Finish:
     def __call__(self, tx: ActionTransaction) -> Stored:
         """Raises HandrailError NOT_FOUND or LOST_RACE (the lease went to another)."""
         stored = tx.actions.get(self.action)
-        after = lifecycle.finish(stored.progress, self.owner, self.state)
+        after = lifecycle.finish(stored.progress, self.owner, self.state, now=tx.now_ms)
         if stored.request is not None:
             tx.actions.keep_result(self.action, self.result)
         kind = {

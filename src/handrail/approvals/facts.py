@@ -58,6 +58,13 @@ class About(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rules: tuple[Digest, ...] = ()
 
 
+class ReadFacts(msgspec.Struct, frozen=True):
+    """Facts of `payload.read` when a person looks at a case in order to decide it."""
+
+    action: str
+    reason: str = "approval"
+
+
 class StopFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`revoked`: how many waiting actions the stop's own transaction ended; more may follow (`approvals.halt`).
     `reason`: the person's words, at most 200 characters; they must name no customer."""

@@ -67,7 +67,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     requester, the owner of the use case, the author of the rule). `lease_owner`: the process that executes or
     reconciles. `step`: of the route's escalations.
     `drill`: a seeded bad request: it can be decided, never executed. `settled_by`, `settled_at`: the person whose word
-    ended the waiting. Times in Unix ms of the database."""
+    ended the waiting. `ended_at`: when the outcome was recorded. Times in Unix ms of the database."""
 
     action: ActionId
     state: State
@@ -92,6 +92,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     drill: bool = False
     settled_by: str = ""
     settled_at: int | None = None
+    ended_at: int | None = None
 
 
 def held(
@@ -236,12 +237,12 @@ def take_over(before: Progress, owner: str, *, now: int, lease_ms: int) -> Progr
     return _moved(before, lease_owner=owner, lease_until=now + lease_ms)
 
 
-def finish(before: Progress, owner: str, state: State) -> Progress:
+def finish(before: Progress, owner: str, state: State, *, now: int | None = None) -> Progress:
     """`state`: DONE, FAILED or UNKNOWN. Raises LOST_RACE when the lease went to another."""
     if state not in (State.DONE, State.FAILED, State.UNKNOWN):
         raise ValueError(f"{state.value} is no outcome")
     _must_hold(before, owner)
-    return _moved(before, state=state, lease_owner="", lease_until=0)
+    return _moved(before, state=state, lease_owner="", lease_until=0, ended_at=now)
 
 
 def settle(before: Progress, state: State, person: PersonId, *, now: int) -> Progress:

@@ -5,18 +5,19 @@ the owner of the use case, the route and the hour. When any of them cannot be re
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from handrail.approvals import lifecycle
-from handrail.approvals.desk import Ruled, Standing, excluded_of, moved, reserve
-from handrail.approvals.facts import About
+from handrail.approvals.desk import Ask, Ruled, Standing, excluded_of, moved, reserve
+from handrail.approvals.facts import About, ReadFacts
 from handrail.approvals.lifecycle import State
 from handrail.approvals.route import APPROVERS, Case, covers, moment, next_step, require_decider
 from handrail.approvals.store import ActionTransaction, Stored
-from handrail.ledger.entry import EntryKind
+from handrail.ledger.entry import Entry, EntryKind
 from handrail.people.acting import person_of
+from handrail.people.authorise import Act, require
 from handrail.people.person import Person
 from handrail.policy.action_rules import Route
 from handrail.policy.ruleset import Ruleset
@@ -24,7 +25,7 @@ from handrail.terms.action import Action, ActionId, digest_of
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.decision import Verdict
 from handrail.terms.errors import Code, HandrailError
-from handrail.terms.ids import Digest, Ids
+from handrail.terms.ids import Digest, EntryId, Ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +185,61 @@ class Settle:
             )
         facts = msgspec.structs.replace(stored.about.facts, by_claim="person")
         return moved(tx, self.ids, stored, after, EntryKind.ACTION_SETTLED, _actor(person), self.comment, facts=facts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadCase:
+    """A person looks at a case with its arguments; the reading is recorded, else nothing is shown."""
+
+    ids: Ids
+    action: ActionId
+    token: str
+
+    def __call__(self, tx: ActionTransaction) -> Stored:
+        """Raises HandrailError NOT_FOUND, TOKEN_INVALID or NOT_ALLOWED: her roles neither settle it nor read texts."""
+        stored = tx.actions.get(self.action)
+        person = person_of(tx, self.token)
+        route = stored.about.route or APPROVERS
+        asked = set(route.roles) | {role for step in route.steps for role in step.roles}
+        if not asked & {role.value for role in person.roles}:
+            require(Act.READ_PAYLOAD, person, people_exist=True)
+        tx.append(
+            Entry(
+                id=EntryId(self.ids.new("en")), kind=EntryKind.PAYLOAD_READ, at_ms=tx.now_ms, actor=_actor(person),
+                facts=ReadFacts(self.action), about=self.action,
+            )
+        )  # fmt: skip
+        return stored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    """The undoing call of an action that was done, as an action of its own, decided like any other. The person who asks
+    for it never settles it. `ask`: the undoing call, whose `parent` is the action."""
+
+    ask: Ask
+    token: str
+    undo_within_s: int | None
+
+    def __call__(self, tx: ActionTransaction) -> Stored:
+        """Raises HandrailError NOT_FOUND, TOKEN_INVALID, NOT_ALLOWED, or ALREADY_DECIDED: it was not done, or its time
+        to be undone is over."""
+        done = tx.actions.get(ActionId(self.ask.request.parent)).progress
+        person = person_of(tx, self.token)
+        by = require(Act.UNDO, person, people_exist=True)
+        if done.state is not State.DONE:
+            raise HandrailError(
+                Code.ALREADY_DECIDED, f"this action is {done.state.value}; only what was done is undone"
+            )
+        since = done.ended_at or done.created_at
+        if self.undo_within_s is not None and tx.now_ms >= since + 1_000 * self.undo_within_s:
+            raise HandrailError(Code.ALREADY_DECIDED, "the time in which this action can be undone is over")
+
+        def decide(standing: Standing) -> Ruled:
+            ruled = self.ask.decide(standing)
+            return replace(ruled, excluded=ruled.excluded | {person.id})
+
+        return replace(self.ask, decide=decide, by=by)(tx)
 
 
 def decider(tx: ActionTransaction, stored: Stored, token: str, *, hours: bool = True) -> Person:

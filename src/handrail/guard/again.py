@@ -5,19 +5,24 @@ it denies is revoked, what it would hold was approved. When what it rested on ca
 """
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import msgspec
 
 from handrail.approvals.desk import Standing
+from handrail.approvals.settle import Edit, Undo
 from handrail.approvals.store import Stored
-from handrail.guard.tool_call import Weighed
+from handrail.guard.execute import filled
+from handrail.guard.tool_call import ToolCalls, Weighed, registered
 from handrail.in_force.snapshot import Snapshot
+from handrail.ledger.store import Journal
 from handrail.people.key import ApiKey, Scope, usable
 from handrail.policy.action import Room
 from handrail.policy.decide_action import Prepared, decide_action
-from handrail.terms.action import Action, Door
+from handrail.terms.action import Action, ActionId, Door
 from handrail.terms.decision import Verdict
-from handrail.terms.errors import HandrailError
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import Ids
 
 
 def refused_now(snapshot: Snapshot, prepared: Prepared, now_ms: int) -> Callable[[Stored, Standing], bool]:
@@ -68,3 +73,62 @@ def _identity(keys: Iterable[ApiKey], request: Action, now_ms: int) -> bool:
 
 
 _WEIGHED = msgspec.json.Decoder(Weighed)
+
+
+class Again:
+    """What persons make of an action: another one. `calls`: decides as for agents."""
+
+    def __init__(self, calls: ToolCalls, journal: Journal, ids: Ids) -> None:
+        self._calls = calls
+        self._journal = journal
+        self._ids = ids
+
+    async def edit(
+        self, stored: Stored, arguments: dict[str, Any], snapshot: Snapshot, prepared: Prepared, *, token: str,
+        comment: str = "",
+    ) -> Stored:  # fmt: skip
+        """The same action with other arguments, decided from the start; it waits for its approvals anew. Raises
+        HandrailError NOT_FOUND, TOOL_UNREGISTERED, TOKEN_INVALID, ALREADY_DECIDED, NOT_ALLOWED or LOST_RACE."""
+        before = _request(stored)
+        use_case, tool = registered(before.use_case, before.tool, snapshot)
+        request = msgspec.structs.replace(before, arguments=arguments, revision=before.revision + 1)
+        stated = () if stored.given is None else _WEIGHED.decode(stored.given).stated
+        linked = stored.given is not None and _WEIGHED.decode(stored.given).input.linked
+        weighed = await self._calls.weighed(request, stated, use_case, tool, snapshot, linked)
+        release = stored.about.facts.release
+        edited: Stored = await self._journal.run(
+            Edit(
+                ids=self._ids, request=request, before=stored.progress.digest, token=token, comment=comment,
+                decide=self._calls.decide(weighed, request, tool, snapshot, prepared, release),
+            )
+        )  # fmt: skip
+        return edited
+
+    async def undo(self, stored: Stored, snapshot: Snapshot, prepared: Prepared, *, token: str) -> Stored:
+        """The action that undoes this one; asked twice, the same. Raises HandrailError NOT_FOUND, TOOL_UNREGISTERED,
+        TOKEN_INVALID, ALREADY_DECIDED or NOT_ALLOWED (nothing undoes it)."""
+        done = _request(stored)
+        _, tool = registered(done.use_case, done.tool, snapshot)
+        if tool.undo is None:
+            raise HandrailError(Code.NOT_ALLOWED, "this tool declares no undoing call; see its registration")
+        use_case, undoing = registered(done.use_case, tool.undo.tool, snapshot)
+        result = None if stored.result is None else msgspec.json.decode(stored.result)["result"]
+        request = Action(
+            id=ActionId(self._ids.new("ac")), use_case=done.use_case, tool=undoing.id,
+            arguments=filled(tool.undo, done, result, self._calls.key_of(done)), salt=self._ids.token(16),
+            door=Door.UNDO, key=done.key, agent=done.agent, conversation=done.conversation, customer=done.customer,
+            parent=done.id,
+        )  # fmt: skip
+        weighed = await self._calls.weighed(request, (), use_case, undoing, snapshot, linked=False)
+        asked = self._calls.asked(
+            request, stored.subject, self._calls.decide(weighed, request, undoing, snapshot, prepared, None), undoing,
+            snapshot, at_once=False,
+        )  # fmt: skip
+        made: Stored = await self._journal.run(Undo(ask=asked, token=token, undo_within_s=tool.undo_within_s))
+        return made
+
+
+def _request(stored: Stored) -> Action:
+    if stored.request is None:
+        raise HandrailError(Code.NOT_FOUND, "the customer of this action was erased")
+    return stored.request

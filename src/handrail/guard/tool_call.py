@@ -31,7 +31,7 @@ from handrail.terms.action import Action, ActionId, Door, ToolId, canonical_argu
 from handrail.terms.clock import Clock
 from handrail.terms.decision import Reason, Verdict
 from handrail.terms.errors import Code, HandrailError
-from handrail.terms.ids import ConversationId, CustomerId, Digest, Ids, UseCaseId
+from handrail.terms.ids import ConversationId, CustomerId, Digest, Ids, SubjectId, UseCaseId
 from handrail.tools.amount import amount_of
 from handrail.tools.paths import replaced, values_at
 from handrail.tools.registry import Tool
@@ -68,8 +68,8 @@ class Recollection(Protocol):
     async def add(
         self, given: ActionInput, tool: Tool, conversation: ConversationId | None, snapshot: Snapshot
     ) -> ActionInput:
-        """`given` with facts, origins, consent and findings. Never raises: what cannot be read stays unknown, which
-        holds a consequential action."""
+        """`given` with facts, origins, consent, `linked` when the conversation is on record. Never raises: what cannot
+        be read stays unknown, which holds a consequential action."""
         ...
 
 
@@ -120,7 +120,7 @@ class ToolCalls:
         1 the use case and the tool, as registered. 2 the conversation, and whose key seals this. 3 what the decision
         rests on. 4 in one transaction: the same call before? the decision, what it reserves, its entry, and the claim
         when it may run at once. 5 the call itself. 6 the outcome."""
-        use_case, tool = _registered(called, snapshot)
+        use_case, tool = registered(called.key.use_case, called.tool, snapshot)
         if len(canonical_arguments(called.arguments)) > MAX_ARGUMENTS:
             raise HandrailError(Code.REQUEST_TOO_LARGE, f"arguments are larger than {MAX_ARGUMENTS} bytes")
         thread = await self._threads.open(
@@ -133,23 +133,37 @@ class ToolCalls:
             conversation=thread.conversation, customer=called.customer,
         )  # fmt: skip
         weighed = await self.weighed(action, called.facts, use_case, tool, snapshot, called.conversation is not None)
-        stored: Stored = await self._journal.run(
-            Ask(
-                ids=self._ids, request=action, subject=thread.subject.id,
-                decide=self.decide(weighed, action, tool, snapshot, prepared, thread.release),
-                business=self._business(action, tool), same_since_ms=_same_since(tool, self._clock.now_ms()),
-                ruleset=snapshot.ruleset_digest, owner=self._executor.owner, lease_ms=LEASE_MS,
-                cool_off_ms=1_000 * tool.cool_off_s,
-            )
-        )  # fmt: skip
+        decide = self.decide(weighed, action, tool, snapshot, prepared, thread.release)
+        stored: Stored = await self._journal.run(self.asked(action, thread.subject.id, decide, tool, snapshot))
         mine = stored.progress.action == action.id and stored.progress.state is State.CLAIMED
         return await self._executor.carry_out(stored) if mine else stored
+
+    def asked(
+        self,
+        action: Action,
+        subject: SubjectId,
+        decide: Callable[[Standing], Ruled],
+        tool: Tool,
+        snapshot: Snapshot,
+        *,
+        at_once: bool = True,
+    ) -> Ask:
+        """The command. `at_once` False: what may run is left to the jobs process."""
+        return Ask(
+            ids=self._ids, request=action, subject=subject, decide=decide, business=self._business(action, tool),
+            same_since_ms=_same_since(tool, self._clock.now_ms()), ruleset=snapshot.ruleset_digest,
+            owner=self._executor.owner, lease_ms=LEASE_MS, cool_off_ms=1_000 * tool.cool_off_s, at_once=at_once,
+        )  # fmt: skip
+
+    def key_of(self, action: Action) -> str:
+        """The key that the target got with it."""
+        return self._executor.key_of(action)
 
     async def weighed(
         self, action: Action, stated: tuple[Fact, ...], use_case: UseCase, tool: Tool, snapshot: Snapshot, linked: bool
     ) -> Weighed:
         """What the decision on an action rests on. `linked`: its conversation is known to be this one."""
-        given = self._given(action, stated, use_case, tool, snapshot, linked=linked)
+        given = self._given(action, stated, use_case, tool, snapshot)
         if linked:
             given = await self._recollection.add(given, tool, action.conversation, snapshot)
         return Weighed(given, stated)
@@ -180,8 +194,6 @@ class ToolCalls:
         use_case: UseCase,
         tool: Tool,
         snapshot: Snapshot,
-        *,
-        linked: bool,
     ) -> ActionInput:
         local = datetime.fromtimestamp(self._clock.now_ms() / 1_000, UTC).astimezone(
             ZoneInfo(snapshot.ruleset.time_zone)
@@ -199,7 +211,6 @@ class ToolCalls:
             arguments=action.arguments,
             agent=action.agent,
             schema_errors=self._schemas.errors(tool, action.arguments),
-            linked=linked,
             session=action.customer is not None,
             amount_minor=minor,
             currency=currency,
@@ -211,6 +222,8 @@ class ToolCalls:
 
     def _business(self, action: Action, tool: Tool) -> bytes:
         """What makes two calls the same: the tool and its key's values, or all arguments."""
+        if action.parent:  # an action is undone once
+            return self._hashing.message(f"undo\0{action.parent}".encode())
         values = [list(values_at(action.arguments, path)) for path in tool.business_key]
         same = msgspec.json.encode(
             [
@@ -243,16 +256,17 @@ class ToolCalls:
         return scope, local.strftime(form)
 
 
-def _registered(called: Called, snapshot: Snapshot) -> tuple[UseCase, Tool]:
-    """Unregistered is refused at every level, before anything is recorded under a customer."""
-    use_case = snapshot.ruleset.use_cases.get(called.key.use_case or UseCaseId(""))
+def registered(name: UseCaseId | None, called: ToolId, snapshot: Snapshot) -> tuple[UseCase, Tool]:
+    """Unregistered is refused at every level, before anything is recorded under a customer. Raises HandrailError
+    USE_CASE_UNREGISTERED or TOOL_UNREGISTERED."""
+    use_case = snapshot.ruleset.use_cases.get(name or UseCaseId(""))
     if use_case is None:
         raise HandrailError(
             Code.USE_CASE_UNREGISTERED,
             "the use case of this API key is not registered; add it to the home and run: handrail publish",
         )
-    tool = snapshot.ruleset.tools.get(called.tool)
-    if tool is None or called.tool not in use_case.tools:
+    tool = snapshot.ruleset.tools.get(called)
+    if tool is None or called not in use_case.tools:
         raise HandrailError(
             Code.TOOL_UNREGISTERED,
             f"this tool is not registered for use case {use_case.id}; add it to tools/*.yaml and to the use case's "

@@ -12,6 +12,7 @@ from handrail.backends.egress import Egress, system_resolve
 from handrail.backends.schemas import ArgumentSchemas
 from handrail.backends.tools.http import HttpTargets
 from handrail.detectors.assent import assent_reader
+from handrail.guard.again import Again
 from handrail.guard.execute import Executor
 from handrail.guard.recollect import Recollect
 from handrail.guard.tool_call import ToolCalls
@@ -32,7 +33,7 @@ DOWNSTREAM = "downstream"
 
 
 class Acting:
-    """`calls`: decides and executes. `executor`: carries out and reconciles. One event loop."""
+    """`calls`: decides and executes. `executor`: carries out and reconciles. `again`: edits and undoes. One loop."""
 
     def __init__(
         self, given: Settings, env: Mapping[str, str], store: "Store", in_force: InForce, journal: Journal | None = None
@@ -59,6 +60,11 @@ class Acting:
             ids=IDS,
             digits=CURRENCIES,
         )
+        self.again = Again(self.calls, journal, IDS)
+
+    def prepared(self, snapshot: Snapshot) -> Prepared:
+        """Raises HandrailError GUARD_UNAVAILABLE."""
+        return prepared(snapshot)
 
     async def close(self) -> None:
         """Running calls end unsure."""

@@ -68,6 +68,11 @@ def check_rules(rules: ActionRules, ground: Ground) -> list[Mistake]:
     return found
 
 
+def unsettled(rules: ActionRules, ground: Ground) -> list[Mistake]:
+    """Routes on which too few persons are left, once it is known who holds which role (`Ground.holders`)."""
+    return [Mistake(route.place or route.id, what) for route in rules.routes for what in _quorum(route, ground)]
+
+
 def check_tools(tools: Iterable[Tool], facts: Mapping[str, str]) -> list[Mistake]:
     """What is wrong with registrations as far as rules rest on them: roles, facts, totals, argument paths."""
     listed = list(tools)

@@ -67,8 +67,10 @@ class Wording:
         return frozenset(_stem(word) for word in self.words)
 
     @cached_property
-    def squeezed(self) -> str:
-        return _SQUEEZE.sub("", self.plain)
+    def _without_separators(self) -> tuple[str, list[int]]:
+        """The letters and digits alone, and where each stands."""
+        places = [place for place, sign in enumerate(self.plain) if sign.isalnum()]
+        return "".join([self.plain[place] for place in places]), places
 
     @cached_property
     def numbers(self) -> frozenset[Decimal]:
@@ -83,33 +85,53 @@ class Wording:
         text = str(value).casefold().strip()
         if not text:
             return False
+        if any(sign.isspace() for sign in text):
+            return self._says_phrase(text)
         squeezed = _SQUEEZE.sub("", text)
-        if any(sign.isdigit() for sign in squeezed) and " " not in text:
+        if any(sign.isdigit() for sign in squeezed):
             return self._says_code(text, squeezed)
-        return self._says_phrase(text)
+        return self._says_word(text)
 
     def _says_code(self, text: str, squeezed: str) -> bool:
         dated = _DATE.match(text)
         if dated is not None and self._says_date(*dated.groups()):
             return True
         if len(squeezed) >= LONG_ENOUGH:
-            return squeezed in self.squeezed
+            return self._says_spaced(squeezed)
         if squeezed in self.words:
             return True
         number = _decimal(text)
         return number is not None and number in self.numbers
+
+    def _says_spaced(self, squeezed: str) -> bool:
+        """The code with whatever people put between its signs, and nothing of a longer one around it."""
+        text, places = self._without_separators
+        at = text.find(squeezed)
+        while at >= 0:
+            start, end = places[at], places[at + len(squeezed) - 1] + 1
+            if not (_alnum_at(self.plain, start - 1) or _alnum_at(self.plain, end)):
+                return True
+            at = text.find(squeezed, at + 1)
+        return False
 
     def _says_date(self, year: str, month: str, day: str) -> bool:
         figures = {word.lstrip("0").rstrip("stndrh") for word in self.words if word[:1].isdigit()}
         named = any(word in self.words for word in _MONTHS[int(month) - 1]) if 1 <= int(month) <= 12 else False
         return day.lstrip("0") in figures and (named or (month.lstrip("0") in figures and year in figures))
 
+    def _says_word(self, text: str) -> bool:
+        """A word as it stands: `new_password` is not said by "a new password"."""
+        start = self.plain.find(text)
+        while start >= 0:
+            if not (_alnum_at(self.plain, start - 1) or _alnum_at(self.plain, start + len(text))):
+                return True
+            start = self.plain.find(text, start + 1)
+        return text in self.words
+
     def _says_phrase(self, text: str) -> bool:
         parts = _WORD.findall(text)
         if not parts:
             return False
-        if len(parts) == 1:
-            return parts[0] in self.words or (len(parts[0]) >= LONG_ENOUGH and parts[0] in self.plain)
         figures = [part for part in parts if part[0].isdigit()]
         there = sum(part in self.words for part in parts)
         return all(part in self.words for part in figures) and there >= MOST_WORDS * len(parts)
@@ -163,6 +185,10 @@ class Readings:
         if found is None:
             found = self._heard[text] = self._reader.hear(text)
         return found
+
+
+def _alnum_at(text: str, place: int) -> bool:
+    return 0 <= place < len(text) and text[place].isalnum()
 
 
 def readings(text: str) -> set[Decimal]:

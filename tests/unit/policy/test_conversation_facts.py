@@ -154,7 +154,15 @@ def test_a_value_is_recognised_as_people_say_it(text: str) -> None:
     assert Wording(READER.plain(text)).says(SPOKEN[text])
 
 
-NOT_SAID = {"about 450 dollars": 45, "order A1002": "A1001", "12 High Street": "21 High Street", "yes": True}
+NOT_SAID = {
+    "please set a new password for me": "new_password",
+    "my number is 91234567": "12345",
+    "my surname is Adminson": "Admin",
+    "about 450 dollars": 45,
+    "order A1002": "A1001",
+    "12 High Street": "21 High Street",
+    "yes": True,
+}
 
 
 @pytest.mark.parametrize("text", NOT_SAID)

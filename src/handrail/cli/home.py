@@ -73,6 +73,8 @@ def publish(folder: Path, token: str | None) -> None:
         click.echo("nothing was published: what was in force stays in force", err=True)
         sys.exit(1)
     done = options.command(folder, Publish(ids=wire.IDS, compiled=compiled, token=token))
+    for line in done.unsettled:
+        click.echo(f"note: {line}; no persons yet: handrail person first")
     waiting = behind(options.loaded(folder))
     if waiting:
         click.echo(f"read at start only: restart handrail serve to take {', '.join(waiting)}")

@@ -11,6 +11,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("home", "write a commented starter home"),
     "check": ("home", "say every mistake of a home, with its place"),
     "schema": ("home", "print the JSON Schema of the home's files"),
+    "tools": ("tools", "draft tools/*.yaml from an OpenAPI document or an MCP server"),
+    "policy": ("policy", "test the rules on actions, ask why, run them over recorded actions"),
     "publish": ("home", "put a home in force, within a second, without a restart"),
     "person": ("people", "persons, their roles and personal tokens"),
     "key": ("people", "API keys: create, list, rotate, revoke"),

@@ -48,23 +48,24 @@ _BY_WORD = {word: kind for kind, words in _WORDS.items() for word in words.split
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
-def by_name(name: str) -> ActionType:
-    """READ when no word of it says otherwise. `get_payment` reads: the first word is what is done, unless a later one
-    joins it with `and`."""
+def by_name(name: str) -> ActionType | None:
+    """None when no word of it says anything. `get_payment` reads: the first word is what is done, unless a later one
+    joins it with `and` or `or`."""
     words = [part.lower() for part in _PART.findall(name)]
-    if words and words[0] in _READS and "and" not in words and "or" not in words:
+    if words and words[0] in _READS and not {"and", "or"} & set(words):
         return ActionType.READ
-    return max((_BY_WORD[word] for word in words if word in _BY_WORD), key=RANK.__getitem__, default=ActionType.READ)
+    known = [_BY_WORD[word] for word in words if word in _BY_WORD]
+    return max(known, key=RANK.__getitem__) if known else None
 
 
-def by_hints(annotations: Mapping[str, Any]) -> ActionType:
-    """Of an MCP tool's annotations: the worst that they admit. Without `readOnlyHint: true` it writes, as the protocol
-    has it by default."""
+def by_hints(annotations: Mapping[str, Any]) -> ActionType | None:
+    """Of an MCP tool's annotations: the worst that they admit; None when they are silent. What writes is destructive
+    unless it says otherwise, as the protocol has it."""
     if annotations.get("readOnlyHint") is True:
         return ActionType.READ
-    if annotations.get("destructiveHint", True) is False:
-        return ActionType.WRITE_UNDOABLE
-    return ActionType.WRITE_FINAL
+    if annotations.get("readOnlyHint") is None and annotations.get("destructiveHint") is None:
+        return None
+    return ActionType.WRITE_UNDOABLE if annotations.get("destructiveHint") is False else ActionType.WRITE_FINAL
 
 
 def by_method(method: str) -> ActionType:
@@ -78,6 +79,6 @@ def by_method(method: str) -> ActionType:
             return ActionType.WRITE_UNDOABLE
 
 
-def stronger(first: ActionType, second: ActionType) -> ActionType:
-    """The first of equals."""
-    return second if RANK[second] > RANK[first] else first
+def strongest(*suggested: ActionType | None, otherwise: ActionType) -> ActionType:
+    """The first of equals; `otherwise` when nothing was suggested."""
+    return max((one for one in suggested if one is not None), key=RANK.__getitem__, default=otherwise)

@@ -11,15 +11,15 @@ from handrail.terms.action import ActionType
 from handrail.tools.registry import KeyPlace, Reversibility, Unit, UpstreamKind
 
 TOOL = r"^[A-Za-z_][A-Za-z0-9_-]{0,127}$"
+UPSTREAM = r"^[a-z][a-z0-9_-]{0,62}$"
+UPSTREAM_SAYS = "lower-case letters, digits, _ and -, starting with a letter"
 TOOL_SAYS = "the name of a tool: letters, digits, _ and -, without a dot"
 METHODS = r"^(GET|POST|PUT|PATCH|DELETE)$"
 TYPES = r"^(text|number|truth)$"
 PATHS_SAYS = "argument paths with dots, such as order_id or items.*.id"
 
 ToolName = Annotated[str, Meta(pattern=TOOL, extra={"expected": TOOL_SAYS})]
-UpstreamName = Annotated[
-    str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,62}$", extra={"expected": "lower-case letters, digits, _ and -"})
-]
+UpstreamName = Annotated[str, Meta(pattern=UPSTREAM, extra={"expected": UPSTREAM_SAYS})]
 ArgumentPath = Annotated[str, Meta(min_length=1, max_length=200, extra={"expected": "an argument path"})]
 Seconds = Annotated[int, Meta(ge=0, le=366 * 86_400)]
 LongText = Annotated[str, Meta(max_length=20_000)]

@@ -54,7 +54,7 @@ tools:
       required: [order, text]
       properties: {{ order: {{ type: string, maxLength: 60 }}, text: {{ type: string, maxLength: 200 }} }}
     http: {{ method: POST, path: "/notes/{{order}}" }}
-{honours}
+{knows}
   forget:
     type: write-undoable
     reversibility: free
@@ -95,8 +95,7 @@ class ActingHouse(House):
         self.env["TILL_KEY"] = "till-secret"
         (root / "tools").mkdir()
         (root / "rules").mkdir()
-        honours = HONOURS if knows != "neither" else ""
-        (root / "tools" / "till.yaml").write_text(TOOLS.format(url=till, knows=KNOWS[knows], honours=honours))
+        (root / "tools" / "till.yaml").write_text(TOOLS.format(url=till, knows=KNOWS[knows]))
         (root / "rules" / "till.yaml").write_text(RULES)
         path = root / "use-cases" / "orders.yaml"
         path.write_text(path.read_text().replace("levels: {assert: {risk: R1, autonomy: A3}}\n", LEVELS))

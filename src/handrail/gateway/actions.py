@@ -3,7 +3,7 @@ agent takes back what still waits.
 
 The answer is the same for all: `{"action_id", "status", "message", "retry_after"?, "result"?, "reasons"}`. 200: it has
 ended; 202: it waits or runs. `status` is the action's state (`held`, `done`, `denied`, ...). The same call again gives
-the same action, and later its stored result: nothing happens twice. `?wait=SECONDS` (at most 30) waits for a change.
+the same action, and later its stored result: nothing happens twice. `?wait=SECONDS` (at most 30) waits for the end.
 """
 
 import asyncio
@@ -33,6 +33,8 @@ PATH = "/api/v1/actions"
 POLL_S = 0.1
 MAX_WAIT_S = 30.0
 RETRY_AFTER_S = 5
+SETTLED = ENDED | {State.UNKNOWN}
+"""What a caller need not wait on: only a person can tell what became of an unknown one."""
 
 SENTENCES: Mapping[State, Mapping[str, str]] = {
     State.HELD: {
@@ -176,12 +178,11 @@ def _called(body: Asked, key: ApiKey) -> Called:
 
 
 async def _waited(reader: ActionReader, stored: Stored, query: bytes) -> Stored:
-    """Looks again until something has changed or the time is over."""
+    """Looks again until it has ended, nobody can tell what became of it, or the time is over."""
     given = parse_qs(query.decode("latin-1")).get("wait", ["0"])[0]
     left = min(float(given), MAX_WAIT_S) if given.replace(".", "", 1).isdigit() else 0.0
-    began = stored
-    while left > 0 and stored.progress.state not in ENDED and stored.progress.version == began.progress.version:
+    while left > 0 and stored.progress.state not in SETTLED:
         await asyncio.sleep(POLL_S)
         left -= POLL_S
-        stored = await reader.get(began.progress.action)
+        stored = await reader.get(stored.progress.action)
     return stored

@@ -228,7 +228,7 @@ def _action(path: str) -> dict[str, Any]:
         found |= {"summary": _PLAIN[path][0], "description": ""}
         found["parameters"] = [{"name": "action", "in": "path", "required": True, "schema": {"type": "string"}}]
         found["responses"] |= _refusals(Form.OPENAI, (404,))
-    wait = "Seconds to wait for a change, at most 30."
+    wait = "Seconds to wait for its end, at most 30."
     found["parameters"].append(
         {"name": "wait", "in": "query", "required": False, "description": wait, "schema": {"type": "number"}}
     )

@@ -182,7 +182,7 @@ def _who(value: _Value, talk: _Talk) -> str:
 
 
 def _values(tool: Tool, arguments: dict[str, Any]) -> list[tuple[str, Any]]:
-    patterns = {*tool.consequential_values, *tool.objects}
+    patterns = {*tool.consequential_values, *tool.objects, *tool.means}
     return [
         (path, value)
         for path, value in leaves(arguments)

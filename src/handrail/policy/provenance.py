@@ -4,7 +4,7 @@ Strongest first: a verified fact; what a trusted upstream's read stated (never a
 object known to be another customer's); the customer's own words, also spoken or in another format; only what outsiders
 wrote; nowhere. What the model said counts for nothing: it repeats its sources, good and bad. A value that a verified
 fact of the same meaning denies (`Tool.recorded`) is contradicted, whoever said it. When this cannot tell it says
-unknown, and the action holds.
+unknown, and the action holds. What the agent itself wrote into a system in this conversation is no record of it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +14,7 @@ from handrail.policy.action import Fact, Origin, Traced, Vouched
 from handrail.policy.conversation import Turn
 from handrail.policy.known import Known
 from handrail.policy.wording import Readings, Wording, mentioned
+from handrail.terms.action import ActionType
 from handrail.terms.finding import Role
 from handrail.tools.paths import covers, leaves, values_at
 from handrail.tools.registry import Tool, Upstream, UpstreamId
@@ -25,6 +26,7 @@ class Sources:
     def __init__(self, turns: Sequence[Turn], upstreams: Mapping[UpstreamId, Upstream], readings: Readings) -> None:
         self.customer = [(turn.index, readings.wording(turn.text)) for turn in turns if turn.role is Role.USER]
         self._record: dict[Any, list[int]] = {}
+        self._written: set[Any] = set()
         self._outside: list[tuple[int, Wording]] = []
         for turn in turns:
             if turn.role in (Role.TOOL, Role.DOCUMENT):
@@ -37,12 +39,17 @@ class Sources:
         if tool is None or upstream is None or not upstream.trusted or turn.said is None:
             self._outside.append((turn.index, readings.wording(turn.text)))
             return
+        if turn.call is not None and tool.type is not ActionType.READ:
+            self._written.update(_key(value) for _, value in leaves(turn.call.arguments))
         quoted = []
         for path, value in (*leaves(turn.said), *_keys(turn.said)):
+            key = _key(value)
             if any(covers(pattern, path) for pattern in tool.quotes):
                 quoted.append(str(value))
-            elif value is not None and not isinstance(value, bool):
-                self._record.setdefault(_key(value), []).append(turn.index)
+            elif (
+                value is not None and not isinstance(value, bool) and (key in self._record or key not in self._written)
+            ):
+                self._record.setdefault(key, []).append(turn.index)
         if quoted:
             self._outside.append((turn.index, readings.wording("\n".join(quoted))))
 

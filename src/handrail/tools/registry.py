@@ -204,7 +204,7 @@ class Tool(Strict, frozen=True):
     begins when the call had no effect. `recorded`: argument path to the fact that knows the right value (a list: any of
     it); another value is contradicted by the record. `asks`: words, by language, that stand for this action in a
     conversation. `traced`: arguments whose origin rules may ask for, without the built-in hold. `means`: argument path
-    to its values and the phrases by which a person means them.
+    to its values and the phrases by which a person means them; such an argument needs the customer's consent too.
     """
 
     id: ToolId

@@ -123,6 +123,15 @@ def test_what_another_customer_s_record_says_is_no_record_of_this_one() -> None:
     assert origins(given) == {"order_id": Origin.UNTRUSTED, "amount": Origin.UNTRUSTED}
 
 
+@pytest.mark.promise("ACD-5")
+def test_what_the_agent_wrote_itself_is_no_record() -> None:
+    iban = "FR7630006000011234567890189"
+    written = call(6, "change_address", {"street": iban}, street=iban)
+    again = call(7, "get_order", {**ORDER, "street": iban}, order_id="A1001")
+    given = asked([*START, *written, *again], order_id="A1001", amount=45.5, iban=iban)
+    assert origins(given)["iban"] is Origin.UNKNOWN
+
+
 def test_a_source_that_nobody_vouches_for_replaces_no_verified_fact() -> None:
     here = world()
     bare = {name: msgspec.structs.replace(upstream, trusted=False) for name, upstream in here.upstreams.items()}

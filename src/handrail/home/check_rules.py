@@ -12,6 +12,7 @@ from handrail.home.fit import Fitted
 from handrail.home.mistake import Mistake, mistake
 from handrail.home.questions import Questions
 from handrail.home.written_actions import Actions, quoted, told
+from handrail.policy.action import Agreed, Origin, Vouched
 from handrail.policy.action_rules import Limit, Route, Rule
 from handrail.policy.cel import CelCompiler, NoCel
 from handrail.policy.check_matches import words_of
@@ -73,7 +74,7 @@ def played(files: Sequence[Fitted], ruleset: Ruleset, engines: Engines) -> Cover
 def _vocabulary(found: Actions) -> set[str]:
     """Every name that a rule may use."""
     words = {str(name) for name in found.names()} | found.facts.keys() | {str(name) for name in found.listed} | ROLES
-    words |= {route.id for route in found.rules.routes} | {kind.value for kind in Kind}
+    words |= {route.id for route in found.rules.routes} | {str(one) for one in (*Kind, *Agreed, *Origin, *Vouched)}
     shown = words_of(found.tools.values(), found.facts, {}).shown
     for tool in found.tools.values():
         words |= _arguments(tool) | tool.totals.keys()

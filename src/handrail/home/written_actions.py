@@ -21,7 +21,9 @@ from handrail.terms.ids import UseCaseId
 from handrail.tools.registry import Call, Check, Tool, Upstream, UpstreamId
 
 SECTIONS = ("rules", "limits", "routes")
-_QUOTED = re.compile(r"'([^']+)'|`([^`]+)`|\"([^\"]+)\"")
+_WRITTEN = re.compile(r"'([^']+)'|\"([^\"]+)\"")
+_FORMAL = re.compile(r"`([^`]+)`")
+_WORD = re.compile(r"[\w.*-]*\w")
 T = TypeVar("T")
 
 
@@ -39,8 +41,8 @@ class Spot:
         return self.file.key(*self.path, *more)
 
     def at(self, what: str) -> Place:
-        """Of the first word that a sentence quotes and that stands below here, else of the whole."""
-        for word in quoted(what):
+        """Of the first word that a sentence quotes, or names, and that stands below here; else of the whole."""
+        for word in (*quoted(what), *formal(what), *_WORD.findall(what)):
             found = _place_of(self, word)
             if found is not None:
                 return found
@@ -72,12 +74,17 @@ class Actions:
 
 
 def quoted(what: str) -> Iterator[str]:
-    """Words in quotes or backticks, the parts of `argument amount` too."""
-    for match in _QUOTED.finditer(what):
-        whole = next(filter(None, match.groups()))
-        yield whole
-        if " " in whole:
-            yield from reversed(whole.split())
+    """Words in quotes: what somebody wrote."""
+    for match in _WRITTEN.finditer(what):
+        yield next(filter(None, match.groups()))
+
+
+def formal(what: str) -> Iterator[str]:
+    """Words in backticks: of the form. The parts of `argument amount above` too, the last one first."""
+    for match in _FORMAL.finditer(what):
+        yield match[1]
+        if " " in match[1]:
+            yield from reversed(match[1].split())
 
 
 def read_actions(tools: Sequence[Fitted], rules: Sequence[Fitted], cases: Sequence[Fitted]) -> Actions:
@@ -235,7 +242,8 @@ def _made(make: Callable[[], T], spot: Spot, code: str, found: Actions) -> T | N
     try:
         return make()
     except WrittenError as error:
-        found.mistakes.append(told(spot, code, error.what, words=found.names()))
+        at = Spot(spot.file, _path_of(error.place) or spot.path)
+        found.mistakes.append(told(at, code, error.what, words=found.names()))
         found.whole = False
         return None
 
@@ -249,7 +257,17 @@ def told(spot: Spot, code: str, what: str, *, words: Iterable[str] = ()) -> Mist
 
 
 def _source(file: Fitted) -> Source:
-    return Source(file.file, lambda _: "")
+    """Mistakes of `policy.written` tell a node; here it becomes the path to it."""
+    paths = {}
+    for path in file.places:
+        node = _value(file.value, path)
+        if isinstance(node, dict | list):
+            paths[id(node)] = path
+    return Source(file.file, lambda node: "/".join(map(str, paths.get(id(node), ()))))
+
+
+def _path_of(place: str) -> Path:
+    return tuple(int(part) if part.isdecimal() else part for part in place.split("/")) if place else ()
 
 
 def _spoilt(file: Fitted, path: Path) -> bool:

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ tools:
     reversibility: none
     money: {{ amount: amount, unit: minor, currency: EUR }}
     business_key: [order, amount]
+    asks: {{ en: [refund] }}
+    consequential_values: [order]
     arguments:
       type: object
       additionalProperties: false
@@ -123,6 +126,17 @@ class ActingHouse(House):
         return self.said(*words, "--token", self.staff[name], code=code)
 
 
+def chat(server: Server, key: str, conversation: str, text: str) -> None:
+    """The customer says something in this conversation."""
+    body = json.dumps({"model": "scripted-1", "messages": [{"role": "user", "content": text}]}).encode()
+    headers = {
+        "authorization": f"Bearer {key}", "content-type": "application/json", "x-handrail-conversation": conversation,
+        "x-handrail-customer": "c-1",
+    }  # fmt: skip
+    with urllib.request.urlopen(urllib.request.Request(f"{server.url}/chat/completions", body, headers), timeout=20):
+        return
+
+
 def act(server: Server, key: str, action: str, wait: float = 0.0, **body: Any) -> tuple[int, Any]:
     """`POST /api/v1/actions`."""
     root = server.url.removesuffix("/v1")
@@ -132,8 +146,6 @@ def act(server: Server, key: str, action: str, wait: float = 0.0, **body: Any) -
 
 def told(server: Server, key: str, action: str, wait: float = 0.0) -> Any:
     """`GET /api/v1/actions/ID`."""
-    import urllib.request
-
     root = server.url.removesuffix("/v1")
     request = urllib.request.Request(
         f"{root}/api/v1/actions/{action}?wait={wait}", headers={"authorization": f"Bearer {key}"}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from acting_house import ActingHouse, TillProcess, act, till, told
+from acting_house import ActingHouse, TillProcess, act, chat, till, told
 from fakes.storage import PostgresServer
 from house import Server, scripted_model, within
 
@@ -206,6 +206,54 @@ def test_a_worker_killed_between_claim_and_answer_leaves_one_effect_and_a_receip
     assert kinds(house, rows[0]["action"]) == [
         "action.claimed", "action.decided", "action.done", "action.taken_over",
     ]  # fmt: skip
+
+
+@pytest.mark.promise("ACT-7")
+def test_money_that_the_customer_asked_for_in_these_words_moves_at_once_and_other_money_waits(
+    house: ActingHouse, target: TillProcess
+) -> None:
+    key = house.agent()
+    with house.serving("--workers", "2") as server:
+        chat(server, key, "t-7", "Hello, please refund 40 euros for order 48213.")
+        asked = {"conversation": "t-7", "customer": "c-1"}
+        status, paid = act(server, key, "till.refund", arguments=refund("48213"), **asked)
+        assert (status, paid["status"]) == (200, "done"), house.said("approvals", "list")
+        assert act(server, key, "till.refund", arguments=refund("48214"), **asked)[1]["status"] == "held"
+        other = {"conversation": "t-8", "customer": "c-1"}
+        assert act(server, key, "till.refund", arguments=refund("48213", 3_999), **other)[1]["status"] == "held"
+    assert [row["path"] for row in target.effects("refunds")] == ["/orders/48213/refunds"]
+
+
+@pytest.mark.promise("ACT-8")
+def test_what_is_no_longer_allowed_when_it_is_approved_is_revoked(house: ActingHouse, target: TillProcess) -> None:
+    key, other = house.agent(), house.agent()
+    with house.serving("--workers", "2") as server:
+        first = act(server, key, "till.refund", arguments=refund("A-1"))[1]["action_id"]
+        second = act(server, other, "till.refund", arguments=refund("A-2"))[1]["action_id"]
+        house.by("root", "key", "revoke", key.split("_")[1])
+        time.sleep(0.6)
+        house.by("ann", "approvals", "approve", first)
+        within(5, lambda: first in house.said("approvals", "list", "--state", "revoked"))
+        path = house.root / "use-cases" / "orders.yaml"
+        path.write_text(path.read_text().replace("tools: [till.refund, ", "tools: ["))
+        rules = house.root / "rules" / "till.yaml"
+        rules.write_text("routes: " + rules.read_text().partition("routes:")[2])
+        house.by("root", "publish", str(house.root))
+        time.sleep(0.6)
+        house.by("ann", "approvals", "approve", second)
+        assert told(server, other, second, wait=5)["status"] == "revoked"
+    assert target.effects("refunds") == []
+
+
+def test_two_servers_on_one_database_execute_each_approved_action_once(house: ActingHouse, target: TillProcess) -> None:
+    key = house.agent()
+    with house.serving("--workers", "1") as one, house.serving("--workers", "1"):
+        held = [act(one, key, "till.refund", arguments=refund(f"A-{at}"))[1]["action_id"] for at in range(6)]
+        for action in held:
+            house.by("ann", "approvals", "approve", action)
+        assert {told(one, key, action, wait=10)["status"] for action in held} == {"done"}
+        time.sleep(0.6)
+    assert sorted(row["path"] for row in target.effects()) == [f"/orders/A-{at}/refunds" for at in range(6)]
 
 
 def listed(house: ActingHouse) -> list[dict[str, str]]:

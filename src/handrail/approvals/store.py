@@ -32,6 +32,25 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     result: bytes | None = None
 
 
+class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A row of the queue: nothing personal, and not whether it is a drill. `reasons`: codes, each once. `given`:
+    approvals so far of the `needs`. Times in Unix ms."""
+
+    action: ActionId
+    state: State
+    use_case: str
+    tool: str
+    agent: str
+    amount_minor: int | None
+    currency: str
+    reasons: tuple[str, ...]
+    route: str
+    needs: int
+    given: int
+    created_at: int
+    decide_by: int | None
+
+
 class Past(msgspec.Struct, frozen=True, kw_only=True):
     """An ended hold of the same tool and use case. `amount_minor`: in `currency`."""
 
@@ -50,10 +69,8 @@ class ActionReader(Protocol):
         """Raises HandrailError NOT_FOUND."""
         ...
 
-    async def queue(
-        self, states: frozenset[State], *, limit: int, after: ActionId | None = None
-    ) -> list[tuple[Progress, About]]:
-        """Oldest first, nothing sealed among it."""
+    async def queue(self, states: frozenset[State], *, limit: int, after: ActionId | None = None) -> list[Line]:
+        """Oldest first."""
         ...
 
     async def counts(self) -> dict[State, int]: ...

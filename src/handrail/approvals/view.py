@@ -4,8 +4,7 @@ from typing import Any
 
 import msgspec
 
-from handrail.approvals.facts import About
-from handrail.approvals.lifecycle import Otherwise, Progress, State
+from handrail.approvals.lifecycle import Otherwise, State
 from handrail.approvals.store import Past, Stored
 from handrail.policy.action import ActionInput, Agreed
 from handrail.policy.action_rules import ActionRules
@@ -13,23 +12,6 @@ from handrail.terms.action import ActionId
 from handrail.terms.decision import Reason
 from handrail.terms.ids import Digest
 from handrail.tools.registry import Reversibility, Tool
-
-
-class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of the queue: nothing personal."""
-
-    action: ActionId
-    state: State
-    use_case: str
-    tool: str
-    agent: str
-    amount_minor: int | None
-    currency: str
-    reasons: tuple[str, ...]
-    route: str
-    needs: int
-    given: int
-    decide_by: int | None
 
 
 class Why(msgspec.Struct, frozen=True):
@@ -75,17 +57,6 @@ class CaseView(msgspec.Struct, frozen=True, kw_only=True):
     otherwise: Otherwise
     settled_by: str
     past: tuple[Past, ...]
-
-
-def line(progress: Progress, about: About) -> Line:
-    """One row. Whether it is a drill is not told."""
-    facts = about.facts
-    return Line(
-        action=progress.action, state=progress.state, use_case=about.use_case, tool=facts.tool, agent=facts.agent,
-        amount_minor=facts.amount_minor, currency=facts.currency,
-        reasons=tuple(dict.fromkeys(reason.code for reason in facts.reasons)), route=progress.route,
-        needs=progress.needs, given=len(progress.approvals), decide_by=progress.decide_by,
-    )  # fmt: skip
 
 
 def view(

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from handrail.approvals.facts import About
 from handrail.approvals.lifecycle import Progress, State
 from handrail.approvals.stop import Stop
-from handrail.approvals.store import Past, Stored
+from handrail.approvals.store import Line, Past, Stored
 from handrail.backends.keyring import Keyring
 from handrail.backends.rows import Reading
 from handrail.guard.recollect import Acted, Record, Spoken
@@ -39,13 +39,11 @@ class StoredActs:
             raise HandrailError(Code.NOT_FOUND, "there is no action with this id; see handrail approvals list")
         return self._stored(found[0])
 
-    async def queue(
-        self, states: frozenset[State], *, limit: int, after: ActionId | None = None
-    ) -> list[tuple[Progress, About]]:
+    async def queue(self, states: frozenset[State], *, limit: int, after: ActionId | None = None) -> list[Line]:
         names = ", ".join(f"'{state.value}'" for state in sorted(states))
         sql = f"SELECT progress, about FROM action WHERE state IN ({names}) AND id > $1 ORDER BY id LIMIT $2"  # noqa: S608  ours
         rows = await self._rows(sql, (after or "", limit))
-        return [(_PROGRESS.decode(bytes(progress)), _ABOUT.decode(bytes(about))) for progress, about in rows]
+        return [_line(_WAITING.decode(progress), _HEAD.decode(about)) for progress, about in rows]
 
     async def counts(self) -> dict[State, int]:
         rows = await self._rows("SELECT state, count(*) FROM action GROUP BY state", ())
@@ -129,6 +127,48 @@ class StoredActs:
         )
 
 
+class _Waiting(msgspec.Struct, frozen=True, gc=False):
+    """What the queue needs of a `Progress`."""
+
+    action: ActionId
+    state: State
+    created_at: int
+    needs: int = 0
+    approvals: tuple[msgspec.Raw, ...] = ()
+    route: str = ""
+    decide_by: int | None = None
+
+
+class _Code(msgspec.Struct, frozen=True, gc=False):
+    code: str
+
+
+class _Facts(msgspec.Struct, frozen=True, gc=False):
+    tool: str = ""
+    agent: str = ""
+    amount_minor: int | None = None
+    currency: str = ""
+    reasons: tuple[_Code, ...] = ()
+
+
+class _Head(msgspec.Struct, frozen=True, gc=False):
+    """What the queue needs of an `About`."""
+
+    use_case: str
+    facts: _Facts
+
+
+def _line(progress: _Waiting, about: _Head) -> Line:
+    facts = about.facts
+    return Line(
+        action=progress.action, state=progress.state, use_case=about.use_case, tool=facts.tool, agent=facts.agent,
+        amount_minor=facts.amount_minor, currency=facts.currency,
+        reasons=tuple(dict.fromkeys([reason.code for reason in facts.reasons])), route=progress.route,
+        needs=progress.needs, given=len(progress.approvals), created_at=progress.created_at,
+        decide_by=progress.decide_by,
+    )  # fmt: skip
+
+
 _LOOKED_AT = 2_000
 """Ended actions among which similar ones are looked for, the newest first."""
 
@@ -148,6 +188,8 @@ def _acted(stored: Stored) -> Acted | None:
     return Acted(stored.progress.created_at, stored.request, msgspec.json.decode(stored.result)["result"])
 
 
+_WAITING = msgspec.json.Decoder(_Waiting)
+_HEAD = msgspec.json.Decoder(_Head)
 _ABOUT = msgspec.json.Decoder(About)
 _ACTION = msgspec.json.Decoder(Action)
 _PROGRESS = msgspec.json.Decoder(Progress)

@@ -16,7 +16,7 @@ from handrail.approvals.lifecycle import State
 from handrail.approvals.settle import Approve, Deny, HandOn, ReadCase, Settle
 from handrail.approvals.stop import StopScope
 from handrail.approvals.store import Stored
-from handrail.approvals.view import line, view
+from handrail.approvals.view import view
 from handrail.cli import options
 from handrail.in_force.snapshot import InForce, Snapshot
 from handrail.policy.action_rules import ActionRules
@@ -51,8 +51,7 @@ def list_cases(states: tuple[str, ...], limit: int, as_json: bool, home: Path) -
     """What waits for a person, the oldest first. Nothing personal stands in it."""
     wanted = frozenset(map(State, states)) or OPEN
     rows = options.with_store(home, lambda store: store.acts.queue(wanted, limit=limit))
-    for progress, about in rows:
-        one = line(progress, about)
+    for one in rows:
         if as_json:
             click.echo(msgspec.json.encode(one))
             continue

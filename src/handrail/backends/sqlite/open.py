@@ -36,8 +36,8 @@ highest of their numbers says, all below it have one."""
 
 class SqliteStore:
     """`journal`, `threads`, `references`, `spending`, `outcomes`, `reader`, `acts`, `sequencing`, `erasing`,
-    `in_force`: the ports. `db`: a read-only connection of the event loop's thread, for further repositories. `keys.forget`: to be
-    called when the epoch grew."""
+    `in_force`: the ports. `db`: a read-only connection of the event loop's thread, for further repositories.
+    `keys.forget`: to be called when the epoch grew."""
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from typing import Any
 
 
@@ -52,7 +53,11 @@ class Till:
         self._count += 1
         answer = {"id": f"ef_{self._count}", **json.loads(body or b"{}")}
         self._by_key[key] = answer
-        os.write(self._log, json.dumps({"path": path, "key": key, "body": json.loads(body or b"{}")}).encode() + b"\n")
+        os.write(
+            self._log,
+            json.dumps({"path": path, "key": key, "at": time.time(), "body": json.loads(body or b"{}")}).encode()
+            + b"\n",
+        )
         order = parts[1] if len(parts) > 1 else ""
         if order.startswith("lost-"):
             return 200, answer, None

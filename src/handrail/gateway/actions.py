@@ -58,6 +58,13 @@ SENTENCES: Mapping[State, Mapping[str, str]] = {
         "pl": "Nie mogę tego zrobić.",
     },
 }
+_SAID = {
+    State.HELD: State.HELD,
+    State.UNKNOWN: State.HELD,
+    **dict.fromkeys(
+        (State.DENIED, State.EXPIRED, State.LAPSED, State.REVOKED, State.UNREACHABLE, State.FAILED), State.DENIED
+    ),
+}
 """What the agent may say to the customer. For every other state the agent has the result, or nothing to say."""
 
 
@@ -156,7 +163,7 @@ def answer(stored: Stored, language: str) -> Response:
     told = Told(
         action_id=stored.progress.action,
         status=state.value,
-        message=sentence_for({"*": "", **SENTENCES.get(state, {})}, language),
+        message=sentence_for({"*": "", **(SENTENCES[_SAID[state]] if state in _SAID else {})}, language),
         retry_after=None if over else RETRY_AFTER_S,
         result=result["result"] if isinstance(result, dict) else None,
     )

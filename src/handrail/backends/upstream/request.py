@@ -123,7 +123,8 @@ class Addressing:
 
     def _start(self, request: ModelRequest, names: tuple[str, ...]) -> bytes:
         if request.method not in self.methods:
-            raise refused(f"the method must be one of {', '.join(sorted(self.methods))}")
+            known = [method for method in ("GET", "POST", "PUT", "PATCH", "DELETE") if method in self.methods]
+            raise refused(f"the method must be {', '.join(known[:-1])} or {known[-1]}")
         lines = [f"{request.method} {self.target(request.path)} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in self._ours(request, names)]
         return ("\r\n".join(lines) + "\r\n").encode("latin-1")

@@ -3,10 +3,9 @@
 from importlib import resources
 
 from fakes.home import CHAT, home
-
 from handrail.home.text import HomeText
 
-USE_CASE = "use-cases/chat.yaml"
+UC = "use-cases/chat.yaml"
 TOOLS, RULES, CASES = "tools/shop.yaml", "rules/shop.yaml", "rules/shop.test.yaml"
 
 
@@ -17,7 +16,7 @@ def switched_on(name: str) -> str:
 
 
 SHOP: dict[str, str] = {
-    USE_CASE: CHAT.replace("  read:", "  money: {risk: R3, autonomy: A3}\n  read:")
+    UC: CHAT.replace("  read:", "  money: {risk: R3, autonomy: A3}\n  read:")
     + "mode: enforce\ntools: [get_customer, get_order, refund_order]\n",
     **{name: switched_on(name) for name in (TOOLS, RULES, CASES)},
 }

@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 import pytest
 from fakes.home import ENGINES
-from fakes.shop_home import CASES, RULES, SHOP, TOOLS, shop_home
-from fakes.shop_home import USE_CASE as UC
+from fakes.shop_home import CASES, RULES, SHOP, TOOLS, UC, shop_home
 
 from handrail.home.check import check
 from handrail.home.compile import compile_home

@@ -245,6 +245,31 @@ def test_what_is_no_longer_allowed_when_it_is_approved_is_revoked(house: ActingH
     assert target.effects("refunds") == []
 
 
+def test_rules_ask_what_happened_before_and_what_was_denied_never_happened(
+    house: ActingHouse, target: TillProcess
+) -> None:
+    rules = house.root / "rules" / "till.yaml"
+    when = "when: [{ past: object.refund, at-least: 1 }]"
+    once = f"  - {{ id: once, deny: an order is refunded once, tools: [refund], {when} }}\n"
+    rules.write_text("rules:\n" + once + rules.read_text())
+    tools = house.root / "tools" / "till.yaml"
+    tools.write_text(tools.read_text().replace("    asks: { en", "    objects: { order: order }\n    asks: { en", 1))
+    house.by("root", "publish", str(house.root))
+    key = house.agent()
+    with house.serving("--workers", "2") as server:
+        first = act(server, key, "till.refund", arguments=refund("48213", 100))[1]
+        assert first["status"] == "held"
+        assert act(server, key, "till.refund", arguments=refund("48213", 200))[1]["status"] == "denied"
+        assert act(server, key, "till.refund", arguments=refund("48214", 200))[1]["status"] == "held"
+        house.by("ann", "approvals", "deny", first["action_id"])
+        again = act(server, key, "till.refund", arguments=refund("48213", 300))[1]
+        assert again["status"] == "held"
+        house.by("ann", "approvals", "approve", again["action_id"])
+        assert told(server, key, again["action_id"], wait=10)["status"] == "done"
+        assert act(server, key, "till.refund", arguments=refund("48213", 400))[1]["status"] == "denied"
+    assert len(target.effects("refunds")) == 1
+
+
 def test_two_servers_on_one_database_execute_each_approved_action_once(house: ActingHouse, target: TillProcess) -> None:
     key = house.agent()
     with house.serving("--workers", "1") as one, house.serving("--workers", "1"):

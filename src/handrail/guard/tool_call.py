@@ -19,12 +19,13 @@ from handrail.approvals.route import Case, route_of
 from handrail.approvals.stop import covers, names_of
 from handrail.approvals.store import Stored
 from handrail.guard.execute import LEASE_MS, Executor
+from handrail.guard.history import FORMS, NO_CEILING, Count, counts_of, names_in, past_of
 from handrail.guard.ports import Threads
 from handrail.in_force.snapshot import Snapshot
 from handrail.ledger.store import Journal
 from handrail.people.key import ApiKey
 from handrail.policy.action import ActionDecision, ActionInput, Fact, Room, Why
-from handrail.policy.action_rules import Limit, Per, Within
+from handrail.policy.action_rules import Limit, Per
 from handrail.policy.decide_action import Prepared, decide_action, encode
 from handrail.policy.ruleset import UseCase, rule_digests
 from handrail.terms.action import Action, ActionId, Door, ToolId, canonical_arguments
@@ -180,10 +181,16 @@ class ToolCalls:
         """The pure decision that a transaction makes, with what only it can tell."""
         limits = _limits(snapshot, action.use_case, tool)
         now, zone = self._clock.now_ms(), snapshot.ruleset.time_zone
-        periods = {limit.id: self._period(limit, action, tool, now, zone) for limit in limits}
+        local = datetime.fromtimestamp(now / 1_000, UTC).astimezone(ZoneInfo(zone))
+
+        def scope_of(name: str, per: Per) -> str:
+            return self._scope(name, per, action, tool)
+
+        periods = {limit.id: (scope_of(limit.id, limit.per), local.strftime(FORMS[limit.within])) for limit in limits}
+        counts = counts_of(names_in(snapshot.ruleset.actions), tool, local, scope_of)
 
         def decide(standing: Standing) -> Ruled:
-            return _ruled(weighed, action, tool, snapshot, prepared, standing, limits, periods, release)
+            return _ruled(weighed, action, tool, snapshot, prepared, standing, limits, periods, counts, release)
 
         return decide
 
@@ -236,8 +243,8 @@ class ToolCalls:
         )
         return self._hashing.message(b"action\0" + same)
 
-    def _period(self, limit: Limit, action: Action, tool: Tool, now_ms: int, zone: str) -> tuple[str, str]:
-        """Scope and period of a limit for this action. What it counts by is hashed: it may be a person's."""
+    def _scope(self, name: str, per: Per, action: Action, tool: Tool) -> str:
+        """Of a limit or a count for this action. What it counts by is hashed: it may be a person's."""
         by = {
             Per.ACTION: action.id,
             Per.CUSTOMER: action.customer or action.conversation or "",
@@ -246,14 +253,8 @@ class ToolCalls:
             Per.AGENT: action.agent or action.key,
             Per.USE_CASE: action.use_case,
             Per.FLEET: "",
-        }[limit.per]
-        scope = f"{limit.id}:{self._hashing.message(f'limit{by}'.encode()).hex()}"
-        local = datetime.fromtimestamp(now_ms / 1_000, UTC).astimezone(ZoneInfo(zone))
-        form = {
-            Within.MINUTE: "%Y-%m-%dT%H:%M", Within.HOUR: "%Y-%m-%dT%H", Within.DAY: "%Y-%m-%d", Within.MONTH: "%Y-%m",
-            Within.EVER: "ever",
-        }[limit.within]  # fmt: skip
-        return scope, local.strftime(form)
+        }[per]
+        return f"{name}:{self._hashing.message(f'limit{by}'.encode()).hex()}"
 
 
 def registered(name: UseCaseId | None, called: ToolId, snapshot: Snapshot) -> tuple[UseCase, Tool]:
@@ -295,9 +296,10 @@ def _ruled(
     standing: Standing,
     limits: Sequence[Limit],
     periods: Mapping[str, tuple[str, str]],
+    counts: list[Count],
     release: Digest | None,
 ) -> Ruled:
-    """The decision inside the transaction, with what only it knows: stops, and the room that limits have."""
+    """The decision inside the transaction, with what only it knows: stops, the past, and the room that limits have."""
     given = weighed.input
     facts = ActionFacts(
         action=action.id, tool=tool.id, type=tool.type.value, agent=action.agent, upstream=tool.upstream,
@@ -306,8 +308,9 @@ def _ruled(
     names = names_of(About(use_case=action.use_case, facts=facts))
     room = tuple(Room(limit.id, limit.at_most - standing.used(*periods[limit.id])) for limit in limits)
     full = msgspec.structs.replace(
-        given, stopped=tuple(stop.id for stop in standing.stops if covers(stop, names)), room=room
-    )
+        given, stopped=tuple(stop.id for stop in standing.stops if covers(stop, names)), room=room,
+        past=past_of(counts, standing.used),
+    )  # fmt: skip
     decision = decide_action(full, prepared)
     ceilings = {limit.id: limit.at_most for limit in limits}
     # what is held counts too; over a limit it counts when a person is asked, since only a person can pass it
@@ -317,6 +320,7 @@ def _ruled(
         for name, amount in decision.reserve
         if name in periods
     )
+    reserve += tuple([(one.scope, one.periods[0], 1, NO_CEILING) for one in counts if one.counts])
     route = None
     if held and not decision.draft:
         case = Case(use_case=action.use_case, amount_minor=given.amount_minor, currency=given.currency)

@@ -8,18 +8,19 @@ from decimal import Decimal
 from handrail.home.cases import Coverage, mistakes_of, play
 from handrail.home.check_tools import argument
 from handrail.home.codes import CURRENCIES
-from handrail.home.fit import Fitted
-from handrail.home.mistake import Mistake, mistake
-from handrail.home.questions import Questions
+from handrail.home.fit import Fitted, shown
+from handrail.home.mistake import Mistake, did_you_mean, mistake
+from handrail.home.questions import Questions, past_names
 from handrail.home.written_actions import Actions, quoted, told
 from handrail.policy.action import Agreed, Origin, Vouched
-from handrail.policy.action_rules import Limit, Route, Rule
+from handrail.policy.action_rules import ActionRules, Limit, Route, Rule
 from handrail.policy.cel import CelCompiler, NoCel
 from handrail.policy.check_matches import words_of
 from handrail.policy.check_rules import ROLES, Ground
 from handrail.policy.check_rules import check_rules as prove
 from handrail.policy.replay import Schema
 from handrail.policy.ruleset import Ruleset
+from handrail.terms.action import ActionType
 from handrail.terms.finding import Kind
 from handrail.tools.registry import Tool, Unit
 
@@ -55,6 +56,7 @@ def check_rules(found: Actions, engines: Engines) -> Iterator[Mistake]:
         yield from _out_of_reach(limit, found)
     for rule in rules.rules:
         yield from _route(rule, rules.routes, found)
+        yield from _past(rule, found)
 
 
 def check_cases(files: Sequence[Fitted], ruleset: Ruleset, found: Actions, engines: Engines) -> Iterator[Mistake]:
@@ -100,6 +102,19 @@ def _below(schema: object, start: str, paths: set[str]) -> None:
     if "items" in schema:
         paths.add(f"{start}*")
         _below(schema["items"], f"{start}*.", paths)
+
+
+def _past(rule: Rule, found: Actions) -> Iterator[Mistake]:
+    """A count of what no tool is called and no type of action is: it would stay nought for ever."""
+    spot = found.spots.get(rule.place)
+    known = {tool.name for tool in found.tools.values()} | {kind.value.replace("-", "_") for kind in ActionType}
+    for name in past_names(ActionRules(rules=(rule,))):
+        what = f"{name}.".split(".")[1]
+        if spot is not None and what not in known:
+            yield mistake(
+                spot.at(f"'{name}'"), "rule.past", f"nothing is counted as {shown(what)}",
+                expected="the name of a tool, or a type of action with _", hint=did_you_mean(what, known),
+            )  # fmt: skip
 
 
 def _out_of_reach(limit: Limit, found: Actions) -> Iterator[Mistake]:

@@ -8,7 +8,7 @@ rule or a built-in that needs it holds.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,7 +19,7 @@ from handrail.home.codes import CURRENCIES
 from handrail.home.tree import Listing, Node, Scalar, parse
 from handrail.home.tree import Mapping as MappingNode
 from handrail.policy.action import ActionDecision, ActionInput, Fact, Past, Room, Vouched
-from handrail.policy.action_rules import Limit, Per, Within
+from handrail.policy.action_rules import About, ActionRules, Limit, Per, Within
 from handrail.policy.cel import CelCompiler
 from handrail.policy.conversation import turns_of
 from handrail.policy.decide_action import Prepared, decide_action
@@ -38,6 +38,9 @@ _FORMS = {
     Within.MINUTE: "%Y-%m-%dT%H:%M", Within.HOUR: "%Y-%m-%dT%H", Within.DAY: "%Y-%m-%d", Within.MONTH: "%Y-%m",
     Within.EVER: "",
 }  # fmt: skip
+
+
+_ROLLING = {"hours": (_FORMS[Within.HOUR], timedelta(hours=1), 24), "days": (_FORMS[Within.DAY], timedelta(days=1), 30)}
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +87,7 @@ class Questions:
             for name, tools in listed.items()
         }  # fmt: skip
         self._zone = ZoneInfo(ruleset.time_zone)
+        self._asked = past_names(ruleset.actions)
 
     def answer(self, question: Question, *, now_ms: int) -> Answered:
         """`now_ms`: where the question names no instant. Raises ValueError saying what of the question cannot be read.
@@ -128,7 +132,7 @@ class Questions:
         past: tuple[Past, ...] = ()
         if isinstance(question.history, list):
             earlier = [_earlier(row, world, at, self._zone) for row in question.history]
-            past = tuple(_counted(earlier, question, tool, world, at))
+            past = tuple(_counted(self._asked, earlier, question, tool, at))
         elif question.history is not None:
             past = tuple(_counts(question.history))
         room = tuple(
@@ -148,6 +152,18 @@ def by_name(tools: Sequence[Tool]) -> dict[str, Tool]:
         for joint in (".", "_", "__"):
             names.setdefault(f"{tool.upstream}{joint}{tool.name}", tool)
     return names
+
+
+def past_names(rules: ActionRules) -> tuple[str, ...]:
+    """What rules ask of the past, sorted."""
+    found = set()
+    for rule in rules.rules:
+        for match in (*rule.when, *rule.unless):
+            if match.about is About.PAST:
+                found.add(match.name)
+            if match.other.startswith("past:"):
+                found.add(match.other.removeprefix("past:"))
+    return tuple(sorted(found))
 
 
 def values_in(text: str) -> Any:
@@ -246,19 +262,32 @@ def _minor(one: _Earlier, currency: str, world: World) -> int:
     return money.minor if money.currency == currency else 0
 
 
-def _counted(earlier: Sequence[_Earlier], question: Question, tool: Tool, world: World, at: datetime) -> Iterator[Past]:
-    """Counts of earlier actions by scope, by tool, type or all `actions`, and by window."""
-    whats = {"actions"}
-    for known in world.tools.values():
-        whats |= {known.name, known.type.value.replace("-", "_")}
-    for scope in (Per.CUSTOMER, Per.OBJECT, Per.AGENT, Per.CONVERSATION, Per.USE_CASE, Per.FLEET):
-        mine = [one for one in earlier if _same(scope, one, question, tool)]
-        for what in sorted(whats):
-            those = [one for one in mine if what in ("actions", one.tool.name, one.tool.type.value.replace("-", "_"))]
-            name = f"{scope.value.replace('-', '_')}.{what}"
-            yield Past(name, len(those))
-            for window in Within:
-                yield Past(f"{name}.{window.value}", sum(_within(window, one.at, at) for one in those))
+def _counted(
+    asked: Sequence[str], earlier: Sequence[_Earlier], question: Question, tool: Tool, at: datetime
+) -> Iterator[Past]:
+    """What the register would count (`guard.history`): SCOPE.WHAT.WINDOW, WHAT a tool's own name or an action type."""
+    for name in asked:
+        scope, what, window = [*name.split("."), "", "ever"][:3]
+        per = next((per for per in Per if per.value == scope.replace("_", "-") and per is not Per.ACTION), None)
+        if per is None:
+            continue
+        those = [
+            one
+            for one in earlier
+            if what in (one.tool.name, one.tool.type.value.replace("-", "_"))
+            and _same(per, one, question, tool)
+            and _lately(window or "ever", one.at, at)
+        ]
+        yield Past(name, len(those))
+
+
+def _lately(window: str, earlier: datetime | None, at: datetime) -> bool:
+    if earlier is None:
+        return True
+    if window in _ROLLING:
+        form, step, many = _ROLLING[window]
+        return earlier.strftime(form) >= (at - step * (many - 1)).strftime(form)
+    return window in set(Within) and _within(Within(window), earlier, at)
 
 
 def _same(per: Per, one: _Earlier, question: Question, tool: Tool) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 from fakes.home import ENGINES, argument_errors
-from fakes.shop_home import CASES, SHOP, UC, shop_home
+from fakes.shop_home import CASES, RULES, SHOP, UC, shop_home
 
 from handrail.home.cases import MONDAY_NOON_MS
 from handrail.home.check import look
@@ -127,11 +127,23 @@ def test_earlier_actions_use_up_limits_within_their_window(questions: Questions)
     ]
 
 
-def test_earlier_actions_are_counted_by_tool_type_and_window(questions: Questions) -> None:
+def test_earlier_actions_are_counted_where_rules_ask_for_them() -> None:
+    names = (
+        "customer.refund_order.day",
+        "customer.refund_order.hour",
+        "object.money",
+        "customer.read.days",
+        "agent.money.hours",
+    )
+    more = "".join(f"  - {{id: p{n}, deny: no, when: [{{past: {name}, above: 9}}]}}\n" for n, name in enumerate(names))
+    rules = SHOP[RULES].replace("  - id: large\n", f"{more}  - id: large\n")
+    asked = Questions(compile_home(shop_home({RULES: rules}), ENGINES).ruleset, schema=argument_errors)
     row = {"action": "refund_order", "arguments": {"order_id": "A1", "amount": 1}, "at": "2026-01-05T08:00Z"}
-    past = {one.name: one.value for one in ask(questions, at="2026-01-05T12:00Z", history=[row, row]).given.past}
-    assert past["customer.refund_order.day"] == past["object.money"] == past["use_case.actions.ever"] == 2
-    assert past["customer.refund_order.hour"] == past["customer.get_order.day"] == 0
+    yesterday = row | {"at": "2026-01-04T13:30Z", "agent": "b2"}
+    past = {one.name: one.value for one in ask(asked, at="2026-01-05T12:00Z", history=[row, row, yesterday]).given.past}
+    assert tuple(sorted(past)) == tuple(sorted(names))
+    assert tuple(past[name] for name in names) == (2, 0, 3, 0, 2)
+    assert ask(asked, history={"customer": {"refund_order": {"day": 10}}}).enforced.verdict is Verdict.DENY
 
 
 def test_minute_and_weekday_are_the_organisation_s(questions: Questions) -> None:

@@ -130,6 +130,8 @@ ROWS = [
     Row("rule.wrong", RULES, *when("{fact: ¤order.statu, is: delivered}"), 'did you mean "order.status"?'),
     Row("rule.wrong", RULES, *when("{fact: ¤ordr.status, is: delivered}"), 'did you mean "order.status"?'),
     Row("rule.wrong", RULES, *when("{past: ¤custmer.refunds.day, above: 3}"), "no count of the register"),
+    Row("rule.past", RULES, *when("{past: ¤customer.refunds.day, above: 3}"), 'nothing is counted as "refunds"; expected the name of a tool'),
+    Row("rule.past", RULES, *when("{past: ¤object.refund_ordr, above: 0}"), 'did you mean "refund_order"?'),
     Row("rule.wrong", RULES, *when("{finding: {is: ¤INJECTON}}"), "INJECTON"),
     Row("rule.wrong", RULES, *when("{agreed: {is: ¤confrmed}}"), "is none of"),
     Row("rule.wrong", RULES, *when("{origin: ¤reason, is: untrusted}"), "does not trace"),

@@ -16,7 +16,7 @@ from handrail.home.fit import SECRET, shown
 from handrail.home.mistake import Mistake, did_you_mean, mistake
 from handrail.home.written_actions import Actions, Spot, resolve, told
 from handrail.policy.check_rules import check_tools as check_registrations
-from handrail.terms.action import ActionType
+from handrail.terms.action import ActionType, ToolId
 from handrail.tools.registry import (
     Call,
     Check,
@@ -56,14 +56,28 @@ def check_tools(found: Actions, names: frozenset[str]) -> Iterator[Mistake]:
 
 
 def check_listed(case: Spot, covered: Collection[ActionType], found: Actions) -> Iterator[Mistake]:
-    """A tool whose type has no level in the use case would be refused each time. `covered`: types that have one."""
-    for at, written in enumerate(case.file.value.get("tools") or ()):
-        tool, _, _ = resolve(written, found.names())
-        if tool is not None and found.tools[tool].type not in covered:
-            kind = found.tools[tool].type.value
+    """A tool whose type has no level in the use case would be refused each time, and so would an undo that the use case
+    does not list: it is an action of its own. `covered`: types that have a level."""
+    names = found.names()
+    written = case.file.value.get("tools") or ()
+    listed: dict[int, ToolId] = {}
+    for at, name in enumerate(written):
+        found_tool, _, _ = resolve(name, names)
+        if found_tool is not None:
+            listed[at] = found_tool
+    for at, tool_id in listed.items():
+        tool = found.tools[tool_id]
+        if tool.type not in covered:
+            kind = tool.type.value
             yield mistake(
-                case.place("tools", at), "tool.level", f"{shown(written)} is {kind}, and this use case has no level "
-                "for it, so every call would be refused", expected=f"{kind}: below levels",
+                case.place("tools", at), "tool.level", f"{shown(written[at])} is {kind}, and this use case has no "
+                "level for it, so every call would be refused", expected=f"{kind}: below levels",
+            )  # fmt: skip
+        back = resolve(tool.undo.tool, names)[0] if tool.undo is not None else None
+        if back is not None and back not in listed.values():
+            yield mistake(
+                case.place("tools", at), "tool.undo", f"{shown(written[at])} is undone by {back}, which this use case "
+                "does not list, so every undo would be refused", expected=f"{back} among tools",
             )  # fmt: skip
 
 

@@ -149,6 +149,15 @@ def test_a_tool_that_no_use_case_lists_is_told_to_whoever_rules_on_it() -> None:
     assert "in any use case; add it to tools: of a use case" in told[0]
 
 
+def test_an_undo_that_the_use_case_does_not_list_is_refused() -> None:
+    undo = "    reversibility: free\n    undo: {tool: get_refund, arguments: {key: $key}}\n    business_key"
+    text = {TOOLS: SHOP[TOOLS].replace("    business_key", undo, 1)}
+    (told,) = [one for one in check(shop_home(text)) if one.code == "tool.undo"]
+    assert (told.file, told.expected) == (UC, "shop.get_refund among tools")
+    text[UC] = SHOP[UC].replace("refund_order]", "refund_order, get_refund]")
+    assert check(shop_home(text)) == []
+
+
 def test_the_same_upstream_in_two_files_is_refused() -> None:
     (told,) = [one for one in check(shop_home({"tools/twice.yaml": SHOP[TOOLS]})) if one.code == "upstream.repeated"]
     assert (told.file, told.hint) == ("tools/twice.yaml", "by tools/shop.yaml:6")

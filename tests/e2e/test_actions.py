@@ -201,6 +201,7 @@ def test_a_worker_killed_between_claim_and_answer_leaves_one_effect_and_a_receip
         rows = within(8, lambda: [row for row in listed(house) if row["state"] == "done"])
         took = time.monotonic() - killed
         assert len(rows) == 1
+        print(f"known {took:.1f} s after the kill, the commands that asked included")
         assert took < 6, took
         assert len(target.effects("notes")) == 1
     assert kinds(house, rows[0]["action"]) == [

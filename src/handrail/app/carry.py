@@ -38,9 +38,22 @@ class Carrying:
         self._acting = acting
         self._running: dict[str, asyncio.Task[None]] = {}
         self._stops_done: tuple[str, ...] = ()
+        self._answered = True
 
     async def round(self) -> None:
-        """Raises HandrailError JOURNAL_UNAVAILABLE."""
+        """Says once that the database does not answer, and once that it does again: it is asked four times a second."""
+        try:
+            await self._round()
+        except HandrailError as error:
+            if self._answered:
+                log.warning("actions.unanswered", extra={"code": error.code.value})
+            self._answered = False
+        else:
+            if not self._answered:
+                log.warning("actions.answered")
+            self._answered = True
+
+    async def _round(self) -> None:
         await self._revoke()
         due = await self._store.acts.next_due()
         if due is None or due > wire.CLOCK.now_ms() + EARLY_MS:

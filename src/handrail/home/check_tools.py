@@ -36,11 +36,16 @@ def check_tools(found: Actions, names: frozenset[str]) -> Iterator[Mistake]:
     """`names`: every file of the home."""
     for upstream in found.upstreams.values():
         yield from _upstream(found.sources[upstream.id], upstream, names)
+    sound = True
     for tool in found.tools.values():
         spot = found.spots[tool.place]
-        yield from check_schema(Spot(spot.file, (*spot.path, "arguments")), _written(spot).get("arguments"))
+        wrong = list(check_schema(Spot(spot.file, (*spot.path, "arguments")), _written(spot).get("arguments")))
         if tool.result is not None:
-            yield from check_schema(Spot(spot.file, (*spot.path, "result")), tool.result, top=False)
+            wrong += check_schema(Spot(spot.file, (*spot.path, "result")), tool.result, top=False)
+        yield from wrong
+        if wrong:  # what leans on this schema would be told as its consequence
+            sound = False
+            continue
         yield from _money(spot, tool)
         yield from _facts(spot, tool)
         yield from _undo(spot, tool, found)
@@ -50,9 +55,9 @@ def check_tools(found: Actions, names: frozenset[str]) -> Iterator[Mistake]:
         yield from _reached(spot, tool, found.upstreams[tool.upstream])
         yield from _words(spot, tool)
     known = {name for tool in found.tools.values() for name in _properties(tool)} | found.facts.keys()
-    for wrong in check_registrations(found.tools.values(), found.facts):
-        if wrong.place in found.spots:
-            yield told(found.spots[wrong.place], "tool.wrong", wrong.what, words=known)
+    for one in check_registrations(found.tools.values(), found.facts) if sound else ():
+        if one.place in found.spots:
+            yield told(found.spots[one.place], "tool.wrong", one.what, words=known)
 
 
 def check_listed(case: Spot, covered: Collection[ActionType], found: Actions) -> Iterator[Mistake]:
@@ -250,7 +255,7 @@ def _call(
             hint = did_you_mean(name, _properties(other))
             what = f"{other.id} has no argument {shown(name)}"
             yield mistake(spot.key(*at, "arguments", name), "tool.call", what, hint=hint)
-    for name in other.arguments.get("required", ()):
+    for name in _required(other):
         if name not in call.arguments:
             what = f"{other.id} needs the argument {shown(str(name))}"
             yield mistake(spot.place(*at, "arguments"), "tool.call", what, expected=f"{name}: $arguments.PATH")
@@ -277,7 +282,7 @@ def _reached(spot: Spot, tool: Tool, upstream: Upstream) -> Iterator[Mistake]:
         for name in _FILLED.findall(how.path):
             if name not in _properties(tool):
                 yield _no_argument(spot, tool, name, "http", "path")
-            elif name not in tool.arguments.get("required", ()):
+            elif name not in _required(tool):
                 yield mistake(
                     spot.place("http", "path"), "tool.http", f"the path needs {shown(name)}, which may be left out",
                     expected=f"{name} among required",
@@ -326,7 +331,8 @@ def argument(tool: Tool, path: str) -> Mapping[str, Any] | None:
         if not isinstance(schema, Mapping):
             return None
         listed = part == "*" or part.isdecimal()
-        schema = schema.get("items", {}) if listed else schema.get("properties", {}).get(part)
+        properties = schema.get("properties")
+        schema = schema.get("items", {}) if listed else (properties if isinstance(properties, dict) else {}).get(part)
     return schema if isinstance(schema, Mapping) else None
 
 
@@ -340,6 +346,11 @@ def _no_argument(spot: Spot, tool: Tool, path: str, *at: str | int) -> Mistake:
 def _properties(tool: Tool) -> dict[str, Any]:
     properties = tool.arguments.get("properties")
     return properties if isinstance(properties, dict) else {}
+
+
+def _required(tool: Tool) -> list[Any]:
+    required = tool.arguments.get("required")
+    return required if isinstance(required, list) else []
 
 
 def _listed(value: Any, otherwise: frozenset[str]) -> set[str]:

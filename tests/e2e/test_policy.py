@@ -192,3 +192,5 @@ def test_tools_are_drafted_into_a_file_that_is_good_and_never_overwritten(shop: 
     assert "is there already" in shop.said(*words, code=1)
     assert "neither an OpenAPI 3 document" in shop.said("tools", "import", "-", stdin="a: 1\n", code=1)
     assert "neither JSON nor YAML" in shop.said("tools", "import", "-", stdin="{a: [\n", code=1)
+    said = shop.said("tools", "import", "--stdio", "--", "/bin/false", code=1)
+    assert "did not list its tools" in said or "needs the extra" in said

@@ -50,7 +50,7 @@ def mutilated(draw: st.DrawFn) -> dict[str, str]:
 
 
 @pytest.mark.promise("HAC-1")
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(mutilated())
 def test_a_mutilated_policy_is_told_or_can_be_stored(texts: dict[str, str]) -> None:
     told = check(shop_home(texts), ENGINES)

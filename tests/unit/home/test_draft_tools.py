@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from fakes.home import CHAT, ENGINES, home
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -153,6 +153,7 @@ def test_hints_of_a_server_raise_and_never_lower(name: str, hints: dict[str, Any
 
 
 @pytest.mark.promise("HAC-3")
+@settings(max_examples=30, deadline=None)
 @given(
     st.sampled_from(["get_x", "delete_x", "pay", "frob", "send_mail", "update_x", "list_and_delete"]),
     st.fixed_dictionaries(

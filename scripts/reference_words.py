@@ -42,6 +42,12 @@ CODES = {
     "token.invalid": "the personal token is unknown, over, or revoked",
     "log.conflict": "log and database contradict each other: a person must look",
     "home.invalid": "the home or its keys cannot be used; the message says what to mend",
+    "action.already_decided": "it is decided or has ended; the sentence says by whom and when",
+    "tool.unregistered": "the tool is not in `tools/*.yaml`, or the use case does not list it",
+    "tool.arguments_invalid": "the arguments do not fit the tool's schema",
+    "action.stopped": "a stop is in force",
+    "action.stop_unreadable": "what is in force cannot be read, so nothing is done; try again",
+    "permit.invalid": "the permit is unknown, used, expired, or for another call",
 }
 
 ENTRIES = {
@@ -76,6 +82,25 @@ ENTRIES = {
     "payload.read": "a person read the texts of an interaction, and why",
     "backup.made": "a backup was written",
     "backup.restored": "this home came out of a backup",
+    "action.decided": "an agent asked for an action: allowed, changed, held or denied, with every reason",
+    "action.approved": "one person's yes to exactly this call",
+    "action.denied": "a person's no",
+    "action.edited": "a person gave other arguments: a new revision, decided from the start",
+    "action.escalated": "nobody had decided in time: the route's next step is asked too",
+    "action.handed_on": "a person gave the case to another route",
+    "action.expired": "nobody decided in time",
+    "action.lapsed": "approved, and not executed in time",
+    "action.revoked": "a stop, or what is in force now, ended it before its claim",
+    "action.cancelled": "the agent took it back before its claim",
+    "action.unreachable": "nobody is left who could call the target",
+    "action.claimed": "one process has the single right to call; the call follows",
+    "action.taken_over": "its process went silent: another one asks for the outcome",
+    "action.done": "the effect is there, with its receipt",
+    "action.failed": "certainly no effect",
+    "action.unknown": "nobody can tell; a person is asked",
+    "action.settled": "a person found out what became of an unknown one",
+    "stop.set": "a person stopped an agent, use case, tool, release, target system, or everything",
+    "stop.lifted": "another person lifted a stop",
 }
 
 REQUEST = {

@@ -1,6 +1,12 @@
 """Small homes as text, for tests."""
 
+from typing import Any
+
+import jsonschema
+
+from handrail.home.check_rules import Engines
 from handrail.home.text import HomeText
+from handrail.tools.registry import Tool
 
 HANDRAIL = """\
 organisation: Example Shop
@@ -43,3 +49,12 @@ def home(texts: dict[str, str] | None = None, *, names: frozenset[str] = frozens
     """A good home with `texts` over it."""
     all_texts = {"handrail.yaml": HANDRAIL, "use-cases/chat.yaml": CHAT, **(texts or {})}
     return HomeText(texts=all_texts, names=frozenset(all_texts) | names, time_zones=ZONES)
+
+
+def argument_errors(tool: Tool, arguments: dict[str, Any]) -> tuple[str, ...]:
+    """Paths that the schema refuses, by another implementation than the server's."""
+    found = jsonschema.Draft202012Validator(tool.arguments).iter_errors(arguments)
+    return tuple(sorted({".".join(map(str, error.absolute_path)) or "$" for error in found}))
+
+
+ENGINES = Engines(schema=argument_errors)

@@ -12,6 +12,7 @@ from handrail.app.provider_keys import routed, without_key
 from handrail.app.running import behind
 from handrail.app.settings import LOG_KEY_FILE, Secrets, Settings, key_encryption_key
 from handrail.app.standing import standing
+from handrail.app.wire.policy import engines
 from handrail.app.wire.reach import unreached
 from handrail.home.check import check
 from handrail.home.compile import compile_home
@@ -31,7 +32,7 @@ LATEST = 5_000
 
 async def gather(given: Settings, env: Mapping[str, str], *, offline: bool = False) -> Seen:
     """Look at everything. `offline`: ask no provider. Raises nothing: what cannot be seen is said in `unseen`."""
-    seen = Seen(mistakes=len(check(read(given.home))), now_ms=wire.CLOCK.now_ms())
+    seen = Seen(mistakes=len(check(read(given.home), engines())), now_ms=wire.CLOCK.now_ms())
     _files(given, env, seen)
     try:
         async with wire.opened(given, env, checkpoints=False) as store:
@@ -75,7 +76,8 @@ async def _database(given: Settings, env: Mapping[str, str], store: "Store", see
     if seen.snapshot is not None:
         seen.missing_secrets = without_key(seen.snapshot, Secrets(given.home, env))
         try:
-            seen.unpublished = digest(compile_home(read(given.home)).ruleset) != seen.snapshot.ruleset_digest
+            written = compile_home(read(given.home), engines()).ruleset
+            seen.unpublished = digest(written) != seen.snapshot.ruleset_digest
         except HomeInvalid:
             seen.unpublished = True
     await _journal(given, store, seen)

@@ -5,6 +5,7 @@
 | publish the log (one leader per database) | each second, or at once when 1,000 entries wait |
 | close interactions whose process died | each 10 seconds |
 | try outcome events again that matched no conversation | each 10 seconds, those that are due |
+| carry out approved actions, expire and escalate held ones, ask about silent claims | four times a second |
 | apply retention | at the start, then each hour |
 | rotate the sealing key | when the newest is 7 days old, looked at each hour |
 
@@ -22,11 +23,13 @@ from typing import TYPE_CHECKING
 import uvloop
 
 from handrail.app import wire
+from handrail.app.carry import EVERY_S, Carrying
 from handrail.app.child import begin, give_back, settle
 from handrail.app.plan import Plan
 from handrail.app.provider_keys import without_key
 from handrail.app.settings import Secrets, environment
 from handrail.app.supervise import Life
+from handrail.app.wire.acting import OnceActing
 from handrail.in_force.follow import follow, look
 from handrail.in_force.snapshot import InForce
 from handrail.ledger.entry import Entry, EntryKind
@@ -74,6 +77,8 @@ class Jobs:
             await store.journal.record(_moment(EntryKind.SERVER_STARTED))
             sequencer = wire.sequencer(plan.settings, env, store)
             pause = _pause_until(stop)
+            acting = OnceActing(plan.settings, env, store, in_force)
+            carrying = Carrying(store, in_force, acting)
             tasks = [
                 asyncio.create_task(follow(in_force, store.in_force, wire.CLOCK, on_change=store.keys.forget)),
                 asyncio.create_task(
@@ -82,6 +87,7 @@ class Jobs:
                     )
                 ),
                 asyncio.create_task(_each(SWEEP_S, pause, stop, lambda: _match(store))),
+                asyncio.create_task(_each(EVERY_S, pause, stop, carrying.round)),
                 asyncio.create_task(_each(HOUR_S, pause, stop, lambda: _hourly(store, in_force))),
             ]
             life.ready()
@@ -96,6 +102,8 @@ class Jobs:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, publishing, return_exceptions=True)
+            await carrying.close()
+            await acting.close()
             with contextlib.suppress(HandrailError):
                 await store.journal.record(_moment(EntryKind.SERVER_STOPPED))
             await _publish_rest(sequencer)

@@ -23,10 +23,12 @@ from handrail.app.gauges import Watched, gauges
 from handrail.app.log_thread import LogThread
 from handrail.app.settings import Settings, environment
 from handrail.app.supervise import Life
+from handrail.app.wire.acting import OnceActing
 from handrail.app.wire.request import net as net_of
 from handrail.app.wire.request import runner
 from handrail.detectors.base import Text
 from handrail.detectors.window import warm as warm_streams
+from handrail.gateway.actions import action_routes
 from handrail.gateway.events import event_routes
 from handrail.gateway.identity import Identity, Refusals
 from handrail.gateway.metrics import Metrics
@@ -38,7 +40,7 @@ from handrail.gateway.server import Gateway
 from handrail.guard.budgets import Budgets
 from handrail.guard.ports import Spending
 from handrail.guard.screen import Screener
-from handrail.in_force.follow import Asked, follow, look
+from handrail.in_force.follow import Asked, follow, is_fresh, look
 from handrail.in_force.snapshot import InForce
 from handrail.ledger.entry import Entry, EntryKind, UnregisteredFacts
 from handrail.ledger.store import Journal
@@ -93,6 +95,11 @@ class Worker:
                 *event_routes(identity, store.outcomes, net.screener, wire.CLOCK, metrics),
             ]
             table += reading_routes(identity, store.reader, in_force)
+            acts = OnceActing(settings, env, store, in_force, net.journal)
+            table += action_routes(
+                identity, in_force, acts.made, store.acts, net.journal, acts.prepared,
+                lambda: _fresh(in_force, newer), wire.IDS,
+            )  # fmt: skip
             table.append(openapi_route(table, version=VERSION))
             lines = RequestLines(wire.CLOCK, requests=settings.boot.log_requests)
             writing = LogThread(lines)
@@ -125,6 +132,7 @@ class Worker:
                     await net.budgets.exchange(store.spending)
                 await _record_refusals(refusals, store.journal, before_minute=1 << 40)
                 metrics.publish()
+                await acts.close()
                 writing.close()
                 said.info("server.stopped", extra={"worker": self.place + 1})
                 if tracing is not None:
@@ -165,6 +173,13 @@ def _server(gateway: Gateway, settings: Settings) -> uvicorn.Server:
         ssl_keyfile=str(settings.home / boot.tls_key_file) if boot.tls_key_file else None,
     )
     return _Server(config)
+
+
+async def _fresh(in_force: InForce, newer: Asked) -> bool:
+    """Whether what is in force was read within a second, after one more look if not."""
+    if not is_fresh(in_force, wire.CLOCK):
+        await newer()
+    return is_fresh(in_force, wire.CLOCK)
 
 
 def _standing(in_force: InForce, gateway: Gateway) -> str | None:

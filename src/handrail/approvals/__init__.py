@@ -1,1 +1,1 @@
-"""A held action until a person settles it (arrives with actions)."""
+"""A held action until a person settles it."""

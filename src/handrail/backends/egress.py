@@ -190,8 +190,10 @@ def refuse_redirect(status: int, who: str) -> None:
 
 
 def provider_origins(ruleset: Ruleset) -> frozenset[Origin]:
-    """What a ruleset publishes: the origin of each provider."""
-    return frozenset(parse_url(provider.base_url)[0] for provider in ruleset.providers.values())
+    """What a ruleset publishes: the origin of each provider and of each target system of tools."""
+    urls = [provider.base_url for provider in ruleset.providers.values()]
+    urls += [upstream.base_url for upstream in ruleset.upstreams.values() if upstream.base_url]
+    return frozenset(parse_url(url)[0] for url in urls)
 
 
 async def system_resolve(host: str, port: int) -> Sequence[str]:

@@ -411,6 +411,7 @@ def _destroy(tx: ErasingTransaction, subject: str, entry: str) -> int:
     payloads = tx.fetch(
         "UPDATE payload SET sealed = NULL WHERE subject = $1 AND sealed IS NOT NULL RETURNING seq", (subject,)
     )
+    tx.fetch("UPDATE action SET sealed = NULL, result = NULL, business = $1 WHERE subject = $2", (b"", subject))
     tx.fetch("DELETE FROM party WHERE conversation IN (SELECT id FROM conversation WHERE subject = $1)", (subject,))
     tx.fetch("UPDATE conversation SET given = NULL, tail = NULL, seen = $1 WHERE subject = $2", (b"", subject))
     tx.fetch("INSERT INTO erased (subject, entry, at_ms) VALUES ($1, $2, $3)", (subject, entry, tx.now_ms))

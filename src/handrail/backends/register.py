@@ -14,7 +14,7 @@ from handrail.people.person import Person
 from handrail.people.role import Role
 from handrail.people.token import Token, TokenKind
 from handrail.policy.evaluate import rules_of
-from handrail.policy.ruleset import Ruleset, canonical
+from handrail.policy.ruleset import Ruleset, canonical, rule_digests
 from handrail.releases.release import LiveRelease, Release
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.errors import Code, HandrailError
@@ -180,7 +180,19 @@ class Rulesets:
             "INSERT INTO ruleset (digest, body, by_kind, by_id, at_ms) VALUES ($1, $2, $3, $4, $5) "
             "ON CONFLICT (digest) DO NOTHING RETURNING digest"
         )
-        return bool(self._fetch(sql, (digest, canonical(ruleset), by.kind.value, by.id, at_ms)))
+        new = bool(self._fetch(sql, (digest, canonical(ruleset), by.kind.value, by.id, at_ms)))
+        for rule in rule_digests(ruleset.actions).values():
+            self._fetch(
+                "INSERT INTO rule_author (digest, by_kind, by_id, at_ms) VALUES ($1, $2, $3, $4) "
+                "ON CONFLICT (digest) DO NOTHING",
+                (rule, by.kind.value, by.id, at_ms),
+            )
+        return new
+
+    def rule_author(self, rule: Digest) -> Actor | None:
+        """`approvals.store.Rulebook`."""
+        found = self._fetch("SELECT by_kind, by_id FROM rule_author WHERE digest = $1", (rule,))
+        return Actor(ActorKind(found[0][0]), found[0][1]) if found else None
 
     def get(self, digest: Digest) -> Ruleset:
         found = self._fetch("SELECT body FROM ruleset WHERE digest = $1", (digest,))

@@ -8,9 +8,10 @@ import click
 from handrail.app import wire
 from handrail.app.running import behind
 from handrail.app.settings import HOME_VARIABLE
+from handrail.app.wire.policy import engines
 from handrail.cli import options
 from handrail.home.check import look
-from handrail.home.compile import compile_home
+from handrail.home.compile import all_mistakes, compile_home
 from handrail.home.init import KEK_BYTES
 from handrail.home.init import init as start
 from handrail.home.notes import notes
@@ -39,8 +40,9 @@ def init(folder: Path) -> None:
 @folder
 def check(folder: Path) -> None:
     """Say every mistake of the home in FOLDER with file, line and column. Exit code 1 when there is one."""
-    looked = look(read(folder))
-    mistakes = looked.mistakes
+    playing = engines()
+    looked = look(read(folder), playing)
+    mistakes = all_mistakes(looked, playing)
     for mistake in mistakes:
         click.echo(str(mistake))
     for note in notes(looked):
@@ -64,13 +66,15 @@ def schema(name: str) -> None:
 def publish(folder: Path, token: str | None) -> None:
     """Put the home in FOLDER in force: a ruleset and a release per use case, in one transaction."""
     try:
-        compiled = compile_home(read(folder))
+        compiled = compile_home(read(folder), engines())
     except HomeInvalid as problem:
         for mistake in problem.mistakes:
             click.echo(str(mistake), err=True)
         click.echo("nothing was published: what was in force stays in force", err=True)
         sys.exit(1)
     done = options.command(folder, Publish(ids=wire.IDS, compiled=compiled, token=token))
+    for line in done.unsettled:
+        click.echo(f"note: {line}; no persons yet: handrail person first")
     waiting = behind(options.loaded(folder))
     if waiting:
         click.echo(f"read at start only: restart handrail serve to take {', '.join(waiting)}")

@@ -9,6 +9,7 @@ import click
 import msgspec
 import orjson
 
+from handrail.app.wire.policy import engines
 from handrail.app.wire.request import ranking_runner
 from handrail.cli import options
 from handrail.detectors.catalogue import lines
@@ -94,7 +95,7 @@ def _action(home: Path, use_case: str | None) -> Action:
     if use_case is None:
         return _default
     try:
-        ruleset = compile_home(read_home(home)).ruleset
+        ruleset = compile_home(read_home(home), engines()).ruleset
     except HomeInvalid as problem:
         raise HandrailError(Code.HOME_INVALID, f"the home has mistakes: handrail check {home} ({problem})") from None
     found = ruleset.use_cases.get(UseCaseId(use_case))

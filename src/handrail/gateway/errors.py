@@ -72,6 +72,10 @@ SHAPES: dict[Code, Shape] = {
     Code.TOKEN_INVALID: _AUTH,
     Code.LOST_RACE: Shape(409, "invalid_request_error", "invalid_request_error", retry=True),
     Code.ALREADY: Shape(409, "invalid_request_error", "invalid_request_error"),
+    Code.ALREADY_DECIDED: Shape(409, "invalid_request_error", "invalid_request_error"),
+    Code.TOOL_UNREGISTERED: _FORBIDDEN,
+    Code.STOPPED: _FORBIDDEN,
+    Code.STOP_UNREADABLE: _AWAY,
 }
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 import orjson
 
+from handrail.gateway.actions import PATH as ACTIONS
+from handrail.gateway.actions import Asked, Told
 from handrail.gateway.count_tokens import PATH as COUNT_TOKENS
 from handrail.gateway.errors import SHAPES, Form
 from handrail.gateway.events import BATCH, STRUCTURED, NoneTaken, Results
@@ -63,9 +65,11 @@ _PLAIN = {
     "/log/{path}": ("A file of the transparency log (C2SP tlog-tiles)", "application/octet-stream"),
     "/api/v1/interactions/{interaction}": ("The recorded facts of a finished interaction", "application/json"),
     "/api/v1/use-cases": ("The use cases in force", "application/json"),
+    ACTIONS + "/{action}": ("How far an action has come, or take back one that waits", "application/json"),
     PATH: ("This document", "application/json"),
 }
-_PREFIXED = {"/v1/models/": "/v1/models/{model}", "/log/": "/log/{path}", INTERACTIONS: INTERACTIONS + "{interaction}"}
+_PREFIXED = {"/v1/models/": "/v1/models/{model}", "/log/": "/log/{path}", INTERACTIONS: INTERACTIONS + "{interaction}",
+             ACTIONS + "/": ACTIONS + "/{action}"}  # fmt: skip
 
 _REQUEST_HEADERS = {
     "x-handrail-conversation": "The conversation, by your id or ours; left out: inferred from the resent history.",
@@ -87,7 +91,9 @@ def document(routes: Iterable[Route], *, version: str) -> dict[str, Any]:
     for route in routes:
         path = _PREFIXED.get(route.path, route.path)
         paths.setdefault(path, {})[route.method.lower()] = _operation(route, path)
-    _, schemas = msgspec.json.schema_components([OutcomeData, Results, NoneTaken], ref_template=_REF + "{name}")
+    _, schemas = msgspec.json.schema_components(
+        [OutcomeData, Results, NoneTaken, Asked, Told], ref_template=_REF + "{name}"
+    )
     return {
         "openapi": "3.1.0",
         "info": {
@@ -125,6 +131,8 @@ def _operation(route: Route, path: str) -> dict[str, Any]:
         found = _face(route, path)
     elif route.scope is Scope.EVENTS:
         found = _events()
+    elif path.startswith(ACTIONS):
+        found = _action(path)
     elif path in _PLAIN:
         found = _plain(route, path)
     else:
@@ -197,6 +205,34 @@ def _events() -> dict[str, Any]:
             **_refusals(Form.OPENAI, (413, 503)),
         },
     }
+
+
+def _action(path: str) -> dict[str, Any]:
+    told = {"application/json": {"schema": {"$ref": _REF + "Told"}}}
+    found: dict[str, Any] = {
+        "summary": "Ask for an action",
+        "description": "The same call again gives the same action, and later its stored result.",
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": _REF + "Asked"}}},
+        },
+        "parameters": [],
+        "responses": {
+            "200": {"description": "It has ended: done, failed, denied and the like", "content": told},
+            "202": {"description": "It waits or runs; ask again", "content": told},
+            **_refusals(Form.OPENAI, (400, 409, 413, 503)),
+        },
+    }
+    if path in _PLAIN:
+        del found["requestBody"]
+        found |= {"summary": _PLAIN[path][0], "description": ""}
+        found["parameters"] = [{"name": "action", "in": "path", "required": True, "schema": {"type": "string"}}]
+        found["responses"] |= _refusals(Form.OPENAI, (404,))
+    wait = "Seconds to wait for its end, at most 30."
+    found["parameters"].append(
+        {"name": "wait", "in": "query", "required": False, "description": wait, "schema": {"type": "number"}}
+    )
+    return found
 
 
 def _plain(route: Route, path: str) -> dict[str, Any]:

@@ -5,15 +5,21 @@ be read. An empty list is the only way a home counts as good; `home.compile` ref
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from handrail.home.check_home import check_home
+from handrail.home.check_rules import Engines, check_rules
+from handrail.home.check_tools import check_listed, check_tools
 from handrail.home.check_use_case import check_defaults, check_ids, check_prompts, check_use_case
 from handrail.home.fields import HomeFile, UseCaseFile
+from handrail.home.fields_rules import CasesFile, RulesFile
+from handrail.home.fields_tools import ToolsFile
 from handrail.home.fit import Fitted, fit
+from handrail.home.levels import expand
 from handrail.home.mistake import Mistake, Place, did_you_mean, mistake
-from handrail.home.text import HOME_FILE, PROMPTS, USE_CASES, HomeText
+from handrail.home.text import HOME_FILE, PROMPTS, RULES, TOOLS, USE_CASES, HomeText
 from handrail.home.tree import parse
+from handrail.home.written_actions import Actions, Spot, read_actions
 
 AT_THE_TOP = frozenset({HOME_FILE})
 
@@ -26,14 +32,20 @@ class Checked:
     cases: tuple[Fitted, ...]
     prompts: dict[str, str]
     mistakes: tuple[Mistake, ...]
+    actions: Actions = field(default_factory=Actions)
+    played: tuple[Fitted, ...] = ()
+    """The files of cases beside the rules."""
 
 
-def check(text: HomeText) -> list[Mistake]:
-    """Sorted by file, line and column."""
-    return list(look(text).mistakes)
+_ENGINES = Engines()
 
 
-def look(text: HomeText) -> Checked:
+def check(text: HomeText, engines: Engines = _ENGINES) -> list[Mistake]:
+    """Sorted by file, line and column. Cases beside the rules are played by `home.compile`."""
+    return list(look(text, engines).mistakes)
+
+
+def look(text: HomeText, engines: Engines = _ENGINES) -> Checked:
     """The home read against its declarations, and all that is wrong with it."""
     mistakes = [*text.mistakes, *_files(text)]
     home = _fitted(text, HOME_FILE, HomeFile, mistakes)
@@ -47,7 +59,34 @@ def look(text: HomeText) -> Checked:
             mistakes += check_use_case(case, home=home, prompts=prompts)
     mistakes += check_ids(cases)
     mistakes += check_prompts(prompts)
-    return Checked(home, cases, prompts, tuple(sorted(set(mistakes))))
+    played = tuple(_written(text, text.cases, CasesFile, mistakes))
+    actions = _actions(text, cases, engines, mistakes)
+    return Checked(home, cases, prompts, tuple(sorted(set(mistakes))), actions, played)
+
+
+def _actions(text: HomeText, cases: tuple[Fitted, ...], engines: Engines, mistakes: list[Mistake]) -> Actions:
+    """Tools and rules. Rules are proved only when all tools and rules could be read."""
+    tools = _written(text, text.tools, ToolsFile, mistakes)
+    rules = _written(text, text.rules, RulesFile, mistakes)
+    actions = read_actions(tools, rules, cases)
+    mistakes += actions.mistakes
+    told = list(check_tools(actions, text.names))
+    for case in cases:
+        if isinstance(case.value.get("levels"), dict):
+            told += check_listed(Spot(case, ()), expand(case.value["levels"]).keys(), actions)
+    mistakes += told
+    if actions.whole and not actions.mistakes and not told:
+        mistakes += check_rules(actions, engines)
+    return actions
+
+
+def _written(text: HomeText, names: list[str], declared: type, mistakes: list[Mistake]) -> list[Fitted]:
+    """Files of tools and rules. One that holds comments only is switched off, as those of the starter are."""
+    return [
+        _fitted(text, name, declared, mistakes)
+        for name in names
+        if any(line.strip() and not line.lstrip().startswith("#") for line in text.texts[name].splitlines())
+    ]
 
 
 def _fitted(text: HomeText, name: str, declared: type, mistakes: list[Mistake]) -> Fitted:
@@ -79,7 +118,7 @@ def _files(text: HomeText) -> Iterator[Mistake]:
         yield mistake(Place(USE_CASES), "use_case.none", "there is no use case", expected="a file use-cases/NAME.yaml")
     for name in sorted(text.names - text.texts.keys() - unread):
         folder, _, file = name.rpartition("/")
-        if folder == USE_CASES:
+        if folder in (USE_CASES, TOOLS, RULES):
             yield mistake(
                 Place(name), "file.ignored", "this file is not read", hint=f'rename it to "{_stem(file)}.yaml"'
             )

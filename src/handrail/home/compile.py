@@ -13,14 +13,17 @@ import msgspec
 from handrail.home import defaults as safe
 from handrail.home.boot import Bootstrap
 from handrail.home.bootstrap import from_value
-from handrail.home.check import look
+from handrail.home.check import Checked, look
 from handrail.home.check_findings import PLACES, by_language
+from handrail.home.check_rules import Engines, check_cases
 from handrail.home.check_use_case import minor_units
 from handrail.home.codes import CURRENCIES
 from handrail.home.fit import Fitted
 from handrail.home.levels import expand
+from handrail.home.mistake import Mistake
 from handrail.home.problem import HomeInvalid
 from handrail.home.text import HOME_FILE, HomeText
+from handrail.home.written_actions import resolved
 from handrail.policy.ruleset import (
     AcceptedFailure,
     Audience,
@@ -54,27 +57,50 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
     bootstrap: Bootstrap
 
 
-def compile_home(text: HomeText) -> Compiled:
-    """Raises HomeInvalid with every mistake; a home with one is never compiled in part."""
-    checked = look(text)
-    if checked.mistakes:
-        raise HomeInvalid(checked.mistakes)
-    home = checked.home.value
-    use_cases = {UseCaseId(case.value["id"]): _use_case(case, home) for case in checked.cases}
+_ENGINES = Engines()
+
+
+def compile_home(text: HomeText, engines: Engines = _ENGINES) -> Compiled:
+    """Raises HomeInvalid with every mistake; a home with one is never compiled in part. With a validator of arguments
+    in `engines` the cases beside the rules are played too, and one that goes wrong is a mistake."""
+    checked = look(text, engines)
+    wrong = all_mistakes(checked, engines)
+    if wrong:
+        raise HomeInvalid(wrong)
     return Compiled(
-        ruleset=Ruleset(
-            organisation=home["organisation"],
-            time_zone=home["time_zone"],
-            currency=home["currency"],
-            providers={ProviderId(name): _provider(name, given) for name, given in sorted(home["providers"].items())},
-            use_cases=dict(sorted(use_cases.items())),
-            prices=_prices(home),
-        ),
+        ruleset=ruleset_of(checked),
         releases={
             UseCaseId(case.value["id"]): _release(case, checked.prompts)
             for case in sorted(checked.cases, key=lambda case: str(case.value["id"]))
         },
-        bootstrap=from_value(home),
+        bootstrap=from_value(checked.home.value),
+    )
+
+
+def all_mistakes(checked: Checked, engines: Engines) -> list[Mistake]:
+    """Those of `look`; where there are none, those of the cases beside the rules."""
+    if checked.mistakes:
+        return list(checked.mistakes)
+    return sorted(check_cases(checked.played, ruleset_of(checked), checked.actions, engines))
+
+
+def ruleset_of(checked: Checked) -> Ruleset:
+    """Of a home without mistakes."""
+    home, actions = checked.home.value, checked.actions
+    use_cases = {UseCaseId(case.value["id"]): _use_case(case, home) for case in checked.cases}
+    return Ruleset(
+        organisation=home["organisation"],
+        time_zone=home["time_zone"],
+        currency=home["currency"],
+        providers={ProviderId(name): _provider(name, given) for name, given in sorted(home["providers"].items())},
+        use_cases={
+            name: msgspec.structs.replace(case, tools=actions.listed.get(name, ()))
+            for name, case in sorted(use_cases.items())
+        },
+        prices=_prices(home),
+        upstreams=dict(sorted(actions.upstreams.items())),
+        tools=dict(sorted(resolved(actions).items())),
+        actions=actions.rules,
     )
 
 

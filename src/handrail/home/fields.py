@@ -11,7 +11,6 @@ import msgspec
 from msgspec import Meta
 
 from handrail.policy.ruleset import (
-    ActionType,
     Audience,
     Autonomy,
     Dialect,
@@ -23,10 +22,11 @@ from handrail.policy.ruleset import (
     Risk,
     StreamMode,
 )
+from handrail.terms.action import ActionType
 from handrail.terms.finding import Kind
 
 
-def _says(description: str, **limits: Any) -> Meta:
+def says(description: str, **limits: Any) -> Meta:
     expected = limits.pop("expected", None)
     return Meta(description=description, extra={"expected": expected} if expected else None, **limits)
 
@@ -110,97 +110,97 @@ class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class EnvReference(Strict, frozen=True):
     """A value that stands in the environment and not in the home."""
 
-    env: Annotated[EnvName, _says("Environment variable that holds the value.")]
+    env: Annotated[EnvName, says("Environment variable that holds the value.")]
 
 
 class TlsFile(Strict, frozen=True):
     """Certificate and key, as PEM files."""
 
-    cert_file: Annotated[Words, _says("Certificate chain, PEM.")]
-    key_file: Annotated[Words, _says("Private key, PEM.")]
+    cert_file: Annotated[Words, says("Certificate chain, PEM.")]
+    key_file: Annotated[Words, says("Private key, PEM.")]
 
 
 class KeysFile(Strict, frozen=True):
     """Where the keys of the ledger are. Relative files lie in the data folder; `handrail init` makes them."""
 
-    kek_file: Annotated[Words | None, _says("Key-encryption key: 32 random bytes.")] = None
-    kek_env: Annotated[EnvName | None, _says("The same as 64 hex digits in this environment variable.")] = None
-    log_key_file: Annotated[Words | None, _says("Ed25519 key that signs the checkpoints of the log.")] = None
-    log_key_env: Annotated[EnvName | None, _says("The same in this environment variable.")] = None
+    kek_file: Annotated[Words | None, says("Key-encryption key: 32 random bytes.")] = None
+    kek_env: Annotated[EnvName | None, says("The same as 64 hex digits in this environment variable.")] = None
+    log_key_file: Annotated[Words | None, says("Ed25519 key that signs the checkpoints of the log.")] = None
+    log_key_env: Annotated[EnvName | None, says("The same in this environment variable.")] = None
 
 
 class LogFile(Strict, frozen=True):
     """The transparency log."""
 
     origin: Annotated[
-        Origin | None, _says("Name of the log in its checkpoints (C2SP tlog-checkpoint). Never change it.")
+        Origin | None, says("Name of the log in its checkpoints (C2SP tlog-checkpoint). Never change it.")
     ] = None
 
 
 class ProviderFile(Strict, frozen=True):
     """One model provider. The secret stays in the environment or in a file; here stands only where it is."""
 
-    dialect: Annotated[Dialect, _says("What the provider speaks. azure: Azure OpenAI.")]
-    base_url: Annotated[Words, _says("With the version path, as the official clients take it.")]
-    key_env: Annotated[EnvName | None, _says("Environment variable that holds the provider's key.")] = None
-    key_file: Annotated[Words | None, _says("File that holds the provider's key.")] = None
-    ca_file: Annotated[Words | None, _says("Own certificate authority, PEM; relative to the home.")] = None
-    api_version: Annotated[Words | None, _says("Azure OpenAI: the api-version parameter.")] = None
+    dialect: Annotated[Dialect, says("What the provider speaks. azure: Azure OpenAI.")]
+    base_url: Annotated[Words, says("With the version path, as the official clients take it.")]
+    key_env: Annotated[EnvName | None, says("Environment variable that holds the provider's key.")] = None
+    key_file: Annotated[Words | None, says("File that holds the provider's key.")] = None
+    ca_file: Annotated[Words | None, says("Own certificate authority, PEM; relative to the home.")] = None
+    api_version: Annotated[Words | None, says("Azure OpenAI: the api-version parameter.")] = None
     private_network: Annotated[
-        bool, _says("The address may be a loopback or private one (Ollama, vLLM). Never for the metadata address.")
+        bool, says("The address may be a loopback or private one (Ollama, vLLM). Never for the metadata address.")
     ] = False
-    models: Annotated[tuple[Words, ...], _says("Models you may use here. When listed, a route may name no other.")] = ()
-    connect_timeout_ms: Annotated[Milliseconds, _says("To connect.")] = 5_000
-    first_byte_timeout_ms: Annotated[Milliseconds, _says("To the first byte of the answer.")] = 60_000
-    idle_timeout_ms: Annotated[Milliseconds, _says("Between two bytes of a stream.")] = 60_000
-    attempts: Annotated[int, _says("Tries per target, the first included.", ge=1, le=10)] = 3
-    max_in_flight: Annotated[int, _says("Requests at once.", ge=1, le=100_000)] = 256
-    max_waiting: Annotated[int, _says("Requests that may wait for a place; more get 429.", ge=0, le=100_000)] = 512
-    breaker_failures: Annotated[int, _says("Failures in a row that open the circuit.", ge=1, le=1_000)] = 8
-    breaker_open_ms: Annotated[Milliseconds, _says("How long the circuit stays open.")] = 10_000
+    models: Annotated[tuple[Words, ...], says("Models you may use here. When listed, a route may name no other.")] = ()
+    connect_timeout_ms: Annotated[Milliseconds, says("To connect.")] = 5_000
+    first_byte_timeout_ms: Annotated[Milliseconds, says("To the first byte of the answer.")] = 60_000
+    idle_timeout_ms: Annotated[Milliseconds, says("Between two bytes of a stream.")] = 60_000
+    attempts: Annotated[int, says("Tries per target, the first included.", ge=1, le=10)] = 3
+    max_in_flight: Annotated[int, says("Requests at once.", ge=1, le=100_000)] = 256
+    max_waiting: Annotated[int, says("Requests that may wait for a place; more get 429.", ge=0, le=100_000)] = 512
+    breaker_failures: Annotated[int, says("Failures in a row that open the circuit.", ge=1, le=1_000)] = 8
+    breaker_open_ms: Annotated[Milliseconds, says("How long the circuit stays open.")] = 10_000
 
 
 class PriceFile(Strict, frozen=True):
     """In the organisation's currency per million tokens; rounded up to a whole minor unit."""
 
-    input: Annotated[Amount, _says("What the model reads.")]
-    output: Annotated[Amount, _says("What the model writes.")]
+    input: Annotated[Amount, says("What the model reads.")]
+    output: Annotated[Amount, says("What the model writes.")]
 
 
 class LevelFile(Strict, frozen=True):
     """Risk and autonomy of one action type (docs/guides/home.md)."""
 
-    risk: Annotated[Risk, _says("What can go wrong, R0 to R4.")]
-    autonomy: Annotated[Autonomy, _says("Who decides, A0 (reads only) to A4 (starts by itself).")]
+    risk: Annotated[Risk, says("What can go wrong, R0 to R4.")]
+    autonomy: Annotated[Autonomy, says("Who decides, A0 (reads only) to A4 (starts by itself).")]
 
 
 class LevelsFile(Strict, frozen=True, rename={"write_undoable": "write-undoable", "write_final": "write-final"}):
     """Per action type. `risk` and `autonomy` at the top are shorthand for every type that is not listed. A type that is
     not covered is refused."""
 
-    risk: Annotated[Risk | None, _says("Shorthand for every type.")] = None
-    autonomy: Annotated[Autonomy | None, _says("Shorthand for every type.")] = None
-    read: Annotated[LevelFile | None, _says("Reads something.")] = None
+    risk: Annotated[Risk | None, says("Shorthand for every type.")] = None
+    autonomy: Annotated[Autonomy | None, says("Shorthand for every type.")] = None
+    read: Annotated[LevelFile | None, says("Reads something.")] = None
     assert_: Annotated[LevelFile | None, msgspec.Meta(description="Tells a customer something.")] = msgspec.field(
         default=None, name="assert"
     )
-    write_undoable: Annotated[LevelFile | None, _says("Changes something that can be undone.")] = None
-    write_final: Annotated[LevelFile | None, _says("Changes something for good.")] = None
-    money: Annotated[LevelFile | None, _says("Moves money.")] = None
-    access: Annotated[LevelFile | None, _says("Credentials, contact data, identity.")] = None
-    adverse: Annotated[LevelFile | None, _says("Denies, limits, closes, sends to collections.")] = None
-    contact: Annotated[LevelFile | None, _says("Calls or writes to somebody.")] = None
+    write_undoable: Annotated[LevelFile | None, says("Changes something that can be undone.")] = None
+    write_final: Annotated[LevelFile | None, says("Changes something for good.")] = None
+    money: Annotated[LevelFile | None, says("Moves money.")] = None
+    access: Annotated[LevelFile | None, says("Credentials, contact data, identity.")] = None
+    adverse: Annotated[LevelFile | None, says("Denies, limits, closes, sends to collections.")] = None
+    contact: Annotated[LevelFile | None, says("Calls or writes to somebody.")] = None
 
 
 class FindingFile(Strict, frozen=True):
     """What one kind of finding leads to."""
 
     action: Annotated[
-        FindingAction, _says("mark: pass and record. mask: change the text. block, handover: see sentences.")
+        FindingAction, says("mark: pass and record. mask: change the text. block, handover: see sentences.")
     ]
-    min_score: Annotated[Share, _says("Findings of a lower score do nothing.")] = 0.5
+    min_score: Annotated[Share, says("Findings of a lower score do nothing.")] = 0.5
     sentences: Annotated[
-        Sentences | None, _says("What is answered for block and handover: one text, or one per language (`*` = any).")
+        Sentences | None, says("What is answered for block and handover: one text, or one per language (`*` = any).")
     ] = None
 
 
@@ -210,23 +210,23 @@ FindingsMap = dict[Kind, FindingAction | FindingFile]
 class FindingsFile(Strict, frozen=True):
     """Kind to action, for each place where a text comes from. What is not listed has the default of the reference."""
 
-    input: Annotated[FindingsMap, _says("What goes to the model: customers' text, and answers of earlier turns.")] = {}
-    sources: Annotated[FindingsMap, _says("Tool results and documents; not listed: our default, else as `input`.")] = {}
-    answers: Annotated[FindingsMap, _says("What the model says; not listed: our default, else as `input`.")] = {}
+    input: Annotated[FindingsMap, says("What goes to the model: customers' text, and answers of earlier turns.")] = {}
+    sources: Annotated[FindingsMap, says("Tool results and documents; not listed: our default, else as `input`.")] = {}
+    answers: Annotated[FindingsMap, says("What the model says; not listed: our default, else as `input`.")] = {}
 
 
 class SentencesFile(Strict, frozen=True):
     """Sentences for every block or hand-over that has none of its own."""
 
-    block: Annotated[Sentences | None, _says("Instead of a blocked text.")] = None
-    handover: Annotated[Sentences | None, _says("When a person takes over.")] = None
+    block: Annotated[Sentences | None, says("Instead of a blocked text.")] = None
+    handover: Annotated[Sentences | None, says("When a person takes over.")] = None
 
 
 class AcceptedFile(Strict, frozen=True):
     """A failure the owner accepts, up to a limit."""
 
-    metric: Annotated[Metric, _says("Which failure.")]
-    limit: Annotated[Share, _says("Share that is accepted, 0 to 1.")]
+    metric: Annotated[Metric, says("Which failure.")]
+    limit: Annotated[Share, says("Share that is accepted, 0 to 1.")]
 
 
 class ModelFile(Strict, frozen=True):
@@ -234,138 +234,140 @@ class ModelFile(Strict, frozen=True):
 
     route: Annotated[
         tuple[Words, ...],
-        _says("`provider/model`, tried in this order; a fallback only before the first token.", min_length=1),
+        says("`provider/model`, tried in this order; a fallback only before the first token.", min_length=1),
     ]
-    alias: Annotated[Identifier | None, _says("What clients write as `model`; by default the id of the use case.")] = (
+    alias: Annotated[Identifier | None, says("What clients write as `model`; by default the id of the use case.")] = (
         None
     )
-    parameters: Annotated[dict[str, Any], _says("Set where the client sets none, such as temperature.")] = {}
-    force_parameters: Annotated[bool, _says("Set them even where the client sets its own.")] = False
+    parameters: Annotated[dict[str, Any], says("Set where the client sets none, such as temperature.")] = {}
+    force_parameters: Annotated[bool, says("Set them even where the client sets its own.")] = False
 
 
 class PromptFile(Strict, frozen=True):
     """Whose prompt it is."""
 
-    mode: Annotated[PromptMode, _says("client: the client's prompt passes. managed: ours replaces it.")]
-    file: Annotated[Words | None, _says("managed: a file in `prompts/`.")] = None
-    canary: Annotated[bool, _says("managed: plant a line that must never come out.")] = True
+    mode: Annotated[PromptMode, says("client: the client's prompt passes. managed: ours replaces it.")]
+    file: Annotated[Words | None, says("managed: a file in `prompts/`.")] = None
+    canary: Annotated[bool, says("managed: plant a line that must never come out.")] = True
 
 
 class BudgetFile(Strict, frozen=True):
     """Per day in the organisation's time zone, the whole use case together. Not given = no limit."""
 
-    requests: Annotated[Count | None, _says("Requests a day.")] = None
-    requests_per_minute: Annotated[Count | None, _says("Requests a minute.")] = None
-    tokens: Annotated[Count | None, _says("Tokens a day, read and written.")] = None
-    cost: Annotated[Amount | None, _says("Cost a day in the organisation's currency; needs prices.")] = None
+    requests: Annotated[Count | None, says("Requests a day.")] = None
+    requests_per_minute: Annotated[Count | None, says("Requests a minute.")] = None
+    tokens: Annotated[Count | None, says("Tokens a day, read and written.")] = None
+    cost: Annotated[Amount | None, says("Cost a day in the organisation's currency; needs prices.")] = None
 
 
 class RetentionFile(Strict, frozen=True):
     """In days."""
 
-    payload_days: Annotated[int, _says("Texts older than this are destroyed.", ge=1, le=36_500)] = 365
-    minimum_days: Annotated[int, _says("Nothing younger is destroyed, except by an erasure.", ge=0, le=36_500)] = 0
+    payload_days: Annotated[int, says("Texts older than this are destroyed.", ge=1, le=36_500)] = 365
+    minimum_days: Annotated[int, says("Nothing younger is destroyed, except by an erasure.", ge=0, le=36_500)] = 0
 
 
 class DisclosureFile(Strict, frozen=True):
     """That the customer talks to an AI: recorded with the first interaction, sent in a header."""
 
-    required: Annotated[bool, _says("Whether it is recorded and sent.")] = True
-    wording: Annotated[Sentences | None, _says("One text, or one per language.")] = None
-    version: Annotated[Words, _says("Change it with the wording.")] = "1"
+    required: Annotated[bool, says("Whether it is recorded and sent.")] = True
+    wording: Annotated[Sentences | None, says("One text, or one per language.")] = None
+    version: Annotated[Words, says("Change it with the wording.")] = "1"
 
 
 class DefaultsFile(Strict, frozen=True):
     """For every use case that does not say otherwise."""
 
-    owner: Annotated[Mail | None, _says("Accountable person.")] = None
-    deputy: Annotated[Mail | None, _says("Stands in for the owner.")] = None
-    escalation: Annotated[Words | None, _says("Who is told at once: an address, number or page.")] = None
-    languages: Annotated[tuple[Words, ...] | None, _says("ISO 639-1.")] = None
-    regions: Annotated[tuple[Words, ...] | None, _says("ISO 3166-1, EU or EEA.")] = None
-    mode: Annotated[Mode | None, _says("observe or enforce.")] = None
-    findings: Annotated[FindingsFile, _says("What findings lead to.")] = FindingsFile()
-    sentences: Annotated[SentencesFile, _says("Sentences for block and hand-over.")] = SentencesFile()
-    on_detector_failure: Annotated[OnFailure | None, _says("A detector failed or is late.")] = None
-    on_unreadable_part: Annotated[OnFailure | None, _says("A part that no detector can read.")] = None
-    detector_deadline_ms: Annotated[Deadline | None, _says("For all detectors of one text.")] = None
-    stream: Annotated[StreamMode | None, _says("How much of an answer waits.")] = None
-    durability: Annotated[Durability | None, _says("strict or relaxed.")] = None
-    budget: Annotated[BudgetFile | None, _says("Limits.")] = None
-    retention: Annotated[RetentionFile | None, _says("How long texts are kept.")] = None
-    disclosure: Annotated[DisclosureFile | None, _says("That it is an AI.")] = None
+    owner: Annotated[Mail | None, says("Accountable person.")] = None
+    deputy: Annotated[Mail | None, says("Stands in for the owner.")] = None
+    escalation: Annotated[Words | None, says("Who is told at once: an address, number or page.")] = None
+    languages: Annotated[tuple[Words, ...] | None, says("ISO 639-1.")] = None
+    regions: Annotated[tuple[Words, ...] | None, says("ISO 3166-1, EU or EEA.")] = None
+    mode: Annotated[Mode | None, says("observe or enforce.")] = None
+    findings: Annotated[FindingsFile, says("What findings lead to.")] = FindingsFile()
+    sentences: Annotated[SentencesFile, says("Sentences for block and hand-over.")] = SentencesFile()
+    on_detector_failure: Annotated[OnFailure | None, says("A detector failed or is late.")] = None
+    on_unreadable_part: Annotated[OnFailure | None, says("A part that no detector can read.")] = None
+    detector_deadline_ms: Annotated[Deadline | None, says("For all detectors of one text.")] = None
+    stream: Annotated[StreamMode | None, says("How much of an answer waits.")] = None
+    durability: Annotated[Durability | None, says("strict or relaxed.")] = None
+    budget: Annotated[BudgetFile | None, says("Limits.")] = None
+    retention: Annotated[RetentionFile | None, says("How long texts are kept.")] = None
+    disclosure: Annotated[DisclosureFile | None, says("That it is an AI.")] = None
 
 
 class HomeFile(Strict, frozen=True, kw_only=True):
     """`handrail.yaml`: the organisation, where things are, and defaults for the use cases."""
 
-    organisation: Annotated[Words, _says("Name of the organisation.")]
-    time_zone: Annotated[Words, _says("IANA time zone, such as Europe/Berlin: days of budgets begin there.")]
-    currency: Annotated[Words, _says("ISO 4217, such as EUR.")]
+    organisation: Annotated[Words, says("Name of the organisation.")]
+    time_zone: Annotated[Words, says("IANA time zone, such as Europe/Berlin: days of budgets begin there.")]
+    currency: Annotated[Words, says("ISO 4217, such as EUR.")]
     database: Annotated[
-        Words | EnvReference, _says("sqlite (default), postgresql://user@host/name, or env: NAME. Read at start only.")
+        Words | EnvReference, says("sqlite (default), postgresql://user@host/name, or env: NAME. Read at start only.")
     ] = "sqlite"
-    data_dir: Annotated[Words, _says("Database, log and keys; relative to the home. Read at start only.")] = ".handrail"
+    data_dir: Annotated[Words, says("Database, log and keys; relative to the home. Read at start only.")] = ".handrail"
     listen: Annotated[
         str,
-        _says(
+        says(
             "Address and port. Read at start only.",
             pattern=r"^\S+:\d{1,5}$",
             expected="an address and a port, such as 127.0.0.1:8080",
         ),
     ] = "127.0.0.1:8080"
-    public_url: Annotated[Words | None, _says("Where clients reach it. Read at start only.")] = None
-    behind_proxy: Annotated[bool, _says("A proxy in front ends TLS. Read at start only.")] = False
-    tls: Annotated[TlsFile | None, _says("Serve TLS itself. Read at start only.")] = None
-    keys: Annotated[KeysFile, _says("Keys of the ledger. Read at start only.")] = KeysFile()
-    log: Annotated[LogFile, _says("The transparency log. Read at start only.")] = LogFile()
+    public_url: Annotated[Words | None, says("Where clients reach it. Read at start only.")] = None
+    behind_proxy: Annotated[bool, says("A proxy in front ends TLS. Read at start only.")] = False
+    tls: Annotated[TlsFile | None, says("Serve TLS itself. Read at start only.")] = None
+    keys: Annotated[KeysFile, says("Keys of the ledger. Read at start only.")] = KeysFile()
+    log: Annotated[LogFile, says("The transparency log. Read at start only.")] = LogFile()
     log_requests: Annotated[
-        bool, _says("A line for each request in the server's own log, without texts and keys. Read at start only.")
+        bool, says("A line for each request in the server's own log, without texts and keys. Read at start only.")
     ] = False
-    providers: Annotated[dict[Identifier, ProviderFile], _says("Model providers by name.", min_length=1)]
-    prices: Annotated[dict[str, PriceFile], _says("`provider/model` to its price.")] = {}
-    defaults: Annotated[DefaultsFile, _says("For every use case that does not say otherwise.")] = DefaultsFile()
+    providers: Annotated[dict[Identifier, ProviderFile], says("Model providers by name.", min_length=1)]
+    prices: Annotated[dict[str, PriceFile], says("`provider/model` to its price.")] = {}
+    defaults: Annotated[DefaultsFile, says("For every use case that does not say otherwise.")] = DefaultsFile()
 
 
 class UseCaseFile(Strict, frozen=True, kw_only=True):
     """`use-cases/*.yaml`: one place where AI meets a customer or staff."""
 
-    id: Annotated[Identifier, _says("Stable name; keys, entries and reports use it. Never reuse one.")]
-    name: Annotated[Words, _says("What people call it.")]
-    purpose: Annotated[Words, _says("What it is for, in one sentence.")]
-    owner: Annotated[Mail | None, _says("Accountable person.")] = None
-    deputy: Annotated[Mail | None, _says("Stands in for the owner; another person.")] = None
-    escalation: Annotated[Words | None, _says("Who is told at once: an address, number or page.")] = None
-    channels: Annotated[tuple[Identifier, ...], _says("Where it runs: chat, email, voice, desk, ...", min_length=1)]
-    audience: Annotated[Audience, _says("Who reads the answers: customer or staff.")]
-    languages: Annotated[tuple[Words, ...] | None, _says("ISO 639-1, such as en, de, pt-BR.")] = None
-    regions: Annotated[tuple[Words, ...] | None, _says("Where the customers are: ISO 3166-1, EU or EEA.")] = None
-    data_classes: Annotated[tuple[DataClass, ...], _says("What it may see of people.")]
-    levels: Annotated[LevelsFile, _says("Risk and autonomy per action type.")]
-    mode: Annotated[Mode | None, _says("observe: record what would be. enforce: do it. Default: observe.")] = None
-    accepted_failures: Annotated[tuple[AcceptedFile, ...], _says("What the owner accepts, up to a limit.")] = ()
-    findings: Annotated[FindingsFile, _says("What findings lead to.")] = FindingsFile()
-    sentences: Annotated[SentencesFile, _says("Sentences for block and hand-over.")] = SentencesFile()
-    on_detector_failure: Annotated[OnFailure | None, _says("A detector failed or is late. Default: refuse.")] = None
-    on_unreadable_part: Annotated[OnFailure | None, _says("A part nobody can read. Default: refuse.")] = None
-    detector_deadline_ms: Annotated[Deadline | None, _says("For all detectors of one text. Default: 1000.")] = None
-    stream: Annotated[StreamMode | None, _says("How much of an answer waits. Default: window.")] = None
-    durability: Annotated[Durability | None, _says("strict: recorded before the last byte. Default: strict.")] = None
+    id: Annotated[Identifier, says("Stable name; keys, entries and reports use it. Never reuse one.")]
+    name: Annotated[Words, says("What people call it.")]
+    purpose: Annotated[Words, says("What it is for, in one sentence.")]
+    owner: Annotated[Mail | None, says("Accountable person.")] = None
+    deputy: Annotated[Mail | None, says("Stands in for the owner; another person.")] = None
+    escalation: Annotated[Words | None, says("Who is told at once: an address, number or page.")] = None
+    channels: Annotated[tuple[Identifier, ...], says("Where it runs: chat, email, voice, desk, ...", min_length=1)]
+    audience: Annotated[Audience, says("Who reads the answers: customer or staff.")]
+    languages: Annotated[tuple[Words, ...] | None, says("ISO 639-1, such as en, de, pt-BR.")] = None
+    regions: Annotated[tuple[Words, ...] | None, says("Where the customers are: ISO 3166-1, EU or EEA.")] = None
+    data_classes: Annotated[tuple[DataClass, ...], says("What it may see of people.")]
+    levels: Annotated[LevelsFile, says("Risk and autonomy per action type.")]
+    mode: Annotated[Mode | None, says("observe: record what would be. enforce: do it. Default: observe.")] = None
+    accepted_failures: Annotated[tuple[AcceptedFile, ...], says("What the owner accepts, up to a limit.")] = ()
+    findings: Annotated[FindingsFile, says("What findings lead to.")] = FindingsFile()
+    sentences: Annotated[SentencesFile, says("Sentences for block and hand-over.")] = SentencesFile()
+    on_detector_failure: Annotated[OnFailure | None, says("A detector failed or is late. Default: refuse.")] = None
+    on_unreadable_part: Annotated[OnFailure | None, says("A part nobody can read. Default: refuse.")] = None
+    detector_deadline_ms: Annotated[Deadline | None, says("For all detectors of one text. Default: 1000.")] = None
+    stream: Annotated[StreamMode | None, says("How much of an answer waits. Default: window.")] = None
+    durability: Annotated[Durability | None, says("strict: recorded before the last byte. Default: strict.")] = None
     links_allowed: Annotated[
-        tuple[Words, ...], _says("Host names an answer may link to; *. in front for all below.")
+        tuple[Words, ...], says("Host names an answer may link to; *. in front for all below.")
     ] = ()
-    hosted_tools_allowed: Annotated[
-        tuple[Words, ...], _says("Tools that run at the provider, such as web_search.")
-    ] = ()
-    model: Annotated[ModelFile, _says("Which model answers.")]
-    prompt: Annotated[PromptMode | PromptFile, _says("client, or mode: managed with a file. Default: client.")] = (
+    hosted_tools_allowed: Annotated[tuple[Words, ...], says("Tools that run at the provider, such as web_search.")] = ()
+    model: Annotated[ModelFile, says("Which model answers.")]
+    prompt: Annotated[PromptMode | PromptFile, says("client, or mode: managed with a file. Default: client.")] = (
         PromptMode.CLIENT
     )
-    budget: Annotated[BudgetFile | None, _says("Limits.")] = None
-    retention: Annotated[RetentionFile | None, _says("How long texts are kept.")] = None
-    disclosure: Annotated[DisclosureFile | None, _says("That it is an AI.")] = None
-    forward_customer: Annotated[bool, _says("Pass the customer's id to the provider.")] = False
-    rollout: Annotated[Rollout, _says("How a changed release goes live. immediate: not from R2 up.")] = Rollout.STAGED
+    budget: Annotated[BudgetFile | None, says("Limits.")] = None
+    retention: Annotated[RetentionFile | None, says("How long texts are kept.")] = None
+    disclosure: Annotated[DisclosureFile | None, says("That it is an AI.")] = None
+    tools: Annotated[
+        tuple[Words, ...],
+        says("What its agents may call: tools of tools/*.yaml, in full (UPSTREAM.NAME) or by their own name."),
+    ] = ()
+    forward_customer: Annotated[bool, says("Pass the customer's id to the provider.")] = False
+    rollout: Annotated[Rollout, says("How a changed release goes live. immediate: not from R2 up.")] = Rollout.STAGED
 
 
 LEVEL_FIELDS = {

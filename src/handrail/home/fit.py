@@ -89,6 +89,8 @@ def expected(shape: inspect.Type) -> str:
             return _number(shape)
         case inspect.BoolType():
             return "true or false"
+        case inspect.AnyType():
+            return "any value"
         case inspect.VarTupleType(item_type=item):
             return f"a list, each {expected(item)}"
         case inspect.DictType(key_type=key):

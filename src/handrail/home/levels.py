@@ -10,7 +10,8 @@ from typing import Any
 from handrail.home.fields import DataClass, Rollout
 from handrail.home.fit import Fitted
 from handrail.home.mistake import Mistake, Place, mistake
-from handrail.policy.ruleset import ActionType, Audience, Autonomy, Level, Risk
+from handrail.policy.ruleset import Audience, Autonomy, Level, Risk
+from handrail.terms.action import ActionType
 
 _TOO_MUCH_FOR_A4 = (Risk.R2, Risk.R3, Risk.R4)
 FORBIDDEN = frozenset({(Risk.R4, Autonomy.A3), *((risk, Autonomy.A4) for risk in _TOO_MUCH_FOR_A4)})

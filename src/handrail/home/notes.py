@@ -4,10 +4,14 @@ be a slip; pure. Nothing here is a mistake, and nothing here stops a publish."""
 from collections.abc import Iterator
 
 from handrail.home.check import Checked
+from handrail.home.effects import RANK, by_name
 from handrail.home.fit import Fitted, shown
 from handrail.home.mistake import Mistake, Place, did_you_mean, mistake
 from handrail.home.parameters import DOCUMENTED
+from handrail.home.written_actions import Actions, resolved
 from handrail.policy.ruleset import Audience, Dialect
+from handrail.terms.action import CONSEQUENTIAL, ActionType
+from handrail.tools.registry import Call, Reversibility, Tool, UpstreamKind
 
 
 def notes(checked: Checked) -> list[Mistake]:
@@ -21,6 +25,7 @@ def notes(checked: Checked) -> list[Mistake]:
             hint = "write yours under disclosure: wording:"
             found.append(mistake(Place(case.file, 1, 1), "disclosure.built_in", message, hint=hint))
         found += _parameters(checked.home, case)
+    found += _of_tools(checked.actions)
     return sorted(found)
 
 
@@ -41,3 +46,41 @@ def _parameters(home: Fitted, case: Fitted) -> Iterator[Mistake]:
                 f"no provider on the route documents the parameter {shown(name)}; it is sent as it stands",
                 hint=did_you_mean(name, known),
             )
+
+
+def _of_tools(found: Actions) -> Iterator[Mistake]:
+    """What the registration of a tool leaves open, or says lower than its name suggests."""
+    listed = {tool for tools in found.listed.values() for tool in tools}
+    called = {call.tool for tool in resolved(found).values() for call in _calls(tool)}
+    for tool in found.tools.values():
+        spot = found.spots[tool.place]
+        suggested = by_name(tool.name)
+        if suggested is not None and RANK[suggested] > RANK[tool.type]:
+            message = f"{tool.name} is {tool.type.value}, and its name suggests {suggested.value}"
+            yield mistake(
+                spot.place("type"), "tool.low", message, hint=f"write {suggested.value}, if that is what it does"
+            )
+        if tool.type in CONSEQUENTIAL and tool.idempotency is None and tool.outcome is None:
+            message = "after a crash between call and answer nobody can tell what became of it, so a person is asked"
+            yield mistake(spot.key(), "tool.doubt", message, hint="write idempotency: or outcome:")
+        if tool.http is None and found.upstreams[tool.upstream].kind is UpstreamKind.HTTP:
+            message = f"{tool.name} says not how it is called, so it can be decided and not executed"
+            yield mistake(spot.key(), "tool.decided", message, hint="write http: {method: ..., path: ...}")
+        if tool.reversibility is not Reversibility.NONE and tool.undo is None:
+            message = f"it is {tool.reversibility.value}, and no call takes it back"
+            yield mistake(spot.place("reversibility"), "tool.no_undo", message, hint="write undo:")
+        if tool.type is ActionType.MONEY and tool.money is None:
+            message = "it moves money and does not say where the amount stands, so no limit can count it"
+            yield mistake(spot.key(), "tool.no_amount", message, hint="write money:")
+        if tool.arguments.get("additionalProperties") is not False:
+            message = "arguments that are not declared pass unchecked"
+            yield mistake(spot.place("arguments"), "tool.open", message, hint="write additionalProperties: false")
+        if tool.id not in listed and tool.id not in called:
+            message = f"no use case lists {tool.name}, so every call is refused"
+            yield mistake(spot.key(), "tool.unlisted", message, hint="add it to tools: of a use case")
+
+
+def _calls(tool: Tool) -> Iterator[Call]:
+    if tool.undo is not None:
+        yield tool.undo
+    yield from (check.call for check in (tool.outcome, tool.verify) if check is not None)

@@ -15,11 +15,14 @@ from handrail.in_force.store import RulesetStore
 from handrail.ledger.entry import Entry, EntryKind
 from handrail.people.acting import acting
 from handrail.people.authorise import Act
+from handrail.people.role import Role
 from handrail.people.store import PeopleTransaction
-from handrail.policy.ruleset import digest
+from handrail.policy.check_rules import Ground, unsettled
+from handrail.policy.ruleset import Ruleset, digest
 from handrail.releases.release import Release
 from handrail.releases.store import ReleaseStore
 from handrail.terms.actor import Actor
+from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest, EntryId, Ids, UseCaseId
 
 
@@ -51,17 +54,38 @@ class ReleaseFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):
     """What changed. `epoch` None: nothing did. `new_releases`: digests seen for the first time. `went_live`: use case
-    to digest; None: retired."""
+    to digest; None: retired. `unsettled`: routes that nobody can settle yet, because there are no persons at all."""
 
     epoch: int | None
     ruleset: Digest
     ruleset_changed: bool
     new_releases: tuple[Digest, ...] = ()
     went_live: dict[UseCaseId, Digest | None] = {}
+    unsettled: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
         return self.ruleset_changed or bool(self.went_live)
+
+
+def _unsettled(tx: PublishTransaction, ruleset: Ruleset, by: Actor) -> tuple[str, ...]:
+    """Routes that too few persons could settle: refused once persons exist, told before that, since the first publish
+    may come before the first person. The use case's owner and who publishes settle nothing."""
+    if not ruleset.actions.routes:
+        return ()
+    people = [person for person in tx.persons.all() if person.active]
+    holders = {role.value: frozenset(one.id for one in people if role in one.roles) for role in Role}
+    barred = {
+        name: frozenset(one.id for one in people if one.mail == case.owner.lower() or one.id == by.id)
+        for name, case in ruleset.use_cases.items()
+        if case.tools
+    }
+    wrong = unsettled(
+        ruleset.actions, Ground(tools=dict.fromkeys(barred, ()), digits={}, holders=holders, barred=barred)
+    )
+    if wrong and people:
+        raise HandrailError(Code.HOME_INVALID, f"{wrong[0].place}: {wrong[0].what}; see handrail person list")
+    return tuple(f"{one.place}: {one.what}" for one in wrong)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +99,10 @@ class Publish:
     expected: Digest | None = None
 
     def __call__(self, tx: PublishTransaction) -> Published:
-        """Raises HandrailError NOT_ALLOWED, TOKEN_INVALID or LOST_RACE."""
+        """Raises HandrailError NOT_ALLOWED, TOKEN_INVALID, LOST_RACE, or HOME_INVALID for a route that nobody could
+        settle."""
         by = acting(tx, self.token, Act.PUBLISH)
+        alone = _unsettled(tx, self.compiled.ruleset, by)
         before = tx.rulesets.current()
         live = tx.releases.live()
         name = digest(self.compiled.ruleset)
@@ -89,7 +115,7 @@ class Publish:
         }
         moves |= dict.fromkeys(sorted(live.keys() - wanted.keys()))
         if name == before and not moves:
-            return Published(epoch=None, ruleset=name, ruleset_changed=False)
+            return Published(epoch=None, ruleset=name, ruleset_changed=False, unsettled=alone)
         epoch = tx.bump_epoch()
         new = self._keep(tx, wanted, by, at_ms, name)
         for use_case, each in moves.items():
@@ -103,6 +129,7 @@ class Publish:
             ruleset_changed=name != before,
             new_releases=new,
             went_live=moves,
+            unsettled=alone,
         )
 
     def _keep(

@@ -4,11 +4,19 @@ from msgspec import NODEFAULT, Struct, inspect
 
 from handrail.home import defaults
 from handrail.home.fields import DataClass, HomeFile, Metric, UseCaseFile
+from handrail.home.fields_rules import CasesFile, RulesFile
+from handrail.home.fields_tools import ToolsFile
 from handrail.home.fit import expected
 from handrail.home.levels import NEVER
 from handrail.terms.finding import NEVER_REST, Kind
 
-_FILES = (("handrail.yaml", HomeFile), ("use-cases/*.yaml", UseCaseFile))
+_FILES = (
+    ("handrail.yaml", HomeFile),
+    ("use-cases/*.yaml", UseCaseFile),
+    ("tools/*.yaml", ToolsFile),
+    ("rules/*.yaml", RulesFile),
+    ("rules/*.test.yaml", CasesFile),
+)
 
 
 def reference() -> str:

@@ -6,21 +6,29 @@ from typing import Any
 import msgspec
 
 from handrail.home.fields import HomeFile, UseCaseFile
+from handrail.home.fields_rules import CasesFile, RulesFile
+from handrail.home.fields_tools import ToolsFile
 from handrail.terms.finding import Kind
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
-FILES: dict[str, type] = {"handrail": HomeFile, "use-case": UseCaseFile}
+FILES: dict[str, type] = {
+    "handrail": HomeFile,
+    "use-case": UseCaseFile,
+    "tools": ToolsFile,
+    "rules": RulesFile,
+    "cases": CasesFile,
+}
 """Name to declaration; the starter's files point at `schemas/NAME.schema.json`."""
 
 
 def schema(name: str) -> dict[str, Any]:
-    """`handrail` or `use-case`. Raises KeyError for another name.
+    """`name`: one of `FILES`. Raises KeyError for another name.
 
     An empty optional field (`prices:` with nothing behind it) is good in a home, so every optional field takes null.
     """
     made = msgspec.json.schema(FILES[name])
-    for side in made["$defs"]["FindingsFile"]["properties"].values():
+    for side in made["$defs"].get("FindingsFile", {}).get("properties", {}).values():
         rule = side.pop("additionalProperties")
         side |= {"properties": {kind.value: rule for kind in Kind}, "additionalProperties": False}
     return {"$schema": DRAFT, "title": f"handrail: {name}", **_optional_takes_null(made)}

@@ -7,10 +7,14 @@ from handrail.home.mistake import Mistake
 HOME_FILE = "handrail.yaml"
 USE_CASES = "use-cases"
 PROMPTS = "prompts"
+TOOLS = "tools"
+RULES = "rules"
+CASES_END = ".test.yaml"
 
 
 class HomeText(msgspec.Struct, frozen=True, kw_only=True):
-    """`texts`: relative name (with `/`) to text: `handrail.yaml`, `use-cases/*.yaml`, `prompts/*.md`. `names`: these
+    """`texts`: relative name (with `/`) to text: `handrail.yaml`, `use-cases/*.yaml`, `prompts/*.md`,
+    `tools/*.yaml`, `rules/*.yaml`. `names`: these
     and every other file in those folders and at the top. `time_zones`: what this machine knows (UTC always counts).
     `mistakes`: files that could not be read as text."""
 
@@ -23,6 +27,21 @@ class HomeText(msgspec.Struct, frozen=True, kw_only=True):
     def use_cases(self) -> list[str]:
         """Names of the files of use cases, sorted."""
         return sorted(name for name in self.texts if name.startswith(f"{USE_CASES}/"))
+
+    @property
+    def tools(self) -> list[str]:
+        """Names of the files of tools, sorted."""
+        return sorted(name for name in self.texts if name.startswith(f"{TOOLS}/"))
+
+    @property
+    def rules(self) -> list[str]:
+        """Names of the files of rules, sorted."""
+        return sorted(name for name in self.texts if name.startswith(f"{RULES}/") and not name.endswith(CASES_END))
+
+    @property
+    def cases(self) -> list[str]:
+        """Names of the files of cases beside the rules, sorted."""
+        return sorted(name for name in self.texts if name.startswith(f"{RULES}/") and name.endswith(CASES_END))
 
     @property
     def prompts(self) -> dict[str, str]:

@@ -50,6 +50,25 @@ class EntryKind(StrEnum):
     PAYLOAD_READ = "payload.read"
     BACKUP_MADE = "backup.made"
     BACKUP_RESTORED = "backup.restored"
+    ACTION_DECIDED = "action.decided"  # allowed, changed, held or denied, with the whole input of the decision
+    ACTION_APPROVED = "action.approved"  # one person's yes
+    ACTION_DENIED = "action.denied"  # by a person
+    ACTION_EDITED = "action.edited"
+    ACTION_ESCALATED = "action.escalated"
+    ACTION_HANDED_ON = "action.handed_on"
+    ACTION_EXPIRED = "action.expired"
+    ACTION_LAPSED = "action.lapsed"
+    ACTION_REVOKED = "action.revoked"
+    ACTION_CANCELLED = "action.cancelled"
+    ACTION_UNREACHABLE = "action.unreachable"
+    ACTION_CLAIMED = "action.claimed"  # the only one that a call follows
+    ACTION_TAKEN_OVER = "action.taken_over"
+    ACTION_DONE = "action.done"  # with its receipt
+    ACTION_FAILED = "action.failed"  # certainly without effect
+    ACTION_UNKNOWN = "action.unknown"  # a person is asked
+    ACTION_SETTLED = "action.settled"
+    STOP_SET = "stop.set"
+    STOP_LIFTED = "stop.lifted"
 
 
 class FoundFact(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -32,6 +32,7 @@ class Act(StrEnum):
     SIGN_OFF = "sign_off"
     ROTATE_KEYS = "keys.rotate"
     BACKUP = "backup"
+    UNDO = "undo"
 
 
 MAY: dict[Act, frozenset[Role]] = {
@@ -50,6 +51,7 @@ MAY: dict[Act, frozenset[Role]] = {
     Act.SIGN_OFF: frozenset({Role.OWNER, Role.COMPLIANCE}),
     Act.ROTATE_KEYS: frozenset({Role.ENGINEER, Role.ADMIN}),
     Act.BACKUP: frozenset({Role.ENGINEER, Role.ADMIN}),
+    Act.UNDO: frozenset({Role.APPROVER, Role.OWNER, Role.STAFF, Role.COMPLIANCE}),
 }
 """Stopping is easy and resuming is not: anyone who works here may pull the brake."""
 

@@ -9,8 +9,11 @@ from enum import StrEnum
 
 import msgspec
 
+from handrail.policy.action_rules import ActionRules
+from handrail.terms.action import ActionType, ToolId
 from handrail.terms.finding import Kind
 from handrail.terms.ids import Digest, ProviderId, UseCaseId
+from handrail.tools.registry import Tool, Upstream, UpstreamId
 
 
 class Mode(StrEnum):
@@ -40,19 +43,6 @@ class Autonomy(StrEnum):
     A2 = "A2"
     A3 = "A3"
     A4 = "A4"
-
-
-class ActionType(StrEnum):
-    """What an action does to the world (controls.md, part i)."""
-
-    READ = "read"
-    ASSERT = "assert"
-    WRITE_UNDOABLE = "write-undoable"
-    WRITE_FINAL = "write-final"
-    MONEY = "money"
-    ACCESS = "access"
-    ADVERSE = "adverse"
-    CONTACT = "contact"
 
 
 class FindingAction(StrEnum):
@@ -204,6 +194,7 @@ class UseCase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     retention: Retention = Retention()
     disclosure: Disclosure = Disclosure()
     forward_customer: bool = False  # pass the customer id upstream
+    tools: tuple[ToolId, ...] = ()  # what its agents may call; anything else is refused
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -222,6 +213,9 @@ class Ruleset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     providers: dict[ProviderId, Provider]
     use_cases: dict[UseCaseId, UseCase]
     prices: dict[str, Price] = {}  # `provider/model`
+    upstreams: dict[UpstreamId, Upstream] = {}
+    tools: dict[ToolId, Tool] = {}
+    actions: ActionRules = ActionRules()
 
 
 def canonical(value: msgspec.Struct) -> bytes:
@@ -232,3 +226,10 @@ def canonical(value: msgspec.Struct) -> bytes:
 def digest(value: msgspec.Struct) -> Digest:
     """SHA-256 of the canonical bytes, lower-case hex."""
     return Digest(hashlib.sha256(canonical(value)).hexdigest())
+
+
+def rule_digests(rules: ActionRules) -> dict[str, Digest]:
+    """Each rule and limit on actions by its id (`rule:ID`, `limit:ID`), without its place: it is the same rule when its
+    file is renamed. Their authors may not settle what they hold."""
+    named = {f"rule:{rule.id}": digest(msgspec.structs.replace(rule, place="")) for rule in rules.rules}
+    return named | {f"limit:{limit.id}": digest(msgspec.structs.replace(limit, place="")) for limit in rules.limits}

@@ -1,1 +1,1 @@
-"""What an agent may call, and what it does to the world (arrives with actions)."""
+"""What an agent may call, and what it does to the world."""

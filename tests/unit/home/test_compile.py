@@ -10,7 +10,6 @@ from handrail.home.problem import HomeInvalid
 from handrail.home.text import HomeText
 from handrail.policy.evaluate import Rules, Side
 from handrail.policy.ruleset import (
-    ActionType,
     Autonomy,
     FindingAction,
     FindingRule,
@@ -22,6 +21,7 @@ from handrail.policy.ruleset import (
     digest,
 )
 from handrail.releases.release import Release, Target
+from handrail.terms.action import ActionType
 from handrail.terms.errors import Code
 from handrail.terms.finding import NEVER_REST, PERSONAL, Kind, Role
 from handrail.terms.ids import ProviderId, UseCaseId

@@ -6,7 +6,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from fakes.home import CHAT, HANDRAIL
+from fakes.home import CHAT, ENGINES, HANDRAIL
 from ruamel.yaml import YAML
 
 from handrail.home.check import check
@@ -97,6 +97,38 @@ def test_files_that_are_there_stay(tmp_path: Path) -> None:
     assert (tmp_path / ".gitignore").read_text() == "mine\n"
 
 
+WHERE = {
+    "handrail": "handrail.yaml",
+    "use-case": "use-cases/*.yaml",
+    "tools": "tools/*.yaml",
+    "rules": "rules/shop.yaml",
+    "cases": "rules/*.test.yaml",
+}
+
+
+def switch_on(home: Path) -> None:
+    """Do what the starter says to have its example of tools and rules."""
+    for path in (*home.glob("tools/*.yaml"), *home.glob("rules/*.yaml")):
+        lines = path.read_text().split("\n")
+        path.write_text("\n".join([*lines[:3], *(line[2:] for line in lines[3:])]))
+    chat = home / "use-cases" / "support-chat.yaml"
+    chat.write_text(chat.read_text().replace("# tools: [", "tools: [").replace("  # money: {", "  money: {"))
+
+
+@pytest.mark.promise("HOM-10")
+def test_the_starter_s_tools_and_rules_are_off_and_good_when_switched_on(tmp_path: Path) -> None:
+    init(tmp_path, kek=KEK)
+    assert compile_home(read(tmp_path)).ruleset.tools == {}
+    switch_on(tmp_path)
+    made = compile_home(read(tmp_path), ENGINES).ruleset
+    assert made.use_cases[UseCaseId("support-chat")].tools == (
+        "shop.get_customer",
+        "shop.get_order",
+        "shop.refund_order",
+    )
+    assert {rule.id for rule in made.actions.rules} == {"order-read-first", "only-delivered", "large"}
+
+
 def plain(path: Path) -> Any:
     return YAML(typ="safe", pure=True).load(path.read_text())
 
@@ -106,7 +138,9 @@ def plain(path: Path) -> Any:
 def test_the_schema_is_json_schema_and_takes_the_starter(name: str, tmp_path: Path) -> None:
     init(tmp_path, kek=KEK)
     jsonschema.Draft202012Validator.check_schema(schema(name))
-    files = [tmp_path / "handrail.yaml"] if name == "handrail" else sorted((tmp_path / "use-cases").glob("*.yaml"))
+    switch_on(tmp_path)
+    files = sorted(tmp_path.glob(WHERE[name]))
+    assert files
     for path in files:
         jsonschema.validate(plain(path), schema(name))
         first = path.read_text().split("\n", 1)[0]

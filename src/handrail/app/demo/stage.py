@@ -16,6 +16,7 @@ from pathlib import Path
 from handrail.app import wire
 from handrail.app.demo.script import HOME, MODEL_SCRIPT
 from handrail.app.settings import Settings, settings
+from handrail.app.wire.policy import engines
 from handrail.home.compile import compile_home
 from handrail.home.init import KEK_BYTES, init
 from handrail.home.problem import HomeInvalid
@@ -84,7 +85,7 @@ async def publish(folder: Path, env: Mapping[str, str]) -> tuple[Settings, dict[
     """Put the home in force and make a key for each use case: use case to key. Raises HandrailError HOME_INVALID."""
     given = settings(folder, env)
     try:
-        compiled = compile_home(read(folder))
+        compiled = compile_home(read(folder), engines())
     except HomeInvalid as problem:
         raise HandrailError(Code.HOME_INVALID, "\n".join(str(mistake) for mistake in problem.mistakes)) from None
     keys: dict[str, str] = {}

@@ -33,7 +33,7 @@ def ranking_runner() -> Runner:
 
 def net(given: Settings, env: Mapping[str, str], store: "Store", in_force: InForce) -> Net:
     """What an interaction needs, on the real world."""
-    egress = Egress(resolve=system_resolve, published=_published(in_force), monotonic=CLOCK.monotonic)
+    egress = Egress(resolve=system_resolve, published=published(in_force), monotonic=CLOCK.monotonic)
     model = UpstreamModel(connect=own_http(egress=egress, secret=Secrets(given.home, env)), clock=CLOCK, jitter=_jitter)
     return Net(
         model=model,
@@ -48,7 +48,7 @@ def net(given: Settings, env: Mapping[str, str], store: "Store", in_force: InFor
     )
 
 
-def _published(in_force: InForce) -> Callable[[], frozenset[Origin]]:
+def published(in_force: InForce) -> Callable[[], frozenset[Origin]]:
     """Origins of the ruleset in force, worked out once per ruleset."""
     known: dict[str, frozenset[Origin]] = {}
 

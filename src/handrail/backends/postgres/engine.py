@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
+from handrail.backends.actions import Actions, Limits, Stops
 from handrail.backends.keyring import Keyring
 from handrail.backends.postgres.database import LOSING, connect
 from handrail.backends.postgres.register import RegisterOf
@@ -120,6 +121,22 @@ class PostgresTransaction(RegisterOf):
         if done != len(refs):
             raise HandrailError(Code.LOST_RACE, "an entry has an index already, or does not exist")
 
+    def subject_key(self, subject: str) -> bytes:
+        """32 bytes. Raises HandrailError NOT_FOUND when the subject was erased."""
+        return self._engine.key(subject)
+
+    @property
+    def actions(self) -> Actions:
+        return Actions(self, self._engine.ids, self._engine.sealer)
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self)
+
+    @property
+    def stops(self) -> Stops:
+        return Stops(self)
+
     def bump_epoch(self) -> int:
         """Tell every process to read what is in force again and to drop cached keys; the new epoch."""
         self.epoch = int(self.fetch("UPDATE control SET epoch = epoch + 1 RETURNING epoch")[0][0])
@@ -135,8 +152,8 @@ class PostgresEngine:
     def __init__(self, dsn: str, keys: Keyring, ids: Ids) -> None:
         self._dsn = dsn
         self._keys = keys
-        self._ids = ids
-        self._sealer = Sealer()
+        self.ids = ids
+        self.sealer = Sealer()
         self._loop = asyncio.new_event_loop()
         self._tx = PostgresTransaction(self)
         self._live: set[str] = set()
@@ -190,7 +207,7 @@ class PostgresEngine:
 
     def entries(self, entries: list[Entry]) -> list[Exception | None]:
         numbers = self._numbers(len(entries))
-        made, errors = entry_rows(entries, self, iter(numbers), sealer=self._sealer, ids=self._ids)
+        made, errors = entry_rows(entries, self, iter(numbers), sealer=self.sealer, ids=self.ids)
         inserted = iter(self._append(made))
         return [
             error or (None if next(inserted) else taken(entry.id)) for entry, error in zip(entries, errors, strict=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import apsw
 
+from handrail.backends.actions import Actions, Limits, Stops
 from handrail.backends.keyring import Keyring
 from handrail.backends.rows import ERASED_LATELY, LATE_MS, ConversationRow, EntryRows, SubjectRow, entry_rows
 from handrail.backends.sqlite.database import first, lost_on_error, rows
@@ -104,6 +105,22 @@ class SqliteTransaction(RegisterOf):
         self.db.execute("INSERT OR IGNORE INTO party VALUES (?, ?, ?)", (conversation, subject, self.now_ms))
         return bool(self.db.changes())
 
+    def subject_key(self, subject: str) -> bytes:
+        """32 bytes. Raises HandrailError NOT_FOUND when the subject was erased."""
+        return self._engine.key(subject)
+
+    @property
+    def actions(self) -> Actions:
+        return Actions(self, self._engine.ids, self._engine.sealer)
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self)
+
+    @property
+    def stops(self) -> Stops:
+        return Stops(self)
+
     def bump_epoch(self) -> int:
         """Tell every process to read what is in force again and to drop cached keys; the new epoch."""
         found = first(self.db, "UPDATE control SET epoch = epoch + 1 RETURNING epoch")
@@ -121,8 +138,8 @@ class SqliteEngine:
     def __init__(self, db: apsw.Connection, keys: Keyring, ids: Ids) -> None:
         self._db = db
         self._keys = keys
-        self._ids = ids
-        self._sealer = Sealer()
+        self.ids = ids
+        self.sealer = Sealer()
         self._tx = SqliteTransaction(self, db)
         self._live: set[str] = set()  # subjects known not to be erased, as of `self._epoch`
         self._erased: set[str] | None = None  # conversations erased by themselves lately; None: not read yet
@@ -234,7 +251,7 @@ class SqliteEngine:
         self._db.close()
 
     def _rows(self, entries: list[Entry]) -> tuple[EntryRows, list[Exception | None]]:
-        return entry_rows(entries, self, count(self._seq + 1), sealer=self._sealer, ids=self._ids)
+        return entry_rows(entries, self, count(self._seq + 1), sealer=self.sealer, ids=self.ids)
 
     def _append(self, made: EntryRows) -> None:
         if made.entries:

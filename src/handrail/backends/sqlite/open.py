@@ -5,6 +5,7 @@ from pathlib import Path
 
 import apsw
 
+from handrail.backends.acted import StoredActs
 from handrail.backends.erasing import StoredErasing
 from handrail.backends.journal import BatchedJournal
 from handrail.backends.keyring import KeyFolder, Keyring
@@ -34,9 +35,9 @@ highest of their numbers says, all below it have one."""
 
 
 class SqliteStore:
-    """`journal`, `threads`, `references`, `spending`, `outcomes`, `reader`, `sequencing`, `erasing`, `in_force`: the
-    ports. `db`: a read-only connection of the event loop's thread, for further repositories. `keys.forget`: to be
-    called when the epoch grew."""
+    """`journal`, `threads`, `references`, `spending`, `outcomes`, `reader`, `acts`, `sequencing`, `erasing`,
+    `in_force`: the ports. `db`: a read-only connection of the event loop's thread, for further repositories.
+    `keys.forget`: to be called when the epoch grew."""
 
     def __init__(
         self,
@@ -68,6 +69,7 @@ class SqliteStore:
         self.spending = StoredSpending(self.journal)
         self.outcomes = StoredOutcomes(self.journal, self._reading, self.keys, ids)
         self.reader = StoredReader(self._reading, self.keys)
+        self.acts = StoredActs(self._reading, self.keys)
         self.sequencing = StoredSequencing(self.journal, self._reading, ids.new("sq"), take=TAKE)
         self.erasing = StoredErasing(self.journal, self._reading, self.keys, ids, self.clean, rotates=False)
         self.in_force = SqliteInForce(self.db)

@@ -40,6 +40,8 @@ class Addressing:
 
     __slots__ = ("_base_path", "_fixed", "_key", "_query", "_secret", "_starts", "origin", "provider")
 
+    methods = METHODS
+
     def __init__(self, provider: Provider, secret: Secret) -> None:
         self.provider = provider
         self.origin, self._base_path = parse_url(provider.base_url)
@@ -120,8 +122,9 @@ class Addressing:
         return b"%bcontent-length: %d\r\n\r\n" % (start, len(request.body))
 
     def _start(self, request: ModelRequest, names: tuple[str, ...]) -> bytes:
-        if request.method not in METHODS:
-            raise refused("the method for the provider must be GET, POST or DELETE")
+        if request.method not in self.methods:
+            known = [method for method in ("GET", "POST", "PUT", "PATCH", "DELETE") if method in self.methods]
+            raise refused(f"the method must be {', '.join(known[:-1])} or {known[-1]}")
         lines = [f"{request.method} {self.target(request.path)} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in self._ours(request, names)]
         return ("\r\n".join(lines) + "\r\n").encode("latin-1")

@@ -1,0 +1,316 @@
+"""Commands on actions. Each is called with a transaction: the move, its entry and what it reserves or gives back commit
+together or not at all. Time is the database's."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from handrail.approvals import lifecycle
+from handrail.approvals.facts import About, ActionFacts, action_entry
+from handrail.approvals.lifecycle import Otherwise, Progress, State
+from handrail.approvals.route import APPROVERS, next_step
+from handrail.approvals.stop import Stop, covers, names_of
+from handrail.approvals.store import ActionTransaction, Stored
+from handrail.ledger.entry import EntryKind
+from handrail.policy.action import ActionDecision
+from handrail.policy.action_rules import Route
+from handrail.terms.action import Action, ActionId, digest_of
+from handrail.terms.actor import Actor, ActorKind
+from handrail.terms.decision import Verdict
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import Digest, Ids, PersonId, SubjectId
+
+BY = Actor(ActorKind.SYSTEM, "actions")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What only the transaction can tell a decision: the stops in force, and what each limit has used."""
+
+    stops: tuple[Stop, ...]
+    used: Callable[[str, str], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """A decision with what the desk needs to act on it. `reserve`: scope, period, amount and ceiling of each limit
+    drawn on. `payload`: the canonical input of the decision and the call, to be sealed. `rules`: digests of the rules
+    it rests on, whose authors may not settle it. `owners`: addresses of who owns the use case, likewise. `given`:
+    what it rests on, to be decided again. `arguments`: as the rules change them, when they do."""
+
+    decision: ActionDecision
+    payload: bytes
+    facts: ActionFacts
+    reserve: tuple[tuple[str, str, int, int], ...] = ()
+    route: Route | None = None
+    excluded: frozenset[PersonId] = frozenset()
+    rules: tuple[Digest, ...] = ()
+    owners: frozenset[str] = frozenset()
+    given: bytes | None = None
+    arguments: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """An agent asks for an action: decided, then held, or approved and claimed at once for the process that asks.
+
+    `decide` is pure and may be called again. `business`: keyed hash of what makes two calls the same; an equal call
+    within `same_since_ms` gets the first one's action, whatever came of it. `by`: who asks, when it is not the key.
+    `at_once`: what may run is claimed here; else the jobs process carries it out.
+    """
+
+    ids: Ids
+    request: Action
+    subject: SubjectId
+    decide: Callable[[Standing], Ruled]
+    business: bytes
+    same_since_ms: int
+    ruleset: Digest
+    owner: str
+    lease_ms: int
+    cool_off_ms: int = 0
+    drill: bool = False
+    by: Actor | None = None
+    at_once: bool = True
+
+    def __call__(self, tx: ActionTransaction) -> Stored:
+        """Raises HandrailError NOT_FOUND when the subject was erased, LOST_RACE when a limit was used up meanwhile."""
+        first = tx.actions.same(
+            self.business,
+            since_ms=self.same_since_ms,
+            conversation=self.request.conversation,
+        )
+        if first is not None:
+            return first
+        ruled = self.decide(Standing(tuple(tx.stops.all()), tx.limits.used))
+        reserved = reserve(tx, ruled)
+        request = self.request
+        if ruled.arguments is not None:
+            request = msgspec.structs.replace(request, arguments=ruled.arguments)
+        progress = self._begin(tx, ruled, request)
+        about = About(
+            use_case=request.use_case, facts=ruled.facts, route=ruled.route, ruleset=self.ruleset,
+            rules=ruled.rules,
+        )  # fmt: skip
+        waits = progress.state is State.HELD or progress.not_before > tx.now_ms
+        stored = Stored(
+            progress=progress,
+            about=about,
+            subject=self.subject,
+            request=request,
+            business=self.business,
+            reserved=reserved,
+            given=ruled.given if waits or not self.at_once else None,
+        )
+        tx.actions.add(stored)
+        by = self.by or Actor(ActorKind.KEY, request.key)
+        tx.append(
+            action_entry(
+                EntryKind.ACTION_DECIDED, progress, request, ids=self.ids, at_ms=tx.now_ms, by=by,
+                subject=self.subject, payload=ruled.payload, ruleset=self.ruleset, facts=ruled.facts,
+            )
+        )  # fmt: skip
+        if progress.state is State.APPROVED and not waits and self.at_once:
+            return Claim(ids=self.ids, action=request.id, owner=self.owner, lease_ms=self.lease_ms)(tx)
+        return stored
+
+    def _begin(self, tx: ActionTransaction, ruled: Ruled, request: Action) -> Progress:
+        decision, now = ruled.decision, tx.now_ms
+        digest = digest_of(request)
+        if decision.verdict is Verdict.HOLD and ruled.route is not None:
+            route = ruled.route
+            return lifecycle.held(
+                request.id, digest, now=now, needs=route.persons, route=route.id,
+                decide_by=now + 1_000 * route.decide_within_s, otherwise=Otherwise(route.otherwise),
+                excluded=excluded_of(tx, ruled), escalate_at=next_step(route, now, 0),
+                execute_within_ms=1_000 * route.execute_within_s, cool_off_ms=self.cool_off_ms, drill=self.drill,
+            )  # fmt: skip
+        approved = lifecycle.allowed(
+            request.id, digest, now=now, execute_within_ms=1_000 * 900, cool_off_ms=self.cool_off_ms
+        )
+        if decision.verdict in (Verdict.ALLOW, Verdict.CHANGE):
+            return approved
+        state = State.DRAFTED if decision.draft else State.DENIED
+        return msgspec.structs.replace(approved, state=state, execute_by=None)
+
+
+def reserve(tx: ActionTransaction, ruled: Ruled) -> tuple[tuple[str, str, int], ...]:
+    """Take what the decision draws on. Raises HandrailError LOST_RACE when a limit was used up meanwhile."""
+    if ruled.decision.verdict is Verdict.DENY:
+        return ()
+    taken: list[tuple[str, str, int]] = []
+    for scope, period, amount, at_most in ruled.reserve:
+        if not tx.limits.reserve(scope, period, amount, at_most=at_most):
+            raise HandrailError(Code.LOST_RACE, "a limit was used up meanwhile; ask again")
+        taken.append((scope, period, amount))
+    return tuple(taken)
+
+
+def excluded_of(tx: ActionTransaction, ruled: Ruled) -> frozenset[PersonId]:
+    """Who may not settle it: the requester, the owner, and the authors of the rules."""
+    owners = {found.id for mail in ruled.owners if (found := tx.persons.by_mail(mail)) is not None}
+    authors = {tx.rulesets.rule_author(rule) for rule in ruled.rules}
+    wrote = {PersonId(author.id) for author in authors if author is not None and author.kind is ActorKind.PERSON}
+    return ruled.excluded | owners | wrote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The single right to execute. Stops are read here, in the same transaction, so that none is missed; `refused` says
+    whether what is in force now denies it. What is stopped or refused is revoked instead."""
+
+    ids: Ids
+    action: ActionId
+    owner: str
+    lease_ms: int
+    refused: Callable[[Stored, Standing], bool] | None = None
+
+    def __call__(self, tx: ActionTransaction) -> Stored:
+        """`state` is CLAIMED for this owner, or REVOKED. Raises HandrailError NOT_FOUND, ALREADY_DECIDED, NOT_ALLOWED
+        or LOST_RACE."""
+        stored = tx.actions.get(self.action)
+        request = stored.request
+        if request is None:
+            after = lifecycle.unreachable(stored.progress)
+            return moved(tx, self.ids, stored, after, EntryKind.ACTION_UNREACHABLE, BY)
+        stops = tuple(tx.stops.all())
+        names = names_of(stored.about)
+        stopped = any(covers(stop, names) for stop in stops)
+        if stopped or (self.refused is not None and self.refused(stored, Standing(stops, tx.limits.used))):
+            return moved(tx, self.ids, stored, lifecycle.revoke(stored.progress), EntryKind.ACTION_REVOKED, BY)
+        after = lifecycle.claim(stored.progress, self.owner, digest_of(request), now=tx.now_ms, lease_ms=self.lease_ms)
+        return moved(tx, self.ids, stored, after, EntryKind.ACTION_CLAIMED, BY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renew:
+    """The holder is alive. No entry: nothing happened."""
+
+    action: ActionId
+    owner: str
+    lease_ms: int
+
+    def __call__(self, tx: ActionTransaction) -> None:
+        """Raises HandrailError LOST_RACE when another process has it."""
+        before = tx.actions.get(self.action).progress
+        tx.actions.move(before, lifecycle.renew(before, self.owner, now=tx.now_ms, lease_ms=self.lease_ms))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeOver:
+    """The right to ask for the outcome of a claim whose holder went silent."""
+
+    ids: Ids
+    action: ActionId
+    owner: str
+    lease_ms: int
+
+    def __call__(self, tx: ActionTransaction) -> Stored:
+        """Raises HandrailError NOT_FOUND or LOST_RACE."""
+        stored = tx.actions.get(self.action)
+        after = lifecycle.take_over(stored.progress, self.owner, now=tx.now_ms, lease_ms=self.lease_ms)
+        return moved(tx, self.ids, stored, after, EntryKind.ACTION_TAKEN_OVER, BY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """`result`: what the agent gets, kept with the action. `receipt`: the whole exchange for the entry's payload."""
+
+    ids: Ids
+    action: ActionId
+    owner: str
+    state: State
+    result: bytes
+    receipt: bytes
+    facts: ActionFacts
+
+    def __call__(self, tx: ActionTransaction) -> Stored:
+        """Raises HandrailError NOT_FOUND or LOST_RACE (the lease went to another)."""
+        stored = tx.actions.get(self.action)
+        after = lifecycle.finish(stored.progress, self.owner, self.state, now=tx.now_ms)
+        if stored.request is not None:
+            tx.actions.keep_result(self.action, self.result)
+        kind = {
+            State.DONE: EntryKind.ACTION_DONE,
+            State.FAILED: EntryKind.ACTION_FAILED,
+            State.UNKNOWN: EntryKind.ACTION_UNKNOWN,
+        }[self.state]
+        return moved(
+            tx, self.ids, stored, after, kind, BY, facts=self.facts,
+            payload=self.receipt if stored.request is not None else None,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """What only time does: escalations, expiries, lapses. Returns the actions that somebody must now execute or ask
+    about: approved and due, or claimed by a process that went silent."""
+
+    ids: Ids
+    limit: int = 200
+
+    def __call__(self, tx: ActionTransaction) -> tuple[list[Progress], list[Stored]]:
+        waiting: list[Progress] = []
+        changed: list[Stored] = []
+        for progress in tx.actions.due(limit=self.limit):
+            over = progress.decide_by if progress.state is State.HELD else progress.execute_by
+            if progress.state is State.CLAIMED or (
+                progress.state is State.APPROVED and over is not None and tx.now_ms < over
+            ):
+                waiting.append(progress)
+                continue
+            stored = tx.actions.get(progress.action)
+            if progress.state in (State.HELD, State.APPROVED) and over is not None and tx.now_ms >= over:
+                kind = EntryKind.ACTION_EXPIRED if progress.state is State.HELD else EntryKind.ACTION_LAPSED
+                after = lifecycle.expire(progress, now=tx.now_ms)
+                changed.append(moved(tx, self.ids, stored, after, kind, BY))
+            elif progress.state is State.HELD:
+                route = stored.about.route or APPROVERS
+                next_at = next_step(route, progress.created_at, progress.step + 1)
+                after = lifecycle.escalate(progress, now=tx.now_ms, next_at=next_at)
+                changed.append(moved(tx, self.ids, stored, after, EntryKind.ACTION_ESCALATED, BY))
+        return waiting, changed
+
+
+_GIVES_BACK = frozenset(
+    {
+        State.DENIED, State.EXPIRED, State.LAPSED, State.REVOKED, State.CANCELLED, State.UNREACHABLE, State.FAILED,
+        State.DRAFTED,
+    }
+)  # fmt: skip
+
+
+def moved(
+    tx: ActionTransaction,
+    ids: Ids,
+    stored: Stored,
+    after: Progress,
+    kind: EntryKind,
+    by: Actor,
+    comment: str = "",
+    *,
+    facts: ActionFacts | None = None,
+    payload: bytes | None = None,
+    before: Progress | None = None,
+) -> Stored:
+    """Make a move: its compare-and-set, its entry, and what it had reserved given back when it ends without an effect.
+    `before`: where it was, when more than its progress has changed. A comment is a person's words: sealed."""
+    stored, was = msgspec.structs.replace(stored, progress=after), before or stored.progress
+    if before is None:
+        tx.actions.move(was, after)
+    else:
+        tx.actions.rewrite(was, stored)
+    if after.state in _GIVES_BACK:
+        for scope, period, amount in stored.reserved:
+            tx.limits.release(scope, period, amount)
+    if comment and payload is None and stored.request is not None:
+        payload = msgspec.json.encode({"comment": comment})
+    tx.append(
+        action_entry(
+            kind, after, stored.request, ids=ids, at_ms=tx.now_ms, by=by, subject=stored.subject, payload=payload,
+            facts=facts or stored.about.facts,
+        )
+    )  # fmt: skip
+    return stored

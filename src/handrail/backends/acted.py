@@ -1,0 +1,196 @@
+"""Actions as they are read beside the writer: one by its id, the queue, what is due, and a recorded conversation."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from handrail.approvals.facts import About
+from handrail.approvals.lifecycle import Progress, State
+from handrail.approvals.stop import Stop
+from handrail.approvals.store import Line, Past, Stored
+from handrail.backends.keyring import Keyring
+from handrail.backends.rows import Reading
+from handrail.guard.recollect import Acted, Record, Spoken
+from handrail.ledger.commitment import read_facts
+from handrail.ledger.read import interaction_facts
+from handrail.ledger.seal import Unreadable, unseal
+from handrail.terms.action import Action, ActionId
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import ConversationId, SubjectId
+
+_WHOLE = (
+    "SELECT a.subject, a.business, a.progress, a.about, a.reserved, a.sealed, a.given, a.result, s.wrapped, "
+    "s.wrapped_by FROM action a LEFT JOIN subject s ON s.id = a.subject "
+)
+
+
+class StoredActs:
+    """`approvals.store.ActionReader` and `guard.recollect.Conversations`."""
+
+    def __init__(self, reading: Reading, keys: Keyring) -> None:
+        self._rows = reading.rows
+        self._keys = keys
+
+    async def get(self, action: ActionId) -> Stored:
+        found = await self._rows(_WHOLE + "WHERE a.id = $1", (action,))
+        if not found:
+            raise HandrailError(Code.NOT_FOUND, "there is no action with this id; see handrail approvals list")
+        return self._stored(found[0])
+
+    async def queue(self, states: frozenset[State], *, limit: int, after: ActionId | None = None) -> list[Line]:
+        names = ", ".join(f"'{state.value}'" for state in sorted(states))
+        sql = f"SELECT progress, about FROM action WHERE state IN ({names}) AND id > $1 ORDER BY id LIMIT $2"  # noqa: S608  ours
+        rows = await self._rows(sql, (after or "", limit))
+        return [_line(_WAITING.decode(progress), _HEAD.decode(about)) for progress, about in rows]
+
+    async def counts(self) -> dict[State, int]:
+        rows = await self._rows("SELECT state, count(*) FROM action GROUP BY state", ())
+        return {State(state): int(count) for state, count in rows}
+
+    async def past(self, about: About, *, most: int) -> tuple[Past, ...]:
+        states = (State.DONE, State.FAILED, State.DENIED, State.EXPIRED, State.LAPSED, State.UNKNOWN)
+        names = ", ".join(f"'{state.value}'" for state in states)
+        sql = f"SELECT progress, about FROM action WHERE state IN ({names}) ORDER BY id DESC LIMIT $1"  # noqa: S608  ours
+        found = []
+        for raw_progress, raw_about in await self._rows(sql, (_LOOKED_AT,)):
+            progress, other = _PROGRESS.decode(bytes(raw_progress)), _ABOUT.decode(bytes(raw_about))
+            if other.facts.tool == about.facts.tool and other.use_case == about.use_case and other.route is not None:
+                found.append(
+                    Past(
+                        action=progress.action,
+                        state=progress.state,
+                        at_ms=progress.created_at,
+                        amount_minor=other.facts.amount_minor,
+                        currency=other.facts.currency,
+                        settled_by=progress.settled_by,
+                    )
+                )
+            if len(found) == most:
+                break
+        return tuple(found)
+
+    async def next_due(self) -> int | None:
+        rows = await self._rows("SELECT min(due_at) FROM action WHERE due_at IS NOT NULL", ())
+        return None if rows[0][0] is None else int(rows[0][0])
+
+    async def stops(self) -> tuple[Stop, ...]:
+        return tuple([_STOP.decode(bytes(row[0])) for row in await self._rows("SELECT stop FROM stop ORDER BY id", ())])
+
+    async def record(self, conversation: ConversationId, *, most: int) -> Record:
+        owner = await self._rows(
+            "SELECT c.subject, s.wrapped, s.wrapped_by FROM conversation c LEFT JOIN subject s ON s.id = c.subject "
+            "WHERE c.id = $1",
+            (conversation,),
+        )
+        if not owner:
+            return Record()
+        subject, wrapped, wrapped_by = owner[0]
+        if wrapped is None:
+            return Record(whole=False)
+        spoken = await self._rows(
+            "SELECT e.id, e.at_ms, e.facts, p.sealed FROM payload p JOIN interaction i ON i.seq = p.seq "
+            "JOIN entry e ON e.seq = p.seq WHERE p.subject = $1 AND i.conversation = $2 ORDER BY p.seq LIMIT $3",
+            (subject, conversation, most + 1),
+        )
+        acted = await self._rows(
+            _WHOLE + "WHERE a.conversation = $1 AND a.state = $2 ORDER BY a.id LIMIT $3",
+            (conversation, State.DONE.value, most + 1),
+        )
+        cipher = AESGCM(self._keys.unwrap(subject, bytes(wrapped), wrapped_by))
+        said = tuple([_spoken(row, subject, cipher) for row in spoken if row[3] is not None])
+        did = tuple([one for row in acted if (one := _acted(self._stored(row))) is not None])
+        whole = len(said) == len(spoken) and max(len(spoken), len(acted)) <= most
+        return Record(spoken=said, acted=did, whole=whole)
+
+    def _stored(self, row: Sequence[Any]) -> Stored:
+        subject, business, progress, about, reserved, sealed, given, result, wrapped, wrapped_by = row
+        known = _PROGRESS.decode(bytes(progress))
+        cipher = None if wrapped is None else AESGCM(self._keys.unwrap(subject, bytes(wrapped), wrapped_by))
+
+        def clear(what: str, data: bytes | None) -> bytes | None:
+            if data is None or cipher is None:
+                return None
+            return unseal(bytes(data), cipher, entry=f"{known.action} {what}", key=subject)
+
+        request = clear("request", sealed)
+        return Stored(
+            progress=known,
+            about=_ABOUT.decode(bytes(about)),
+            subject=SubjectId(subject),
+            request=None if request is None else _ACTION.decode(request),
+            business=bytes(business),
+            reserved=msgspec.json.decode(bytes(reserved), type=tuple[tuple[str, str, int], ...]),
+            given=clear("given", given),
+            result=clear("result", result),
+        )
+
+
+class _Waiting(msgspec.Struct, frozen=True, gc=False):
+    """What the queue needs of a `Progress`."""
+
+    action: ActionId
+    state: State
+    created_at: int
+    needs: int = 0
+    approvals: tuple[msgspec.Raw, ...] = ()
+    route: str = ""
+    decide_by: int | None = None
+
+
+class _Code(msgspec.Struct, frozen=True, gc=False):
+    code: str
+
+
+class _Facts(msgspec.Struct, frozen=True, gc=False):
+    tool: str = ""
+    agent: str = ""
+    amount_minor: int | None = None
+    currency: str = ""
+    reasons: tuple[_Code, ...] = ()
+
+
+class _Head(msgspec.Struct, frozen=True, gc=False):
+    """What the queue needs of an `About`."""
+
+    use_case: str
+    facts: _Facts
+
+
+def _line(progress: _Waiting, about: _Head) -> Line:
+    facts = about.facts
+    return Line(
+        action=progress.action, state=progress.state, use_case=about.use_case, tool=facts.tool, agent=facts.agent,
+        amount_minor=facts.amount_minor, currency=facts.currency,
+        reasons=tuple(dict.fromkeys([reason.code for reason in facts.reasons])), route=progress.route,
+        needs=progress.needs, given=len(progress.approvals), created_at=progress.created_at,
+        decide_by=progress.decide_by,
+    )  # fmt: skip
+
+
+_LOOKED_AT = 2_000
+"""Ended actions among which similar ones are looked for, the newest first."""
+
+
+def _spoken(row: Sequence[Any], subject: str, cipher: AESGCM) -> Spoken:
+    entry, at_ms, facts, sealed = row
+    try:
+        payload = unseal(bytes(sealed), cipher, entry=entry, key=subject)
+    except Unreadable:
+        raise HandrailError(Code.JOURNAL_UNAVAILABLE, f"the payload of {entry} cannot be opened") from None
+    return Spoken(at_ms, payload, interaction_facts(read_facts(bytes(facts))).untrusted)
+
+
+def _acted(stored: Stored) -> Acted | None:
+    if stored.request is None or stored.result is None:
+        return None
+    return Acted(stored.progress.created_at, stored.request, msgspec.json.decode(stored.result)["result"])
+
+
+_WAITING = msgspec.json.Decoder(_Waiting)
+_HEAD = msgspec.json.Decoder(_Head)
+_ABOUT = msgspec.json.Decoder(About)
+_ACTION = msgspec.json.Decoder(Action)
+_PROGRESS = msgspec.json.Decoder(Progress)
+_STOP = msgspec.json.Decoder(Stop)

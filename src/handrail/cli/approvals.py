@@ -1,0 +1,239 @@
+"""`handrail approvals ...`, `handrail stop | resume | undo`: what persons decide, with their personal tokens."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+import msgspec
+
+from handrail.app import wire
+from handrail.app.settings import environment
+from handrail.app.wire.acting import OnceActing
+from handrail.approvals.halt import LiftStop, PullStop, RevokeStopped
+from handrail.approvals.lifecycle import State
+from handrail.approvals.settle import Approve, Deny, HandOn, ReadCase, Settle
+from handrail.approvals.stop import StopScope
+from handrail.approvals.store import Stored
+from handrail.approvals.view import view
+from handrail.cli import options
+from handrail.in_force.snapshot import InForce, Snapshot
+from handrail.policy.action_rules import ActionRules
+from handrail.terms.action import ActionId, ToolId
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import Digest
+
+if TYPE_CHECKING:
+    from handrail.app.wire import Store
+    from handrail.app.wire.actions import Acting
+
+T = TypeVar("T")
+OPEN = frozenset({State.HELD, State.UNKNOWN})
+"""What a person owes an answer."""
+PAST = 5
+action = click.argument("action")
+token = click.option("--token", envvar="HANDRAIL_TOKEN", required=True, help="Your personal token.")
+comment = click.option("--comment", default="", help="For your colleagues; sealed like the call itself.")
+
+
+@click.group()
+def approvals() -> None:
+    """Held actions, and who decides them."""
+
+
+@approvals.command("list")
+@click.option("--state", "states", type=click.Choice([state.value for state in State]), multiple=True)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@click.option("--json", "as_json", is_flag=True)
+@options.home
+def list_cases(states: tuple[str, ...], limit: int, as_json: bool, home: Path) -> None:
+    """What waits for a person, the oldest first. Nothing personal stands in it."""
+    wanted = frozenset(map(State, states)) or OPEN
+    rows = options.with_store(home, lambda store: store.acts.queue(wanted, limit=limit))
+    for one in rows:
+        if as_json:
+            click.echo(msgspec.json.encode(one))
+            continue
+        amount = f"{one.amount_minor} minor {one.currency}" if one.amount_minor is not None else "-"
+        until = _time(one.decide_by) if one.decide_by is not None else "-"
+        click.echo(
+            f"{one.action}  {one.state.value}  {one.use_case}  {one.tool}  {amount}  {one.given}/{one.needs} "
+            f"{one.route}  until {until}  {','.join(one.reasons)}"
+        )
+    if not rows:
+        click.echo("nothing waits", err=True)
+
+
+@approvals.command()
+@action
+@token
+@options.home
+def show(action: str, token: str, home: Path) -> None:
+    """One case: what, to whom, why it is held, until when, and where its values came from. The look is recorded."""
+
+    async def work(store: "Store") -> bytes:
+        stored: Stored = await store.journal.run(ReadCase(ids=wire.IDS, action=ActionId(action), token=token))
+        snapshot = await store.in_force.load()
+        past = await store.acts.past(stored.about, most=PAST)
+        return msgspec.json.encode(_view(stored, snapshot, past))
+
+    click.echo(msgspec.json.format(options.with_store(home, work), indent=2))
+
+
+def _view(stored: Stored, snapshot: Snapshot | None, past: Any) -> Any:
+    from handrail.guard.tool_call import Weighed  # deferred: only this command decodes it
+
+    given = None if stored.given is None else msgspec.json.decode(stored.given, type=Weighed).input
+    tool = None if snapshot is None else snapshot.ruleset.tools.get(ToolId(stored.about.facts.tool))
+    rules = snapshot.ruleset.actions if snapshot is not None else ActionRules()
+    return view(stored, given, tool, rules, past)
+
+
+@approvals.command()
+@action
+@click.option("--digest", help="Of what you saw (`show` prints it). Left out: of the call as it is now.")
+@comment
+@token
+@options.home
+def approve(action: str, digest: str | None, comment: str, token: str, home: Path) -> None:
+    """Your yes to exactly this call; it runs within a second when no other yes is needed."""
+
+    async def work(store: "Store") -> Stored:
+        seen = Digest(digest) if digest else (await store.acts.get(ActionId(action))).progress.digest
+        change = Approve(ids=wire.IDS, action=ActionId(action), digest=seen, token=token, comment=comment)
+        return await store.journal.run(change)
+
+    _say(options.with_store(home, work))
+
+
+@approvals.command()
+@action
+@comment
+@token
+@options.home
+def deny(action: str, comment: str, token: str, home: Path) -> None:
+    """Your no; one is enough."""
+    _say(options.command(home, Deny(ids=wire.IDS, action=ActionId(action), token=token, comment=comment)))
+
+
+@approvals.command()
+@action
+@click.option("--arguments", required=True, help="The whole arguments as JSON.")
+@comment
+@token
+@options.home
+def edit(action: str, arguments: str, comment: str, token: str, home: Path) -> None:
+    """Other arguments: decided from the start, then approved like a new call."""
+    try:
+        values = msgspec.json.decode(arguments, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise click.BadParameter(f"not a JSON object: {error}", param_hint="--arguments") from None
+
+    async def work(store: "Store", acting: "Acting", snapshot: Snapshot) -> Stored:
+        prepared = acting.prepared(snapshot)
+        stored = await store.acts.get(ActionId(action))
+        return await acting.again.edit(stored, values, snapshot, prepared, token=token, comment=comment)
+
+    _say(_with_acting(home, work))
+
+
+@approvals.command("hand-on")
+@action
+@click.option("--route", required=True)
+@comment
+@token
+@options.home
+def hand_on(action: str, route: str, comment: str, token: str, home: Path) -> None:
+    """To another route, such as one that may decide a higher amount."""
+    change = HandOn(ids=wire.IDS, action=ActionId(action), route=route, token=token, comment=comment)
+    _say(options.command(home, change))
+
+
+@approvals.command()
+@action
+@click.option("--done/--failed", required=True, help="Whether the effect is there, as you found out.")
+@comment
+@token
+@options.home
+def settle(action: str, done: bool, comment: str, token: str, home: Path) -> None:
+    """What became of a call whose outcome nobody could tell."""
+    change = Settle(ids=wire.IDS, action=ActionId(action), done=done, token=token, comment=comment)
+    _say(options.command(home, change))
+
+
+@click.command()
+@click.argument("scope", type=click.Choice([scope.value for scope in StopScope]), required=False)
+@click.argument("value", required=False, default="")
+@click.option("--reason", default="", help="For your colleagues; it names no customer.")
+@click.option("--list", "listed", is_flag=True, help="Print the stops in force.")
+@options.token
+@options.home
+def stop(scope: str | None, value: str, reason: str, listed: bool, token: str | None, home: Path) -> None:
+    """Stop actions at once: SCOPE VALUE, or all. What waits under it is revoked."""
+    if listed:
+        for one in options.with_store(home, lambda store: store.acts.stops()):
+            click.echo(f"{one.id}  {one.scope.value}  {one.value}  by {one.by}  {_time(one.at_ms)}  {one.reason}")
+        return
+    if scope is None:
+        raise click.UsageError("say what to stop: handrail stop SCOPE VALUE --reason ..., or --list")
+    change = PullStop(ids=wire.IDS, scope=StopScope(scope), value=value, reason=reason, token=token)
+
+    async def work(store: "Store") -> tuple[str, int]:
+        made, revoked = await store.journal.run(change)
+        while more := await store.journal.run(RevokeStopped(ids=wire.IDS)):
+            revoked += more
+        return made.id, revoked
+
+    name, revoked = options.with_store(home, work)
+    click.echo(f"{name}: stopped; {revoked} waiting actions revoked. Another person lifts it: handrail resume {name}")
+
+
+@click.command()
+@click.argument("stop")
+@options.token
+@options.home
+def resume(stop: str, token: str | None, home: Path) -> None:
+    """Lift STOP; another person than who pulled it."""
+    lifted = options.command(home, LiftStop(ids=wire.IDS, stop=stop, token=token))
+    click.echo(f"{lifted.id} is lifted: {lifted.scope.value} {lifted.value}".rstrip())
+
+
+@click.command()
+@action
+@token
+@options.home
+def undo(action: str, token: str, home: Path) -> None:
+    """Undo ACTION by the call that its tool declares; that is an action of its own, decided like any other."""
+
+    async def work(store: "Store", acting: "Acting", snapshot: Snapshot) -> Stored:
+        stored = await store.acts.get(ActionId(action))
+        return await acting.again.undo(stored, snapshot, acting.prepared(snapshot), token=token)
+
+    _say(_with_acting(home, work))
+
+
+def _with_acting(folder: Path, work: "Callable[[Store, Acting, Snapshot], Awaitable[T]]") -> T:
+    given = options.loaded(folder)
+
+    async def run(store: "Store") -> T:
+        snapshot = await store.in_force.load()
+        if snapshot is None:
+            raise HandrailError(Code.NOT_PUBLISHED, "nothing is published yet; run: handrail publish")
+        once = OnceActing(given, environment(), store, InForce(snapshot))
+        try:
+            return await work(store, once.made(), snapshot)
+        finally:
+            await once.close()
+
+    return options.with_store(folder, run)
+
+
+def _say(stored: Stored) -> None:
+    progress = stored.progress
+    left = f"; {progress.needs - len(progress.approvals)} more needed" if progress.state is State.HELD else ""
+    click.echo(f"{progress.action} is {progress.state.value}{left}  digest {progress.digest}")
+
+
+def _time(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

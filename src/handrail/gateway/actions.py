@@ -1,0 +1,195 @@
+"""`POST /api/v1/actions`: an agent asks for an action; `GET /api/v1/actions/{id}`: how far it has come; `DELETE`: the
+agent takes back what still waits.
+
+The answer is the same for all: `{"action_id", "status", "message", "retry_after"?, "result"?, "reasons"}`. 200: it has
+ended; 202: it waits or runs. `status` is the action's state (`held`, `done`, `denied`, ...). The same call again gives
+the same action, and later its stored result: nothing happens twice. `?wait=SECONDS` (at most 30) waits for the end.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+from urllib.parse import parse_qs
+
+import msgspec
+
+from handrail.approvals.lifecycle import ENDED, State
+from handrail.approvals.settle import Cancel
+from handrail.approvals.store import ActionReader, Stored
+from handrail.gateway.http import Request, Response, Route
+from handrail.gateway.identity import Identity
+from handrail.guard.tool_call import Called, ToolCalls
+from handrail.in_force.snapshot import InForce, Snapshot
+from handrail.ledger.store import Journal
+from handrail.people.key import ApiKey, Scope
+from handrail.policy.action import Fact, Vouched
+from handrail.policy.decide_action import Prepared
+from handrail.policy.evaluate import sentence_for
+from handrail.terms.action import ActionId, Door, ToolId
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import CustomerId, Ids
+
+PATH = "/api/v1/actions"
+POLL_S = 0.1
+MAX_WAIT_S = 30.0
+RETRY_AFTER_S = 5
+SETTLED = ENDED | {State.UNKNOWN}
+"""What a caller need not wait on: only a person can tell what became of an unknown one."""
+
+SENTENCES: Mapping[State, Mapping[str, str]] = {
+    State.HELD: {
+        "en": "I have passed this to a colleague, who will look at it. I cannot do it myself.",
+        "de": "Das habe ich an eine Kollegin oder einen Kollegen weitergegeben. Selbst kann ich es nicht ausführen.",
+        "fr": "J'ai transmis cette demande à un collègue, qui va l'examiner. Je ne peux pas le faire moi-même.",
+        "es": "He pasado esto a un compañero, que lo revisará. Yo no puedo hacerlo directamente.",
+        "it": "L'ho passato a un collega, che lo esaminerà. Non posso farlo direttamente.",
+        "nl": "Ik heb dit doorgegeven aan een collega, die ernaar kijkt. Zelf kan ik het niet uitvoeren.",
+        "pt": "Passei isto a um colega, que vai analisar. Não posso fazê-lo eu próprio.",
+        "pl": "Przekazałem to koledze, który się tym zajmie. Sam nie mogę tego zrobić.",
+    },
+    State.DENIED: {
+        "en": "I am not able to do this.",
+        "de": "Das kann ich nicht tun.",
+        "fr": "Je ne suis pas en mesure de le faire.",
+        "es": "No puedo hacer esto.",
+        "it": "Non posso farlo.",
+        "nl": "Dit kan ik niet doen.",
+        "pt": "Não posso fazer isto.",
+        "pl": "Nie mogę tego zrobić.",
+    },
+}
+_SAID = {
+    State.HELD: State.HELD,
+    State.UNKNOWN: State.HELD,
+    **dict.fromkeys(
+        (State.DENIED, State.EXPIRED, State.LAPSED, State.REVOKED, State.UNREACHABLE, State.FAILED), State.DENIED
+    ),
+}
+"""What the agent may say to the customer. For every other state the agent has the result, or nothing to say."""
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of the request. `facts`: verified when the key has the scope `facts`, else claimed."""
+
+    action: ToolId
+    arguments: dict[str, Any] = {}
+    conversation: str | None = None
+    customer: CustomerId | None = None
+    facts: dict[str, Any] = {}
+    language: str = "en"
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer. `retry_after`: seconds, while it is not over. `result`: what the target answered."""
+
+    action_id: str
+    status: str
+    message: str = ""
+    retry_after: int | None = None
+    result: Any = None
+
+
+class Acting(Protocol):
+    """What carries actions out; made when the first one comes (`app.wire.actions`)."""
+
+    @property
+    def calls(self) -> ToolCalls: ...
+
+
+def action_routes(
+    identity: Identity,
+    in_force: InForce,
+    acting: Callable[[], Acting],
+    reader: ActionReader,
+    journal: Journal,
+    prepared: Callable[[Snapshot], Prepared],
+    newer: Callable[[], Awaitable[bool]],
+    ids: Ids,
+) -> tuple[Route, ...]:
+    """The routes of actions; a key needs the scope `act`. `newer`: looks at what is in force when the last look is too
+    old, and says whether it is fresh then: what may have been changed or stopped unseen refuses every action."""
+
+    async def ask(request: Request) -> Response:
+        _, key = identity.key(request.headers, Scope.ACT)
+        body = understood(request.body)
+        if not await newer():
+            raise HandrailError(
+                Code.STOP_UNREADABLE, "what is in force cannot be read; nothing is done until it can", retry_after_s=1
+            )
+        snapshot = in_force.current
+        if snapshot is None:
+            raise HandrailError(Code.NOT_PUBLISHED, "nothing is published yet; run: handrail publish", retry_after_s=1)
+        stored = await acting().calls.call(_called(body, key), snapshot, prepared(snapshot))
+        return answer(await _waited(reader, stored, request.query), body.language)
+
+    async def look(request: Request) -> Response:
+        return answer(await _waited(reader, await own(request), request.query), "en")
+
+    async def cancel(request: Request) -> Response:
+        _, key = identity.key(request.headers, Scope.ACT)
+        stored = await own(request)
+        return answer(await journal.run(Cancel(ids=ids, action=stored.progress.action, key=key.id)), "en")
+
+    async def own(request: Request) -> Stored:
+        """The action in the path, when it is of the key's use case; else it is answered like one that is not there."""
+        _, key = identity.key(request.headers, Scope.ACT)
+        stored = await reader.get(ActionId(request.tail[:64]))
+        if stored.about.use_case != key.use_case:
+            raise HandrailError(Code.NOT_FOUND, "there is no action with this id")
+        return stored
+
+    why = "an action is decided by the ruleset, and its arguments are checked against schema, record and conversation"
+    stored = "reads a stored action"
+    return (
+        Route(method="POST", path=PATH, handler=ask, scope=Scope.ACT, unguarded=why),
+        Route(method="GET", path=f"{PATH}/", handler=look, scope=Scope.ACT, unguarded=stored),
+        Route(method="DELETE", path=f"{PATH}/", handler=cancel, scope=Scope.ACT, unguarded=stored),
+    )
+
+
+def understood(body: bytes) -> Asked:
+    """Raises HandrailError REQUEST_INVALID with the place of what is wrong."""
+    try:
+        return msgspec.json.decode(body, type=Asked)
+    except msgspec.DecodeError as error:
+        raise HandrailError(Code.REQUEST_INVALID, str(error)) from None
+
+
+def answer(stored: Stored, language: str) -> Response:
+    """200 when it has ended, 202 while it waits or runs. A denial is an answer, not an error: the agent goes on."""
+    state = stored.progress.state
+    over = state in ENDED
+    result = msgspec.json.decode(stored.result) if stored.result is not None else None
+    told = Told(
+        action_id=stored.progress.action,
+        status=state.value,
+        message=sentence_for({"*": "", **(SENTENCES[_SAID[state]] if state in _SAID else {})}, language),
+        retry_after=None if over else RETRY_AFTER_S,
+        result=result["result"] if isinstance(result, dict) else None,
+    )
+    return Response(200 if over else 202, msgspec.json.encode(told))
+
+
+def _called(body: Asked, key: ApiKey) -> Called:
+    vouched = Vouched.VERIFIED if Scope.FACTS in key.scopes else Vouched.CLAIMED
+    return Called(
+        key=key,
+        tool=body.action,
+        arguments=body.arguments,
+        door=Door.HTTP,
+        conversation=body.conversation,
+        customer=body.customer,
+        facts=tuple(Fact(name, value, vouched) for name, value in sorted(body.facts.items())),
+        language=body.language,
+    )
+
+
+async def _waited(reader: ActionReader, stored: Stored, query: bytes) -> Stored:
+    """Looks again until it has ended, nobody can tell what became of it, or the time is over."""
+    given = parse_qs(query.decode("latin-1")).get("wait", ["0"])[0]
+    left = min(float(given), MAX_WAIT_S) if given.replace(".", "", 1).isdigit() else 0.0
+    while left > 0 and stored.progress.state not in SETTLED:
+        await asyncio.sleep(POLL_S)
+        left -= POLL_S
+        stored = await reader.get(stored.progress.action)
+    return stored

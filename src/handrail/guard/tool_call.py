@@ -1,0 +1,374 @@
+"""One action of an agent, start to finish: the numbered steps.
+
+When this cannot answer, nothing happens: a tool that is not registered, arguments outside the schema, a conversation
+that cannot be opened or a journal that cannot commit refuse the call; a decision that cannot be made holds it. The
+claim is durable before anything leaves, and the outcome before the agent hears of it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from handrail.approvals.desk import Ask, Ruled, Standing
+from handrail.approvals.facts import About, ActionFacts
+from handrail.approvals.lifecycle import State
+from handrail.approvals.route import Case, route_of
+from handrail.approvals.stop import covers, names_of
+from handrail.approvals.store import Stored
+from handrail.guard.execute import LEASE_MS, Executor
+from handrail.guard.history import FORMS, NO_CEILING, Count, counts_of, names_in, past_of
+from handrail.guard.ports import Threads
+from handrail.in_force.snapshot import Snapshot
+from handrail.ledger.store import Journal
+from handrail.people.key import ApiKey
+from handrail.policy.action import ActionDecision, ActionInput, Fact, Room, Why
+from handrail.policy.action_rules import Limit, Per
+from handrail.policy.decide_action import Prepared, decide_action, encode
+from handrail.policy.ruleset import UseCase, rule_digests
+from handrail.terms.action import Action, ActionId, Door, ToolId, canonical_arguments
+from handrail.terms.clock import Clock
+from handrail.terms.decision import Reason, Verdict
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import ConversationId, CustomerId, Digest, Ids, SubjectId, UseCaseId
+from handrail.tools.amount import amount_of
+from handrail.tools.paths import replaced, values_at
+from handrail.tools.registry import Tool
+
+DAY_MS = 24 * 3_600_000
+NO_ROUTE = "route.none"
+"""A reason: routes are written, and none of them may settle this amount or use case."""
+MAX_ARGUMENTS = 256 * 1024
+
+
+class Called(msgspec.Struct, frozen=True, kw_only=True):
+    """What a door hands over. `conversation`: the id the caller gave. `facts`: as vouched for by the key's scopes."""
+
+    key: ApiKey
+    tool: ToolId
+    arguments: dict[str, Any]
+    door: Door
+    conversation: str | None = None
+    customer: CustomerId | None = None
+    facts: tuple[Fact, ...] = ()
+    language: str = ""
+
+
+class Weighed(msgspec.Struct, frozen=True):
+    """What a decision rests on, kept sealed with what waits. `stated`: the facts that the caller gave."""
+
+    input: ActionInput
+    stated: tuple[Fact, ...] = ()
+
+
+class Recollection(Protocol):
+    """Reads the recorded conversation: what the customer said, what reads showed, where each value came from."""
+
+    async def add(
+        self, given: ActionInput, tool: Tool, conversation: ConversationId | None, snapshot: Snapshot
+    ) -> ActionInput:
+        """`given` with facts, origins, consent, `linked` when the conversation is on record. Never raises: what cannot
+        be read stays unknown, which holds a consequential action."""
+        ...
+
+
+class Schemas(Protocol):
+    """Compiled argument schemas of the ruleset in force."""
+
+    def errors(self, tool: Tool, arguments: Mapping[str, Any]) -> tuple[str, ...]:
+        """Paths that the schema refuses, sorted; empty: it fits."""
+        ...
+
+
+class Hashing(Protocol):
+    """Keyed hashes under a key that never leaves the data folder (`backends.keyring.Lookup`)."""
+
+    def message(self, message: bytes) -> bytes: ...
+
+
+class ToolCalls:
+    """`digits`: minor digits by currency."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        threads: Threads,
+        executor: Executor,
+        schemas: Schemas,
+        recollection: Recollection,
+        hashing: Hashing,
+        clock: Clock,
+        ids: Ids,
+        digits: Mapping[str, int],
+    ) -> None:
+        self._journal = journal
+        self._threads = threads
+        self._executor = executor
+        self._schemas = schemas
+        self._recollection = recollection
+        self._hashing = hashing
+        self._clock = clock
+        self._ids = ids
+        self._digits = dict(digits)
+
+    async def call(self, called: Called, snapshot: Snapshot, prepared: Prepared) -> Stored:
+        """The action, however far it has come. Raises HandrailError USE_CASE_UNREGISTERED, TOOL_UNREGISTERED,
+        REQUEST_TOO_LARGE or JOURNAL_UNAVAILABLE.
+
+        1 the use case and the tool, as registered. 2 the conversation, and whose key seals this. 3 what the decision
+        rests on. 4 in one transaction: the same call before? the decision, what it reserves, its entry, and the claim
+        when it may run at once. 5 the call itself. 6 the outcome."""
+        use_case, tool = registered(called.key.use_case, called.tool, snapshot)
+        if len(canonical_arguments(called.arguments)) > MAX_ARGUMENTS:
+            raise HandrailError(Code.REQUEST_TOO_LARGE, f"arguments are larger than {MAX_ARGUMENTS} bytes")
+        thread = await self._threads.open(
+            use_case=use_case.id, key_id=called.key.lineage, conversation=called.conversation,
+            customer=called.customer, history=(), new_from=0,
+        )  # fmt: skip
+        action = Action(
+            id=ActionId(self._ids.new("ac")), use_case=use_case.id, tool=tool.id, arguments=called.arguments,
+            salt=self._ids.token(16), door=called.door, key=called.key.id, agent=called.key.agent,
+            conversation=thread.conversation, customer=called.customer,
+        )  # fmt: skip
+        weighed = await self.weighed(action, called.facts, use_case, tool, snapshot, called.conversation is not None)
+        decide = self.decide(weighed, action, tool, snapshot, prepared, thread.release)
+        stored: Stored = await self._journal.run(self.asked(action, thread.subject.id, decide, tool, snapshot))
+        mine = stored.progress.action == action.id and stored.progress.state is State.CLAIMED
+        return await self._executor.carry_out(stored) if mine else stored
+
+    def asked(
+        self,
+        action: Action,
+        subject: SubjectId,
+        decide: Callable[[Standing], Ruled],
+        tool: Tool,
+        snapshot: Snapshot,
+        *,
+        at_once: bool = True,
+    ) -> Ask:
+        """The command. `at_once` False: what may run is left to the jobs process."""
+        return Ask(
+            ids=self._ids, request=action, subject=subject, decide=decide, business=self._business(action, tool),
+            same_since_ms=_same_since(tool, self._clock.now_ms()), ruleset=snapshot.ruleset_digest,
+            owner=self._executor.owner, lease_ms=LEASE_MS, cool_off_ms=1_000 * tool.cool_off_s, at_once=at_once,
+        )  # fmt: skip
+
+    def key_of(self, action: Action) -> str:
+        """The key that the target got with it."""
+        return self._executor.key_of(action)
+
+    async def weighed(
+        self, action: Action, stated: tuple[Fact, ...], use_case: UseCase, tool: Tool, snapshot: Snapshot, linked: bool
+    ) -> Weighed:
+        """What the decision on an action rests on. `linked`: its conversation is known to be this one."""
+        given = self._given(action, stated, use_case, tool, snapshot)
+        if linked:
+            given = await self._recollection.add(given, tool, action.conversation, snapshot)
+        return Weighed(given, stated)
+
+    def decide(
+        self,
+        weighed: Weighed,
+        action: Action,
+        tool: Tool,
+        snapshot: Snapshot,
+        prepared: Prepared,
+        release: Digest | None,
+    ) -> Callable[[Standing], Ruled]:
+        """The pure decision that a transaction makes, with what only it can tell."""
+        limits = _limits(snapshot, action.use_case, tool)
+        now, zone = self._clock.now_ms(), snapshot.ruleset.time_zone
+        local = datetime.fromtimestamp(now / 1_000, UTC).astimezone(ZoneInfo(zone))
+
+        def scope_of(name: str, per: Per) -> str:
+            return self._scope(name, per, action, tool)
+
+        periods = {limit.id: (scope_of(limit.id, limit.per), local.strftime(FORMS[limit.within])) for limit in limits}
+        counts = counts_of(names_in(snapshot.ruleset.actions), tool, local, scope_of)
+
+        def decide(standing: Standing) -> Ruled:
+            return _ruled(weighed, action, tool, snapshot, prepared, standing, limits, periods, counts, release)
+
+        return decide
+
+    def _given(
+        self,
+        action: Action,
+        stated: tuple[Fact, ...],
+        use_case: UseCase,
+        tool: Tool,
+        snapshot: Snapshot,
+    ) -> ActionInput:
+        local = datetime.fromtimestamp(self._clock.now_ms() / 1_000, UTC).astimezone(
+            ZoneInfo(snapshot.ruleset.time_zone)
+        )
+        minor, currency, error = None, "", ""
+        if tool.money is not None:
+            try:
+                money = amount_of(action.arguments, tool.money, self._digits)
+                minor, currency = money.minor, money.currency
+            except ValueError as wrong:
+                error = str(wrong)
+        return ActionInput(
+            use_case=use_case.id,
+            tool=tool.id,
+            arguments=action.arguments,
+            agent=action.agent,
+            schema_errors=self._schemas.errors(tool, action.arguments),
+            session=action.customer is not None,
+            amount_minor=minor,
+            currency=currency,
+            amount_error=error,
+            facts=stated,
+            minute=local.hour * 60 + local.minute,
+            weekday=local.weekday(),
+        )
+
+    def _business(self, action: Action, tool: Tool) -> bytes:
+        """What makes two calls the same: the tool and its key's values, or all arguments."""
+        if action.parent:  # an action is undone once
+            return self._hashing.message(f"undo\0{action.parent}".encode())
+        values = [list(values_at(action.arguments, path)) for path in tool.business_key]
+        same = msgspec.json.encode(
+            [
+                action.use_case,
+                action.tool,
+                values or action.arguments,
+                None if tool.same_within_s else action.conversation,
+            ],
+            order="sorted",
+        )
+        return self._hashing.message(b"action\0" + same)
+
+    def _scope(self, name: str, per: Per, action: Action, tool: Tool) -> str:
+        """Of a limit or a count for this action. What it counts by is hashed: it may be a person's."""
+        by = {
+            Per.ACTION: action.id,
+            Per.CUSTOMER: action.customer or action.conversation or "",
+            Per.OBJECT: repr([list(values_at(action.arguments, path)) for path in sorted(tool.objects)]),
+            Per.CONVERSATION: action.conversation or "",
+            Per.AGENT: action.agent or action.key,
+            Per.USE_CASE: action.use_case,
+            Per.FLEET: "",
+        }[per]
+        return f"{name}:{self._hashing.message(f'limit{by}'.encode()).hex()}"
+
+
+def registered(name: UseCaseId | None, called: ToolId, snapshot: Snapshot) -> tuple[UseCase, Tool]:
+    """Unregistered is refused at every level, before anything is recorded under a customer. Raises HandrailError
+    USE_CASE_UNREGISTERED or TOOL_UNREGISTERED."""
+    use_case = snapshot.ruleset.use_cases.get(name or UseCaseId(""))
+    if use_case is None:
+        raise HandrailError(
+            Code.USE_CASE_UNREGISTERED,
+            "the use case of this API key is not registered; add it to the home and run: handrail publish",
+        )
+    tool = snapshot.ruleset.tools.get(called)
+    if tool is None or called not in use_case.tools:
+        raise HandrailError(
+            Code.TOOL_UNREGISTERED,
+            f"this tool is not registered for use case {use_case.id}; add it to tools/*.yaml and to the use case's "
+            "tools, then run: handrail publish",
+        )
+    return use_case, tool
+
+
+def _limits(snapshot: Snapshot, use_case: UseCaseId, tool: Tool) -> tuple[Limit, ...]:
+    return tuple(
+        limit
+        for limit in snapshot.ruleset.actions.limits
+        if limit.per is not Per.ACTION
+        and (not limit.tools or tool.id in limit.tools)
+        and (not limit.types or tool.type in limit.types)
+        and (not limit.use_cases or use_case in limit.use_cases)
+    )
+
+
+def _ruled(
+    weighed: Weighed,
+    action: Action,
+    tool: Tool,
+    snapshot: Snapshot,
+    prepared: Prepared,
+    standing: Standing,
+    limits: Sequence[Limit],
+    periods: Mapping[str, tuple[str, str]],
+    counts: list[Count],
+    release: Digest | None,
+) -> Ruled:
+    """The decision inside the transaction, with what only it knows: stops, the past, and the room that limits have."""
+    given = weighed.input
+    facts = ActionFacts(
+        action=action.id, tool=tool.id, type=tool.type.value, agent=action.agent, upstream=tool.upstream,
+        release=release,
+    )  # fmt: skip
+    names = names_of(About(use_case=action.use_case, facts=facts))
+    room = tuple(Room(limit.id, limit.at_most - standing.used(*periods[limit.id])) for limit in limits)
+    full = msgspec.structs.replace(
+        given, stopped=tuple(stop.id for stop in standing.stops if covers(stop, names)), room=room,
+        past=past_of(counts, standing.used),
+    )  # fmt: skip
+    decision = decide_action(full, prepared)
+    ceilings = {limit.id: limit.at_most for limit in limits}
+    # what is held counts too; over a limit it counts when a person is asked, since only a person can pass it
+    held = decision.verdict is Verdict.HOLD
+    reserve = tuple(
+        (*periods[name], amount, standing.used(*periods[name]) + amount if held else ceilings[name])
+        for name, amount in decision.reserve
+        if name in periods
+    )
+    reserve += tuple([(one.scope, one.periods[0], 1, NO_CEILING) for one in counts if one.counts])
+    route = None
+    if held and not decision.draft:
+        case = Case(use_case=action.use_case, amount_minor=given.amount_minor, currency=given.currency)
+        route = route_of(snapshot.ruleset.actions.routes, decision.route, case)
+        if route is None:
+            reasons = (*decision.reasons, Reason(NO_ROUTE, "", ""))
+            decision = msgspec.structs.replace(decision, verdict=Verdict.DENY, reasons=reasons, reserve=())
+            reserve = ()
+    return Ruled(
+        decision=decision,
+        payload=encode(full),
+        facts=msgspec.structs.replace(
+            facts,
+            verdict=decision.verdict,
+            would_be=decision.would_be,
+            reasons=decision.reasons,
+            rules=decision.rules,
+            amount_minor=given.amount_minor,
+            currency=given.currency,
+        ),
+        reserve=reserve,
+        route=route,
+        rules=_rules(snapshot, decision),
+        owners=frozenset({snapshot.ruleset.use_cases[action.use_case].owner.lower()}),
+        given=msgspec.json.encode(weighed),
+        arguments=_changed(action, decision),
+    )
+
+
+def _changed(action: Action, decision: ActionDecision) -> dict[str, Any] | None:
+    """The arguments as the rules change them, None when they do not; a hold shows them changed too."""
+    if not decision.change or decision.verdict is Verdict.DENY:
+        return None
+    arguments: dict[str, Any] = action.arguments
+    for path, value in decision.change.items():
+        arguments = replaced(arguments, path, value)
+    return arguments
+
+
+def _rules(snapshot: Snapshot, decision: ActionDecision) -> tuple[Digest, ...]:
+    """Digests of the rules that matched and of the limits that were passed."""
+    rules = snapshot.ruleset.actions
+    known = rule_digests(rules)
+    passed = {reason.rule for reason in decision.reasons if reason.code == Why.LIMIT}
+    names = [f"rule:{name}" for name in decision.rules]
+    names += [f"limit:{limit.id}" for limit in rules.limits if (limit.place or limit.id) in passed]
+    return tuple(known[name] for name in names if name in known)
+
+
+def _same_since(tool: Tool, now_ms: int) -> int:
+    return now_ms - (1_000 * tool.same_within_s or DAY_MS)

@@ -1,0 +1,101 @@
+"""The queue of ten thousand waiting actions, read beside the writer, and decisions on it. CPU time of this process and
+of SQLite in it; PostgreSQL's own is not in it, so its wall time is printed too."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from contract.test_actions import approve, ask, begin, token
+from fakes.storage import IDS, Rig
+
+from handrail.approvals.lifecycle import State
+from handrail.approvals.settle import Deny, ReadCase
+from handrail.approvals.view import view
+from handrail.policy.action_rules import ActionRules
+from handrail.terms.errors import Code, HandrailError
+
+HELD = frozenset({State.HELD})
+WAITING = 10_000
+
+
+@pytest.mark.slow
+@pytest.mark.promise("APR-4")
+def test_ten_thousand_waiting_actions_are_listed_and_decided_in_time(durable: Rig) -> None:
+    async def run() -> tuple[float, float, list[float]]:
+        store = await durable.open()
+        thread = await begin(store)
+        held = []
+        for _ in range(WAITING // 500):
+            held += await asyncio.gather(*(store.journal.run(ask(thread)) for _ in range(500)))
+        await store.acts.queue(HELD, limit=10)
+        best = wall = 9.0
+        for _ in range(3):
+            began, cpu = time.monotonic(), time.process_time()
+            lines = await store.acts.queue(HELD, limit=WAITING)
+            best, wall = min(best, time.process_time() - cpu), min(wall, time.monotonic() - began)
+            assert len(lines) == WAITING
+        took = []
+        for stored in held[:200]:
+            cpu = time.process_time()
+            await store.journal.run(approve(stored))
+            took.append(time.process_time() - cpu)
+        assert (await store.acts.counts())[State.HELD] == WAITING - 200
+        return best, wall, sorted(took)
+
+    best, wall, took = durable.run(run())
+    p99 = took[int(len(took) * 0.99)]
+    figures = (
+        f"queue of {WAITING} in {best * 1e3:.0f} ms CPU, {wall * 1e3:.0f} ms wall; decision p99 {p99 * 1e3:.1f} ms"
+    )
+    print(f"{durable.kind}: {figures} CPU")
+    assert best <= 0.2
+    assert p99 <= 0.05
+
+
+def test_pages_of_the_queue_follow_each_other_without_a_gap(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        thread = await begin(store)
+        made = [(await store.journal.run(ask(thread))).progress.action for _ in range(7)]
+        seen: list[Any] = []
+        while page := await store.acts.queue(HELD, limit=3, after=seen[-1] if seen else None):
+            seen += [one.action for one in page]
+        assert seen == sorted(made)
+
+    durable.run(run())
+
+
+def test_a_case_shows_its_call_and_why_and_looking_at_it_is_recorded(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        thread = await begin(store)
+        stored = await store.journal.run(ask(thread))
+        before = await store.acts.get(stored.progress.action)
+        assert before == stored
+        case = await store.journal.run(ReadCase(ids=IDS, action=stored.progress.action, token=token("pe_a")[1]))
+        shown = view(case, None, None, ActionRules(), await store.acts.past(case.about, most=5))
+        assert shown.arguments == stored.request.arguments
+        assert (shown.roles, shown.needs, shown.digest) == (("approver",), 1, stored.progress.digest)
+        with pytest.raises(HandrailError) as refused:
+            await store.journal.run(ReadCase(ids=IDS, action=stored.progress.action, token=token("pe_admin")[1]))
+        assert refused.value.code is Code.NOT_ALLOWED
+        reads = await store.journal.run(lambda tx: tx.fetch("SELECT count(*) FROM entry WHERE kind = 'payload.read'"))
+        assert reads == [(1,)]
+
+    durable.run(run())
+
+
+def test_similar_cases_that_ended_are_shown_the_newest_first(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        thread = await begin(store)
+        held = [await store.journal.run(ask(thread)) for _ in range(4)]
+        for stored in held[:3]:
+            await store.journal.run(Deny(ids=IDS, action=stored.progress.action, token=token("pe_b")[1]))
+        past = await store.acts.past(held[3].about, most=2)
+        assert [(one.action, one.state, one.settled_by) for one in past] == [
+            (held[at].progress.action, State.DENIED, "pe_b") for at in (2, 1)
+        ]
+
+    durable.run(run())

@@ -1,0 +1,68 @@
+"""The stop switch under load, over every process of a server: from the command to the last effect."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from acting_house import ActingHouse, act, till
+from house import Server
+
+LIMIT_S = 1.0
+
+
+class Agents:
+    """Callers that ask without end, each for a new note."""
+
+    def __init__(self, server: Server, key: str, count: int) -> None:
+        self._server, self._key = server, key
+        self._ended = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(lane,)) for lane in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    def _run(self, lane: int) -> None:
+        at = 0
+        while not self._ended.is_set():
+            at += 1
+            act(self._server, self._key, "till.note", arguments={"order": f"{lane}-{at}", "text": "x"})
+
+    def end(self) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join(20)
+
+
+@pytest.mark.promise("ACT-2")
+def test_no_effect_starts_after_a_stop_on_any_of_three_workers_and_none_after_a_restart(tmp_path: Path) -> None:
+    took = []
+    with till(tmp_path) as target:
+        house = ActingHouse(tmp_path / "home", target.url)
+        house.publish()
+        house.hire()
+        key = house.agent()
+        with house.serving("--workers", "3") as server:
+            for _ in range(3):
+                agents = Agents(server, key, 8)
+                try:
+                    time.sleep(0.8)
+                    began, count = time.time(), len(target.effects())
+                    stop = house.by("cleo", "stop", "all", "--reason", "drill").split(":")[0]
+                    stopped = time.time()
+                    time.sleep(1.0)
+                    effects = [row["at"] for row in target.effects()]
+                finally:
+                    agents.end()
+                assert count
+                took.append(max(effects) - began)
+                # the command has returned, so the stop was committed: what was claimed before it may still be arriving
+                assert max(effects) < stopped + 0.25, max(effects) - stopped
+                assert act(server, key, "till.note", arguments={"order": "z", "text": "x"})[1]["status"] == "denied"
+                if len(took) < 3:
+                    house.by("dora", "resume", stop)
+        before = len(target.effects())
+        with house.serving("--workers", "3") as server:
+            assert act(server, key, "till.note", arguments={"order": "y", "text": "x"})[1]["status"] == "denied"
+        assert len(target.effects()) == before
+    print(f"from the command to the last effect: {', '.join(f'{one * 1e3:.0f} ms' for one in took)}")
+    assert max(took) < LIMIT_S

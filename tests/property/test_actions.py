@@ -1,0 +1,130 @@
+"""Any order of events, clocks and processes: at most one claim of an action, never after its end, never with other
+arguments, never approved by an excluded person."""
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from handrail.approvals import lifecycle
+from handrail.approvals.lifecycle import ENDED, Otherwise, Progress, State
+from handrail.terms.action import ActionId
+from handrail.terms.errors import HandrailError
+from handrail.terms.ids import Digest, PersonId
+
+PERSONS = [PersonId(f"pe_{at}") for at in range(4)]
+DIGESTS = [Digest(str(at) * 64) for at in range(3)]
+OWNERS = ["a", "b"]
+
+
+class Life(RuleBasedStateMachine):
+    """One action, moved by anyone at any time. `shown`: what each approval was given for."""
+
+    @initialize(needs=st.integers(1, 2), excluded=st.sampled_from(PERSONS), drill=st.booleans())
+    def begin(self, needs: int, excluded: PersonId, drill: bool) -> None:
+        self.now = 1_000
+        self.excluded = excluded
+        self.claims = 0
+        self.ended_before = False
+        self.progress: Progress = lifecycle.held(
+            ActionId("ac_1"), DIGESTS[0], now=self.now, needs=needs, route="leads", decide_by=5_000,
+            otherwise=Otherwise.DENY, excluded=frozenset({excluded}), escalate_at=2_000, execute_within_ms=3_000,
+            cool_off_ms=500, drill=drill,
+        )  # fmt: skip
+
+    def move(self, move, *args, **options) -> bool:
+        """False: it was refused, and nothing has changed."""
+        before = self.progress
+        try:
+            self.progress = move(before, *args, **options)
+        except HandrailError:
+            return False
+        assert self.progress.version == before.version + 1
+        assert before.state not in ENDED, f"{before.state} moved on to {self.progress.state}"
+        return True
+
+    @rule(by=st.integers(0, 2_500))
+    def time_passes(self, by: int) -> None:
+        self.now += by
+
+    @rule(person=st.sampled_from(PERSONS), digest=st.sampled_from(DIGESTS))
+    def approve(self, person: PersonId, digest: Digest) -> None:
+        bound = self.progress.digest
+        if self.move(lifecycle.approve, person, digest, now=self.now):
+            assert person != self.excluded
+            assert digest == bound
+
+    @rule(person=st.sampled_from(PERSONS))
+    def deny(self, person: PersonId) -> None:
+        self.move(lifecycle.deny, person, now=self.now)
+
+    @rule(digest=st.sampled_from(DIGESTS))
+    def edit(self, digest: Digest) -> None:
+        if self.move(lifecycle.edit, digest, now=self.now):
+            assert self.progress.approvals == ()
+
+    @rule()
+    def escalate(self) -> None:
+        self.move(lifecycle.escalate, now=self.now, next_at=None)
+
+    @rule(needs=st.integers(1, 2))
+    def hand_on(self, needs: int) -> None:
+        self.move(lifecycle.hand_on, "others", now=self.now, needs=needs)
+
+    @rule()
+    def expire(self) -> None:
+        self.move(lifecycle.expire, now=self.now)
+
+    @rule()
+    def revoke(self) -> None:
+        self.move(lifecycle.revoke)
+
+    @rule()
+    def cancel(self) -> None:
+        self.move(lifecycle.cancel)
+
+    @rule(owner=st.sampled_from(OWNERS), digest=st.sampled_from(DIGESTS))
+    def claim(self, owner: str, digest: Digest) -> None:
+        before = self.progress
+        if self.move(lifecycle.claim, owner, digest, now=self.now, lease_ms=300):
+            self.claims += 1
+            assert before.state is State.APPROVED
+            assert digest == before.digest
+            assert not before.drill
+            assert before.execute_by is not None
+            assert before.not_before <= self.now < before.execute_by
+            people = {given.person for given in before.approvals}
+            assert len(people) == len(before.approvals) >= before.needs
+            assert self.excluded not in people
+            assert all(given.digest == digest for given in before.approvals)
+
+    @rule(owner=st.sampled_from(OWNERS))
+    def take_over(self, owner: str) -> None:
+        before = self.progress
+        if self.move(lifecycle.take_over, owner, now=self.now, lease_ms=300):
+            assert before.lease_until <= self.now
+
+    @rule(owner=st.sampled_from(OWNERS))
+    def renew(self, owner: str) -> None:
+        if self.move(lifecycle.renew, owner, now=self.now, lease_ms=300):
+            assert self.progress.lease_owner == owner
+
+    @rule(owner=st.sampled_from(OWNERS), state=st.sampled_from([State.DONE, State.FAILED, State.UNKNOWN]))
+    def finish(self, owner: str, state: State) -> None:
+        before = self.progress
+        if self.move(lifecycle.finish, owner, state):
+            assert before.lease_owner == owner
+
+    @rule(state=st.sampled_from([State.DONE, State.FAILED]))
+    def settle(self, state: State) -> None:
+        before = self.progress
+        if self.move(lifecycle.settle, state, PersonId("pe_s"), now=self.now):
+            assert before.state is State.UNKNOWN
+
+    @invariant()
+    def one_claim(self) -> None:
+        assert getattr(self, "claims", 0) <= 1
+
+
+Life.TestCase.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+TestLife = pytest.mark.promise("ACT-1", "ACT-2", "ACT-3")(Life.TestCase)

@@ -253,7 +253,7 @@ def test_an_erasure_takes_the_call_and_its_result(durable: Rig) -> None:
         store = await durable.open()
         thread = await begin(store)
         stored = await store.journal.run(ask(thread))
-        await store.erasing.erase(Who(conversation=thread.conversation), reason="asked", by=OPERATOR)
+        await store.erasing.erase(Who(conversation=thread.conversation), reason="case 7", by=OPERATOR)
         return await store.journal.run(lambda tx: tx.actions.get(stored.progress.action))
 
     gone = durable.run(run())

@@ -163,14 +163,16 @@ def settle(action: str, done: bool, comment: str, token: str, home: Path) -> Non
 
 
 @click.command()
-@click.argument("scope", type=click.Choice([scope.value for scope in StopScope]), required=False)
+@click.argument("scope", type=click.Choice([scope.value for scope in StopScope]), required=False, metavar="[SCOPE]")
 @click.argument("value", required=False, default="")
 @click.option("--reason", default="", help="For your colleagues; it names no customer.")
 @click.option("--list", "listed", is_flag=True, help="Print the stops in force.")
 @options.token
 @options.home
 def stop(scope: str | None, value: str, reason: str, listed: bool, token: str | None, home: Path) -> None:
-    """Stop actions at once: SCOPE VALUE, or all. What waits under it is revoked."""
+    """Stop actions at once: SCOPE VALUE, or all. What waits under it is revoked.
+
+    SCOPE is agent, use-case, tool, release, provider or all."""
     if listed:
         for one in options.with_store(home, lambda store: store.acts.stops()):
             click.echo(f"{one.id}  {one.scope.value}  {one.value}  by {one.by}  {_time(one.at_ms)}  {one.reason}")

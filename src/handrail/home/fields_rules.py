@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from handrail.approvals.lifecycle import Otherwise
 from handrail.home.fields import Count, Words, says
 from handrail.people.role import Role
 from handrail.policy.action import Vouched
@@ -36,13 +37,6 @@ class Over(StrEnum):
 
     HOLD = "hold"
     DENY = "deny"
-
-
-class Otherwise(StrEnum):
-    """What happens when nobody decides."""
-
-    DENY = "deny"
-    HANDOVER = "handover"
 
 
 _OPS = {

@@ -437,29 +437,6 @@ def test_counting_tokens_ahead_is_refused_in_the_dialect_with_the_reason_and_not
     assert asyncio.run(w.post("/v1/messages/count_tokens", {}, key="hr_x")).status == 401
 
 
-@pytest.mark.promise("GTW-5")
-@pytest.mark.parametrize("given", ["card 4111 1111 1111 1111", {"a": "x"}, ["x"], 4111111111111111, 1])
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
-        (PATH, ASK),
-        ("/v1/responses", {"model": "support", "input": "Hello."}),
-        ("/v1/messages", {**ASK, "max_tokens": 9}),
-    ],
-)
-def test_what_says_whether_to_stream_is_true_false_or_null(path, body, given) -> None:
-    w = _world()
-    got = asyncio.run(w.post(path, {**body, "stream": given}))
-    assert w.model.requests == []
-    assert (got.status, got.json["error"]["code"]) == (400, "request.invalid")
-    assert got.json["error"]["message"] == "stream: expected true, false or null"
-
-
-@pytest.mark.parametrize("given", [False, None])
-def test_no_stream_may_be_said_in_words(given) -> None:
-    assert asyncio.run(_world().post(PATH, {**ASK, "stream": given})).status == 200
-
-
 class NoKey(MemoryThreads):
     """A store whose keys folder was not restored, as `backends.keyring` says it."""
 
@@ -494,23 +471,3 @@ def test_what_is_wrong_with_our_keys_is_for_the_log_and_not_for_a_client(path, m
     said = [orjson.loads(line) for line in lines.taken()]
     assert [(line["event"], line["code"]) for line in said] == [("request.failed", error.code.value)]
     assert error.code.value in {row.code for row in w.refusals.drain(1 << 40)}
-
-
-@pytest.mark.promise("GTW-5")
-def test_a_card_does_not_pass_as_a_number_of_the_protocol() -> None:
-    w = _world()
-    asyncio.run(w.post(PATH, {**ASK, "seed": 4111111111111111}))
-    assert all(b"4111111111111111" not in request.body for request in w.model.requests)
-    w = _world()
-    asyncio.run(w.post(PATH, {**ASK, "seed": 4111}))
-    assert b'"seed":4111' in w.model.requests[0].body
-
-
-QUOTES = b'"\\u0022\\u0022\\u0022\\u0022"'
-
-
-def test_a_field_named_twice_is_seen_though_escaped_quotes_make_up_for_its_own() -> None:
-    body = b'{"model":"support","messages":[{"role":"user","content":"4111 1111 1111 1111","content":' + QUOTES + b"}]}"
-    got = refused(body)
-    assert (got.status, got.json["error"]["code"]) == (400, "request.duplicate_field")
-    assert asyncio.run(_world().post(PATH, body.replace(b'"content":"4111 1111 1111 1111",', b""))).status == 200

@@ -4,6 +4,7 @@ A request and its result are sealed under the subject's key, so an erasure takes
 action on stands beside them in clear and holds no personal data.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -249,6 +250,44 @@ class Stops:
         if not found:
             raise HandrailError(Code.NOT_FOUND, "there is no such stop; see handrail stop --list")
         return _STOP.decode(bytes(found[0][0]))
+
+
+class ActionsEngine(Protocol):
+    """What an engine lends to the repositories."""
+
+    ids: Ids
+    sealer: Sealer
+
+    def key(self, subject: str) -> bytes: ...
+
+
+class ActionsOf(ABC):
+    """Repositories for a transaction; a base of both engines' transactions."""
+
+    now_ms: int
+
+    @abstractmethod
+    def lender(self) -> ActionsEngine:
+        """The engine of this transaction."""
+
+    @abstractmethod
+    def fetch(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
+
+    def subject_key(self, subject: str) -> bytes:
+        """32 bytes. Raises HandrailError NOT_FOUND when the subject was erased."""
+        return self.lender().key(subject)
+
+    @property
+    def actions(self) -> Actions:
+        return Actions(self, self.lender().ids, self.lender().sealer)
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self)
+
+    @property
+    def stops(self) -> Stops:
+        return Stops(self)
 
 
 _ABOUT = msgspec.json.Decoder(About)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from handrail.backends.actions import Actions, Limits, Stops
+from handrail.backends.actions import ActionsOf
 from handrail.backends.keyring import Keyring
 from handrail.backends.postgres.database import LOSING, connect
 from handrail.backends.postgres.register import RegisterOf
@@ -67,7 +67,7 @@ _CONVERSATIONS = (
 leads to it: such a row is left out."""
 
 
-class PostgresTransaction(RegisterOf):
+class PostgresTransaction(RegisterOf, ActionsOf):
     """`ledger.store.Transaction`, with raw access for the repositories of this folder: `fetch(sql, values)` runs one
     statement with values for `$1`, `$2`, ... synchronously, inside the command's savepoint, and returns its rows."""
 
@@ -121,21 +121,8 @@ class PostgresTransaction(RegisterOf):
         if done != len(refs):
             raise HandrailError(Code.LOST_RACE, "an entry has an index already, or does not exist")
 
-    def subject_key(self, subject: str) -> bytes:
-        """32 bytes. Raises HandrailError NOT_FOUND when the subject was erased."""
-        return self._engine.key(subject)
-
-    @property
-    def actions(self) -> Actions:
-        return Actions(self, self._engine.ids, self._engine.sealer)
-
-    @property
-    def limits(self) -> Limits:
-        return Limits(self)
-
-    @property
-    def stops(self) -> Stops:
-        return Stops(self)
+    def lender(self) -> "PostgresEngine":
+        return self._engine
 
     def bump_epoch(self) -> int:
         """Tell every process to read what is in force again and to drop cached keys; the new epoch."""

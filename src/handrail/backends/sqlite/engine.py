@@ -10,7 +10,7 @@ from typing import Any
 
 import apsw
 
-from handrail.backends.actions import Actions, Limits, Stops
+from handrail.backends.actions import ActionsOf
 from handrail.backends.keyring import Keyring
 from handrail.backends.rows import ERASED_LATELY, LATE_MS, ConversationRow, EntryRows, SubjectRow, entry_rows
 from handrail.backends.sqlite.database import first, lost_on_error, rows
@@ -53,7 +53,7 @@ _BEGIN = (
 )
 
 
-class SqliteTransaction(RegisterOf):
+class SqliteTransaction(RegisterOf, ActionsOf):
     """`ledger.store.Transaction`, with raw access for the repositories of this folder: `db.execute(sql, values)`
     returns a cursor (apsw), runs inside the command's savepoint, and must not begin, commit or roll back."""
 
@@ -105,21 +105,8 @@ class SqliteTransaction(RegisterOf):
         self.db.execute("INSERT OR IGNORE INTO party VALUES (?, ?, ?)", (conversation, subject, self.now_ms))
         return bool(self.db.changes())
 
-    def subject_key(self, subject: str) -> bytes:
-        """32 bytes. Raises HandrailError NOT_FOUND when the subject was erased."""
-        return self._engine.key(subject)
-
-    @property
-    def actions(self) -> Actions:
-        return Actions(self, self._engine.ids, self._engine.sealer)
-
-    @property
-    def limits(self) -> Limits:
-        return Limits(self)
-
-    @property
-    def stops(self) -> Stops:
-        return Stops(self)
+    def lender(self) -> "SqliteEngine":
+        return self._engine
 
     def bump_epoch(self) -> int:
         """Tell every process to read what is in force again and to drop cached keys; the new epoch."""

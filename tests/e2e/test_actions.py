@@ -115,6 +115,9 @@ def test_what_is_denied_or_outside_its_schema_is_an_answer_and_has_no_effect(
         status, wrong = act(server, key, "till.refund", arguments={"order": "A-1", "amount": "all"})
         assert (status, wrong["status"]) == (200, "denied")
         assert act(server, key, "till.open_drawer")[0] == 403
+        status, short = act(server, key, "refund", arguments=refund())
+        assert status == 403
+        assert "called by its full name: till.refund;" in short["error"]["message"]
         held = act(server, key, "till.refund", arguments=refund())[1]["action_id"]
         house.by("bob", "approvals", "deny", held, "--comment", "asked twice")
         assert told(server, key, held)["status"] == "denied"

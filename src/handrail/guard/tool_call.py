@@ -268,10 +268,12 @@ def registered(name: UseCaseId | None, called: ToolId, snapshot: Snapshot) -> tu
         )
     tool = snapshot.ruleset.tools.get(called)
     if tool is None or called not in use_case.tools:
+        meant = [name for name in use_case.tools if name.endswith(f".{called}")]
+        hint = f"; a tool is called by its full name: {meant[0]}" if len(meant) == 1 else ""
         raise HandrailError(
             Code.TOOL_UNREGISTERED,
-            f"this tool is not registered for use case {use_case.id}; add it to tools/*.yaml and to the use case's "
-            "tools, then run: handrail publish",
+            f"this tool is not registered for use case {use_case.id}{hint}; add it to tools/*.yaml and to the use "
+            "case's tools, then run: handrail publish",
         )
     return use_case, tool
 

@@ -16,6 +16,7 @@ async def listed(command: str, arguments: list[str]) -> dict[str, Any]:
     try:
         from mcp import ClientSession, StdioServerParameters  # an extra: absent in the base install
         from mcp.client.stdio import stdio_client
+        from mcp.types import PaginatedRequestParams
     except ImportError:
         raise HandrailError(
             Code.REQUEST_INVALID, "asking an MCP server needs the extra: pip install 'handrail[mcp]'"
@@ -32,9 +33,9 @@ async def listed(command: str, arguments: list[str]) -> dict[str, Any]:
                 await session.initialize()
                 cursor: str | None = None
                 for _ in range(PAGES):
-                    page = await session.list_tools(cursor) if cursor else await session.list_tools()
+                    page = await session.list_tools(params=PaginatedRequestParams(cursor=cursor))
                     tools += [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in page.tools]
-                    cursor = page.next_cursor if hasattr(page, "next_cursor") else page.nextCursor
+                    cursor = page.next_cursor
                     if not cursor:
                         break
     except Exception as error:  # a group of whatever the child, the pipe or the SDK raised

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stop": ("approvals", "stop the actions of an agent, use case, tool, release or target, or all"),
     "resume": ("approvals", "lift a stop; another person than who pulled it"),
     "undo": ("approvals", "undo an action that was done, where its tool can"),
+    "judge": ("judge", "say whether a canary is worse, from outcomes you bring"),
     "erase": ("erase", "destroy the key of a customer or a conversation"),
     "legal-hold": ("erase", "set or lift a legal hold"),
     "rotate-keys": ("erase", "replace the sealing key, or the key-encryption key"),

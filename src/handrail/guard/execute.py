@@ -41,11 +41,13 @@ class Effect(StrEnum):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """`result`: JSON for the agent. `request`, `response`: the bytes as they went and came, for the receipt. `code`:
-    why, when there was no effect or nobody knows."""
+    """`result`: JSON for the agent. `content`: the same as an MCP server gave it (its content blocks), for agents that
+    ask by MCP. `request`, `response`: the bytes as they went and came, for the receipt. `code`: why, when there was no
+    effect or nobody knows."""
 
     effect: Effect
     result: Any = None
+    content: list[dict[str, Any]] | None = None
     request: bytes = b""
     response: bytes = b""
     status: int = 0
@@ -195,7 +197,8 @@ class Executor:
             took_ms=took_ms,
             by_claim=by,
         )
-        result = msgspec.json.encode({"status": state.value, "result": answer.result, "code": answer.code})
+        told = {"status": state.value, "result": answer.result, "code": answer.code}
+        result = msgspec.json.encode(told if answer.content is None else {**told, "content": answer.content})
         receipt = msgspec.json.encode(
             {
                 "request": answer.request.decode(errors="replace"),

@@ -10,6 +10,7 @@ import msgspec
 from handrail.approvals import lifecycle
 from handrail.approvals.facts import About, ActionFacts, action_entry
 from handrail.approvals.lifecycle import Otherwise, Progress, State
+from handrail.approvals.notices import tell
 from handrail.approvals.route import APPROVERS, next_step
 from handrail.approvals.stop import Stop, covers, names_of
 from handrail.approvals.store import ActionTransaction, Stored
@@ -112,6 +113,7 @@ class Ask:
                 subject=self.subject, payload=ruled.payload, ruleset=self.ruleset, facts=ruled.facts,
             )
         )  # fmt: skip
+        tell(tx, self.ids, EntryKind.ACTION_DECIDED, progress, about)
         if progress.state is State.APPROVED and not waits and self.at_once:
             return Claim(ids=self.ids, action=request.id, owner=self.owner, lease_ms=self.lease_ms)(tx)
         return stored
@@ -313,4 +315,5 @@ def moved(
             facts=facts or stored.about.facts,
         )
     )  # fmt: skip
+    tell(tx, ids, kind, after, stored.about, was.route)
     return stored

@@ -12,11 +12,13 @@ from handrail.approvals import lifecycle
 from handrail.approvals.desk import BY, moved
 from handrail.approvals.facts import StopFacts
 from handrail.approvals.lifecycle import State
+from handrail.approvals.notices import tell_stop
 from handrail.approvals.stop import Stop, StopScope, covers, names_of
 from handrail.approvals.store import ActionTransaction
 from handrail.ledger.entry import Entry, EntryKind
 from handrail.people.acting import acting
 from handrail.people.authorise import Act
+from handrail.policy.notices import Event
 from handrail.terms.action import ActionId
 from handrail.terms.actor import Actor
 from handrail.terms.errors import Code, HandrailError
@@ -52,6 +54,7 @@ class PullStop:
         tx.stops.add(stop)
         revoked = _revoke(tx, self.ids, lambda names: covers(stop, names), AT_ONCE)
         tx.append(_entry(self.ids, EntryKind.STOP_SET, stop, by, tx.now_ms, revoked))
+        tell_stop(tx, self.ids, Event.STOP_SET, stop)
         return stop, revoked
 
 
@@ -70,6 +73,7 @@ class LiftStop:
         if stop.by == by.id:
             raise HandrailError(Code.NOT_ALLOWED, "you pulled this stop; another person must lift it")
         tx.append(_entry(self.ids, EntryKind.STOP_LIFTED, stop, by, tx.now_ms, 0))
+        tell_stop(tx, self.ids, Event.STOP_LIFTED, stop)
         return stop
 
 

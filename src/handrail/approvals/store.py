@@ -6,6 +6,7 @@ import msgspec
 
 from handrail.approvals.facts import About
 from handrail.approvals.lifecycle import Progress, State
+from handrail.approvals.notices import NoticeStore
 from handrail.approvals.stop import Stop
 from handrail.ledger.store import Transaction
 from handrail.people.store import Register
@@ -184,3 +185,6 @@ class ActionTransaction(Transaction, Register, Protocol):
 
     @property
     def stops(self) -> StopStore: ...
+
+    @property
+    def notices(self) -> NoticeStore: ...

@@ -15,6 +15,7 @@ from handrail.approvals.facts import About
 from handrail.approvals.lifecycle import Progress, State
 from handrail.approvals.stop import Stop
 from handrail.approvals.store import Stored
+from handrail.backends.notices import Outbox
 from handrail.ledger.seal import NONCE_SIZE, Sealer, unseal
 from handrail.terms.action import Action, ActionId
 from handrail.terms.errors import Code, HandrailError
@@ -288,6 +289,10 @@ class ActionsOf(ABC):
     @property
     def stops(self) -> Stops:
         return Stops(self)
+
+    @property
+    def notices(self) -> Outbox:
+        return Outbox(self)
 
 
 _ABOUT = msgspec.json.Decoder(About)

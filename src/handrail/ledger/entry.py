@@ -69,6 +69,8 @@ class EntryKind(StrEnum):
     ACTION_SETTLED = "action.settled"
     STOP_SET = "stop.set"
     STOP_LIFTED = "stop.lifted"
+    NOTICE_GIVEN_UP = "notice.given_up"  # a receiver could not be reached in time
+    NOTICE_RETRIED = "notice.retried"  # by a person
 
 
 class FoundFact(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

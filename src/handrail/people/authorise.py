@@ -33,6 +33,7 @@ class Act(StrEnum):
     ROTATE_KEYS = "keys.rotate"
     BACKUP = "backup"
     UNDO = "undo"
+    RETRY_NOTICES = "notices.retry"
 
 
 MAY: dict[Act, frozenset[Role]] = {
@@ -52,6 +53,7 @@ MAY: dict[Act, frozenset[Role]] = {
     Act.ROTATE_KEYS: frozenset({Role.ENGINEER, Role.ADMIN}),
     Act.BACKUP: frozenset({Role.ENGINEER, Role.ADMIN}),
     Act.UNDO: frozenset({Role.APPROVER, Role.OWNER, Role.STAFF, Role.COMPLIANCE}),
+    Act.RETRY_NOTICES: frozenset({Role.ENGINEER, Role.ADMIN, Role.OWNER}),
 }
 """Stopping is easy and resuming is not: anyone who works here may pull the brake."""
 

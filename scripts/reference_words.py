@@ -102,6 +102,9 @@ ENTRIES = {
     "stop.set": "a person stopped an agent, use case, tool, release, target system, or everything",
     "stop.lifted": "another person lifted a stop",
 }
+    "drill.started": "a person, or the schedule of a route, planned drills for approvers",
+    "drill.decided": "a drill was decided, and whether the person caught it",
+    "drill.forgotten": "the results of a person say no longer whose they were",
 
 REQUEST = {
     "authorization": "`Bearer KEY`, a handrail API key; `x-api-key` serves as well",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from handrail.approvals import lifecycle
+from handrail.approvals import drills, lifecycle
 from handrail.approvals.desk import Ask, Ruled, Standing, excluded_of, moved, reserve
 from handrail.approvals.facts import About, ReadFacts
 from handrail.approvals.lifecycle import State
@@ -43,6 +43,8 @@ class Approve:
         stored = tx.actions.get(self.action)
         person = decider(tx, stored, self.token)
         after = lifecycle.approve(stored.progress, person.id, self.digest, now=tx.now_ms)
+        if stored.progress.drill:
+            return drills.approved(tx, self.ids, stored, after, person, self.comment)
         return moved(tx, self.ids, stored, after, EntryKind.ACTION_APPROVED, _actor(person), self.comment)
 
 
@@ -60,6 +62,8 @@ class Deny:
         stored = tx.actions.get(self.action)
         person = decider(tx, stored, self.token)
         after = lifecycle.deny(stored.progress, person.id, now=tx.now_ms)
+        if stored.progress.drill:
+            return drills.denied(tx, self.ids, stored, after, person, self.comment)
         return moved(tx, self.ids, stored, after, EntryKind.ACTION_DENIED, _actor(person), self.comment)
 
 
@@ -82,6 +86,8 @@ class Edit:
         person = decider(tx, stored, self.token)
         if stored.progress.digest != self.before:
             raise HandrailError(Code.LOST_RACE, "the arguments have changed since you looked; read them again")
+        if stored.progress.drill:
+            return drills.edited(tx, self.ids, stored, self.request.arguments, person, self.comment)
         for scope, period, amount in stored.reserved:
             tx.limits.release(scope, period, amount)
         ruled = self.decide(Standing(tuple(tx.stops.all()), tx.limits.used))

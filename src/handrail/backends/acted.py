@@ -56,7 +56,8 @@ class StoredActs:
         found = []
         for raw_progress, raw_about in await self._rows(sql, (_LOOKED_AT,)):
             progress, other = _PROGRESS.decode(bytes(raw_progress)), _ABOUT.decode(bytes(raw_about))
-            if other.facts.tool == about.facts.tool and other.use_case == about.use_case and other.route is not None:
+            same = other.facts.tool == about.facts.tool and other.use_case == about.use_case
+            if same and other.route is not None and not progress.drill:
                 found.append(
                     Past(
                         action=progress.action,

@@ -15,6 +15,7 @@ from handrail.approvals.facts import About
 from handrail.approvals.lifecycle import Progress, State
 from handrail.approvals.stop import Stop
 from handrail.approvals.store import Stored
+from handrail.backends.drills import Drills
 from handrail.backends.notices import Outbox
 from handrail.ledger.seal import NONCE_SIZE, Sealer, unseal
 from handrail.terms.action import Action, ActionId
@@ -194,7 +195,7 @@ def due_at(progress: Progress) -> int | None:
     if progress.state is State.HELD:
         times = (progress.decide_by, progress.escalate_at)
     elif progress.state is State.APPROVED:
-        times = (progress.execute_by if progress.drill else progress.not_before,)
+        times = (progress.execute_by if progress.drill or progress.report_within_ms else progress.not_before,)
     elif progress.state is State.CLAIMED:
         times = (progress.lease_until,)
     return min((at for at in times if at is not None), default=None)
@@ -289,6 +290,10 @@ class ActionsOf(ABC):
     @property
     def stops(self) -> Stops:
         return Stops(self)
+
+    @property
+    def drills(self) -> Drills:
+        return Drills(self)
 
     @property
     def notices(self) -> Outbox:

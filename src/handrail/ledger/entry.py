@@ -69,6 +69,9 @@ class EntryKind(StrEnum):
     ACTION_SETTLED = "action.settled"
     STOP_SET = "stop.set"
     STOP_LIFTED = "stop.lifted"
+    DRILL_STARTED = "drill.started"
+    DRILL_DECIDED = "drill.decided"  # beside the entry of the decision itself
+    DRILL_FORGOTTEN = "drill.forgotten"
     NOTICE_GIVEN_UP = "notice.given_up"  # a receiver could not be reached in time
     NOTICE_RETRIED = "notice.retried"  # by a person
 

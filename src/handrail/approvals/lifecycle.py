@@ -116,7 +116,7 @@ def held(
     return Progress(
         action=action, state=State.HELD, digest=digest, created_at=now, needs=needs, route=route, decide_by=decide_by,
         otherwise=otherwise, excluded=excluded, escalate_at=escalate_at, execute_within_ms=execute_within_ms,
-        cool_off_ms=cool_off_ms, drill=drill, report_within_ms=report_within_ms,
+        cool_off_ms=cool_off_ms, drill=drill,
     )  # fmt: skip
 
 
@@ -164,6 +164,14 @@ def deny(before: Progress, person: PersonId, *, now: int) -> Progress:
     return _moved(before, state=State.DENIED, settled_by=person, settled_at=now)
 
 
+def end_drill(before: Progress, person: PersonId, state: State, *, now: int) -> Progress:
+    """The first decision on a drill ends it, with `state` LAPSED (it was approved, and is never executed) or DENIED.
+    Raises ValueError for what is no drill: a caller's mistake."""
+    if not before.drill or state not in (State.LAPSED, State.DENIED):
+        raise ValueError("only a drill ends like this")
+    return _moved(before, state=state, settled_by=person, settled_at=now)
+
+
 def edit(before: Progress, digest: Digest, *, now: int) -> Progress:
     """Other arguments: a new revision without any approval; its decision starts anew. Raises ALREADY_DECIDED."""
     require_waiting(before, now)
@@ -188,14 +196,6 @@ def expire(before: Progress, *, now: int) -> Progress:
     """Time is over: nobody decided, or nobody executed. Raises LOST_RACE when it is not."""
     if before.state is State.HELD and before.decide_by is not None and now >= before.decide_by:
         return _moved(before, state=State.EXPIRED)
-def end_drill(before: Progress, person: PersonId, state: State, *, now: int) -> Progress:
-    """The first decision on a drill ends it, with `state` LAPSED (it was approved, and is never executed) or DENIED.
-    Raises ValueError for what is no drill: a caller's mistake."""
-    if not before.drill or state not in (State.LAPSED, State.DENIED):
-        raise ValueError("only a drill ends like this")
-    return _moved(before, state=state, settled_by=person, settled_at=now)
-
-
     if before.state is State.APPROVED and before.execute_by is not None and now >= before.execute_by:
         return _moved(before, state=State.LAPSED)
     raise HandrailError(Code.LOST_RACE, "its time is not over")
@@ -216,10 +216,9 @@ def unreachable(before: Progress) -> Progress:
     return _ended(before, State.UNREACHABLE)
 
 
-def claim(before: Progress, owner: str, digest: Digest, *, now: int, lease_ms: int, permit: bool = False) -> Progress:
-    """The single right to execute. `digest`: of the arguments about to be sent. `permit`: by its caller, who shows one.
-    Raises HandrailError ALREADY_DECIDED (not approved, or claimed by another), NOT_ALLOWED (a drill, or who executes is
-    the other of handrail and the caller) or LOST_RACE (other arguments, too early, too late)."""
+def claim(before: Progress, owner: str, digest: Digest, *, now: int, lease_ms: int) -> Progress:
+    """The single right to execute. `digest`: of the arguments about to be sent. Raises HandrailError ALREADY_DECIDED
+    (not approved, or claimed by another), NOT_ALLOWED (a drill) or LOST_RACE (other arguments, too early, too late)."""
     if before.drill:
         raise HandrailError(Code.NOT_ALLOWED, "a drill is never executed")
     if before.state is not State.APPROVED:

@@ -14,7 +14,7 @@ from handrail.people.store import Register
 from handrail.policy.ruleset import Ruleset
 from handrail.terms.action import Action, ActionId
 from handrail.terms.actor import Actor
-from handrail.terms.ids import ConversationId, Digest, SubjectId
+from handrail.terms.ids import ConversationId, Digest, PersonId, SubjectId
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,11 +24,13 @@ from handrail.app.log_thread import LogThread
 from handrail.app.settings import Settings, environment
 from handrail.app.supervise import Life
 from handrail.app.wire.acting import OnceActing
+from handrail.app.wire.keys import permit_keys
 from handrail.app.wire.request import net as net_of
 from handrail.app.wire.request import runner
 from handrail.detectors.base import Text
 from handrail.detectors.window import warm as warm_streams
 from handrail.gateway.actions import action_routes
+from handrail.gateway.decisions import decision_routes
 from handrail.gateway.events import event_routes
 from handrail.gateway.identity import Identity, Refusals
 from handrail.gateway.metrics import Metrics
@@ -99,6 +101,10 @@ class Worker:
             table += action_routes(
                 identity, in_force, acts.made, store.acts, net.journal, acts.prepared,
                 lambda: _fresh(in_force, newer), wire.IDS,
+            )  # fmt: skip
+            table += decision_routes(
+                identity, in_force, acts.made, permit_keys(store), store.acts, acts.prepared,
+                lambda: _fresh(in_force, newer), metrics,
             )  # fmt: skip
             table.append(openapi_route(table, version=VERSION))
             lines = RequestLines(wire.CLOCK, requests=settings.boot.log_requests)

@@ -11,6 +11,7 @@ from handrail.approvals import lifecycle
 from handrail.approvals.facts import About, ActionFacts, action_entry
 from handrail.approvals.lifecycle import Otherwise, Progress, State
 from handrail.approvals.notices import tell
+from handrail.approvals.permit import overdue
 from handrail.approvals.route import APPROVERS, next_step
 from handrail.approvals.stop import Stop, covers, names_of
 from handrail.approvals.store import ActionTransaction, Stored
@@ -59,7 +60,8 @@ class Ask:
 
     `decide` is pure and may be called again. `business`: keyed hash of what makes two calls the same; an equal call
     within `same_since_ms` gets the first one's action, whatever came of it. `by`: who asks, when it is not the key.
-    `at_once`: what may run is claimed here; else the jobs process carries it out.
+    `at_once`: what may run is claimed here; else the jobs process carries it out. `report_within_ms`: above 0, its
+    caller executes it under a permit, which it gets within `permit_ms` (`approvals.redeem`).
     """
 
     ids: Ids
@@ -75,6 +77,8 @@ class Ask:
     drill: bool = False
     by: Actor | None = None
     at_once: bool = True
+    permit_ms: int = 0
+    report_within_ms: int = 0
 
     def __call__(self, tx: ActionTransaction) -> Stored:
         """Raises HandrailError NOT_FOUND when the subject was erased, LOST_RACE when a limit was used up meanwhile."""
@@ -128,10 +132,12 @@ class Ask:
                 decide_by=now + 1_000 * route.decide_within_s, otherwise=Otherwise(route.otherwise),
                 excluded=excluded_of(tx, ruled), escalate_at=next_step(route, now, 0),
                 execute_within_ms=1_000 * route.execute_within_s, cool_off_ms=self.cool_off_ms, drill=self.drill,
+                report_within_ms=self.report_within_ms,
             )  # fmt: skip
         approved = lifecycle.allowed(
-            request.id, digest, now=now, execute_within_ms=1_000 * 900, cool_off_ms=self.cool_off_ms
-        )
+            request.id, digest, now=now, execute_within_ms=self.permit_ms or 1_000 * 900,
+            cool_off_ms=self.cool_off_ms, report_within_ms=self.report_within_ms,
+        )  # fmt: skip
         if decision.verdict in (Verdict.ALLOW, Verdict.CHANGE):
             return approved
         state = State.DRAFTED if decision.draft else State.DENIED
@@ -247,8 +253,8 @@ class Finish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """What only time does: escalations, expiries, lapses. Returns the actions that somebody must now execute or ask
-    about: approved and due, or claimed by a process that went silent."""
+    """What only time does: escalations, expiries, lapses, reports of callers that did not come. Returns the actions
+    that somebody must now execute or ask about: approved and due, or claimed by a process that went silent."""
 
     ids: Ids
     limit: int = 200
@@ -257,6 +263,9 @@ class Sweep:
         waiting: list[Progress] = []
         changed: list[Stored] = []
         for progress in tx.actions.due(limit=self.limit):
+            if progress.state is State.CLAIMED and progress.report_within_ms:  # its caller's report did not come
+                changed.append(_unreported(tx, self.ids, tx.actions.get(progress.action)))
+                continue
             over = progress.decide_by if progress.state is State.HELD else progress.execute_by
             if progress.state is State.CLAIMED or (
                 progress.state is State.APPROVED and over is not None and tx.now_ms < over
@@ -274,6 +283,13 @@ class Sweep:
                 after = lifecycle.escalate(progress, now=tx.now_ms, next_at=next_at)
                 changed.append(moved(tx, self.ids, stored, after, EntryKind.ACTION_ESCALATED, BY))
         return waiting, changed
+
+
+def _unreported(tx: ActionTransaction, ids: Ids, stored: Stored) -> Stored:
+    """Nobody can tell what became of a redeemed permit: a person is asked."""
+    facts = msgspec.structs.replace(stored.about.facts, by_claim="unreported")
+    after = overdue(stored.progress, now=tx.now_ms)
+    return moved(tx, ids, stored, after, EntryKind.ACTION_UNKNOWN, BY, facts=facts)
 
 
 _GIVES_BACK = frozenset(

@@ -195,7 +195,7 @@ def due_at(progress: Progress) -> int | None:
     if progress.state is State.HELD:
         times = (progress.decide_by, progress.escalate_at)
     elif progress.state is State.APPROVED:
-        times = (progress.execute_by if progress.drill else progress.not_before,)
+        times = (progress.execute_by if progress.drill or progress.report_within_ms else progress.not_before,)
     elif progress.state is State.CLAIMED:
         times = (progress.lease_until,)
     return min((at for at in times if at is not None), default=None)

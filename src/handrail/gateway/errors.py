@@ -75,6 +75,8 @@ SHAPES: dict[Code, Shape] = {
     Code.ALREADY_DECIDED: Shape(409, "invalid_request_error", "invalid_request_error"),
     Code.TOOL_UNREGISTERED: _FORBIDDEN,
     Code.STOPPED: _FORBIDDEN,
+    Code.PERMIT_INVALID: _FORBIDDEN,
+    Code.PERMIT_REFUSED: _FORBIDDEN,
     Code.STOP_UNREADABLE: _AWAY,
 }
 

@@ -35,7 +35,7 @@ from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import ConversationId, CustomerId, Digest, Ids, SubjectId, UseCaseId
 from handrail.tools.amount import amount_of
 from handrail.tools.paths import replaced, values_at
-from handrail.tools.registry import Tool
+from handrail.tools.registry import Tool, gives_permits
 
 DAY_MS = 24 * 3_600_000
 NO_ROUTE = "route.none"
@@ -54,6 +54,7 @@ class Called(msgspec.Struct, frozen=True, kw_only=True):
     customer: CustomerId | None = None
     facts: tuple[Fact, ...] = ()
     language: str = ""
+    permit_ms: int = 0  # for the door PERMIT: how long the caller wants to have for its redeem
 
 
 class Weighed(msgspec.Struct, frozen=True):
@@ -124,6 +125,8 @@ class ToolCalls:
         use_case, tool = registered(called.key.use_case, called.tool, snapshot)
         if len(canonical_arguments(called.arguments)) > MAX_ARGUMENTS:
             raise HandrailError(Code.REQUEST_TOO_LARGE, f"arguments are larger than {MAX_ARGUMENTS} bytes")
+        if called.door is Door.PERMIT:
+            require_permits(tool)
         thread = await self._threads.open(
             use_case=use_case.id, key_id=called.key.lineage, conversation=called.conversation,
             customer=called.customer, history=(), new_from=0,
@@ -135,7 +138,9 @@ class ToolCalls:
         )  # fmt: skip
         weighed = await self.weighed(action, called.facts, use_case, tool, snapshot, called.conversation is not None)
         decide = self.decide(weighed, action, tool, snapshot, prepared, thread.release)
-        stored: Stored = await self._journal.run(self.asked(action, thread.subject.id, decide, tool, snapshot))
+        stored: Stored = await self._journal.run(
+            self.asked(action, thread.subject.id, decide, tool, snapshot, permit_ms=called.permit_ms)
+        )
         mine = stored.progress.action == action.id and stored.progress.state is State.CLAIMED
         return await self._executor.carry_out(stored) if mine else stored
 
@@ -149,11 +154,14 @@ class ToolCalls:
         *,
         at_once: bool = True,
     ) -> Ask:
-        """The command. `at_once` False: what may run is left to the jobs process."""
+        """The command. `at_once` False: what may run is left to the jobs process; with `permit_ms`, to the caller."""
+        permit_ms: int = 0,
         return Ask(
             ids=self._ids, request=action, subject=subject, decide=decide, business=self._business(action, tool),
             same_since_ms=_same_since(tool, self._clock.now_ms()), ruleset=snapshot.ruleset_digest,
-            owner=self._executor.owner, lease_ms=LEASE_MS, cool_off_ms=1_000 * tool.cool_off_s, at_once=at_once,
+            owner=self._executor.owner, lease_ms=LEASE_MS, cool_off_ms=1_000 * tool.cool_off_s,
+            at_once=at_once and not permit_ms, permit_ms=permit_ms,
+            report_within_ms=1_000 * tool.report_within_s if permit_ms else 0,
         )  # fmt: skip
 
     def key_of(self, action: Action) -> str:
@@ -283,6 +291,16 @@ def _limits(snapshot: Snapshot, use_case: UseCaseId, tool: Tool) -> tuple[Limit,
         limit
         for limit in snapshot.ruleset.actions.limits
         if limit.per is not Per.ACTION
+def require_permits(tool: Tool) -> None:
+    """Raises HandrailError PERMIT_REFUSED when no caller may execute it itself."""
+    if not gives_permits(tool):
+        raise HandrailError(
+            Code.PERMIT_REFUSED,
+            f"{tool.id} gives no permits (its type is {tool.type.value}); let handrail execute it: POST /api/v1/actions,"
+            " or write permits: true in its registration",
+        )
+
+
         and (not limit.tools or tool.id in limit.tools)
         and (not limit.types or tool.type in limit.types)
         and (not limit.use_cases or use_case in limit.use_cases)

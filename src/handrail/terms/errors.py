@@ -53,6 +53,7 @@ class Code(StrEnum):
     STOPPED = "action.stopped"
     STOP_UNREADABLE = "action.stop_unreadable"
     PERMIT_INVALID = "permit.invalid"
+    PERMIT_REFUSED = "permit.refused"
     LEGAL_HOLD = "erase.legal_hold"
     ERASE_SHARED = "erase.shared"
     NOT_ALLOWED = "person.not_allowed"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from handrail.app.settings import Secrets, Settings
 from handrail.app.wire import CLOCK, IDS
+from handrail.app.wire.keys import DOWNSTREAM, permit_keys
 from handrail.app.wire.request import published
 from handrail.backends.cel import installed_cel
 from handrail.backends.egress import Egress, system_resolve
@@ -15,6 +16,7 @@ from handrail.detectors.assent import assent_reader
 from handrail.guard.again import Again
 from handrail.guard.execute import Executor
 from handrail.guard.recollect import Recollect
+from handrail.guard.permits import Permits
 from handrail.guard.tool_call import ToolCalls
 from handrail.home.codes import CURRENCIES
 from handrail.in_force.snapshot import InForce, Snapshot
@@ -28,12 +30,11 @@ from handrail.tools.registry import Tool, Upstream
 if TYPE_CHECKING:
     from handrail.app.wire import Store
 
-DOWNSTREAM = "downstream"
-"""The key from which the keys that targets get are made; wrapped in the keys folder like the others."""
 
 
 class Acting:
-    """`calls`: decides and executes. `executor`: carries out and reconciles. `again`: edits and undoes. One loop."""
+    """`calls`: decides and executes. `executor`: carries out and reconciles. `again`: edits and undoes. `permits`: for
+    callers that execute themselves. One loop."""
 
     def __init__(
         self, given: Settings, env: Mapping[str, str], store: "Store", in_force: InForce, journal: Journal | None = None
@@ -64,6 +65,7 @@ class Acting:
 
     def prepared(self, snapshot: Snapshot) -> Prepared:
         """Raises HandrailError GUARD_UNAVAILABLE."""
+        self.permits = Permits(self.calls, journal, permit_keys(store), CLOCK, IDS)
         return prepared(snapshot)
 
     async def close(self) -> None:

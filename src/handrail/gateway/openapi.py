@@ -93,8 +93,8 @@ def document(routes: Iterable[Route], *, version: str) -> dict[str, Any]:
     """JSON. Raises ValueError for a route that is not described."""
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        path = _PREFIXED.get(route.path, route.path)
-        paths.setdefault(path, {})[route.method.lower()] = _operation(route, path)
+        for path in _PREFIXED.get(route.path, (route.path,)):
+            paths.setdefault(path, {})[route.method.lower()] = _operation(route, path)
     _, schemas = msgspec.json.schema_components(
         [OutcomeData, Results, NoneTaken, Asked, Told, Wanted, Permitted, Shown, Redeemed, Outcome],
         ref_template=_REF + "{name}",

@@ -9,7 +9,7 @@ from typing import Any, NewType
 
 import msgspec
 
-from handrail.terms.action import ActionType, ToolId
+from handrail.terms.action import CONSEQUENTIAL, ActionType, ToolId
 from handrail.terms.ids import Digest
 
 UpstreamId = NewType("UpstreamId", str)

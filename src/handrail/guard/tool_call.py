@@ -123,10 +123,10 @@ class ToolCalls:
         rests on. 4 in one transaction: the same call before? the decision, what it reserves, its entry, and the claim
         when it may run at once. 5 the call itself. 6 the outcome."""
         use_case, tool = registered(called.key.use_case, called.tool, snapshot)
-        if len(canonical_arguments(called.arguments)) > MAX_ARGUMENTS:
-            raise HandrailError(Code.REQUEST_TOO_LARGE, f"arguments are larger than {MAX_ARGUMENTS} bytes")
         if called.door is Door.PERMIT:
             require_permits(tool)
+        if len(canonical_arguments(called.arguments)) > MAX_ARGUMENTS:
+            raise HandrailError(Code.REQUEST_TOO_LARGE, f"arguments are larger than {MAX_ARGUMENTS} bytes")
         thread = await self._threads.open(
             use_case=use_case.id, key_id=called.key.lineage, conversation=called.conversation,
             customer=called.customer, history=(), new_from=0,
@@ -153,9 +153,9 @@ class ToolCalls:
         snapshot: Snapshot,
         *,
         at_once: bool = True,
+        permit_ms: int = 0,
     ) -> Ask:
         """The command. `at_once` False: what may run is left to the jobs process; with `permit_ms`, to the caller."""
-        permit_ms: int = 0,
         return Ask(
             ids=self._ids, request=action, subject=subject, decide=decide, business=self._business(action, tool),
             same_since_ms=_same_since(tool, self._clock.now_ms()), ruleset=snapshot.ruleset_digest,
@@ -286,11 +286,6 @@ def registered(name: UseCaseId | None, called: ToolId, snapshot: Snapshot) -> tu
     return use_case, tool
 
 
-def _limits(snapshot: Snapshot, use_case: UseCaseId, tool: Tool) -> tuple[Limit, ...]:
-    return tuple(
-        limit
-        for limit in snapshot.ruleset.actions.limits
-        if limit.per is not Per.ACTION
 def require_permits(tool: Tool) -> None:
     """Raises HandrailError PERMIT_REFUSED when no caller may execute it itself."""
     if not gives_permits(tool):
@@ -301,6 +296,11 @@ def require_permits(tool: Tool) -> None:
         )
 
 
+def _limits(snapshot: Snapshot, use_case: UseCaseId, tool: Tool) -> tuple[Limit, ...]:
+    return tuple(
+        limit
+        for limit in snapshot.ruleset.actions.limits
+        if limit.per is not Per.ACTION
         and (not limit.tools or tool.id in limit.tools)
         and (not limit.types or tool.type in limit.types)
         and (not limit.use_cases or use_case in limit.use_cases)

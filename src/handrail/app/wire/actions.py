@@ -15,8 +15,8 @@ from handrail.backends.tools.http import HttpTargets
 from handrail.detectors.assent import assent_reader
 from handrail.guard.again import Again
 from handrail.guard.execute import Executor
-from handrail.guard.recollect import Recollect
 from handrail.guard.permits import Permits
+from handrail.guard.recollect import Recollect
 from handrail.guard.tool_call import ToolCalls
 from handrail.home.codes import CURRENCIES
 from handrail.in_force.snapshot import InForce, Snapshot
@@ -62,10 +62,10 @@ class Acting:
             digits=CURRENCIES,
         )
         self.again = Again(self.calls, journal, IDS)
+        self.permits = Permits(self.calls, journal, permit_keys(store), CLOCK, IDS)
 
     def prepared(self, snapshot: Snapshot) -> Prepared:
         """Raises HandrailError GUARD_UNAVAILABLE."""
-        self.permits = Permits(self.calls, journal, permit_keys(store), CLOCK, IDS)
         return prepared(snapshot)
 
     async def close(self) -> None:

@@ -102,12 +102,12 @@ ENTRIES = {
     "action.failed": "certainly no effect",
     "action.unknown": "nobody can tell; a person is asked",
     "action.settled": "a person found out what became of an unknown one",
-    "stop.set": "a person stopped an agent, use case, tool, release, target system, or everything",
-    "stop.lifted": "another person lifted a stop",
-}
     "drill.started": "a person, or the schedule of a route, planned drills for approvers",
     "drill.decided": "a drill was decided, and whether the person caught it",
     "drill.forgotten": "the results of a person say no longer whose they were",
+    "stop.set": "a person stopped an agent, use case, tool, release, target system, or everything",
+    "stop.lifted": "another person lifted a stop",
+}
 
 REQUEST = {
     "authorization": "`Bearer KEY`, a handrail API key; `x-api-key` serves as well",

@@ -69,11 +69,11 @@ class EntryKind(StrEnum):
     ACTION_FAILED = "action.failed"  # certainly without effect
     ACTION_UNKNOWN = "action.unknown"  # a person is asked
     ACTION_SETTLED = "action.settled"
-    STOP_SET = "stop.set"
-    STOP_LIFTED = "stop.lifted"
     DRILL_STARTED = "drill.started"
     DRILL_DECIDED = "drill.decided"  # beside the entry of the decision itself
     DRILL_FORGOTTEN = "drill.forgotten"
+    STOP_SET = "stop.set"
+    STOP_LIFTED = "stop.lifted"
     NOTICE_GIVEN_UP = "notice.given_up"  # a receiver could not be reached in time
     NOTICE_RETRIED = "notice.retried"  # by a person
 

@@ -91,6 +91,7 @@ class Jobs:
                 asyncio.create_task(_each(HOUR_S, pause, stop, lambda: _hourly(store, in_force))),
             ]
             life.ready()
+            tasks.append(asyncio.create_task(_want_doors(plan.settings.boot.doors_serve, in_force, life)))
             loop.call_later(SETTLED_S, settle, *GC_THRESHOLDS)
             publishing = asyncio.create_task(
                 wire.run_sequencer(
@@ -108,6 +109,17 @@ class Jobs:
                 await store.journal.record(_moment(EntryKind.SERVER_STOPPED))
             await _publish_rest(sequencer)
         return 0
+
+
+async def _want_doors(serve: str, in_force: InForce, life: Life) -> None:
+    """Asks once for the process of the MCP door, as soon as it is needed."""
+    while serve != "never":
+        snapshot = in_force.current
+        kinds = {str(one.kind) for one in snapshot.ruleset.upstreams.values()} if snapshot is not None else set()
+        if serve == "always" or "mcp" in kinds:
+            life.want()
+            return
+        await asyncio.sleep(EVERY_S)
 
 
 def _moment(kind: EntryKind) -> Entry:

@@ -20,7 +20,7 @@ from handrail.approvals.stop import covers, names_of
 from handrail.approvals.store import Stored
 from handrail.guard.execute import LEASE_MS, Executor
 from handrail.guard.history import FORMS, NO_CEILING, Count, counts_of, names_in, past_of
-from handrail.guard.ports import Threads
+from handrail.guard.ports import Manifests, Threads
 from handrail.in_force.snapshot import Snapshot
 from handrail.ledger.store import Journal
 from handrail.people.key import ApiKey
@@ -90,7 +90,7 @@ class Hashing(Protocol):
 
 
 class ToolCalls:
-    """`digits`: minor digits by currency."""
+    """`digits`: minor digits by currency. `manifests`: None where no target announces its tools."""
 
     def __init__(
         self,
@@ -104,6 +104,7 @@ class ToolCalls:
         clock: Clock,
         ids: Ids,
         digits: Mapping[str, int],
+        manifests: Manifests | None = None,
     ) -> None:
         self._journal = journal
         self._threads = threads
@@ -114,6 +115,7 @@ class ToolCalls:
         self._clock = clock
         self._ids = ids
         self._digits = dict(digits)
+        self._manifests = manifests
 
     async def call(self, called: Called, snapshot: Snapshot, prepared: Prepared) -> Stored:
         """The action, however far it has come. Raises HandrailError USE_CASE_UNREGISTERED, TOOL_UNREGISTERED,
@@ -173,6 +175,9 @@ class ToolCalls:
     ) -> Weighed:
         """What the decision on an action rests on. `linked`: its conversation is known to be this one."""
         given = self._given(action, stated, use_case, tool, snapshot)
+        upstream = snapshot.ruleset.upstreams.get(tool.upstream)
+        if self._manifests is not None and upstream is not None and await self._manifests.changed(tool, upstream):
+            given = msgspec.structs.replace(given, manifest_changed=True)
         if linked:
             given = await self._recollection.add(given, tool, action.conversation, snapshot)
         return Weighed(given, stated)

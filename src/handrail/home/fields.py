@@ -129,6 +129,26 @@ class KeysFile(Strict, frozen=True):
     log_key_env: Annotated[EnvName | None, says("The same in this environment variable.")] = None
 
 
+class DoorsServe(StrEnum):
+    """When the process of the MCP door runs."""
+
+    NEEDED = "needed"  # a tool in force belongs to an MCP server
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class DoorsFile(Strict, frozen=True):
+    """The MCP door: `/mcp/USE-CASE` on a listener and in a process of its own."""
+
+    listen: Annotated[
+        str,
+        says("Address and port.", pattern=r"^\S+:\d{1,5}$", expected="an address and a port, such as 127.0.0.1:8081"),
+    ] = "127.0.0.1:8081"
+    serve: Annotated[DoorsServe, says("needed: when a tool in force belongs to an MCP server. always, never.")] = (
+        DoorsServe.NEEDED
+    )
+
+
 class LogFile(Strict, frozen=True):
     """The transparency log."""
 
@@ -319,6 +339,7 @@ class HomeFile(Strict, frozen=True, kw_only=True):
     tls: Annotated[TlsFile | None, says("Serve TLS itself. Read at start only.")] = None
     keys: Annotated[KeysFile, says("Keys of the ledger. Read at start only.")] = KeysFile()
     log: Annotated[LogFile, says("The transparency log. Read at start only.")] = LogFile()
+    doors: Annotated[DoorsFile, says("The MCP door. Read at start only.")] = DoorsFile()
     log_requests: Annotated[
         bool, says("A line for each request in the server's own log, without texts and keys. Read at start only.")
     ] = False

@@ -11,6 +11,7 @@ from handrail.app.wire.request import published
 from handrail.backends.cel import installed_cel
 from handrail.backends.egress import Egress, system_resolve
 from handrail.backends.schemas import ArgumentSchemas
+from handrail.backends.tools.by_kind import Announcing, ByKind
 from handrail.backends.tools.http import HttpTargets
 from handrail.detectors.assent import assent_reader
 from handrail.guard.again import Again
@@ -44,7 +45,8 @@ class Acting:
         folder = store.keys.folder
         secret = folder.read(DOWNSTREAM) or folder.make(DOWNSTREAM, IDS.token(KEY_SIZE), IDS)
         egress = Egress(resolve=system_resolve, published=published(in_force), monotonic=CLOCK.monotonic)
-        self._targets = HttpTargets(egress=egress, secret=Secrets(given.home, env))
+        secrets = Secrets(given.home, env)
+        self._targets = ByKind(HttpTargets(egress=egress, secret=secrets), lambda: mcp_targets(egress, secrets))
         schemas = ArgumentSchemas()
         self.executor = Executor(
             journal=journal, targets=self._targets, registry=Registered(in_force), clock=CLOCK, ids=IDS,
@@ -60,6 +62,7 @@ class Acting:
             clock=CLOCK,
             ids=IDS,
             digits=CURRENCIES,
+            manifests=self._targets,
         )
         self.again = Again(self.calls, journal, IDS)
         self.permits = Permits(self.calls, journal, permit_keys(store), CLOCK, IDS)
@@ -71,6 +74,17 @@ class Acting:
     async def close(self) -> None:
         """Running calls end unsure."""
         await self._targets.close()
+
+
+def mcp_targets(egress: Egress, secrets: Secrets) -> Announcing:
+    """Raises HandrailError GUARD_UNAVAILABLE when the extra is not installed."""
+    try:
+        from handrail.backends.tools.mcp import McpTargets  # deferred: an extra, and 60 MB that few processes need
+    except ImportError:
+        raise HandrailError(
+            Code.GUARD_UNAVAILABLE, "an MCP target needs the extra: pip install 'handrail[mcp]'"
+        ) from None
+    return McpTargets(egress=egress, secret=secrets, clock=CLOCK)
 
 
 class Registered:

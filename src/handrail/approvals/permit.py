@@ -130,9 +130,9 @@ def issue(before: Progress, issued: Issued, *, now: int) -> Progress:
     """The newest permit; the one before is void. Raises HandrailError ALREADY_DECIDED (nothing is approved),
     NOT_ALLOWED (handrail executes it, or a drill) or LOST_RACE (too early, too late). ValueError for a life
     that no permit has."""
+    lifecycle.claim(before, issued.id, before.digest, now=now, lease_ms=before.report_within_ms, permit=True)
     if not issued.at <= now < issued.until <= min(issued.at + MAX_LIFE_MS, before.execute_by or 0):
         raise ValueError("a permit lives for at most 30 s, and within the time to execute")
-    lifecycle.claim(before, issued.id, before.digest, now=now, lease_ms=before.report_within_ms, permit=True)
     return msgspec.structs.replace(before, version=before.version + 1, permit=issued)
 
 

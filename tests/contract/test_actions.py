@@ -32,8 +32,8 @@ ROUTE = Route(id="leads", roles=("approver",), decide_within_s=60)
 
 
 STAFF = {
-    "pe_a": Role.APPROVER, "pe_b": Role.APPROVER, "pe_c": Role.COMPLIANCE, "pe_d": Role.COMPLIANCE,
-    "pe_admin": Role.ADMIN,
+    "pe_a": Role.APPROVER, "pe_b": Role.APPROVER, "pe_e": Role.APPROVER, "pe_c": Role.COMPLIANCE,
+    "pe_d": Role.COMPLIANCE, "pe_admin": Role.ADMIN,
 }  # fmt: skip
 
 

@@ -62,6 +62,8 @@ class Ask:
     within `same_since_ms` gets the first one's action, whatever came of it. `by`: who asks, when it is not the key.
     `at_once`: what may run is claimed here; else the jobs process carries it out. `report_within_ms`: above 0, its
     caller executes it under a permit, which it gets within `permit_ms` (`approvals.redeem`).
+    `at_once`: what may run is claimed here; else the jobs process carries it out. `anywhere`: equal calls of other
+    conversations count. `repeats`: a read, answered by an equal one only while that waits or runs.
     """
 
     ids: Ids
@@ -79,14 +81,13 @@ class Ask:
     at_once: bool = True
     permit_ms: int = 0
     report_within_ms: int = 0
+    anywhere: bool = False
+    repeats: bool = False
 
     def __call__(self, tx: ActionTransaction) -> Stored:
-        """Raises HandrailError NOT_FOUND when the subject was erased, LOST_RACE when a limit was used up meanwhile."""
-        first = tx.actions.same(
-            self.business,
-            since_ms=self.same_since_ms,
-            conversation=self.request.conversation,
-        )
+        """Raises HandrailError NOT_FOUND when the subject was erased, LOST_RACE when a limit was used up meanwhile,
+        ALREADY when an equal call was made for another customer: its result is not this one's to see."""
+        first = self._first(tx)
         if first is not None:
             return first
         ruled = self.decide(Standing(tuple(tx.stops.all()), tx.limits.used))
@@ -122,6 +123,18 @@ class Ask:
             return Claim(ids=self.ids, action=request.id, owner=self.owner, lease_ms=self.lease_ms)(tx)
         return stored
 
+    def _first(self, tx: ActionTransaction) -> Stored | None:
+        first = tx.actions.same(
+            self.business,
+            since_ms=self.same_since_ms,
+            conversation=None if self.anywhere else self.request.conversation,
+        )
+        if first is None or (self.repeats and first.progress.state not in _RUNS):
+            return None
+        if self.anywhere and first.request is not None and first.request.customer != self.request.customer:
+            raise HandrailError(Code.ALREADY, "an equal call was made for another customer; a person must look at it")
+        return first
+
     def _begin(self, tx: ActionTransaction, ruled: Ruled, request: Action) -> Progress:
         decision, now = ruled.decision, tx.now_ms
         digest = digest_of(request)
@@ -146,7 +159,7 @@ class Ask:
 
 def reserve(tx: ActionTransaction, ruled: Ruled) -> tuple[tuple[str, str, int], ...]:
     """Take what the decision draws on. Raises HandrailError LOST_RACE when a limit was used up meanwhile."""
-    if ruled.decision.verdict is Verdict.DENY:
+    if ruled.decision.verdict is Verdict.DENY or ruled.decision.draft:
         return ()
     taken: list[tuple[str, str, int]] = []
     for scope, period, amount, at_most in ruled.reserve:
@@ -204,6 +217,25 @@ class Renew:
         """Raises HandrailError LOST_RACE when another process has it."""
         before = tx.actions.get(self.action).progress
         tx.actions.move(before, lifecycle.renew(before, self.owner, now=tx.now_ms, lease_ms=self.lease_ms))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeat:
+    """Whether the call of a claim whose outcome is not known may leave once more, under its key. It may be the first to
+    arrive, so what would forbid a claim forbids it: a stop, and the end of the time to execute."""
+
+    action: ActionId
+    owner: str
+    lease_ms: int
+
+    def __call__(self, tx: ActionTransaction) -> bool:
+        """Raises HandrailError LOST_RACE when another process has the claim."""
+        stored = tx.actions.get(self.action)
+        before = stored.progress
+        tx.actions.move(before, lifecycle.renew(before, self.owner, now=tx.now_ms, lease_ms=self.lease_ms))
+        names = names_of(stored.about)
+        in_time = before.execute_by is None or tx.now_ms < before.execute_by
+        return in_time and not any(covers(stop, names) for stop in tx.stops.all())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,6 +324,7 @@ def _unreported(tx: ActionTransaction, ids: Ids, stored: Stored) -> Stored:
     return moved(tx, ids, stored, after, EntryKind.ACTION_UNKNOWN, BY, facts=facts)
 
 
+_RUNS = frozenset({State.HELD, State.APPROVED, State.CLAIMED})
 _GIVES_BACK = frozenset(
     {
         State.DENIED, State.EXPIRED, State.LAPSED, State.REVOKED, State.CANCELLED, State.UNREACHABLE, State.FAILED,

@@ -27,6 +27,7 @@ from handrail.terms.ids import EntryId, Ids, PersonId
 AT_ONCE = 200
 WAITS = frozenset({State.HELD, State.APPROVED})
 MAX_REASON = 200
+MAX_LISTED = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,7 @@ class PullStop:
         if not self.reason.strip() or len(self.reason) > MAX_REASON:
             raise HandrailError(Code.REQUEST_INVALID, f"give a reason of 1 to {MAX_REASON} characters")
         by = acting(tx, self.token, Act.STOP)
+        require_known(tx, self.scope, self.value)
         stop = Stop(
             id=self.ids.new("st"), scope=self.scope, value=self.value, by=PersonId(by.id), reason=self.reason.strip(),
             at_ms=tx.now_ms,
@@ -56,6 +58,26 @@ class PullStop:
         tx.append(_entry(self.ids, EntryKind.STOP_SET, stop, by, tx.now_ms, revoked))
         tell_stop(tx, self.ids, Event.STOP_SET, stop)
         return stop, revoked
+
+
+def require_known(tx: ActionTransaction, scope: StopScope, value: str) -> None:
+    """A misspelt stop would stop nothing and look as if it did. Raises HandrailError REQUEST_INVALID with what there
+    is; a release is taken as it is, and so is everything of a scope in which nothing is published."""
+    current = tx.rulesets.current()
+    if current is None or scope in (StopScope.ALL, StopScope.RELEASE):
+        return
+    ruleset = tx.rulesets.get(current)
+    known: set[str] = {
+        StopScope.AGENT: {key.agent for key in tx.keys.all() if key.agent} if scope is StopScope.AGENT else set(),
+        StopScope.USE_CASE: set(map(str, ruleset.use_cases)),
+        StopScope.TOOL: set(map(str, ruleset.tools)),
+        StopScope.PROVIDER: {*map(str, ruleset.upstreams), *map(str, ruleset.providers)},
+    }[scope]
+    if known and value not in known:
+        listed = ", ".join(sorted(known)[:MAX_LISTED])
+        raise HandrailError(
+            Code.REQUEST_INVALID, f"nothing was stopped: there is no such {scope.value}; there is: {listed}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -210,9 +210,10 @@ def escalate(before: Progress, *, now: int, next_at: int | None) -> Progress:
 
 
 def hand_on(before: Progress, route: str, *, now: int, needs: int, escalate_at: int | None = None) -> Progress:
-    """To another route, with the approvals given so far. Its time to decide stays. Raises ALREADY_DECIDED."""
+    """To another route, with the approvals given so far; it never needs fewer. Its time to decide stays. Raises
+    ALREADY_DECIDED."""
     require_waiting(before, now)
-    needs = max(needs, len(before.approvals) + 1)
+    needs = max(needs, before.needs, len(before.approvals) + 1)
     return _moved(before, route=route, needs=needs, step=0, escalate_at=escalate_at)
 
 

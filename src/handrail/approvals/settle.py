@@ -70,7 +70,8 @@ class Deny:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
     """Other arguments: a new revision, decided from the start, without any approval. `decide`: of the new call, pure.
-    What the ruleset denies cannot be edited into being; what it would allow waits for an approval all the same."""
+    What the ruleset denies cannot be edited into being; what it would allow waits for an approval all the same, by
+    somebody else: who edits asks for the new call."""
 
     ids: Ids
     request: Action
@@ -95,13 +96,18 @@ class Edit:
             why = ", ".join(dict.fromkeys(reason.code for reason in ruled.decision.reasons))
             raise HandrailError(Code.NOT_ALLOWED, f"the rules deny the edited call ({why}); nothing was changed")
         route = ruled.route or stored.about.route or APPROVERS
-        after = lifecycle.edit(stored.progress, digest_of(self.request), now=tx.now_ms)
+        request = self.request
+        if ruled.arguments is not None:
+            request = msgspec.structs.replace(request, arguments=ruled.arguments)
+        after = lifecycle.edit(stored.progress, digest_of(request), now=tx.now_ms)
         after = msgspec.structs.replace(
             after,
             route=route.id,
             needs=max(after.needs, route.persons),
-            excluded=after.excluded | excluded_of(tx, ruled),
+            excluded=after.excluded | excluded_of(tx, ruled) | {person.id},
         )
+        if route.id != stored.progress.route:
+            after = msgspec.structs.replace(after, step=0, escalate_at=next_step(route, tx.now_ms, 0))
         changed = msgspec.structs.replace(
             stored,
             progress=after,
@@ -109,7 +115,7 @@ class Edit:
                 use_case=stored.about.use_case, facts=ruled.facts, route=route, ruleset=stored.about.ruleset,
                 rules=ruled.rules,
             ),
-            request=self.request,
+            request=request,
             reserved=reserve(tx, ruled),
             given=ruled.given,
         )  # fmt: skip
@@ -264,7 +270,7 @@ def decider(tx: ActionTransaction, stored: Stored, token: str, *, hours: bool = 
         moment(tx.now_ms, ruleset.time_zone if ruleset is not None else "UTC"),
         step=stored.progress.step,
         excluded=stored.progress.excluded,
-        owners={use_case.owner.lower()} if use_case is not None else set(),
+        owners={use_case.owner.lower(), use_case.deputy.lower()} if use_case is not None else set(),
     )
     return person
 

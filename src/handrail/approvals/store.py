@@ -10,7 +10,7 @@ from handrail.approvals.lifecycle import Progress, State
 from handrail.approvals.notices import NoticeStore
 from handrail.approvals.stop import Stop
 from handrail.ledger.store import Transaction
-from handrail.people.store import Register
+from handrail.people.store import KeyStore, Register
 from handrail.policy.ruleset import Ruleset
 from handrail.terms.action import Action, ActionId
 from handrail.terms.actor import Actor
@@ -102,7 +102,8 @@ class ActionStore(Protocol):
         ...
 
     def same(self, business: bytes, *, since_ms: int, conversation: ConversationId | None) -> Stored | None:
-        """The action that an equal call already made within its window: held, approved, claimed, done or unknown."""
+        """The action that an equal call already made: one that is not over (held, approved, claimed, unknown), however
+        old; else one that was done or drafted and ended at `since_ms` or later. `conversation` None: of any."""
         ...
 
     def move(self, before: Progress, after: Progress, *, request: Action | None = None) -> None:
@@ -218,6 +219,9 @@ class DrillStore(Protocol):
 class ActionTransaction(Transaction, Register, Protocol):
     @property
     def rulesets(self) -> Rulebook: ...
+
+    @property
+    def keys(self) -> KeyStore: ...
 
     @property
     def actions(self) -> ActionStore: ...

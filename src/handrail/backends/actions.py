@@ -28,6 +28,8 @@ _COLUMNS = (
 )
 _OPEN = (State.HELD, State.APPROVED, State.CLAIMED, State.UNKNOWN)
 _ANSWERS = (*_OPEN, State.DONE, State.DRAFTED)
+_EQUALS = 64
+"""Equal calls that are looked at, the newest first."""
 
 
 class ActionsTransaction(Protocol):
@@ -78,16 +80,21 @@ class Actions:
 
     def same(self, business: bytes, *, since_ms: int, conversation: ConversationId | None) -> Stored | None:
         states = ", ".join(f"'{state.value}'" for state in _ANSWERS)
-        where = "business = $1 AND created_at >= $2"
-        values: tuple[Any, ...] = (business, since_ms)
+        where = "business = $1"
+        values: tuple[Any, ...] = (business,)
         if conversation is not None:
-            where, values = f"{where} AND conversation = $3", (*values, conversation)
+            where, values = f"{where} AND conversation = $2", (*values, conversation)
         found = self._tx.fetch(
-            f"SELECT {_COLUMNS} FROM action WHERE {where} AND state IN ({states}) "  # noqa: S608  our own text
-            "ORDER BY created_at DESC, id DESC LIMIT 1",
-            values,
+            f"SELECT progress FROM action WHERE {where} AND state IN ({states}) "  # noqa: S608  our own text
+            "ORDER BY created_at DESC, id DESC LIMIT $" + str(len(values) + 1),
+            (*values, _EQUALS),
         )
-        return self._stored(found[0]) if found else None
+        equals = [_PROGRESS.decode(bytes(row[0])) for row in found]
+        open_first = sorted(equals, key=lambda progress: progress.state not in _OPEN)  # stable: the newest of each
+        for progress in open_first:
+            if progress.state in _OPEN or since_ms <= (progress.ended_at or progress.created_at):
+                return self.get(progress.action)
+        return None
 
     def move(self, before: Progress, after: Progress, *, request: Action | None = None) -> None:
         values: tuple[Any, ...] = (after.state.value, after.version, due_at(after), msgspec.json.encode(after))

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from handrail.approvals.desk import Finish, TakeOver
+from handrail.approvals.desk import Finish, Renew, Repeat, TakeOver
 from handrail.approvals.facts import ActionFacts
 from handrail.approvals.lifecycle import Progress, State
 from handrail.approvals.store import Stored
@@ -107,6 +107,8 @@ class Executor:
         if found is None:
             return await self._finish(claimed, Answer(effect=Effect.NONE, code="tool.unregistered"), "answer")
         tool, upstream = found
+        if self._clock.now_ms() >= claimed.progress.lease_until:  # we slept: is the claim still ours?
+            await self._journal.run(Renew(action=request.id, owner=self.owner, lease_ms=LEASE_MS))
         began = self._clock.monotonic()
         answer = await self._targets.call(tool, upstream, request.arguments, key=self.key_of(request))
         by = "answer"
@@ -142,10 +144,12 @@ class Executor:
 
     async def _found_out(self, tool: Tool, upstream: Upstream, request: Action) -> Answer:
         """What became of a call whose answer is not known: by the target's own question, or the same call under the
-        same key; a target that has neither leaves it unsure."""
+        same key, which may be the first to arrive and so needs what a claim needs; else it stays unsure."""
         if tool.outcome is not None:
             return await self._asked(tool, upstream, request)
         if tool.idempotency is not None:
+            if not await self._journal.run(Repeat(action=request.id, owner=self.owner, lease_ms=LEASE_MS)):
+                return Answer(effect=Effect.UNSURE, code="outcome.not_asked")
             return await self._targets.call(tool, upstream, request.arguments, key=self.key_of(request))
         return Answer(effect=Effect.UNSURE, code="outcome.unknown")
 

@@ -223,7 +223,7 @@ def test_an_edit_that_lands_on_another_route_is_told_to_its_people(durable: Rig)
         await publish(store, receiver("senior", routes=("senior",)), receiver("two", routes=("two",)))
         held = await store.journal.run(ask(thread, route=TWO))
         same = await store.journal.run(edited(held))
-        change = edited(same)
+        change = edited(same, name="pe_b")
         inner = change.decide
 
         def decide(standing: Standing) -> Ruled:

@@ -22,6 +22,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from handrail.app import wire
 from handrail.app.carry import Carrying
 from handrail.app.settings import Settings, settings
@@ -227,9 +229,9 @@ class Process:
         self.tell("asked", stored)
         return stored
 
-    async def asked(self, name: str, kind: str = "plain", **changes: Any) -> Stored:
+    async def asked(self, name: str, *, execute_within_s: int | None = None, **changes: Any) -> Stored:
         """The transaction of `ask` without the call that follows it: what a process leaves that dies in between.
-        `changes`: of the command."""
+        `changes`: of the command. `execute_within_s`: of the route, when it shall be another one."""
         calls = self.acting.made().calls
         use_case, tool = registered(self.key.use_case, self.tool(name), self.snapshot)
         thread = await self.store.threads.open(
@@ -237,12 +239,19 @@ class Process:
         )
         request = Action(
             id=ActionId(wire.IDS.new("ac")), use_case=use_case.id, tool=tool.id, salt=bytes(16), door=Door.HTTP,
-            arguments={"order": self.order(kind), "amount": 5}, key=self.key.id, agent=self.key.agent,
+            arguments={"order": self.order(), "amount": 5}, key=self.key.id, agent=self.key.agent,
             conversation=thread.conversation,
         )  # fmt: skip
         weighed = await calls.weighed(request, (), use_case, tool, self.snapshot, False)
         decide = calls.decide(weighed, request, tool, self.snapshot, self.prepared, None)
-        command = calls.asked(request, thread.subject.id, decide, tool, self.snapshot)
+
+        def routed(standing: desk.Standing) -> desk.Ruled:
+            ruled = decide(standing)
+            if ruled.route is None or execute_within_s is None:
+                return ruled
+            return replace(ruled, route=msgspec.structs.replace(ruled.route, execute_within_s=execute_within_s))
+
+        command = calls.asked(request, thread.subject.id, routed, tool, self.snapshot)
         stored: Stored = await self.store.journal.run(replace(command, **changes))
         self.tell("asked", stored)
         return stored
@@ -359,10 +368,8 @@ class Process:
         await self.carry(0.2)
 
     async def to_lapse(self) -> None:
-        for _ in range(3):  # which another process carries out, unless its time is over before
-            await self.approve(await self.ask("brief"))
-        await asyncio.sleep(1.02)
-        await self.carry(0.2)
+        await self.approve(await self.asked("brief", execute_within_s=0))
+        await self.carry(0.1)
 
     async def to_escalation(self) -> None:
         await self.ask("stepped")

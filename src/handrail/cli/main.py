@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "undo": ("approvals", "undo an action that was done, where its tool can"),
     "erase": ("erase", "destroy the key of a customer or a conversation"),
     "legal-hold": ("erase", "set or lift a legal hold"),
-    "rotate-keys": ("erase", "replace the sealing key, or the key-encryption key"),
+    "rotate-keys": ("erase", "replace the sealing key, the key-encryption key, or that of permits"),
     "doctor": ("doctor", "find and explain the likeliest mistakes"),
     "backup": ("backup", "copy keys, database and log in a safe order"),
     "restore": ("backup", "put a backup back"),

@@ -107,6 +107,8 @@ ENTRIES = {
     "drill.forgotten": "the results of a person say no longer whose they were",
     "stop.set": "a person stopped an agent, use case, tool, release, target system, or everything",
     "stop.lifted": "another person lifted a stop",
+    "notice.given_up": "a receiver of notices could not be reached in time",
+    "notice.retried": "a person has a notice sent again",
 }
 
 REQUEST = {

@@ -6,6 +6,7 @@
 | close interactions whose process died | each 10 seconds |
 | try outcome events again that matched no conversation | each 10 seconds, those that are due |
 | carry out approved actions, expire and escalate held ones, ask about silent claims | four times a second |
+| send notices that are due | twice a second |
 | apply retention | at the start, then each hour |
 | rotate the sealing key | when the newest is 7 days old, looked at each hour |
 
@@ -25,6 +26,8 @@ import uvloop
 from handrail.app import wire
 from handrail.app.carry import EVERY_S, Carrying
 from handrail.app.child import begin, give_back, settle
+from handrail.app.notify import EVERY_S as NOTIFY_S
+from handrail.app.notify import Notifying
 from handrail.app.plan import Plan
 from handrail.app.provider_keys import without_key
 from handrail.app.settings import Secrets, environment
@@ -39,6 +42,7 @@ from handrail.terms.ids import EntryId, made_at_ms
 
 if TYPE_CHECKING:
     from handrail.app.wire import Sequencer, Store
+    from handrail.app.wire.notices import Delivery
 
 log = logging.getLogger("handrail.jobs")
 BY = Actor(ActorKind.SYSTEM, "jobs")
@@ -79,6 +83,7 @@ class Jobs:
             pause = _pause_until(stop)
             acting = OnceActing(plan.settings, env, store, in_force)
             carrying = Carrying(store, in_force, acting)
+            notifying = Notifying(store, lambda: _delivery(plan, env, in_force), _jitter, wire.IDS.new("ow"))
             tasks = [
                 asyncio.create_task(follow(in_force, store.in_force, wire.CLOCK, on_change=store.keys.forget)),
                 asyncio.create_task(
@@ -88,6 +93,8 @@ class Jobs:
                 ),
                 asyncio.create_task(_each(SWEEP_S, pause, stop, lambda: _match(store))),
                 asyncio.create_task(_each(EVERY_S, pause, stop, carrying.round)),
+                asyncio.create_task(_each(NOTIFY_S, pause, stop, notifying.round)),
+                asyncio.create_task(_each(HOUR_S, pause, stop, notifying.forget)),
                 asyncio.create_task(_each(HOUR_S, pause, stop, lambda: _hourly(store, in_force))),
             ]
             life.ready()
@@ -104,6 +111,7 @@ class Jobs:
                 task.cancel()
             await asyncio.gather(*tasks, publishing, return_exceptions=True)
             await carrying.close()
+            await notifying.close()
             await acting.close()
             with contextlib.suppress(HandrailError):
                 await store.journal.record(_moment(EntryKind.SERVER_STOPPED))
@@ -120,6 +128,18 @@ async def _want_doors(serve: str, in_force: InForce, life: Life) -> None:
             life.want()
             return
         await asyncio.sleep(EVERY_S)
+
+
+def _delivery(plan: Plan, env: Mapping[str, str], in_force: InForce) -> "Delivery":
+    from handrail.app.wire.notices import Delivery  # deferred: a server without receivers keeps no sender in memory
+
+    return Delivery(plan.settings, env, in_force)
+
+
+def _jitter() -> float:
+    from handrail.app.wire.notices import jitter  # deferred: as above
+
+    return jitter()
 
 
 def _moment(kind: EntryKind) -> Entry:

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stop": ("approvals", "stop the actions of an agent, use case, tool, release or target, or all"),
     "resume": ("approvals", "lift a stop; another person than who pulled it"),
     "undo": ("approvals", "undo an action that was done, where its tool can"),
+    "notices": ("notices", "notices of what waits: list, test a receiver, send again"),
     "erase": ("erase", "destroy the key of a customer or a conversation"),
     "legal-hold": ("erase", "set or lift a legal hold"),
     "rotate-keys": ("erase", "replace the sealing key, the key-encryption key, or that of permits"),

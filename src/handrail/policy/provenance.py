@@ -8,6 +8,7 @@ unknown, and the action holds. What the agent itself wrote into a system in this
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from handrail.policy.action import Fact, Origin, Traced, Vouched
@@ -16,6 +17,7 @@ from handrail.policy.known import Known
 from handrail.policy.wording import Readings, Wording, mentioned
 from handrail.terms.action import ActionType
 from handrail.terms.finding import Role
+from handrail.tools.amount import in_words
 from handrail.tools.paths import covers, leaves, values_at
 from handrail.tools.registry import Tool, Upstream, UpstreamId
 
@@ -66,14 +68,21 @@ class Sources:
 
 
 def traced_of(
-    tool: Tool, arguments: dict[str, Any], facts: Iterable[Fact], sources: Sources, known: Known
+    tool: Tool,
+    arguments: dict[str, Any],
+    facts: Iterable[Fact],
+    sources: Sources,
+    known: Known,
+    digits: int | None = None,
 ) -> tuple[Traced, ...]:
-    """One row for each value at the tool's `consequential_values` and `traced`."""
+    """One row for each value at the tool's `consequential_values` and `traced`. `digits`: minor digits of the call's
+    currency."""
     by_name = {fact.name: fact for fact in facts if fact.vouched is Vouched.VERIFIED}
     rows = []
     for pattern in dict.fromkeys((*tool.consequential_values, *tool.traced)):
         for path, value in _values(arguments, pattern):
-            rows.append(_trace(tool, path, value, by_name, sources, known))
+            amount = in_words(tool, path, arguments, value, digits)
+            rows.append(_trace(tool, path, value, amount, by_name, sources, known))
     return tuple(rows)
 
 
@@ -84,15 +93,17 @@ def from_customer(call: Mapping[str, Any], sources: Sources, before: int) -> boo
     return bool(values) and all(mentioned(value, spoken) is not None for value in values)
 
 
-def _trace(tool: Tool, path: str, value: Any, facts: Mapping[str, Fact], sources: Sources, known: Known) -> Traced:
+def _trace(
+    tool: Tool, path: str, value: Any, amount: Decimal | None, facts: Mapping[str, Fact], sources: Sources, known: Known
+) -> Traced:
     fact = facts.get(_recorded(tool, path))
     if fact is not None:
         if _agrees(fact.value, value):
             return Traced(path, Origin.VERIFIED, -1, "fact")
         return Traced(path, Origin.CONTRADICTED, -1, "fact")
-    if any(_agrees(fact.value, value) for name, fact in facts.items() if name.partition(".")[0] == "customer"):
+    if amount is None and any(_customers(name, fact, value) for name, fact in facts.items()):
         return Traced(path, Origin.VERIFIED, -1, "fact")
-    said = _said(tool, path, value, [wording for _, wording in sources.customer])
+    said = _said(tool, path, value, amount, [wording for _, wording in sources.customer])
     read = sources.recorded(value)
     own = next((message for message in read if not known.foreign(message)), None)
     if own is not None:
@@ -107,8 +118,20 @@ def _trace(tool: Tool, path: str, value: Any, facts: Mapping[str, Fact], sources
     return Traced(path, Origin.UNKNOWN)
 
 
-def _said(tool: Tool, path: str, value: Any, wordings: Sequence[Wording]) -> int | None:
+def _customers(name: str, fact: Fact, value: Any) -> bool:
+    """Whether a verified fact of the customer is this value: a text, or the customer's id. Other numbers and truths are
+    equal by chance (`customer.count` is 1)."""
+    if name.partition(".")[0] != "customer" or isinstance(value, bool):
+        return False
+    if name == "customer.id":
+        return str(fact.value) == str(value)
+    return isinstance(value, str) and not isinstance(fact.value, bool | int | float) and _agrees(fact.value, value)
+
+
+def _said(tool: Tool, path: str, value: Any, amount: Decimal | None, wordings: Sequence[Wording]) -> int | None:
     """Place of the customer's text that states the value, or says it in a phrase of its registration."""
+    if amount is not None:
+        return next((at for at in range(len(wordings) - 1, -1, -1) if wordings[at].states(amount)), None)
     said = mentioned(value, wordings)
     if said is not None:
         return said

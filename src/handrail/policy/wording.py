@@ -14,6 +14,16 @@ from handrail.policy.known import Thing
 
 _WORD = re.compile(r"[^\W_]+")
 _NUMBER = re.compile(r"\d+(?:[.,' ]\d{3})*(?:[.,]\d{1,2})?(?!\d)|\d+(?:\.\d+)?")
+_CURRENCY = frozenset(
+    {
+        "eur", "euro", "euros", "usd", "us", "dollar", "dollars", "gbp", "pound", "pounds", "chf", "franken", "francs",
+        "pln", "zloty", "zlotych", "cad", "aud", "sek", "nok", "dkk", "kr", "jpy", "yen", "czk", "huf", "rs", "inr",
+        "rupees", "real", "reais", "brl",
+    }
+)  # fmt: skip
+"""Letters that may touch an amount ("40eur")."""
+_BEFORE = re.compile(r"([^\W\d_]+|[\w][-_/:.]|#\s*)$")
+_AFTER = re.compile(r"([^\W\d_]+|\s*%|[-_/:]\w)")
 _SQUEEZE = re.compile(r"[\W_]+")
 _DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})$")
 _AT = re.compile(r"\s+(?:at|arroba|chiocciola|arobase|klammeraffe|apenstaartje|malpa)\s+")
@@ -75,6 +85,20 @@ class Wording:
     @cached_property
     def numbers(self) -> frozenset[Decimal]:
         return frozenset(number for text in _NUMBER.findall(self.plain) for number in readings(text))
+
+    @cached_property
+    def amounts(self) -> frozenset[Decimal]:
+        """Numbers that may be sums of money: no part of a code ("A1001", "#1001"), of a date or time, no per cent."""
+        found = [match for match in _NUMBER.finditer(self.plain) if self._stands_alone(match.start(), match.end())]
+        return frozenset(number for match in found for number in readings(match.group()))
+
+    def _stands_alone(self, start: int, end: int) -> bool:
+        before, after = _BEFORE.search(self.plain[max(0, start - 12) : start]), _AFTER.match(self.plain, end)
+        return (before is None or before.group(1) in _CURRENCY) and (after is None or after.group(1) in _CURRENCY)
+
+    def states(self, amount: Decimal) -> bool:
+        """Whether the text states the sum, in major units."""
+        return amount in self.amounts
 
     def says(self, value: Any) -> bool:
         """Whether the text states the value itself."""

@@ -154,6 +154,15 @@ def test_calls_inside_a_conversation_belong_to_it_and_what_is_named_wins() -> No
     assert named == [("t-1", "c-1", "de"), ("t-1", "c-2", "de"), ("t-2", None, None), ("t-1", None, None)]
 
 
+def test_facts_of_the_session_go_with_every_call_inside_and_a_calls_own_win() -> None:
+    rail, played = client(HELD, HELD, HELD)
+    with conversation("t-1", facts={"customer.id": "c-1", "tier": 1}):
+        rail.ask("a.b", {}, facts={"tier": 2})
+        rail.ask("a.b", {}, conversation="t-2")
+    rail.ask("a.b", {})
+    assert [body.get("facts") for body in played.bodies] == [{"customer.id": "c-1", "tier": 2}, None, None]
+
+
 def test_two_tasks_do_not_share_their_conversation() -> None:
     played = PlayedLater([HELD] * 20)
     rail = AsyncActions("http://h", "hr_x", transport=played)

@@ -100,7 +100,7 @@ def asking(
         "arguments": arguments,
         "conversation": talk.id or f"call-{uuid.uuid4().hex}",
         "customer": talk.customer,
-        "facts": facts,
+        "facts": {**talk.facts, **(facts or {})} or None,
         "language": talk.language,
     }
     data = json.dumps({name: value for name, value in body.items() if value is not None}, allow_nan=False).encode()
@@ -154,7 +154,8 @@ def _talk(conversation: str | None, customer: str | None, language: str | None) 
     around = current()
     if conversation is not None and conversation != around.id:
         around = Talk()
-    return Talk(conversation or around.id, customer or around.customer, language or around.language)
+    named = (conversation or around.id, customer or around.customer, language or around.language)
+    return Talk(*named, around.facts)
 
 
 class Actions:

@@ -7,6 +7,7 @@
 | try outcome events again that matched no conversation | each 10 seconds, those that are due |
 | carry out approved actions, expire and escalate held ones, ask about silent claims | four times a second |
 | send notices that are due | twice a second |
+| put due drills into the queue of held actions | each 10 seconds; a route's own are planned each hour |
 | apply retention | at the start, then each hour |
 | rotate the sealing key | when the newest is 7 days old, looked at each hour |
 
@@ -28,6 +29,7 @@ from handrail.app.carry import EVERY_S, Carrying
 from handrail.app.child import begin, give_back, settle
 from handrail.app.notify import EVERY_S as NOTIFY_S
 from handrail.app.notify import Notifying
+from handrail.app.drills import put_drills, schedule_drills
 from handrail.app.plan import Plan
 from handrail.app.provider_keys import without_key
 from handrail.app.settings import Secrets, environment
@@ -96,6 +98,8 @@ class Jobs:
                 asyncio.create_task(_each(NOTIFY_S, pause, stop, notifying.round)),
                 asyncio.create_task(_each(HOUR_S, pause, stop, notifying.forget)),
                 asyncio.create_task(_each(HOUR_S, pause, stop, lambda: _hourly(store, in_force))),
+                asyncio.create_task(_each(HOUR_S, pause, stop, lambda: schedule_drills(in_force, acting))),
+                asyncio.create_task(_each(SWEEP_S, pause, stop, lambda: put_drills(store, in_force, acting))),
             ]
             life.ready()
             tasks.append(asyncio.create_task(_want_doors(plan.settings.boot.doors_serve, in_force, life)))

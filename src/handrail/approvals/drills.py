@@ -32,6 +32,7 @@ MOST = 200
 """Drills of one command."""
 LONGEST_MS = 30 * 86_400_000
 MAX_REASON = 200
+BEFORE = "its time in this week was over when the schedule was first seen"
 
 
 class StartedFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -130,7 +131,11 @@ class ScheduleDrills:
     drills: tuple[Drill, ...]
 
     def __call__(self, tx: ActionTransaction) -> int:
-        new = [drill for drill in self.drills if drill.due_at >= tx.now_ms and tx.drills.plan(drill)]
+        planned = [drill for drill in self.drills if tx.drills.plan(drill)]
+        new = [drill for drill in planned if drill.due_at >= tx.now_ms]
+        for late in planned:
+            if late.due_at < tx.now_ms:
+                tx.drills.skipped(msgspec.structs.replace(late, made=Made(why_not=BEFORE)))
         if new:
             run = new[0].plan.run
             facts = StartedFacts(
@@ -161,8 +166,7 @@ class Seed:
             names = names_of(About(use_case=self.ask.request.use_case, facts=ruled.facts))
             if any(covers(stop, names) for stop in standing.stops):
                 raise HandrailError(Code.STOPPED, "a stop is in force for this; a drill would show nothing")
-            starter = frozenset({self.drill.plan.by} if self.drill.plan.by is not None else ())
-            return replace(ruled, reserve=(), excluded=ruled.excluded | starter)
+            return replace(ruled, reserve=())
 
         stored = replace(self.ask, decide=decide, by=by, drill=True)(tx)
         if stored.progress.state is not State.HELD or not stored.progress.drill:
@@ -223,6 +227,13 @@ class ForgetResults:
         facts = ForgottenFacts(self.person, count, self.reason.strip())
         tx.append(_entry(self.ids, EntryKind.DRILL_FORGOTTEN, by, tx.now_ms, self.person, facts))
         return count
+
+
+def require_other(tx: ActionTransaction, stored: Stored, person: Person) -> None:
+    """Raises HandrailError NOT_ALLOWED to who started this drill. She does not stand among those who are excluded,
+    where approvers would see her and know what it is."""
+    if stored.progress.drill and tx.drills.of(stored.progress.action).plan.by == person.id:
+        raise HandrailError(Code.NOT_ALLOWED, "you started this drill; another person decides it")
 
 
 def approved(tx: ActionTransaction, ids: Ids, stored: Stored, after: Progress, person: Person, comment: str) -> Stored:

@@ -272,6 +272,7 @@ def decider(tx: ActionTransaction, stored: Stored, token: str, *, hours: bool = 
         excluded=stored.progress.excluded,
         owners={use_case.owner.lower(), use_case.deputy.lower()} if use_case is not None else set(),
     )
+    drills.require_other(tx, stored, person)
     return person
 
 

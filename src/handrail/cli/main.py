@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("log", "write the log and its facts as a bundle"),
     "log-key": ("log", "print the log's public key"),
     "approvals": ("approvals", "held actions: list, show, approve, deny, edit, hand-on, settle"),
+    "drill": ("drill", "wrong requests among the held actions: who catches them"),
     "stop": ("approvals", "stop the actions of an agent, use case, tool, release or target, or all"),
     "resume": ("approvals", "lift a stop; another person than who pulled it"),
     "undo": ("approvals", "undo an action that was done, where its tool can"),

@@ -15,6 +15,7 @@ import msgspec
 from handrail.approvals.desk import Ask, Ruled, Standing
 from handrail.approvals.facts import About, ActionFacts
 from handrail.approvals.lifecycle import State
+from handrail.approvals.made_up import Heard
 from handrail.approvals.route import Case, route_of
 from handrail.approvals.stop import covers, names_of
 from handrail.approvals.store import Stored
@@ -58,10 +59,12 @@ class Called(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Weighed(msgspec.Struct, frozen=True):
-    """What a decision rests on, kept sealed with what waits. `stated`: the facts that the caller gave."""
+    """What a decision rests on, kept sealed with what waits. `stated`: the facts that the caller gave. `said`: the
+    conversation of a drill, which is recorded nowhere else."""
 
     input: ActionInput
     stated: tuple[Fact, ...] = ()
+    said: tuple[Heard, ...] = ()
 
 
 class Recollection(Protocol):
@@ -368,7 +371,7 @@ def _ruled(
         ),
         reserve=reserve,
         route=route,
-        rules=_rules(snapshot, decision),
+        rules=digests_behind(snapshot, decision),
         owners=frozenset({snapshot.ruleset.use_cases[action.use_case].owner.lower()}),
         given=msgspec.json.encode(weighed),
         arguments=_changed(action, decision),
@@ -385,7 +388,7 @@ def _changed(action: Action, decision: ActionDecision) -> dict[str, Any] | None:
     return arguments
 
 
-def _rules(snapshot: Snapshot, decision: ActionDecision) -> tuple[Digest, ...]:
+def digests_behind(snapshot: Snapshot, decision: ActionDecision) -> tuple[Digest, ...]:
     """Digests of the rules that matched and of the limits that were passed."""
     rules = snapshot.ruleset.actions
     known = rule_digests(rules)

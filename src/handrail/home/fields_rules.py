@@ -162,6 +162,11 @@ class RouteFile(Strict, frozen=True):
     decide_within_s: Annotated[Count, says("Then `otherwise` happens.")] = 3_600
     execute_within_s: Annotated[Count, says("After the approval.")] = 900
     otherwise: Annotated[Otherwise, says("When nobody decided in time.")] = Otherwise.DENY
+    batch: Annotated[int, says("How many similar holds may be decided together; 0: none.", ge=0, le=50)] = 5
+    batch_up_to: Annotated[
+        Minor | None, says("Minor units of `currency` that one of a batch may move; left out: money goes one by one.")
+    ] = None
+    drills_a_week: Annotated[int, says("Seeded wrong requests for its people.", ge=0, le=100)] = 0
 
 
 class RulesFile(Strict, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from handrail.backends.tools.by_kind import Announcing, ByKind
 from handrail.backends.tools.http import HttpTargets
 from handrail.detectors.assent import assent_reader
 from handrail.guard.again import Again
+from handrail.guard.drill import Drilling
 from handrail.guard.execute import Executor
 from handrail.guard.permits import Permits
 from handrail.guard.recollect import Recollect
@@ -65,6 +66,10 @@ class Acting:
             manifests=self._targets,
         )
         self.again = Again(self.calls, journal, IDS)
+        self.drilling = Drilling(
+            journal=journal, threads=store.threads, recents=store.acts, schemas=schemas, hashing=store.keys.lookup,
+            clock=CLOCK, ids=IDS, digits=CURRENCIES,
+        )  # fmt: skip
         self.permits = Permits(self.calls, journal, permit_keys(store), CLOCK, IDS)
 
     def prepared(self, snapshot: Snapshot) -> Prepared:

@@ -211,6 +211,7 @@ def test_a_decorated_function_keeps_what_frameworks_read_and_never_runs_its_body
     held = refund("48213", 4_000)
     assert isinstance(held, NotDone)
     assert (held["status"], held["message"], held["retry_after"]) == ("held", "A colleague looks at it.", 5)
+    assert json.loads(str(held)) == held
     denied = json.loads(json.dumps(refund("48213", 1)))
     assert denied["status"] == "denied"
     assert "retry_after" not in denied

@@ -90,6 +90,10 @@ class NotDone(dict[str, Any]):
             self["retry_after"] = action.retry_after
         self.action = action
 
+    def __str__(self) -> str:
+        """JSON: some frameworks give the model what str() says."""
+        return json.dumps(self, ensure_ascii=False)
+
 
 def asking(
     action: str, arguments: Mapping[str, Any], talk: Talk, facts: Mapping[str, Any] | None, wait_s: float, attempts: int

@@ -152,7 +152,7 @@ class Ask:
             cool_off_ms=self.cool_off_ms, report_within_ms=self.report_within_ms,
         )  # fmt: skip
         if decision.verdict in (Verdict.ALLOW, Verdict.CHANGE):
-            return approved
+            return msgspec.structs.replace(approved, excluded=ruled.excluded)  # who asked does not settle it either
         state = State.DRAFTED if decision.draft else State.DENIED
         return msgspec.structs.replace(approved, state=state, execute_by=None)
 

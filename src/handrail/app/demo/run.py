@@ -116,7 +116,7 @@ class Demo:
             for line in self.wrong:
                 self.say(f"NOT AS EXPECTED: {line}")
             return 1
-        self._where(server.host, keys)
+        self._where(server.host, keys, staff)
         await self._stay()
         return 0
 
@@ -262,14 +262,18 @@ class Demo:
             self.say(f"  {line}")
         return done
 
-    def _where(self, host: str, keys: dict[str, str]) -> None:
+    def _where(self, host: str, keys: dict[str, str], staff: stage.Staff) -> None:
         home, key = self.wish.home, keys["shop-chat"]
         self.say("")
         self.say("where to look")
         self.say(f"  configuration  {home}/handrail.yaml, {home}/use-cases/")
         self.say(f"  what happened  handrail find --home {home}")
         self.say(f"                 handrail show INTERACTION --home {home} --payload --reason 'demo 1'")
-        self.say(f"  what was held  handrail approvals list --state denied --home {home}")
+        self.say(
+            f"  what waits     handrail approvals list --home {home} (now nothing; --state denied: what was stopped)"
+        )
+        self.say(f"  its staff      approver: export HANDRAIL_TOKEN={staff.person}")
+        self.say(f"                 admin (publish needs it): export HANDRAIL_TOKEN={staff.admin}")
         self.say(f"  the log        http://{host}/log/checkpoint (public, signed; the key: handrail log-key)")
         self.say("try it with your own bot: change its base URL and key, nothing else (the answers stay scripted)")
         self.say(f"  export OPENAI_BASE_URL=http://{host}/v1 OPENAI_API_KEY={key}")

@@ -96,11 +96,14 @@ def test_each_move_that_concerns_people_leaves_its_notice(durable: Rig) -> None:
         await store.journal.run(Sweep(ids=IDS))
         unsure = await store.journal.run(ask(thread, Verdict.ALLOW))
         await store.journal.run(finish(unsure, state=State.UNKNOWN))
+        permitted = await store.journal.run(ask(thread, Verdict.ALLOW))
+        await pass_time(store, permitted, report_within_ms=1, lease_until=1)
+        await store.journal.run(Sweep(ids=IDS))
         stop, _ = await store.journal.run(pull(by="pe_c"))
         await store.journal.run(LiftStop(ids=IDS, stop=stop.id, token=token("pe_d")[1]))
         assert await events(store) == [
-            "action.held", "action.escalated", "action.handed_on", "action.expired", "action.unknown", "stop.set",
-            "stop.lifted",
+            "action.held", "action.escalated", "action.handed_on", "action.expired", "action.unknown", "permit.unreported",
+            "stop.set", "stop.lifted",
         ]  # fmt: skip
 
     durable.run(run())
@@ -210,7 +213,8 @@ def test_the_agents_receiver_is_told_how_each_action_ended_and_never_of_one_deni
         await store.journal.run(Cancel(ids=IDS, action=taken_back.progress.action, key="k1"))
         await store.journal.run(ask(thread, Verdict.DENY))
         drill = await store.journal.run(ask(thread, drill=True))
-        await store.journal.run(deny(drill))
+        await pass_time(store, drill, decide_by=1)
+        await store.journal.run(Sweep(ids=IDS))
         assert await events(store) == ["action.done", "action.failed", "action.cancelled"]
 
     durable.run(run())

@@ -126,7 +126,6 @@ class Telling(Protocol):
 _EVENTS = {
     EntryKind.ACTION_ESCALATED: (Event.ESCALATED,),
     EntryKind.ACTION_HANDED_ON: (Event.HANDED_ON, Event.EXPIRING),
-    EntryKind.ACTION_UNKNOWN: (Event.UNKNOWN,),
 }
 
 
@@ -136,6 +135,8 @@ def events_of(kind: EntryKind, after: Progress, route_before: str) -> tuple[Even
         return (Event.HELD, Event.EXPIRING)
     if kind is EntryKind.ACTION_EXPIRED:
         return (Event.HANDOVER if after.otherwise is Otherwise.HANDOVER else Event.EXPIRED,)
+    if kind is EntryKind.ACTION_UNKNOWN:
+        return (Event.UNREPORTED if after.report_within_ms else Event.UNKNOWN,)
     if kind is EntryKind.ACTION_EDITED and after.route != route_before:
         return (Event.HANDED_ON, Event.EXPIRING)
     return _EVENTS.get(kind, ())
@@ -213,12 +214,6 @@ def tell(tx: Telling, ids: Ids, kind: EntryKind, after: Progress, about: About, 
     if ended:
         for notice in ended_of(config, after, about, now=tx.now_ms, ids=ids):
             tx.notices.add(notice)
-
-
-def tell_event(tx: Telling, ids: Ids, event: Event, progress: Progress, about: About) -> None:
-    """Of what is no move, such as a permit whose use was never reported."""
-    for notice in notices_of(configured(tx), event, progress, about, now=tx.now_ms, ids=ids):
-        tx.notices.add(notice)
 
 
 def tell_stop(tx: Telling, ids: Ids, event: Event, stop: Stop) -> None:

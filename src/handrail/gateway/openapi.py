@@ -64,6 +64,7 @@ _PLAIN = {
     "/healthz": ("Whether the process runs", "application/json"),
     "/readyz": ("Whether it may get traffic", "application/json"),
     "/metrics": ("Prometheus text format 0.0.4, summed over all workers", "text/plain"),
+    "/approvals/{action}": ("What the link of a notice opens; reads and changes nothing", "text/plain"),
     "/log/{path}": ("A file of the transparency log (C2SP tlog-tiles)", "application/octet-stream"),
     "/api/v1/interactions/{interaction}": ("The recorded facts of a finished interaction", "application/json"),
     "/api/v1/use-cases": ("The use cases in force", "application/json"),
@@ -71,7 +72,7 @@ _PLAIN = {
     KEYS: ("The public keys that permits are signed by (JWK set)", "application/json"),
     PATH: ("This document", "application/json"),
 }
-_PREFIXED = {"/v1/models/": ("/v1/models/{model}",), "/log/": ("/log/{path}",),
+_PREFIXED = {"/v1/models/": ("/v1/models/{model}",), "/log/": ("/log/{path}",), "/approvals/": ("/approvals/{action}",),
              INTERACTIONS: (INTERACTIONS + "{interaction}",), ACTIONS + "/": (ACTIONS + "/{action}",),
              DECISIONS + "/": (f"{DECISIONS}/{{action}}/{REDEEM}", f"{DECISIONS}/{{action}}/{OUTCOME}")}  # fmt: skip
 

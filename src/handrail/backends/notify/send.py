@@ -21,7 +21,10 @@ DEADLINE_S = 15.0
 class Senders:
     """One event loop."""
 
-    def __init__(self, *, egress: Egress, reference: Reference, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, *, egress: Egress, reference: Reference, now_ms: Callable[[], int], deadline_s: float = DEADLINE_S
+    ) -> None:
+        self._deadline_s = deadline_s
         http = HttpSender(egress=egress, reference=reference, now_ms=now_ms)
         self._by_kind: dict[ReceiverKind, Sender] = {
             ReceiverKind.CHAT: http,
@@ -32,10 +35,10 @@ class Senders:
 
     async def send(self, receiver: Receiver, message: Message) -> Outcome:
         try:
-            async with asyncio.timeout(DEADLINE_S):
+            async with asyncio.timeout(self._deadline_s):
                 return await self._by_kind[receiver.kind].send(receiver, message)
         except TimeoutError:
-            return Outcome(code="timeout", detail=f"no answer within {DEADLINE_S:.0f} s")
+            return Outcome(code="timeout", detail=f"no answer within {self._deadline_s:.0f} s")
         except HandrailError as error:
             return Outcome(code=error.code.value, detail=error.message, retry_after_s=error.retry_after_s)
         except Exception:  # the notice, not the process: it is tried again, and the log says what is wrong

@@ -121,6 +121,22 @@ def test_a_claim_whose_holder_died_is_asked_about_and_never_doubled(durable: Rig
     played(durable, play, honours=way == "key")
 
 
+@pytest.mark.promise("ACT-6")
+def test_a_call_that_is_still_on_its_way_is_not_taken_for_absent(durable: Rig) -> None:
+    async def play(store: Any, shop: Shop) -> None:
+        work = executor(store, shop, refund_tool(asks=True), ask_tool(), owner="p2")
+        left = await claimed(store, lease_ms=1)
+        await asyncio.sleep(0.01)
+        asking = asyncio.create_task(work.reconcile(left.progress))
+        await asyncio.sleep(0.6)
+        key = work.key_of(left.request)
+        await targets(shop).call(refund_tool(), shop_upstream(shop.port), left.request.arguments, key=key)
+        assert (await asking).progress.state is State.DONE
+        assert len(shop.effects) == 1
+
+    played(durable, play)
+
+
 def test_a_claim_that_is_alive_is_left_alone(durable: Rig) -> None:
     async def play(store: Any, shop: Shop) -> None:
         left = await claimed(store, lease_ms=60_000)

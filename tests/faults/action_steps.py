@@ -26,6 +26,7 @@ import msgspec
 
 from handrail.app import wire
 from handrail.app.carry import Carrying
+from handrail.app.child import log_lines
 from handrail.app.settings import Settings, settings
 from handrail.app.wire.acting import OnceActing
 from handrail.approvals import desk, halt, settle
@@ -505,6 +506,7 @@ async def work(given: Settings, upstream: str, folder: Path, job: dict[str, Any]
                     await way_of(step)(process)
                 except HandrailError as error:  # another process was first
                     print(error.code.value, error.message, file=sys.stderr)
+                    await asyncio.sleep(0.02)
             return 3
         finally:
             await process.rest()
@@ -514,6 +516,7 @@ async def work(given: Settings, upstream: str, folder: Path, job: dict[str, Any]
 def main() -> None:
     home, upstream, folder = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
     given = settings(home, os.environ)
+    log_lines()
     for module in LOADED:
         importlib.import_module(module)
     assent_reader()

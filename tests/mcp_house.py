@@ -118,9 +118,9 @@ class McpHouse(ActingHouse):
         path.write_text(f"{path.read_text()}doors: {{ listen: 127.0.0.1:{port} }}\n")
         for name, url in upstreams.items():
             self.register(name, url)
-        listed = ", ".join(f"{name}.{tool}" for name in upstreams for tool in TOOLS)
+        listed = "".join(f"{name}.{tool}, " for name in upstreams for tool in TOOLS)
         path = root / "use-cases" / "orders.yaml"
-        path.write_text(path.read_text().replace("tools: [till.refund, ", f"tools: [till.refund, {listed}, "))
+        path.write_text(path.read_text().replace("tools: [till.refund, ", f"tools: [till.refund, {listed}"))
 
     def register(self, name: str, url: str) -> None:
         """Writes the tools as the server announces them now."""

@@ -8,6 +8,7 @@ starting: storage, what is in force, the socket. Order of ending: no new request
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 from collections.abc import Iterator, Mapping
@@ -20,8 +21,9 @@ import uvloop
 from handrail import VERSION
 from handrail.app import wire
 from handrail.app.child import begin, settle
+from handrail.app.plan import Plan, encoded
 from handrail.app.refused import EVER, record, record_each_minute
-from handrail.app.serve import bind
+from handrail.app.serve import bind, require_safe_bind
 from handrail.app.settings import Settings, environment
 from handrail.app.supervise import Life
 from handrail.app.wire.acting import OnceActing
@@ -107,6 +109,14 @@ class Doors:
                     await acts.close()
                     log.info("doors.stopped")
         return 0
+
+
+def alone(settings: Settings) -> int:
+    """Blocks until stopped; the exit code. Raises HandrailError HOME_INVALID."""
+    require_safe_bind(settings)
+    plan = Plan(settings=settings, host=settings.boot.doors_host, port=settings.boot.doors_port, lost_after_ms=0)
+    parent, _kept = os.pipe()  # never reaches its end while this process lives
+    return Doors(encoded(plan))(Life(parent, _kept))
 
 
 async def _bound(settings: Settings, life: Life) -> socket.socket | None:

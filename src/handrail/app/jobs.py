@@ -8,6 +8,7 @@
 | carry out approved actions, expire and escalate held ones, ask about silent claims | four times a second |
 | send notices that are due | twice a second |
 | put due drills into the queue of held actions | each 10 seconds; a route's own are planned each hour |
+| end what waits for a process that is gone | each second |
 | apply retention | at the start, then each hour |
 | rotate the sealing key | when the newest is 7 days old, looked at each hour |
 
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING
 import uvloop
 
 from handrail.app import wire
-from handrail.app.carry import EVERY_S, Carrying
+from handrail.app.carry import EARLY_MS, EVERY_S, Carrying
 from handrail.app.child import begin, give_back, settle
 from handrail.app.notify import EVERY_S as NOTIFY_S
 from handrail.app.notify import Notifying
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("handrail.jobs")
 BY = Actor(ActorKind.SYSTEM, "jobs")
 HOUR_S = 3_600.0
+SILENT_S = 1.0
+"""Between two looks for processes of `handrail mcp` that went silent."""
 SWEEP_S = 10.0
 MATCHES = 2_000
 """Outcome events tried again at a time."""
@@ -102,6 +105,7 @@ class Jobs:
                 asyncio.create_task(_each(SWEEP_S, pause, stop, lambda: put_drills(store, in_force, acting))),
             ]
             life.ready()
+            tasks.append(asyncio.create_task(_each(SILENT_S, pause, stop, lambda: _unreach(store))))
             tasks.append(asyncio.create_task(_want_doors(plan.settings.boot.doors_serve, in_force, life)))
             loop.call_later(SETTLED_S, settle, *GC_THRESHOLDS)
             publishing = asyncio.create_task(
@@ -121,6 +125,18 @@ class Jobs:
                 await store.journal.record(_moment(EntryKind.SERVER_STOPPED))
             await _publish_rest(sequencer)
         return 0
+
+
+async def _unreach(store: "Store") -> None:
+    """What waits for a process that went silent."""
+    since = await store.acts.silent_since()
+    if since is None or since > wire.CLOCK.now_ms() + EARLY_MS:
+        return
+    from handrail.approvals.awaited import Unreach  # deferred: only processes of `handrail mcp` need it
+
+    ended = await store.journal.run(Unreach(ids=wire.IDS))
+    if ended:
+        log.warning("actions.unreachable", extra={"actions": ended})
 
 
 async def _want_doors(serve: str, in_force: InForce, life: Life) -> None:

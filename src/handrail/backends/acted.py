@@ -92,6 +92,11 @@ class StoredActs:
         rows = await self._rows("SELECT min(due_at) FROM drill WHERE state = 'planned'", ())
         return None if rows[0][0] is None else int(rows[0][0])
 
+    async def silent_since(self) -> int | None:
+        """The earliest time until which a process that waits for its actions was heard of (`approvals.awaited`)."""
+        rows = await self._rows("SELECT min(until) FROM awaited", ())
+        return None if rows[0][0] is None else int(rows[0][0])
+
     async def stops(self) -> tuple[Stop, ...]:
         return tuple([_STOP.decode(bytes(row[0])) for row in await self._rows("SELECT stop FROM stop ORDER BY id", ())])
 

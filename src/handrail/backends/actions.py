@@ -15,6 +15,7 @@ from handrail.approvals.facts import About
 from handrail.approvals.lifecycle import Progress, State
 from handrail.approvals.stop import Stop
 from handrail.approvals.store import Stored
+from handrail.backends.awaited import Awaited
 from handrail.backends.drills import Drills
 from handrail.backends.notices import Outbox
 from handrail.ledger.seal import NONCE_SIZE, Sealer, unseal
@@ -301,6 +302,10 @@ class ActionsOf(ABC):
     @property
     def drills(self) -> Drills:
         return Drills(self)
+
+    @property
+    def awaited(self) -> Awaited:
+        return Awaited(self)
 
     @property
     def notices(self) -> Outbox:

@@ -17,6 +17,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "person": ("people", "persons, their roles and personal tokens"),
     "key": ("people", "API keys: create, list, rotate, revoke"),
     "serve": ("serve", "run the gateway"),
+    "doors": ("mcp", "run the MCP door alone; serve runs it too where a tool needs it"),
+    "mcp": ("mcp", "put an MCP server that speaks over stdin and stdout behind handrail"),
     "scan": ("scan", "read texts as JSON Lines, print what the detectors find"),
     "find": ("look", "search interactions by their facts"),
     "show": ("look", "show one interaction with its payload"),

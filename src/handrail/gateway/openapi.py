@@ -20,6 +20,7 @@ from handrail.gateway.errors import SHAPES, Form
 from handrail.gateway.events import BATCH, STRUCTURED, NoneTaken, Results
 from handrail.gateway.http import Request, Response, Route
 from handrail.gateway.reading import INTERACTIONS
+from handrail.gateway.runners import RUNNERS, TOOLS
 from handrail.people.key import Scope
 from handrail.review.outcome import MAX_BATCH, MAX_NAME, NEEDS, OutcomeData, OutcomeType
 from handrail.terms.errors import Code
@@ -69,6 +70,8 @@ _PLAIN = {
     "/api/v1/interactions/{interaction}": ("The recorded facts of a finished interaction", "application/json"),
     "/api/v1/use-cases": ("The use cases in force", "application/json"),
     ACTIONS + "/{action}": ("How far an action has come, or take back one that waits", "application/json"),
+    TOOLS: ("The registered tools of the key's use case; with `upstream`, those of one", "application/json"),
+    RUNNERS: ("A process of `handrail mcp` says that it lives, and which actions wait for it", "application/json"),
     KEYS: ("The public keys that permits are signed by (JWK set)", "application/json"),
     PATH: ("This document", "application/json"),
 }

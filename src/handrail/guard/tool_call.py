@@ -36,7 +36,7 @@ from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import ConversationId, CustomerId, Digest, Ids, SubjectId, UseCaseId
 from handrail.tools.amount import amount_of
 from handrail.tools.paths import replaced, values_at
-from handrail.tools.registry import Tool, gives_permits
+from handrail.tools.registry import Tool, UpstreamKind, gives_permits
 
 DAY_MS = 24 * 3_600_000
 NO_ROUTE = "route.none"
@@ -128,6 +128,7 @@ class ToolCalls:
         rests on. 4 in one transaction: the same call before? the decision, what it reserves, its entry, and the claim
         when it may run at once. 5 the call itself. 6 the outcome."""
         use_case, tool = registered(called.key.use_case, called.tool, snapshot)
+        _require_here(tool, snapshot, called)
         if called.door is Door.PERMIT:
             require_permits(tool)
         if len(canonical_arguments(called.arguments)) > MAX_ARGUMENTS:
@@ -292,6 +293,16 @@ def registered(name: UseCaseId | None, called: ToolId, snapshot: Snapshot) -> tu
             "case's tools, then run: handrail publish",
         )
     return use_case, tool
+
+
+def _require_here(tool: Tool, snapshot: Snapshot, called: Called) -> None:
+    """Raises HandrailError TOOL_ELSEWHERE for a tool that handrail itself cannot call."""
+    upstream = snapshot.ruleset.upstreams.get(tool.upstream)
+    if upstream is not None and upstream.kind is UpstreamKind.MCP_STDIO and not called.permit_ms:
+        raise HandrailError(
+            Code.TOOL_ELSEWHERE,
+            f"{tool.id} is a child of a process of handrail mcp, which alone can call it; the agent asks there",
+        )
 
 
 def require_permits(tool: Tool) -> None:

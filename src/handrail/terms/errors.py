@@ -49,6 +49,7 @@ class Code(StrEnum):
     ALREADY = "store.already"
     ALREADY_DECIDED = "action.already_decided"
     TOOL_UNREGISTERED = "tool.unregistered"
+    TOOL_ELSEWHERE = "tool.elsewhere"  # only a process of `handrail mcp` reaches it
     ARGUMENTS_INVALID = "tool.arguments_invalid"
     STOPPED = "action.stopped"
     STOP_UNREADABLE = "action.stop_unreadable"

@@ -1,6 +1,6 @@
 """Who asks at the MCP door, and about which conversation: from the API key, `_meta` and headers of a request."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -48,12 +48,13 @@ def asker_of(ctx: ServerRequestContext[Any, Any]) -> Asker:
     return asker
 
 
-def about(ctx: ServerRequestContext[Any, Any], key: ApiKey) -> About:
-    """`_meta` first, then the headers that the other doors know. Raises HandrailError REQUEST_INVALID."""
+def about(ctx: ServerRequestContext[Any, Any], scopes: Collection[Scope]) -> About:
+    """`_meta` first, then the headers that the other doors know. `scopes`: of the key, for what its facts are worth.
+    Raises HandrailError REQUEST_INVALID."""
     meta: Mapping[str, Any] = ctx.meta or {}
     headers: Mapping[str, str] = ctx.request.headers if ctx.request is not None else {}
     named = chosen_id(meta.get(CUSTOMER) or headers.get("x-handrail-customer"), CUSTOMER)
-    vouched = Vouched.VERIFIED if Scope.FACTS in key.scopes else Vouched.CLAIMED
+    vouched = Vouched.VERIFIED if Scope.FACTS in scopes else Vouched.CLAIMED
     facts, wait = meta.get(FACTS) or {}, meta.get(WAIT, 0)
     if not isinstance(facts, Mapping):
         raise HandrailError(Code.REQUEST_INVALID, f"_meta[{FACTS}]: an object is expected")

@@ -98,7 +98,7 @@ class Tools:
         """1 what is in force. 2 whose call it is. 3 the action, which outlives a client that leaves. 4 its end, if the
         client waits for it."""
         snapshot = await self._current()
-        said = about(ctx, asker.key)
+        said = about(ctx, asker.key.scopes)
         use_case = snapshot.ruleset.use_cases[asker.use_case]
         tool = tool_names(use_case.tools).get(params.name, ToolId(params.name))
         called = Called(
@@ -132,7 +132,7 @@ class Tools:
         if isinstance(wait, bool) or not isinstance(wait, int | float):
             raise HandrailError(Code.REQUEST_INVALID, "wait_s: seconds are expected")
         stored = await self._waited(ctx, await self._own(asker, given), min(float(wait), MAX_WAIT_S))
-        return outcome(stored, None, about(ctx, asker.key).language)
+        return outcome(stored, None, about(ctx, asker.key.scopes).language)
 
     async def _cancel(self, asker: Asker, given: dict[str, Any]) -> CallToolResult:
         stored = await self._own(asker, given)

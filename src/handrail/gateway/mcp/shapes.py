@@ -78,13 +78,28 @@ def listed(name: str, tool: registry.Tool) -> Tool:
         title=tool.title or None,
         description=tool.description or tool.title or None,
         input_schema={"type": "object", **tool.arguments},
-        output_schema=None if tool.result is None else {"type": "object", "anyOf": [tool.result, TOLD]},
+        output_schema=None if tool.result is None else either(tool.result),
         annotations=ToolAnnotations(
             read_only_hint=read,
             destructive_hint=not read and tool.reversibility is registry.Reversibility.NONE,
             idempotent_hint=True,  # the same call gives the same action
         ),
     )
+
+
+def either(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema for a tool's own result or what became of its call. References into the document are moved with it."""
+    return {"type": "object", "anyOf": [schema if "$id" in schema else _moved(schema), TOLD]}
+
+
+def _moved(node: Any) -> Any:
+    if isinstance(node, dict):
+        moved = {name: _moved(value) for name, value in node.items()}
+        ref = node.get("$ref")
+        if isinstance(ref, str) and ref.startswith("#") and (ref == "#" or ref.startswith("#/")):
+            moved["$ref"] = f"#/anyOf/0{ref[1:]}"
+        return moved
+    return [_moved(value) for value in node] if isinstance(node, list) else node
 
 
 def outcome(stored: Stored, tool: registry.Tool | None, language: str) -> CallToolResult:

@@ -12,6 +12,7 @@ from house import Server, scripted_model, within
 from handrail_client import (
     Actions,
     AsyncActions,
+    NoEffect,
     NotDone,
     Refused,
     Status,
@@ -31,6 +32,8 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TillProcess]:
 def house(tmp_path_factory: pytest.TempPathFactory, target: TillProcess) -> Iterator[ActingHouse]:
     with scripted_model() as model:
         made = ActingHouse(tmp_path_factory.mktemp("house") / "home", target.url, model=model)
+        tools = made.root / "tools" / "till.yaml"
+        tools.write_text(tools.read_text().replace("  note:\n", "  note:\n    report_within_s: 30\n"))
         made.publish()
         made.hire()
         yield made
@@ -105,6 +108,32 @@ def test_a_coroutine_function_waits_for_its_person_while_others_go_on(
     assert paid["amount"] == 3_000
     assert len({note["id"] for note in notes}) == 8
     assert len(target.effects("/orders/71001")) == 1
+
+
+@pytest.mark.promise("CLI-5")
+def test_a_function_that_carries_it_out_itself_runs_once_and_its_report_is_the_receipt(
+    rail: Actions, later: AsyncActions, target: TillProcess
+) -> None:
+    ran: list[str] = []
+
+    @action("till.note", via=rail, here=True)
+    def note(order: str, text: str) -> dict[str, Any]:
+        """Write a note on an order."""
+        ran.append(order)
+        return {"id": f"own-{len(ran)}"}
+
+    @action("till.note", via=later, here=True)
+    async def note_later(order: str, text: str) -> dict[str, Any]:
+        """Write a note on an order."""
+        raise NoEffect("notes.full")
+
+    with conversation("s-9", customer="c-1"):
+        assert note("73001", "call back") == {"id": "own-1"}
+        assert note("73001", "call back") == {"id": "own-1"}  # the same call: the stored result
+        assert ran == ["73001"]
+        failed: Any = asyncio.run(note_later("73002", "call back"))  # type: ignore[arg-type]  # it is a coroutine
+        assert failed["status"] == "failed"
+    assert target.effects("/notes/7300") == []
 
 
 def test_cancelling_the_call_stops_the_waiting_and_cancel_takes_the_action_back(

@@ -18,7 +18,9 @@ from handrail_client import (
     ActionNotDone,
     Actions,
     AsyncActions,
+    NoEffect,
     NotDone,
+    Permit,
     Refused,
     Status,
     Unreachable,
@@ -300,3 +302,95 @@ def test_importing_the_client_is_cheap_and_loads_nothing_but_the_standard_librar
     runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(3)]
     assert min(float(run.stdout.split()[0]) for run in runs) < IMPORT_CPU_S
     assert all(run.stdout.split(maxsplit=1)[1] == "[] False False\n" for run in runs)
+
+
+PERMIT = reply(
+    200, action_id="ac_1", status="approved", permit="p.q.r", arguments={"order": "1", "amount": 5}, audience="shop",
+    expires_at=1, report_within_s=60,
+)  # fmt: skip
+REDEEMED = reply(200, action_id="ac_1", status="claimed", report_by=1)
+TAKEN = reply(409, error={"code": "action.already_decided", "message": "redeemed"})
+CLAIMED = reply(202, action_id="ac_1", status="claimed", retry_after=5)
+FAILED = reply(200, action_id="ac_1", status="failed", message="I am not able to do this.")
+
+
+def paths(played: Played) -> list[str]:
+    return [one.path.removeprefix("/api/v1/") for one in played.asked]
+
+
+@pytest.mark.promise("CLI-5")
+@pytest.mark.parametrize("kind", ["blocking", "awaited"])
+def test_a_body_that_carries_it_out_runs_once_after_the_redeem_with_the_permits_arguments(kind: str) -> None:
+    ran: list[tuple[str, int]] = []
+    answers = [PERMIT, REDEEMED, DONE, HELD, PERMIT, TAKEN, CLAIMED, PERMIT, LOST, TAKEN, CLAIMED]
+    if kind == "blocking":
+        played = Played(answers)
+
+        @action("shop.refund", via=Actions("http://h", "hr_x", attempts=2, transport=played), here=True)
+        def refund(order: str, amount: int) -> dict[str, Any]:
+            ran.append((order, amount))
+            return {"receipt": "R-9"}
+
+        def call() -> Any:
+            return refund("1", 9)
+    else:
+        later = PlayedLater(answers)
+        played = later
+
+        @action("shop.refund", via=AsyncActions("http://h", "hr_x", attempts=2, transport=later), here=True)
+        async def refund_later(order: str, amount: int) -> dict[str, Any]:
+            ran.append((order, amount))
+            return {"receipt": "R-9"}
+
+        def call() -> Any:
+            return asyncio.run(refund_later("1", 9))  # type: ignore[arg-type]  # it is a coroutine
+
+    assert call() == {"receipt": "R-9"}
+    assert paths(played) == ["decisions", "decisions/ac_1/redeem", "decisions/ac_1/outcome"]
+    assert played.bodies[-1] == {"status": "done", "result": {"receipt": "R-9"}, "code": ""}
+    assert call()["status"] == "held"
+    assert call()["status"] == "claimed"
+    assert call()["status"] == "claimed"  # its redeem was lost, and may have been taken
+    assert ran == [("1", 5)]
+
+
+@pytest.mark.promise("CLI-5")
+def test_what_certainly_did_not_happen_is_reported_and_what_nobody_can_tell_is_not() -> None:
+    rail, played = client(PERMIT, REDEEMED, FAILED, PERMIT, REDEEMED)
+    wrong: list[Exception] = [NoEffect("drawer.empty"), ValueError("who knows")]
+
+    @action("shop.refund", via=rail, here=True)
+    def refund(order: str, amount: int) -> dict[str, Any]:
+        raise wrong.pop(0)
+
+    assert refund("1", 5)["status"] == "failed"
+    assert played.bodies[-1] == {"status": "failed", "result": None, "code": "drawer.empty"}
+    with pytest.raises(ValueError, match="who knows"):
+        refund("1", 5)
+    assert paths(played)[3:] == ["decisions", "decisions/ac_1/redeem"]
+
+
+def test_a_report_that_is_lost_leaves_the_result_and_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    rail, _ = client(PERMIT, REDEEMED, TAKEN)
+
+    @action("shop.refund", via=rail, here=True)
+    def refund(order: str, amount: int) -> dict[str, Any]:
+        return {"receipt": "R-9", "at": object()}
+
+    assert refund("1", 5)["receipt"] == "R-9"
+    assert "ac_1 is done and could not be reported" in caplog.text
+
+
+def test_a_permit_that_waits_for_a_person_is_asked_for_again_by_the_same_call() -> None:
+    rail, played = client(HELD, HELD, HELD, HELD, PERMIT)
+    given = rail.permit("shop.refund", {"order": "1"}, wait_s=10)
+    assert isinstance(given, Permit)
+    assert [one.method for one in played.asked] == ["POST", "GET", "POST", "GET", "POST"]
+    assert len({one.body for one in played.asked if one.method == "POST"}) == 1
+    rail, played = client(HELD, HELD, HELD)
+    waits = rail.permit("shop.refund", {"order": "1"}, wait_s=1)
+    assert not isinstance(waits, Permit)
+    assert waits.status == Status.HELD
+    rail, _ = client(TAKEN)
+    with pytest.raises(Refused):
+        rail.permit("shop.refund", {"order": "1"})

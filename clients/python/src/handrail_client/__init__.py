@@ -15,11 +15,13 @@ events = Handrail("http://127.0.0.1:8080", api_key="hr_...")    # another key, w
 events.csat(4, conversation="ticket-9")
 """
 
-from handrail_client.actions import Action, Actions, AsyncActions, NotDone, Status
+from handrail_client.actions import Actions, AsyncActions
+from handrail_client.asking import Action, NotDone, Status
 from handrail_client.client import AsyncHandrail, Handrail
 from handrail_client.errors import Refused, Unreachable
+from handrail_client.permits import Permit
 from handrail_client.talk import Talk, conversation
-from handrail_client.tool import ActionNotDone, action
+from handrail_client.tool import ActionNotDone, NoEffect, action
 
 __all__ = [
     "Action",
@@ -28,7 +30,9 @@ __all__ = [
     "AsyncActions",
     "AsyncHandrail",
     "Handrail",
+    "NoEffect",
     "NotDone",
+    "Permit",
     "Refused",
     "Status",
     "Talk",

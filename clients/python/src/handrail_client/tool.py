@@ -1,8 +1,9 @@
 """A typed Python function as a door to an action: `@action("shop.refund")`.
 
-The function says what the model sees: name, parameters, types, docstring. Its body is never run: handrail decides,
-waits and calls the target. The decorated function keeps signature, docstring and annotations, so every agent framework
-takes it as it would take the function itself.
+The function says what the model sees: name, parameters, types, docstring. Its body is not run: handrail decides, waits
+and calls the target; only with `here=True` the body is what carries the action out, under a permit. The decorated
+function keeps signature, docstring and annotations, so every agent framework takes it as it would take the function
+itself.
 """
 
 import functools
@@ -12,7 +13,10 @@ from collections.abc import Callable, Collection, Mapping
 from enum import Enum
 from typing import Any, Literal, ParamSpec, TypeVar, cast
 
-from handrail_client.actions import Action, Actions, AsyncActions
+from handrail_client.actions import Actions, AsyncActions
+from handrail_client.asking import Action
+from handrail_client.errors import Refused, Unreachable
+from handrail_client.permits import Permit
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,6 +34,15 @@ class ActionNotDone(Exception):
         self.action = action
 
 
+class NoEffect(Exception):
+    """Raise it in the body of a function that is done here when the effect certainly did not happen. `code`: short and
+    stable, without anything personal."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 def action(
     name: str,
     *,
@@ -37,21 +50,23 @@ def action(
     wait_s: float = 0.0,
     otherwise: Literal["tell", "raise"] = "tell",
     local: Collection[str] = (),
+    here: bool = False,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """`name`: the tool's full name. `via`: the client, AsyncActions for a coroutine function; left out: one made from
     HANDRAIL_URL and HANDRAIL_KEY at the first call. `wait_s`: how long to wait for an end. `otherwise`: what comes back
     when it is not done by then: `tell` returns NotDone, a mapping the model can read; `raise` raises ActionNotDone.
-    `local`: parameters that stay here, such as a framework's context. A parameter that is None by default is left out
-    of the call while it is None. Calls raise Refused, Unreachable, or TypeError for a value that JSON cannot carry.
+    `local`: parameters that stay here, such as a framework's context. `here`: the body carries the action out, once,
+    under a permit, and what it returns is reported; raise NoEffect in it for what certainly did not happen. Any other
+    exception goes to the caller unreported, and a person is asked what became of it. A parameter that is None by
+    default is left out of the call while it is None. Calls raise Refused, Unreachable, or TypeError for a value that
+    JSON cannot carry.
 
     Raises TypeError here for a function with *args or **kwargs, or a client of the other kind."""
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         signature = _checked(function, via, local)
 
-        def arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-            bound = signature.bind(*args, **kwargs)
-            bound.apply_defaults()
+        def sent(bound: inspect.BoundArguments) -> dict[str, Any]:
             return {
                 key: plain(value, key)
                 for key, value in bound.arguments.items()
@@ -70,7 +85,25 @@ def action(
                 return via if isinstance(via, AsyncActions) else _from_environment(AsyncActions)
 
             async def ask(*args: P.args, **kwargs: P.kwargs) -> Any:
-                return told(await awaited().ask(name, arguments(args, kwargs), wait_s=wait_s))
+                rail, bound = awaited(), _bound(signature, args, kwargs)
+                arguments = sent(bound)
+                if not here:
+                    return told(await rail.ask(name, arguments, wait_s=wait_s))
+                permit = await rail.permit(name, arguments, wait_s=wait_s)
+                if isinstance(permit, Action):
+                    return told(permit)
+                if not await rail.redeem(permit):
+                    return told(await rail.look(permit.action_id))
+                _follow(bound, arguments, permit)
+                try:
+                    result = await function(*bound.args, **bound.kwargs)
+                except NoEffect as why:
+                    return told(await rail.report(permit, failed=why.code))
+                try:
+                    await rail.report(permit, _reported(result))
+                except (Refused, Unreachable) as error:
+                    _unreported(permit, error)
+                return result
 
             return cast("Callable[P, R]", functools.wraps(function)(ask))
 
@@ -79,11 +112,57 @@ def action(
             return via if isinstance(via, Actions) else _from_environment(Actions)
 
         def ask_now(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return told(client().ask(name, arguments(args, kwargs), wait_s=wait_s))
+            rail, bound = client(), _bound(signature, args, kwargs)
+            arguments = sent(bound)
+            if not here:
+                return told(rail.ask(name, arguments, wait_s=wait_s))
+            permit = rail.permit(name, arguments, wait_s=wait_s)
+            if isinstance(permit, Action):
+                return told(permit)
+            if not rail.redeem(permit):
+                return told(rail.look(permit.action_id))
+            _follow(bound, arguments, permit)
+            try:
+                result = function(*bound.args, **bound.kwargs)
+            except NoEffect as why:
+                return told(rail.report(permit, failed=why.code))
+            try:
+                rail.report(permit, _reported(result))
+            except (Refused, Unreachable) as error:
+                _unreported(permit, error)
+            return result
 
         return cast("Callable[P, R]", functools.wraps(function)(ask_now))
 
     return decorate
+
+
+def _bound(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
+    bound = signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    return bound
+
+
+def _follow(bound: inspect.BoundArguments, sent: Mapping[str, Any], permit: Permit) -> None:
+    """What the rules changed is what the body gets."""
+    for key, value in permit.arguments.items():
+        if key not in sent or sent[key] != value:
+            bound.arguments[key] = value
+
+
+def _reported(result: Any) -> Any:
+    """The result as JSON; None when it is none: it happened all the same."""
+    try:
+        return plain(result, "result")
+    except TypeError:
+        return None
+
+
+def _unreported(permit: Permit, error: Exception) -> None:
+    import logging  # deferred: only this needs it
+
+    logger = logging.getLogger("handrail_client")
+    logger.warning("action %s is done and could not be reported: %s", permit.action_id, error)
 
 
 def _from_environment(kind: type[C]) -> C:

@@ -272,7 +272,7 @@ class Demo:
         self.say(
             f"  what waits     handrail approvals list --home {home} (now nothing; --state denied: what was stopped)"
         )
-        self.say(f"  its staff      approver: export HANDRAIL_TOKEN={staff.person}")
+        self.say(f"  its staff      approver, reviewer: export HANDRAIL_TOKEN={staff.person}")
         self.say(f"                 admin (publish needs it): export HANDRAIL_TOKEN={staff.admin}")
         self.say(f"  the log        http://{host}/log/checkpoint (public, signed; the key: handrail log-key)")
         self.say("try it with your own bot: change its base URL and key, nothing else (the answers stay scripted)")

@@ -49,8 +49,8 @@ _MAIL = "kestrel-and-pine.example"
 
 
 class Staff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Personal tokens. `marked`: of the approver that the demo itself is. `person`: of whoever is at the terminal.
-    `plays`: how often this home was played."""
+    """Personal tokens. `marked`: of the approver that the demo itself is. `person`: of whoever is at the terminal, a
+    reviewer too. `plays`: how often this home was played."""
 
     admin: str
     marked: str
@@ -143,10 +143,11 @@ async def _hired(store: "wire.Store") -> Staff:
     first = Redeem(ids=wire.IDS, code=code, mail=f"demo-admin@{_MAIL}", name="Demo admin")
     admin = (await store.journal.run(first)).text
     tokens = []
-    for mail, name in (("demo-approver", "Demo approver (no person)"), ("terminal", "Person at the terminal")):
-        added = AddPerson(
-            ids=wire.IDS, mail=f"{mail}@{_MAIL}", name=name, roles=frozenset({Role.APPROVER}), token=admin
-        )
+    for mail, name, roles in (
+        ("demo-approver", "Demo approver (no person)", {Role.APPROVER}),
+        ("terminal", "Person at the terminal", {Role.APPROVER, Role.REVIEWER}),
+    ):
+        added = AddPerson(ids=wire.IDS, mail=f"{mail}@{_MAIL}", name=name, roles=frozenset(roles), token=admin)
         invited = (await store.journal.run(added)).text
         tokens.append((await store.journal.run(Redeem(ids=wire.IDS, code=invited))).text)
     return Staff(admin, tokens[0], tokens[1])

@@ -20,6 +20,8 @@ _FAMILIES = ("wait", "everything", "cannot")
 _CLAUSES = ("yes", "plain_yes", "lone_yes", "deny", "if", "unsure")
 _TAKEN_BACK = ("no", "not_no", "compare", "not_compare")
 _MARKS = str.maketrans({"？": "?", "؟": "?", "’": "'", "！": "!", "。": "."})
+_DASHES = str.maketrans({"\u2014": " - ", "\u2015": " - "})
+"""A dash between two thoughts joins no code to the next word."""
 _CLAUSE = re2.compile(r"[^.!?;\n]+[.!?;\n]*")
 _FOLLOWS = re2.compile(r"^\s*(?:$|[,.!:)]|please\b|por favor\b|bitte\b|gern|graag\b|per favore\b|prosze\b)")
 _ACCENTED = frozenset({"sí", "sì"})
@@ -97,7 +99,7 @@ class Assent:
 
     def plain(self, text: str) -> str:
         """Lower case without accents and disguises, spoken numbers as digits."""
-        folded = fold(text).translate(_MARKS)
+        folded = fold(text.translate(_DASHES)).translate(_MARKS)
         spoken = digits_view(View(folded))
         return unaccent(spoken.text) if spoken is not None else folded
 

@@ -38,7 +38,7 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class Ruled:
     """A decision with what the desk needs to act on it. `reserve`: scope, period, amount and ceiling of each limit
-    drawn on. `payload`: the canonical input of the decision and the call, to be sealed. `rules`: digests of the rules
+    drawn on; `waiting`: the same of what may wait for a person, taken while it does. `payload`: the canonical input of the decision and the call, to be sealed. `rules`: digests of the rules
     it rests on, whose authors may not settle it. `owners`: addresses of who owns the use case, likewise. `given`:
     what it rests on, to be decided again. `arguments`: as the rules change them, when they do."""
 
@@ -46,6 +46,7 @@ class Ruled:
     payload: bytes
     facts: ActionFacts
     reserve: tuple[tuple[str, str, int, int], ...] = ()
+    waiting: tuple[tuple[str, str, int, int], ...] = ()
     route: Route | None = None
     excluded: frozenset[PersonId] = frozenset()
     rules: tuple[Digest, ...] = ()
@@ -91,7 +92,7 @@ class Ask:
         if first is not None:
             return first
         ruled = self.decide(Standing(tuple(tx.stops.all()), tx.limits.used))
-        reserved = reserve(tx, ruled)
+        reserved = reserve(tx, ruled, waits=ruled.decision.verdict is Verdict.HOLD and ruled.route is not None)
         request = self.request
         if ruled.arguments is not None:
             request = msgspec.structs.replace(request, arguments=ruled.arguments)
@@ -157,12 +158,18 @@ class Ask:
         return msgspec.structs.replace(approved, state=state, execute_by=None)
 
 
-def reserve(tx: ActionTransaction, ruled: Ruled) -> tuple[tuple[str, str, int], ...]:
-    """Take what the decision draws on. Raises HandrailError LOST_RACE when a limit was used up meanwhile."""
+def waiting_scope(scope: str) -> str:
+    """Under which the register counts what of a limit waits for a person."""
+    return f"{_WAITING}{scope}"
+
+
+def reserve(tx: ActionTransaction, ruled: Ruled, *, waits: bool) -> tuple[tuple[str, str, int], ...]:
+    """Take what the decision draws on; `waits`: for a person, which counts by itself. Raises HandrailError LOST_RACE
+    when a limit was used up meanwhile."""
     if ruled.decision.verdict is Verdict.DENY or ruled.decision.draft:
         return ()
     taken: list[tuple[str, str, int]] = []
-    for scope, period, amount, at_most in ruled.reserve:
+    for scope, period, amount, at_most in (*ruled.reserve, *(ruled.waiting if waits else ())):
         if not tx.limits.reserve(scope, period, amount, at_most=at_most):
             raise HandrailError(Code.LOST_RACE, "a limit was used up meanwhile; ask again")
         taken.append((scope, period, amount))
@@ -324,6 +331,7 @@ def _unreported(tx: ActionTransaction, ids: Ids, stored: Stored) -> Stored:
     return moved(tx, ids, stored, after, EntryKind.ACTION_UNKNOWN, BY, facts=facts)
 
 
+_WAITING = "waiting/"
 _RUNS = frozenset({State.HELD, State.APPROVED, State.CLAIMED})
 _GIVES_BACK = frozenset(
     {
@@ -353,8 +361,9 @@ def moved(
         tx.actions.move(was, after)
     else:
         tx.actions.rewrite(was, stored)
-    if after.state in _GIVES_BACK:
-        for scope, period, amount in stored.reserved:
+    for scope, period, amount in stored.reserved:
+        waited = scope.startswith(_WAITING)
+        if (was.state is State.HELD and after.state is not State.HELD) if waited else after.state in _GIVES_BACK:
             tx.limits.release(scope, period, amount)
     if comment and payload is None and stored.request is not None:
         payload = msgspec.json.encode({"comment": comment})

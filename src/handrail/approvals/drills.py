@@ -166,7 +166,7 @@ class Seed:
             names = names_of(About(use_case=self.ask.request.use_case, facts=ruled.facts))
             if any(covers(stop, names) for stop in standing.stops):
                 raise HandrailError(Code.STOPPED, "a stop is in force for this; a drill would show nothing")
-            return replace(ruled, reserve=())
+            return replace(ruled, reserve=(), waiting=())
 
         stored = replace(self.ask, decide=decide, by=by, drill=True)(tx)
         if stored.progress.state is not State.HELD or not stored.progress.drill:

@@ -116,7 +116,7 @@ class Edit:
                 rules=ruled.rules,
             ),
             request=request,
-            reserved=reserve(tx, ruled),
+            reserved=reserve(tx, ruled, waits=True),
             given=ruled.given,
         )  # fmt: skip
         return moved(

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from handrail.approvals.desk import Ask, Ruled, Standing
+from handrail.approvals.desk import Ask, Ruled, Standing, waiting_scope
 from handrail.approvals.facts import About, ActionFacts
 from handrail.approvals.lifecycle import State
 from handrail.approvals.made_up import Heard
@@ -42,6 +42,8 @@ DAY_MS = 24 * 3_600_000
 NO_ROUTE = "route.none"
 """A reason: routes are written, and none of them may settle this amount or use case."""
 MAX_ARGUMENTS = 256 * 1024
+TRIES = 4
+"""Of a decision whose limit another caller was just drawing on."""
 
 
 class Called(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,11 +146,24 @@ class ToolCalls:
         )  # fmt: skip
         weighed = await self.weighed(action, called.facts, use_case, tool, snapshot, called.conversation is not None)
         decide = self.decide(weighed, action, tool, snapshot, prepared, thread.release)
-        stored: Stored = await self._journal.run(
-            self.asked(action, thread.subject.id, decide, tool, snapshot, permit_ms=called.permit_ms)
-        )
+        asked = self.asked(action, thread.subject.id, decide, tool, snapshot, permit_ms=called.permit_ms)
+        stored = await self._committed(asked)
         mine = stored.progress.action == action.id and stored.progress.state is State.CLAIMED
         return await self._executor.carry_out(stored) if mine else stored
+
+    async def _committed(self, asked: Ask) -> Stored:
+        """Decided anew when another caller took the last of a limit in between: then it is held or denied with its
+        reason, not lost. Raises HandrailError as `Ask`."""
+        for _ in range(TRIES - 1):
+            try:
+                stored: Stored = await self._journal.run(asked)
+            except HandrailError as error:
+                if error.code is not Code.LOST_RACE:
+                    raise
+            else:
+                return stored
+        last: Stored = await self._journal.run(asked)
+        return last
 
     def asked(
         self,
@@ -345,13 +360,22 @@ def _ruled(
         release=release,
     )  # fmt: skip
     names = names_of(About(use_case=action.use_case, facts=facts))
-    room = tuple(Room(limit.id, limit.at_most - standing.used(*periods[limit.id])) for limit in limits)
+    waiting = {limit.id: (waiting_scope(periods[limit.id][0]), periods[limit.id][1]) for limit in limits}
+    room = tuple(
+        Room(
+            limit.id,
+            limit.at_most - standing.used(*periods[limit.id]),
+            None if limit.held_at_most is None else limit.held_at_most - standing.used(*waiting[limit.id]),
+        )
+        for limit in limits
+    )
     full = msgspec.structs.replace(
         given, stopped=tuple(stop.id for stop in standing.stops if covers(stop, names)), room=room,
         past=past_of(counts, standing.used),
     )  # fmt: skip
     decision = decide_action(full, prepared)
     ceilings = {limit.id: limit.at_most for limit in limits}
+    caps = {limit.id: limit.held_at_most for limit in limits if limit.held_at_most is not None}
     # what is held counts too; over a limit it counts when a person is asked, since only a person can pass it
     held = decision.verdict is Verdict.HOLD
     reserve = tuple(
@@ -381,6 +405,7 @@ def _ruled(
             currency=given.currency,
         ),
         reserve=reserve,
+        waiting=tuple((*waiting[name], amount, caps[name]) for name, amount in decision.reserve if name in caps),
         route=route,
         rules=digests_behind(snapshot, decision),
         owners=frozenset({snapshot.ruleset.use_cases[action.use_case].owner.lower()}),

@@ -115,7 +115,8 @@ class Within(StrEnum):
 
 class Limit(Strict, frozen=True):
     """`at_most`: minor units of `currency`, or calls when `currency` is empty. `over`: HOLD or DENY. Held reservations
-    count, up to `held_at_most` of their own (None: the same figure)."""
+    count, and have a cap of their own: of one period no more than `held_at_most` waits for a person at a time (None: no
+    such cap); what would be above is denied."""
 
     id: str
     at_most: int

@@ -5,7 +5,7 @@ PY := .venv/bin/python
 export UV_PROJECT_ENVIRONMENT := .venv
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test check bench faults lock reference clean
+.PHONY: help setup demo test check bench faults examples lock reference clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
@@ -31,7 +31,16 @@ setup: .venv/.runtime  ## build .venv from the locked requirements; the command 
 demo: .venv/.runtime  ## the main job on the embedded default: a contact centre behind the net
 	@$(PY) -m handrail.cli.main demo
 
-test: .venv/.dev  ## every test
+.venv-examples/.ready: $(UV) requirements/examples.txt clients/python/pyproject.toml
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv-examples
+	@$(UV) pip install --quiet --python .venv-examples/bin/python --require-hashes -r requirements/examples.txt
+	@$(UV) pip install --quiet --python .venv-examples/bin/python --no-deps --no-build-isolation --editable clients/python
+	@touch $@
+
+examples: .venv/.dev .venv-examples/.ready  ## run examples/agents: two agent frameworks whose tools are actions
+	@$(PY) examples/agents/run.py
+
+test: .venv/.dev .venv-examples/.ready  ## every test
 	@$(PY) scripts/run_tests.py all
 
 check: .venv/.dev  ## lint, types, contracts and unit tests; under a minute
@@ -50,6 +59,7 @@ lock: $(UV)  ## renew the hash-locked requirements
 	@$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade --python-version 3.11 requirements/bootstrap.in -o requirements/bootstrap.txt
 	@$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade --python-version 3.11 requirements/build.in pyproject.toml -o requirements/runtime.txt
 	@$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade --python-version 3.11 pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
+	@$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade --python-version 3.11 requirements/build.in requirements/examples.in -o requirements/examples.txt
 
 clean:  ## remove what setup built
-	@rm -rf .venv .tools .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .venv-examples .tools .mypy_cache .ruff_cache .import_linter_cache .hypothesis

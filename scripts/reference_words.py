@@ -47,7 +47,8 @@ CODES = {
     "tool.arguments_invalid": "the arguments do not fit the tool's schema",
     "action.stopped": "a stop is in force",
     "action.stop_unreadable": "what is in force cannot be read, so nothing is done; try again",
-    "permit.invalid": "the permit is unknown, used, expired, or for another call",
+    "permit.invalid": "the permit is forged, expired, void, or for another key, audience or call",
+    "permit.refused": "no permit is given for this tool: handrail executes it, or nobody",
 }
 
 ENTRIES = {
@@ -76,6 +77,7 @@ ENTRIES = {
     "retention.applied": "payloads past their time were destroyed",
     "log_key.rotated": "the log's signing key was replaced",
     "key_encryption_key.rotated": "the key above all keys of the keys folder was replaced; which by which, as digests",
+    "permit_key.rotated": "permits are signed by a new key; older ones than the one before were destroyed",
     "sealing_key.rotated": "the key that wraps subject keys was replaced, the old one destroyed",
     "server.started": "`handrail serve` started",
     "server.stopped": "it ended in order",
@@ -93,14 +95,20 @@ ENTRIES = {
     "action.revoked": "a stop, or what is in force now, ended it before its claim",
     "action.cancelled": "the agent took it back before its claim",
     "action.unreachable": "nobody is left who could call the target",
+    "action.permitted": "approved, and its caller got a one-time permit to execute it",
     "action.claimed": "one process has the single right to call; the call follows",
     "action.taken_over": "its process went silent: another one asks for the outcome",
     "action.done": "the effect is there, with its receipt",
     "action.failed": "certainly no effect",
     "action.unknown": "nobody can tell; a person is asked",
     "action.settled": "a person found out what became of an unknown one",
+    "drill.started": "a person, or the schedule of a route, planned drills for approvers",
+    "drill.decided": "a drill was decided, and whether the person caught it",
+    "drill.forgotten": "the results of a person say no longer whose they were",
     "stop.set": "a person stopped an agent, use case, tool, release, target system, or everything",
     "stop.lifted": "another person lifted a stop",
+    "notice.given_up": "a receiver of notices could not be reached in time",
+    "notice.retried": "a person has a notice sent again",
 }
 
 REQUEST = {

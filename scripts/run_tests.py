@@ -43,6 +43,7 @@ ALL: list[Lane] = [
     ],
     [
         ("end to end", [*PYTEST, "tests/e2e", "--durations=5", "--durations-min=5"]),
+        ("agents of the examples", [*PYTEST, "tests/examples"]),
     ],
 ]
 

@@ -12,6 +12,8 @@ from reference_words import CODES, ENTRIES, REPLY, REQUEST
 from handrail.backends.system import SystemClock
 from handrail.cli.main import COMMANDS, handrail
 from handrail.detectors.catalogue import MEANING
+from handrail.gateway.actions import action_routes
+from handrail.gateway.decisions import decision_routes
 from handrail.gateway.errors import SHAPES, shape
 from handrail.gateway.events import event_routes
 from handrail.gateway.identity import Identity
@@ -160,6 +162,8 @@ def routes() -> str:
     table = [*face_routes(), *own_routes(identity, metrics_, lambda: None, None)]
     table += event_routes(identity, unused, unused, clock, metrics_)
     table += reading_routes(identity, unused, in_force)
+    table += action_routes(identity, in_force, unused, unused, unused, unused, unused, unused)
+    table += decision_routes(identity, in_force, unused, unused, unused, unused, unused, metrics_)
     table.append(openapi_route(table, version="0"))
     lines = ["# Routes", "", NOTE, ""]
     lines += [

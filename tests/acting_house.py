@@ -169,8 +169,8 @@ class TillProcess:
 
 @contextlib.contextmanager
 def till(folder: Path, *, forgets: bool = False) -> Iterator[TillProcess]:
-    log = folder / "effects.jsonl"
-    command = [sys.executable, str(Path(__file__).parent / "till.py"), "--log", str(log)]
+    log, arrivals = folder / "effects.jsonl", folder / "arrivals"
+    command = [sys.executable, str(Path(__file__).parent / "till.py"), "--log", str(log), "--arrivals", str(arrivals)]
     with subprocess.Popen(
         [*command, *(["--forgets"] if forgets else [])], stdout=subprocess.PIPE, text=True
     ) as process:

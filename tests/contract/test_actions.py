@@ -32,8 +32,8 @@ ROUTE = Route(id="leads", roles=("approver",), decide_within_s=60)
 
 
 STAFF = {
-    "pe_a": Role.APPROVER, "pe_b": Role.APPROVER, "pe_c": Role.COMPLIANCE, "pe_d": Role.COMPLIANCE,
-    "pe_admin": Role.ADMIN,
+    "pe_a": Role.APPROVER, "pe_b": Role.APPROVER, "pe_e": Role.APPROVER, "pe_c": Role.COMPLIANCE,
+    "pe_d": Role.COMPLIANCE, "pe_admin": Role.ADMIN,
 }  # fmt: skip
 
 
@@ -141,6 +141,28 @@ def test_a_move_that_is_refused_leaves_no_entry(durable: Rig) -> None:
         return await kinds(store)
 
     assert [kind for kind in durable.run(run()) if kind.startswith("action.")] == ["action.decided"]
+
+
+@pytest.mark.promise("ACT-1")
+def test_who_decides_on_an_older_version_changes_nothing(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        first = await store.journal.run(ask(await begin(store)))
+        second = await store.journal.run(approve(first))
+        old, now = first.progress, second.progress
+        moves = (
+            lambda tx: tx.actions.move(old, lifecycle.deny(old, PersonId("pe_b"), now=tx.now_ms)),
+            lambda tx: tx.actions.rewrite(
+                old, msgspec.structs.replace(first, progress=lifecycle.edit(old, RULES, now=tx.now_ms))
+            ),
+        )
+        for move in moves:
+            with pytest.raises(HandrailError) as lost:
+                await store.journal.run(move)
+            assert lost.value.code is Code.LOST_RACE
+        assert (await store.journal.run(lambda tx: tx.actions.get(old.action))).progress == now
+
+    durable.run(run())
 
 
 def test_two_claims_at_once_give_one_right(durable: Rig) -> None:

@@ -1,6 +1,8 @@
 """The executor against a real target on loopback, on SQLite and PostgreSQL: one effect, whatever breaks."""
 
 import asyncio
+import threading
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -9,10 +11,11 @@ from contract.test_actions import approve, ask, begin, claim, request
 from fakes.storage import CLOCK, IDS, Rig
 from fakes.target import Registry, Shop, ask_tool, refund_tool, shop_upstream
 
+from handrail.approvals.desk import TakeOver
 from handrail.approvals.lifecycle import State
 from handrail.backends.egress import Egress, parse_url
 from handrail.backends.tools.http import HttpTargets
-from handrail.guard.execute import Executor
+from handrail.guard.execute import LEASE_MS, Executor
 from handrail.terms.decision import Verdict
 from handrail.terms.errors import Code, HandrailError
 
@@ -28,10 +31,10 @@ def targets(shop: Shop) -> HttpTargets:
     return made
 
 
-def executor(store: Any, shop: Shop, *tools: Any, owner: str = "p1") -> Executor:
+def executor(store: Any, shop: Shop, *tools: Any, owner: str = "p1", timeout_ms: int = 1_000) -> Executor:
     return Executor(
-        journal=store.journal, targets=targets(shop), registry=Registry(shop.port, *tools), clock=CLOCK, ids=IDS,
-        secret=bytes(32), owner=owner,
+        journal=store.journal, targets=targets(shop), registry=Registry(shop.port, *tools, timeout_ms=timeout_ms),
+        clock=CLOCK, ids=IDS, secret=bytes(32), owner=owner,
     )  # fmt: skip
 
 
@@ -118,6 +121,22 @@ def test_a_claim_whose_holder_died_is_asked_about_and_never_doubled(durable: Rig
     played(durable, play, honours=way == "key")
 
 
+@pytest.mark.promise("ACT-6")
+def test_a_call_that_is_still_on_its_way_is_not_taken_for_absent(durable: Rig) -> None:
+    async def play(store: Any, shop: Shop) -> None:
+        work = executor(store, shop, refund_tool(asks=True), ask_tool(), owner="p2")
+        left = await claimed(store, lease_ms=1)
+        await asyncio.sleep(0.01)
+        asking = asyncio.create_task(work.reconcile(left.progress))
+        await asyncio.sleep(0.6)
+        key = work.key_of(left.request)
+        await targets(shop).call(refund_tool(), shop_upstream(shop.port), left.request.arguments, key=key)
+        assert (await asking).progress.state is State.DONE
+        assert len(shop.effects) == 1
+
+    played(durable, play)
+
+
 def test_a_claim_that_is_alive_is_left_alone(durable: Rig) -> None:
     async def play(store: Any, shop: Shop) -> None:
         left = await claimed(store, lease_ms=60_000)
@@ -140,6 +159,66 @@ def test_a_slow_target_keeps_its_claim_while_the_holder_lives(durable: Rig) -> N
             await executor(store, shop, refund_tool(), owner="p2").reconcile(left.progress)
         assert (await working).progress.state is State.DONE
         assert len(shop.effects) == 1
+
+    played(durable, play)
+
+
+STALL_S = 3.0
+
+
+def taken_over(rig: Rig, left: Any, tries: list[Any]) -> None:
+    """Another process, as a thread with its own storage and loop: it tries to take the claim over while we stall."""
+
+    async def run() -> None:
+        store = await rig.open()
+        over = TakeOver(ids=IDS, action=left.progress.action, owner="p2", lease_ms=LEASE_MS)
+        ends = CLOCK.monotonic() + STALL_S - 0.2
+        while CLOCK.monotonic() < ends:
+            try:
+                tries.append(await store.journal.run(over))
+            except HandrailError as error:
+                tries.append(error.code)
+            await asyncio.sleep(0.1)
+        await rig.close(store)
+
+    asyncio.run(run())
+
+
+@pytest.mark.promise("ACT-9")
+def test_a_process_whose_loop_stalls_keeps_the_claim_of_what_it_carries_out(durable: Rig) -> None:
+    async def play(store: Any, shop: Shop) -> None:
+        shop.pause = 0.5
+        left = await claimed(store, lease_ms=LEASE_MS)
+        work = executor(store, shop, refund_tool(), timeout_ms=10_000)
+        working = asyncio.create_task(work.carry_out(left))
+        while not shop.effects:
+            await asyncio.sleep(0.01)
+        tries: list[Any] = []
+        other = threading.Thread(target=taken_over, args=(durable, left, tries))
+        other.start()
+        time.sleep(STALL_S)  # the loop does nothing for twice as long as the lease holds
+        other.join()
+        assert set(tries) == {Code.LOST_RACE}
+        assert len(tries) > 5
+        assert (await working).progress.state is State.DONE
+        assert len(shop.calls) == len(shop.effects) == 1
+
+    played(durable, play)
+
+
+@pytest.mark.promise("ACT-9")
+def test_nobody_else_asks_while_one_process_waits_long_to_be_sure_that_there_was_no_effect(durable: Rig) -> None:
+    async def play(store: Any, shop: Shop) -> None:
+        tools = (refund_tool(asks=True), ask_tool())
+        left = await claimed(store, lease_ms=1)
+        await asyncio.sleep(0.01)
+        asking = asyncio.create_task(executor(store, shop, *tools, timeout_ms=2_000).reconcile(left.progress))
+        await asyncio.sleep((LEASE_MS + 300) / 1_000)
+        assert not asking.done()
+        with pytest.raises(HandrailError) as refused:
+            await executor(store, shop, *tools, owner="p2").reconcile(left.progress)
+        assert refused.value.code is Code.LOST_RACE
+        assert (await asking).progress.state is State.FAILED
 
     played(durable, play)
 

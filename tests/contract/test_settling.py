@@ -7,6 +7,7 @@ import pytest
 from contract.test_actions import approve, ask, begin, claim, finish, kinds, request, token
 from fakes.actions import use_case
 from fakes.storage import IDS, ORDERS, Rig
+from fakes.target import REFUND, refund_tool, shop_upstream
 
 from handrail.approvals.desk import Ruled, Standing
 from handrail.approvals.facts import ActionFacts
@@ -27,12 +28,16 @@ SENIOR = Route(id="senior", roles=("compliance",), up_to=1_000_000, currency="EU
 RULE = Rule(id="big", then=Verdict.HOLD, why="big refunds are looked at")
 
 
-async def published(store: Any, owner: str = "olga@shop.example", by: str = "pe_engineer") -> Ruleset:
-    """A ruleset with two routes and a rule, in force."""
+async def published(
+    store: Any, owner: str = "olga@shop.example", by: str = "pe_engineer", deputy: str = "dan@shop.example",
+    routes: tuple[Route, ...] = (TWO, SENIOR),
+) -> Ruleset:  # fmt: skip
+    """A ruleset with routes and a rule, in force."""
     made = Ruleset(
         organisation="Shop", time_zone="UTC", currency="EUR", providers={},
-        use_cases={ORDERS: msgspec.structs.replace(use_case(), id=ORDERS, owner=owner)},
-        actions=ActionRules(rules=(RULE,), routes=(TWO, SENIOR)),
+        use_cases={ORDERS: msgspec.structs.replace(use_case(), id=ORDERS, owner=owner, deputy=deputy)},
+        actions=ActionRules(rules=(RULE,), routes=routes), tools={REFUND: refund_tool()},
+        upstreams={shop_upstream(80).id: shop_upstream(80)},
     )  # fmt: skip
 
     def publish(tx: Any) -> None:
@@ -126,8 +131,8 @@ def test_an_edit_is_a_new_revision_that_needs_its_own_approvals(durable: Rig) ->
         assert (await refused(store, approve(stored, "pe_b"))).code is Code.LOST_RACE
         stored = await store.journal.run(lambda tx: tx.actions.get(again.progress.action))
         assert stored.request.arguments["amount"] == 3_000
-        await store.journal.run(approve(stored, "pe_a"))
         await store.journal.run(approve(stored, "pe_b"))
+        await store.journal.run(approve(stored, "pe_e"))
         done = await store.journal.run(claim(stored))
         assert done.progress.state is State.CLAIMED
 

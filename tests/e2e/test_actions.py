@@ -90,7 +90,7 @@ def test_a_call_within_the_rules_runs_at_once_and_a_held_one_once_after_a_second
         )
         assert target.effects("refunds") == []
         assert held["action_id"] in house.said("approvals", "list")
-        shown = json.loads(house.by("ann", "approvals", "show", held["action_id"]))
+        shown = json.loads(house.by("ann", "approvals", "show", held["action_id"], "--json"))
         assert shown["arguments"] == refund()
         house.by("root", "approvals", "approve", held["action_id"], code=1)  # an admin is no approver
         house.by("ann", "approvals", "approve", held["action_id"], "--digest", shown["digest"])
@@ -136,7 +136,7 @@ def test_an_edit_starts_over_and_the_edited_call_is_what_happens(house: ActingHo
     key = house.agent()
     with house.serving("--workers", "2") as server:
         held = act(server, key, "till.refund", arguments=refund())[1]["action_id"]
-        seen = json.loads(house.by("ann", "approvals", "show", held))["digest"]
+        seen = json.loads(house.by("ann", "approvals", "show", held, "--json"))["digest"]
         wrong = json.dumps({"order": "A-1", "amount": -1})
         assert "deny" in house.by("ann", "approvals", "edit", held, "--arguments", wrong, code=1)
         house.by("ann", "approvals", "edit", held, "--arguments", json.dumps(refund(amount=2_500)))

@@ -56,14 +56,73 @@ def test_the_demo_plays_checks_itself_verifies_the_ledger_and_ends_with_0(tmp_pa
     assert (tmp_path / "demo-home" / "handrail.yaml").exists()
 
 
+@pytest.mark.promise("DEMO-5")
+def test_the_agents_calls_pass_wait_or_are_stopped_with_their_reason_and_the_books_agree(tmp_path) -> None:
+    done = run(tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    acts = done.stdout.partition("the agent acts")[2]
+    for line in (
+        r"refund KP-31101, 29: done at once, receipt RF-\d+",
+        r"refund KP-31102, 89: held, .*a refund above 50.00 EUR waits for a person",
+        r"demo approver says yes \(.*\): done, receipt RF-\d+",
+        r"change_address KP-31103, Elm Row 12, 22303, Hamburg: done at once",
+        r"refund KP-31104, 480: DENIED, what somebody wrote into an order is no reason to pay",
+        r"refund KP-31105, 40: held, limit one-order",
+        r"demo approver says NO \(parts of a larger sum\): denied",
+        r"refund KP-31101, 29: DENIED, the order was paid back already",
+    ):
+        assert re.search(line, acts), line
+    assert re.search(r"^refund +7 +2 +3 +1 +4 +163.00 EUR$", acts, re.MULTILINE)
+    assert "the shop's own books: 3 refunds, 163.00 EUR; 1 new address" in acts
+    assert "handrail approvals list" in acts
+    denied = listed(tmp_path, "denied")
+    assert [row["amount_minor"] for row in denied] == [48_000, 4_000, 3_500, 2_900]
+    again = run(tmp_path, "--keep")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "refund KP-31201, 29: done at once" in again.stdout
+    assert len(listed(tmp_path, "denied")) == 8
+
+
+def listed(folder: Path, state: str) -> list[dict[str, object]]:
+    words = ["approvals", "list", "--state", state, "--json", "--home", "demo-home"]
+    done = subprocess.run(
+        [sys.executable, "-m", "handrail.cli.main", *words], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.promise("DEMO-5")
+def test_rules_that_let_a_split_refund_through_fail_the_demo(tmp_path) -> None:
+    home = tmp_path / "demo-home"
+    write_home(home, keep=False)
+    rules = home / "rules" / "care.yaml"
+    sound = rules.read_text()
+    rules.write_text(sound.replace("at_most: 5000\n", "at_most: 500000\n"))
+    assert rules.read_text() != sound
+    done = run(tmp_path, "--keep")
+    assert done.returncode == 1
+    split = "NOT AS EXPECTED: a refund split under the threshold: refund was to end as denied and is done"
+    assert done.stdout.count(split) == 2
+    assert "the shop's own books: 5 refunds, 238.00 EUR" in done.stdout
+
+
 @pytest.mark.promise("DEMO-1")
-def test_on_a_terminal_it_stays_up_until_ctrl_c_and_then_ends_with_0(tmp_path) -> None:
+def test_on_a_terminal_it_asks_about_what_is_held_and_stays_up_until_ctrl_c(tmp_path) -> None:
     ours, theirs = pty.openpty()
     env = {name: value for name, value in os.environ.items() if name != "DEMO_SECONDS"}
-    command = [sys.executable, "-m", "handrail.cli.main", "demo", "--pace", "0"]
+    command = [sys.executable, "-m", "handrail.cli.main", "demo", "--pace", "0", "--decide-within", "3"]
     with subprocess.Popen(command, cwd=tmp_path, env=env, stdin=theirs, stdout=theirs, stderr=theirs) as process:
         os.close(theirs)
-        shown = _until(ours, b"Ctrl-C ends it")
+        shown = _until(ours, b"approve it? y or n, within 3 s: ")
+        os.write(ours, b"n\n")
+        shown += _until(ours, b"the person at the terminal says NO (y or n): denied")
+        shown += _until(ours, b"approve it? y or n, within 3 s: ")
+        os.write(ours, b"y\n")
+        shown += _until(ours, b"the person at the terminal says yes (y or n): done")
+        shown += _until(ours, b"nobody answered")
+        shown += _until(ours, b"Ctrl-C ends it")
+        assert b"demo approver says NO" in shown
+        assert b"the shop's own books: 3 refunds, 114.00 EUR" in shown
         address = re.search(rb"handrail serve at http://([\d.:]+)/v1", shown)
         assert address
         assert _is_ready(address[1].decode())

@@ -10,6 +10,7 @@ from openapi_spec_validator import validate
 
 from handrail.detectors.run import Runner
 from handrail.gateway.actions import action_routes
+from handrail.gateway.decisions import decision_routes
 from handrail.gateway.events import event_routes
 from handrail.gateway.http import Route
 from handrail.gateway.identity import Identity
@@ -48,6 +49,7 @@ def test_every_route_of_the_table_is_in_it(served_document: Any) -> None:
         *event_routes(identity, None, Runner((), float), None, metrics),
         *reading_routes(identity, None, InForce()),
         *action_routes(identity, InForce(), None, None, None, None, None, None),
+        *decision_routes(identity, InForce(), None, None, None, None, None, metrics),
     ]
     described = {
         (method.upper(), path.partition("{")[0]) for path, row in served_document["paths"].items() for method in row

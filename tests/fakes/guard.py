@@ -81,6 +81,9 @@ class MemoryJournal:
         self.entries.append(entry)
         self._log(f"queued {entry.kind.value}")
 
+    def beside(self, command: Callable[[Any], object]) -> None:
+        raise NotImplementedError("the guard runs no commands")
+
     async def close(self) -> None:
         return None
 

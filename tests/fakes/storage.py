@@ -79,6 +79,10 @@ class MemoryJournal:
         self.check(entry)
         self.entries.append(entry)
 
+    def beside(self, command: Callable[[Any], object]) -> None:
+        if not self.away:
+            command(MemoryTransaction(self))
+
     async def close(self) -> None:
         return None
 
@@ -240,6 +244,11 @@ class Rig:
             store = SqliteStore(self.folder / "data", kek(), ids=IDS, clock=CLOCK, **options)
         self._opened.append(store)
         return store
+
+    async def close(self, store: Any) -> None:
+        """One of those opened, on the loop that opened it."""
+        self._opened.remove(store)
+        await store.close()
 
     def end(self) -> None:
         for store in self._opened:

@@ -97,10 +97,10 @@ REFUND = ToolId("shop.refund")
 ASK = ToolId("shop.refund_by_key")
 
 
-def shop_upstream(port: int) -> Upstream:
+def shop_upstream(port: int, timeout_ms: int = 1_000) -> Upstream:
     return Upstream(
         id=UpstreamId("shop"), kind=UpstreamKind.HTTP, base_url=f"http://127.0.0.1:{port}", private_network=True,
-        timeout_ms=1_000,
+        timeout_ms=timeout_ms,
     )  # fmt: skip
 
 
@@ -138,9 +138,9 @@ RULES = ActionRules(routes=(Route(id="leads", roles=("approver",)),))
 class Registry:
     """`guard.execute.Registry` over fixed tools."""
 
-    def __init__(self, port: int, *tools: Tool) -> None:
+    def __init__(self, port: int, *tools: Tool, timeout_ms: int = 1_000) -> None:
         self._tools = {tool.id: tool for tool in tools}
-        self._upstream = shop_upstream(port)
+        self._upstream = shop_upstream(port, timeout_ms)
 
     def tool(self, tool: ToolId) -> tuple[Tool, Upstream] | None:
         return (self._tools[tool], self._upstream) if tool in self._tools else None

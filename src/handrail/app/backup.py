@@ -18,6 +18,7 @@ import msgspec
 from handrail.app import wire
 from handrail.app.settings import LOG_KEY_FILE, Settings, key_encryption_key
 from handrail.app.wire import copies
+from handrail.app.wire.keys import is_for_actions
 from handrail.ledger.backup import (
     ERASURES,
     FORMAT,
@@ -114,6 +115,7 @@ async def _database_with_keys(given: Settings, making: "Making") -> tuple["Copie
         keys = before | _keys(given)
         needed = {LOOKUP, *copied.wraps}
         if needed <= keys.keys():
+            needed |= {name for name in keys if is_for_actions(name)}
             if witnessed is not None and _size(witnessed) <= copied.log_size:
                 making.put(f"log/{WITNESSED}", witnessed)
             return copied, {name: keys[name] for name in sorted(needed)}

@@ -59,10 +59,15 @@ class Carrying:
         if due is None or due > wire.CLOCK.now_ms() + EARLY_MS:
             return
         from handrail.approvals.desk import Sweep  # deferred: a server without actions keeps it out of its memory
+        from handrail.approvals.lifecycle import State
 
         waiting, changed = await self._store.journal.run(Sweep(ids=wire.IDS))
         for stored in changed:
-            log.info("action.moved", extra={"action": stored.progress.action, "state": stored.progress.state.value})
+            about = {"action": stored.progress.action, "state": stored.progress.state.value}
+            if stored.progress.report_within_ms and stored.progress.state is State.UNKNOWN:
+                log.error("action.unreported", extra=about)  # the caller redeemed its permit and did not report
+            else:
+                log.info("action.moved", extra=about)
         for progress in waiting:
             if len(self._running) >= AT_ONCE:
                 break

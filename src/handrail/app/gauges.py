@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 LOOK_S = 10.0
 _LOG = (
     "SELECT (SELECT size FROM log_head), (SELECT coalesce(max(idx) + 1, 0) FROM sequenced), "
-    "(SELECT count(*) FROM outcome WHERE conversation IS NULL)"
+    "(SELECT count(*) FROM outcome WHERE conversation IS NULL), "
+    "(SELECT count(*) FROM action WHERE state = 'unknown')"
 )
 
 
@@ -46,14 +47,14 @@ class Watched:
         self._model = model
         self._clock = clock
         self._seen: dict[str, int] = {}
-        self.published = self.sequenced = self.unmatched = 0
+        self.published = self.sequenced = self.unmatched = self.unknown = 0
 
     async def follow(self) -> None:
         """Look at the database again and again until cancelled."""
         while True:
             with contextlib.suppress(HandrailError):
                 rows = await self._rows(_LOG)
-                self.published, self.sequenced, self.unmatched = (int(each or 0) for each in rows[0])
+                self.published, self.sequenced, self.unmatched, self.unknown = (int(each or 0) for each in rows[0])
             await asyncio.sleep(LOOK_S)
 
     def standing(self, field: str) -> dict[tuple[str, ...], float]:
@@ -130,5 +131,9 @@ def gauges(watched: Watched) -> tuple[Metric, ...]:
         Gauge(
             "handrail_events_unmatched", "Outcome events that wait for their conversation.", (),
             lambda: {(): float(watched.unmatched)}, Over.MOST,
+        ),
+        Gauge(
+            "handrail_actions_unknown", "Actions that wait for a person to say what became of them.", (),
+            lambda: {(): float(watched.unknown)}, Over.MOST,
         ),
     )  # fmt: skip

@@ -6,6 +6,9 @@
 | close interactions whose process died | each 10 seconds |
 | try outcome events again that matched no conversation | each 10 seconds, those that are due |
 | carry out approved actions, expire and escalate held ones, ask about silent claims | four times a second |
+| send notices that are due | twice a second |
+| put due drills into the queue of held actions | each 10 seconds; a route's own are planned each hour |
+| end what waits for a process that is gone | each second |
 | apply retention | at the start, then each hour |
 | rotate the sealing key | when the newest is 7 days old, looked at each hour |
 
@@ -23,8 +26,11 @@ from typing import TYPE_CHECKING
 import uvloop
 
 from handrail.app import wire
-from handrail.app.carry import EVERY_S, Carrying
+from handrail.app.carry import EARLY_MS, EVERY_S, Carrying
 from handrail.app.child import begin, give_back, settle
+from handrail.app.notify import EVERY_S as NOTIFY_S
+from handrail.app.notify import Notifying
+from handrail.app.drills import put_drills, schedule_drills
 from handrail.app.plan import Plan
 from handrail.app.provider_keys import without_key
 from handrail.app.settings import Secrets, environment
@@ -39,10 +45,13 @@ from handrail.terms.ids import EntryId, made_at_ms
 
 if TYPE_CHECKING:
     from handrail.app.wire import Sequencer, Store
+    from handrail.app.wire.notices import Delivery
 
 log = logging.getLogger("handrail.jobs")
 BY = Actor(ActorKind.SYSTEM, "jobs")
 HOUR_S = 3_600.0
+SILENT_S = 1.0
+"""Between two looks for processes of `handrail mcp` that went silent."""
 SWEEP_S = 10.0
 MATCHES = 2_000
 """Outcome events tried again at a time."""
@@ -79,6 +88,7 @@ class Jobs:
             pause = _pause_until(stop)
             acting = OnceActing(plan.settings, env, store, in_force)
             carrying = Carrying(store, in_force, acting)
+            notifying = Notifying(store, lambda: _delivery(plan, env, in_force), _jitter, wire.IDS.new("ow"))
             tasks = [
                 asyncio.create_task(follow(in_force, store.in_force, wire.CLOCK, on_change=store.keys.forget)),
                 asyncio.create_task(
@@ -88,9 +98,15 @@ class Jobs:
                 ),
                 asyncio.create_task(_each(SWEEP_S, pause, stop, lambda: _match(store))),
                 asyncio.create_task(_each(EVERY_S, pause, stop, carrying.round)),
+                asyncio.create_task(_each(NOTIFY_S, pause, stop, notifying.round)),
+                asyncio.create_task(_each(HOUR_S, pause, stop, notifying.forget)),
                 asyncio.create_task(_each(HOUR_S, pause, stop, lambda: _hourly(store, in_force))),
+                asyncio.create_task(_each(HOUR_S, pause, stop, lambda: schedule_drills(in_force, acting))),
+                asyncio.create_task(_each(SWEEP_S, pause, stop, lambda: put_drills(store, in_force, acting))),
             ]
             life.ready()
+            tasks.append(asyncio.create_task(_each(SILENT_S, pause, stop, lambda: _unreach(store))))
+            tasks.append(asyncio.create_task(_want_doors(plan.settings.boot.doors_serve, in_force, life)))
             loop.call_later(SETTLED_S, settle, *GC_THRESHOLDS)
             publishing = asyncio.create_task(
                 wire.run_sequencer(
@@ -103,11 +119,47 @@ class Jobs:
                 task.cancel()
             await asyncio.gather(*tasks, publishing, return_exceptions=True)
             await carrying.close()
+            await notifying.close()
             await acting.close()
             with contextlib.suppress(HandrailError):
                 await store.journal.record(_moment(EntryKind.SERVER_STOPPED))
             await _publish_rest(sequencer)
         return 0
+
+
+async def _unreach(store: "Store") -> None:
+    """What waits for a process that went silent."""
+    since = await store.acts.silent_since()
+    if since is None or since > wire.CLOCK.now_ms() + EARLY_MS:
+        return
+    from handrail.approvals.awaited import Unreach  # deferred: only processes of `handrail mcp` need it
+
+    ended = await store.journal.run(Unreach(ids=wire.IDS))
+    if ended:
+        log.warning("actions.unreachable", extra={"actions": ended})
+
+
+async def _want_doors(serve: str, in_force: InForce, life: Life) -> None:
+    """Asks once for the process of the MCP door, as soon as it is needed."""
+    while serve != "never":
+        snapshot = in_force.current
+        kinds = {str(one.kind) for one in snapshot.ruleset.upstreams.values()} if snapshot is not None else set()
+        if serve == "always" or "mcp" in kinds:
+            life.want()
+            return
+        await asyncio.sleep(EVERY_S)
+
+
+def _delivery(plan: Plan, env: Mapping[str, str], in_force: InForce) -> "Delivery":
+    from handrail.app.wire.notices import Delivery  # deferred: a server without receivers keeps no sender in memory
+
+    return Delivery(plan.settings, env, in_force)
+
+
+def _jitter() -> float:
+    from handrail.app.wire.notices import jitter  # deferred: as above
+
+    return jitter()
 
 
 def _moment(kind: EntryKind) -> Entry:

@@ -1,4 +1,5 @@
-"""The process that `handrail serve` becomes: parent of the gateway workers and of the jobs process.
+"""The process that `handrail serve` becomes: parent of the gateway workers, of the jobs process, and of the process of
+the MCP door, which the jobs process asks for when it is needed.
 
     python -P -m handrail.app.parent PLAN LISTENER WORKERS
 
@@ -35,6 +36,7 @@ def main(arguments: list[str]) -> int:
     _load_for_all(workers)
     board = Board(workers)
     children = [Child(f"gateway {place + 1}", _gateway(told, listener, board, place)) for place in range(workers)]
+    children.append(Child("doors", _doors(told), on_demand=True))
     children.append(Child("jobs", Jobs(told), last=True))
     gc.freeze()  # what is shared with the children stays untouched
     give_back()
@@ -46,6 +48,15 @@ def _gateway(told: bytes, listener: int, board: Board, place: int) -> Callable[[
         from handrail.app.worker import Worker  # deferred: see the head of this file
 
         return Worker(told, listener, board, place)(life)
+
+    return run
+
+
+def _doors(told: bytes) -> Callable[[Life], int]:
+    def run(life: Life) -> int:
+        from handrail.app.doors import Doors  # deferred: see the head of this file
+
+        return Doors(told)(life)
 
     return run
 

@@ -21,12 +21,17 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     lost_after_ms: int
 
 
+def encoded(plan: Plan) -> bytes:
+    """As `parsed` reads it."""
+    return msgspec.json.encode(plan, enc_hook=str)
+
+
 def written(plan: Plan) -> int:
     """A file descriptor that survives exec and from which the plan can be read once. Raises OSError when it is longer
     than a pipe holds (64 KiB)."""
     end, start = os.pipe()
     os.set_blocking(start, False)
-    data = msgspec.json.encode(plan, enc_hook=str)
+    data = encoded(plan)
     if os.write(start, data) != len(data):
         raise OSError("the settings are longer than a pipe holds")
     os.close(start)

@@ -34,9 +34,10 @@ def serve(
     os.execve(sys.executable, [sys.executable, "-P", "-m", "handrail.app.parent", *told], env)  # noqa: S606  no shell is wanted
 
 
-def bind(given: Settings, port: int | None) -> socket.socket:
-    """The listening socket. Raises HandrailError HOME_INVALID when the address is taken."""
-    host, wanted = given.boot.host, given.boot.port if port is None else port
+def bind(given: Settings, port: int | None, *, host: str | None = None) -> socket.socket:
+    """The listening socket. `host`: another one than the gateway's. Raises HandrailError HOME_INVALID when the address
+    is taken."""
+    host, wanted = host or given.boot.host, given.boot.port if port is None else port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -55,10 +56,13 @@ def bind(given: Settings, port: int | None) -> socket.socket:
 def require_safe_bind(given: Settings) -> None:
     """A public address needs TLS or a proxy that ends it. Raises HandrailError HOME_INVALID."""
     boot = given.boot
-    if boot.host in LOOPBACK or boot.tls_cert_file or boot.behind_proxy:
+    open_ = [(name, host) for name, host in (("listen", boot.host), ("doors.listen", boot.doors_host))
+             if host not in LOOPBACK]  # fmt: skip
+    if not open_ or boot.tls_cert_file or boot.behind_proxy:
         return
+    name, host = open_[0]
     raise HandrailError(
         Code.HOME_INVALID,
-        f"listen: {boot.host} is not this machine alone, and customers' words would pass unencrypted: "
+        f"{name}: {host} is not this machine alone, and customers' words would pass unencrypted: "
         "give tls.cert_file and tls.key_file, or behind_proxy: true when a proxy in front ends TLS",
     )

@@ -126,6 +126,23 @@ class Secrets:
         return known[1]
 
 
+def named_value(home: Path, env: Mapping[str, str], who: str, variable: str, file: str) -> str:
+    """What stands in a variable or a file, read each time. Raises HandrailError HOME_INVALID that names the reference,
+    never the value."""
+    if variable:
+        value = env.get(variable, "").strip()
+        if not value:
+            raise HandrailError(Code.HOME_INVALID, f"{who} needs the environment variable {variable}, which is not set")
+        return value
+    try:
+        return (home / file).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not text"
+        raise HandrailError(
+            Code.HOME_INVALID, f"{who} needs the file {Path(file).name}, which cannot be read ({why})"
+        ) from None
+
+
 def _absent(provider: Provider, what: str) -> HandrailError:
     return HandrailError(Code.UPSTREAM_UNREACHABLE, f"provider {provider.id} has no key: {what}")
 

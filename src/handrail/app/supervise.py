@@ -25,7 +25,7 @@ BACKOFF_S = (0.05, 0.2, 0.5, 1.0, 2.0)
 @dataclass(frozen=True, slots=True)
 class Life:
     """Handed to a child. `parent`: a file descriptor that reaches its end when the parent is gone. `ready()` says once
-    that the child serves."""
+    that the child serves. `want()`: the children on demand are needed now."""
 
     parent: int
     ready_fd: int
@@ -33,16 +33,21 @@ class Life:
     def ready(self) -> None:
         os.write(self.ready_fd, b"r")
 
+    def want(self) -> None:
+        os.write(self.ready_fd, b"w")
+
 
 @dataclass(slots=True)
 class Child:
     """`main` runs in the child and returns its exit code. `needed`: the parent counts it towards readiness.
-    `last`: started only when the others are ready, and told to stop only when they have ended."""
+    `last`: started only when the others are ready, and told to stop only when they have ended. `on_demand`: started
+    when another child says so (`Life.want`); it never calls `ready`."""
 
     name: str
     main: Callable[[Life], int]
     needed: bool = True
     last: bool = False
+    on_demand: bool = False
     pid: int = 0
     started: float = 0.0
     failed_starts: int = 0
@@ -58,6 +63,7 @@ class Supervisor:
     drain_s: float = 30.0
     _stop: bool = False
     _ready: int = 0
+    _wanted: bool = False
     _announced: bool = False
     _parent_end: int = -1
     _child_end: int = -1
@@ -111,13 +117,15 @@ class Supervisor:
     def _wait_for_news(self, seconds: float) -> None:
         readable, _, _ = select.select([self._ready_read], [], [], seconds)
         if readable:
-            self._ready += len(os.read(self._ready_read, 64))
+            news = os.read(self._ready_read, 64)
+            self._ready += news.count(b"r")
+            self._wanted = self._wanted or b"w" in news
         if not self._announced and self._are_ready(self.children):
             self._announced = True
             self.on_ready()
 
     def _are_ready(self, children: list[Child]) -> bool:
-        return self._ready >= sum(child.needed for child in children)
+        return self._ready >= sum(child.needed and not child.on_demand for child in children)
 
     def _reap(self) -> None:
         for child in self.children:
@@ -143,6 +151,8 @@ class Supervisor:
         now = time.monotonic()
         first_are_ready = self._are_ready([child for child in self.children if not child.last])
         for child in self.children:
+            if child.on_demand and not self._wanted:
+                continue
             if not self._stop and not child.pid and child.due <= now and (first_are_ready or not child.last):
                 self._start(child)
 

@@ -45,6 +45,9 @@ class Observed:
         self._journal.queue(entry)
         self._seen(entry)
 
+    def beside(self, command: Callable[[Any], object]) -> None:
+        self._journal.beside(command)
+
     async def close(self) -> None:
         await self._journal.close()
 

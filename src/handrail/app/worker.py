@@ -21,14 +21,17 @@ from handrail.app.board import Board
 from handrail.app.child import begin, settle
 from handrail.app.gauges import Watched, gauges
 from handrail.app.log_thread import LogThread
+from handrail.app.refused import EVER, record, record_each_minute
 from handrail.app.settings import Settings, environment
 from handrail.app.supervise import Life
 from handrail.app.wire.acting import OnceActing
+from handrail.app.wire.keys import permit_keys
 from handrail.app.wire.request import net as net_of
 from handrail.app.wire.request import runner
 from handrail.detectors.base import Text
 from handrail.detectors.window import warm as warm_streams
 from handrail.gateway.actions import action_routes
+from handrail.gateway.decisions import decision_routes
 from handrail.gateway.events import event_routes
 from handrail.gateway.identity import Identity, Refusals
 from handrail.gateway.metrics import Metrics
@@ -36,18 +39,15 @@ from handrail.gateway.openapi import openapi_route
 from handrail.gateway.reading import reading_routes
 from handrail.gateway.request_lines import RequestLines
 from handrail.gateway.routes import face_routes, own_routes
+from handrail.gateway.runners import runner_routes
 from handrail.gateway.server import Gateway
 from handrail.guard.budgets import Budgets
 from handrail.guard.ports import Spending
 from handrail.guard.screen import Screener
 from handrail.in_force.follow import Asked, follow, is_fresh, look
 from handrail.in_force.snapshot import InForce
-from handrail.ledger.entry import Entry, EntryKind, UnregisteredFacts
-from handrail.ledger.store import Journal
-from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.errors import HandrailError
 from handrail.terms.finding import Kind, Role
-from handrail.terms.ids import EntryId
 
 said = logging.getLogger("handrail.server")
 DRAIN_S = 20
@@ -55,7 +55,6 @@ WARM_TEXT = "Hello, where is order 48213? Write to a@b.example, call +44 20 7946
 GC_THRESHOLDS = (50_000, 50, 100)
 """A request makes a thousand objects and no cycles: the default of 700 would look for them twice in each."""
 EXCHANGE_S = 1.0
-REFUSALS_S = 5.0
 PUBLISH_S = 1.0
 
 
@@ -100,6 +99,11 @@ class Worker:
                 identity, in_force, acts.made, store.acts, net.journal, acts.prepared,
                 lambda: _fresh(in_force, newer), wire.IDS,
             )  # fmt: skip
+            table += runner_routes(identity, in_force, net.journal)
+            table += decision_routes(
+                identity, in_force, acts.made, permit_keys(store), store.acts, acts.prepared,
+                lambda: _fresh(in_force, newer), metrics,
+            )  # fmt: skip
             table.append(openapi_route(table, version=VERSION))
             lines = RequestLines(wire.CLOCK, requests=settings.boot.log_requests)
             writing = LogThread(lines)
@@ -114,7 +118,7 @@ class Worker:
                     follow(in_force, store.in_force, wire.CLOCK, on_change=store.keys.forget), name="follow"
                 ),
                 asyncio.create_task(_exchange(net.budgets, store.spending), name="budgets"),
-                asyncio.create_task(_refusals(refusals, store.journal), name="refusals"),
+                asyncio.create_task(record_each_minute(refusals, store.journal), name="refusals"),
                 asyncio.create_task(_publish(metrics), name="metrics"),
                 asyncio.create_task(watched.follow(), name="gauges"),
                 asyncio.create_task(_ready(server, life), name="ready"),
@@ -130,7 +134,7 @@ class Worker:
                 await asyncio.gather(*tasks, return_exceptions=True)
                 with contextlib.suppress(HandrailError):
                     await net.budgets.exchange(store.spending)
-                await _record_refusals(refusals, store.journal, before_minute=1 << 40)
+                await record(refusals, store.journal, before_minute=EVER)
                 metrics.publish()
                 await acts.close()
                 writing.close()
@@ -235,30 +239,3 @@ async def _exchange(budgets: Budgets, spending: Spending) -> None:
         await asyncio.sleep(EXCHANGE_S)
         with contextlib.suppress(HandrailError):
             await budgets.exchange(spending)
-
-
-async def _refusals(refusals: Refusals, journal: Journal) -> None:
-    while True:
-        await asyncio.sleep(REFUSALS_S)
-        await _record_refusals(refusals, journal, before_minute=wire.CLOCK.now_ms() // 60_000)
-
-
-async def _record_refusals(refusals: Refusals, journal: Journal, *, before_minute: int) -> None:
-    """One entry per minute, source and code. What cannot be recorded now is counted again and tried later."""
-    waiting = refusals.drain(before_minute)
-    for at, refusal in enumerate(waiting):
-        facts = UnregisteredFacts(refusal.minute, refusal.source, refusal.code, refusal.key, refusal.count)
-        kind = EntryKind.CALL_REFUSED if refusal.key else EntryKind.CALL_UNREGISTERED
-        entry = Entry(
-            id=EntryId(wire.IDS.new("en")),
-            kind=kind,
-            at_ms=wire.CLOCK.now_ms(),
-            actor=Actor(ActorKind.SYSTEM, "gateway"),
-            facts=facts,
-        )
-        try:
-            await journal.record(entry)
-        except HandrailError:
-            for left in waiting[at:]:
-                refusals.restore(left)
-            return

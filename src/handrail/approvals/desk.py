@@ -10,6 +10,8 @@ import msgspec
 from handrail.approvals import lifecycle
 from handrail.approvals.facts import About, ActionFacts, action_entry
 from handrail.approvals.lifecycle import Otherwise, Progress, State
+from handrail.approvals.notices import tell
+from handrail.approvals.permit import overdue
 from handrail.approvals.route import APPROVERS, next_step
 from handrail.approvals.stop import Stop, covers, names_of
 from handrail.approvals.store import ActionTransaction, Stored
@@ -36,7 +38,7 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class Ruled:
     """A decision with what the desk needs to act on it. `reserve`: scope, period, amount and ceiling of each limit
-    drawn on. `payload`: the canonical input of the decision and the call, to be sealed. `rules`: digests of the rules
+    drawn on; `waiting`: the same of what may wait for a person, taken while it does. `payload`: the canonical input of the decision and the call, to be sealed. `rules`: digests of the rules
     it rests on, whose authors may not settle it. `owners`: addresses of who owns the use case, likewise. `given`:
     what it rests on, to be decided again. `arguments`: as the rules change them, when they do."""
 
@@ -44,6 +46,7 @@ class Ruled:
     payload: bytes
     facts: ActionFacts
     reserve: tuple[tuple[str, str, int, int], ...] = ()
+    waiting: tuple[tuple[str, str, int, int], ...] = ()
     route: Route | None = None
     excluded: frozenset[PersonId] = frozenset()
     rules: tuple[Digest, ...] = ()
@@ -58,7 +61,10 @@ class Ask:
 
     `decide` is pure and may be called again. `business`: keyed hash of what makes two calls the same; an equal call
     within `same_since_ms` gets the first one's action, whatever came of it. `by`: who asks, when it is not the key.
-    `at_once`: what may run is claimed here; else the jobs process carries it out.
+    `at_once`: what may run is claimed here; else the jobs process carries it out. `report_within_ms`: above 0, its
+    caller executes it under a permit, which it gets within `permit_ms` (`approvals.redeem`).
+    `at_once`: what may run is claimed here; else the jobs process carries it out. `anywhere`: equal calls of other
+    conversations count. `repeats`: a read, answered by an equal one only while that waits or runs.
     """
 
     ids: Ids
@@ -74,18 +80,19 @@ class Ask:
     drill: bool = False
     by: Actor | None = None
     at_once: bool = True
+    permit_ms: int = 0
+    report_within_ms: int = 0
+    anywhere: bool = False
+    repeats: bool = False
 
     def __call__(self, tx: ActionTransaction) -> Stored:
-        """Raises HandrailError NOT_FOUND when the subject was erased, LOST_RACE when a limit was used up meanwhile."""
-        first = tx.actions.same(
-            self.business,
-            since_ms=self.same_since_ms,
-            conversation=self.request.conversation,
-        )
+        """Raises HandrailError NOT_FOUND when the subject was erased, LOST_RACE when a limit was used up meanwhile,
+        ALREADY when an equal call was made for another customer: its result is not this one's to see."""
+        first = self._first(tx)
         if first is not None:
             return first
         ruled = self.decide(Standing(tuple(tx.stops.all()), tx.limits.used))
-        reserved = reserve(tx, ruled)
+        reserved = reserve(tx, ruled, waits=ruled.decision.verdict is Verdict.HOLD and ruled.route is not None)
         request = self.request
         if ruled.arguments is not None:
             request = msgspec.structs.replace(request, arguments=ruled.arguments)
@@ -112,9 +119,22 @@ class Ask:
                 subject=self.subject, payload=ruled.payload, ruleset=self.ruleset, facts=ruled.facts,
             )
         )  # fmt: skip
+        tell(tx, self.ids, EntryKind.ACTION_DECIDED, progress, about)
         if progress.state is State.APPROVED and not waits and self.at_once:
             return Claim(ids=self.ids, action=request.id, owner=self.owner, lease_ms=self.lease_ms)(tx)
         return stored
+
+    def _first(self, tx: ActionTransaction) -> Stored | None:
+        first = tx.actions.same(
+            self.business,
+            since_ms=self.same_since_ms,
+            conversation=None if self.anywhere else self.request.conversation,
+        )
+        if first is None or (self.repeats and first.progress.state not in _RUNS):
+            return None
+        if self.anywhere and first.request is not None and first.request.customer != self.request.customer:
+            raise HandrailError(Code.ALREADY, "an equal call was made for another customer; a person must look at it")
+        return first
 
     def _begin(self, tx: ActionTransaction, ruled: Ruled, request: Action) -> Progress:
         decision, now = ruled.decision, tx.now_ms
@@ -126,22 +146,30 @@ class Ask:
                 decide_by=now + 1_000 * route.decide_within_s, otherwise=Otherwise(route.otherwise),
                 excluded=excluded_of(tx, ruled), escalate_at=next_step(route, now, 0),
                 execute_within_ms=1_000 * route.execute_within_s, cool_off_ms=self.cool_off_ms, drill=self.drill,
+                report_within_ms=self.report_within_ms,
             )  # fmt: skip
         approved = lifecycle.allowed(
-            request.id, digest, now=now, execute_within_ms=1_000 * 900, cool_off_ms=self.cool_off_ms
-        )
+            request.id, digest, now=now, execute_within_ms=self.permit_ms or 1_000 * 900,
+            cool_off_ms=self.cool_off_ms, report_within_ms=self.report_within_ms,
+        )  # fmt: skip
         if decision.verdict in (Verdict.ALLOW, Verdict.CHANGE):
-            return approved
+            return msgspec.structs.replace(approved, excluded=ruled.excluded)  # who asked does not settle it either
         state = State.DRAFTED if decision.draft else State.DENIED
         return msgspec.structs.replace(approved, state=state, execute_by=None)
 
 
-def reserve(tx: ActionTransaction, ruled: Ruled) -> tuple[tuple[str, str, int], ...]:
-    """Take what the decision draws on. Raises HandrailError LOST_RACE when a limit was used up meanwhile."""
-    if ruled.decision.verdict is Verdict.DENY:
+def waiting_scope(scope: str) -> str:
+    """Under which the register counts what of a limit waits for a person."""
+    return f"{_WAITING}{scope}"
+
+
+def reserve(tx: ActionTransaction, ruled: Ruled, *, waits: bool) -> tuple[tuple[str, str, int], ...]:
+    """Take what the decision draws on; `waits`: for a person, which counts by itself. Raises HandrailError LOST_RACE
+    when a limit was used up meanwhile."""
+    if ruled.decision.verdict is Verdict.DENY or ruled.decision.draft:
         return ()
     taken: list[tuple[str, str, int]] = []
-    for scope, period, amount, at_most in ruled.reserve:
+    for scope, period, amount, at_most in (*ruled.reserve, *(ruled.waiting if waits else ())):
         if not tx.limits.reserve(scope, period, amount, at_most=at_most):
             raise HandrailError(Code.LOST_RACE, "a limit was used up meanwhile; ask again")
         taken.append((scope, period, amount))
@@ -199,6 +227,25 @@ class Renew:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Repeat:
+    """Whether the call of a claim whose outcome is not known may leave once more, under its key. It may be the first to
+    arrive, so what would forbid a claim forbids it: a stop, and the end of the time to execute."""
+
+    action: ActionId
+    owner: str
+    lease_ms: int
+
+    def __call__(self, tx: ActionTransaction) -> bool:
+        """Raises HandrailError LOST_RACE when another process has the claim."""
+        stored = tx.actions.get(self.action)
+        before = stored.progress
+        tx.actions.move(before, lifecycle.renew(before, self.owner, now=tx.now_ms, lease_ms=self.lease_ms))
+        names = names_of(stored.about)
+        in_time = before.execute_by is None or tx.now_ms < before.execute_by
+        return in_time and not any(covers(stop, names) for stop in tx.stops.all())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TakeOver:
     """The right to ask for the outcome of a claim whose holder went silent."""
 
@@ -245,8 +292,8 @@ class Finish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """What only time does: escalations, expiries, lapses. Returns the actions that somebody must now execute or ask
-    about: approved and due, or claimed by a process that went silent."""
+    """What only time does: escalations, expiries, lapses, reports of callers that did not come. Returns the actions
+    that somebody must now execute or ask about: approved and due, or claimed by a process that went silent."""
 
     ids: Ids
     limit: int = 200
@@ -255,6 +302,9 @@ class Sweep:
         waiting: list[Progress] = []
         changed: list[Stored] = []
         for progress in tx.actions.due(limit=self.limit):
+            if progress.state is State.CLAIMED and progress.report_within_ms:  # its caller's report did not come
+                changed.append(_unreported(tx, self.ids, tx.actions.get(progress.action)))
+                continue
             over = progress.decide_by if progress.state is State.HELD else progress.execute_by
             if progress.state is State.CLAIMED or (
                 progress.state is State.APPROVED and over is not None and tx.now_ms < over
@@ -274,6 +324,15 @@ class Sweep:
         return waiting, changed
 
 
+def _unreported(tx: ActionTransaction, ids: Ids, stored: Stored) -> Stored:
+    """Nobody can tell what became of a redeemed permit: a person is asked."""
+    facts = msgspec.structs.replace(stored.about.facts, by_claim="unreported")
+    after = overdue(stored.progress, now=tx.now_ms)
+    return moved(tx, ids, stored, after, EntryKind.ACTION_UNKNOWN, BY, facts=facts)
+
+
+_WAITING = "waiting/"
+_RUNS = frozenset({State.HELD, State.APPROVED, State.CLAIMED})
 _GIVES_BACK = frozenset(
     {
         State.DENIED, State.EXPIRED, State.LAPSED, State.REVOKED, State.CANCELLED, State.UNREACHABLE, State.FAILED,
@@ -302,8 +361,9 @@ def moved(
         tx.actions.move(was, after)
     else:
         tx.actions.rewrite(was, stored)
-    if after.state in _GIVES_BACK:
-        for scope, period, amount in stored.reserved:
+    for scope, period, amount in stored.reserved:
+        waited = scope.startswith(_WAITING)
+        if (was.state is State.HELD and after.state is not State.HELD) if waited else after.state in _GIVES_BACK:
             tx.limits.release(scope, period, amount)
     if comment and payload is None and stored.request is not None:
         payload = msgspec.json.encode({"comment": comment})
@@ -313,4 +373,5 @@ def moved(
             facts=facts or stored.about.facts,
         )
     )  # fmt: skip
+    tell(tx, ids, kind, after, stored.about, was.route)
     return stored

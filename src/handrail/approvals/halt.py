@@ -12,11 +12,13 @@ from handrail.approvals import lifecycle
 from handrail.approvals.desk import BY, moved
 from handrail.approvals.facts import StopFacts
 from handrail.approvals.lifecycle import State
+from handrail.approvals.notices import tell_stop
 from handrail.approvals.stop import Stop, StopScope, covers, names_of
 from handrail.approvals.store import ActionTransaction
 from handrail.ledger.entry import Entry, EntryKind
 from handrail.people.acting import acting
 from handrail.people.authorise import Act
+from handrail.policy.notices import Event
 from handrail.terms.action import ActionId
 from handrail.terms.actor import Actor
 from handrail.terms.errors import Code, HandrailError
@@ -25,6 +27,7 @@ from handrail.terms.ids import EntryId, Ids, PersonId
 AT_ONCE = 200
 WAITS = frozenset({State.HELD, State.APPROVED})
 MAX_REASON = 200
+MAX_LISTED = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,7 @@ class PullStop:
         if not self.reason.strip() or len(self.reason) > MAX_REASON:
             raise HandrailError(Code.REQUEST_INVALID, f"give a reason of 1 to {MAX_REASON} characters")
         by = acting(tx, self.token, Act.STOP)
+        require_known(tx, self.scope, self.value)
         stop = Stop(
             id=self.ids.new("st"), scope=self.scope, value=self.value, by=PersonId(by.id), reason=self.reason.strip(),
             at_ms=tx.now_ms,
@@ -52,7 +56,28 @@ class PullStop:
         tx.stops.add(stop)
         revoked = _revoke(tx, self.ids, lambda names: covers(stop, names), AT_ONCE)
         tx.append(_entry(self.ids, EntryKind.STOP_SET, stop, by, tx.now_ms, revoked))
+        tell_stop(tx, self.ids, Event.STOP_SET, stop)
         return stop, revoked
+
+
+def require_known(tx: ActionTransaction, scope: StopScope, value: str) -> None:
+    """A misspelt stop would stop nothing and look as if it did. Raises HandrailError REQUEST_INVALID with what there
+    is; a release is taken as it is, and so is everything of a scope in which nothing is published."""
+    current = tx.rulesets.current()
+    if current is None or scope in (StopScope.ALL, StopScope.RELEASE):
+        return
+    ruleset = tx.rulesets.get(current)
+    known: set[str] = {
+        StopScope.AGENT: {key.agent for key in tx.keys.all() if key.agent} if scope is StopScope.AGENT else set(),
+        StopScope.USE_CASE: set(map(str, ruleset.use_cases)),
+        StopScope.TOOL: set(map(str, ruleset.tools)),
+        StopScope.PROVIDER: {*map(str, ruleset.upstreams), *map(str, ruleset.providers)},
+    }[scope]
+    if known and value not in known:
+        listed = ", ".join(sorted(known)[:MAX_LISTED])
+        raise HandrailError(
+            Code.REQUEST_INVALID, f"nothing was stopped: there is no such {scope.value}; there is: {listed}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +95,7 @@ class LiftStop:
         if stop.by == by.id:
             raise HandrailError(Code.NOT_ALLOWED, "you pulled this stop; another person must lift it")
         tx.append(_entry(self.ids, EntryKind.STOP_LIFTED, stop, by, tx.now_ms, 0))
+        tell_stop(tx, self.ids, Event.STOP_LIFTED, stop)
         return stop
 
 

@@ -62,12 +62,24 @@ class Approval(msgspec.Struct, frozen=True):
     digest: Digest
 
 
+class Issued(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest permit of an action; older ones are void (`approvals.permit`). `key`: id of the API key that may
+    redeem it. `at`, `until`: Unix ms of the database."""
+
+    id: str
+    key: str
+    audience: str
+    at: int
+    until: int
+
+
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """`needs`: approvals still to reach `approved`, all of different persons. `excluded`: who may not decide (the
     requester, the owner of the use case, the author of the rule). `lease_owner`: the process that executes or
     reconciles. `step`: of the route's escalations.
     `drill`: a seeded bad request: it can be decided, never executed. `settled_by`, `settled_at`: the person whose word
-    ended the waiting. `ended_at`: when the outcome was recorded. Times in Unix ms of the database."""
+    ended the waiting. `ended_at`: when the outcome was recorded. `report_within_ms`: above 0, its caller executes it,
+    never handrail, under a permit, and reports within so long. Times in Unix ms of the database."""
 
     action: ActionId
     state: State
@@ -93,6 +105,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     settled_by: str = ""
     settled_at: int | None = None
     ended_at: int | None = None
+    report_within_ms: int = 0
+    permit: Issued | None = None
 
 
 def held(
@@ -109,6 +123,7 @@ def held(
     execute_within_ms: int = 15 * 60_000,
     cool_off_ms: int = 0,
     drill: bool = False,
+    report_within_ms: int = 0,
 ) -> Progress:
     """A new hold. Raises ValueError when nobody would be needed, or the time is over already: a caller's mistake."""
     if needs < 1 or decide_by <= now:
@@ -116,15 +131,24 @@ def held(
     return Progress(
         action=action, state=State.HELD, digest=digest, created_at=now, needs=needs, route=route, decide_by=decide_by,
         otherwise=otherwise, excluded=excluded, escalate_at=escalate_at, execute_within_ms=execute_within_ms,
-        cool_off_ms=cool_off_ms, drill=drill,
+        cool_off_ms=cool_off_ms, drill=drill, report_within_ms=report_within_ms,
     )  # fmt: skip
 
 
-def allowed(action: ActionId, digest: Digest, *, now: int, execute_within_ms: int, cool_off_ms: int = 0) -> Progress:
+def allowed(
+    action: ActionId,
+    digest: Digest,
+    *,
+    now: int,
+    execute_within_ms: int,
+    cool_off_ms: int = 0,
+    report_within_ms: int = 0,
+) -> Progress:
     """Approved by the ruleset alone."""
     return Progress(
         action=action, state=State.APPROVED, digest=digest, created_at=now, not_before=now + cool_off_ms,
         execute_by=now + cool_off_ms + execute_within_ms, execute_within_ms=execute_within_ms, cool_off_ms=cool_off_ms,
+        report_within_ms=report_within_ms,
     )  # fmt: skip
 
 
@@ -164,6 +188,14 @@ def deny(before: Progress, person: PersonId, *, now: int) -> Progress:
     return _moved(before, state=State.DENIED, settled_by=person, settled_at=now)
 
 
+def end_drill(before: Progress, person: PersonId, state: State, *, now: int) -> Progress:
+    """The first decision on a drill ends it, with `state` LAPSED (it was approved, and is never executed) or DENIED.
+    Raises ValueError for what is no drill: a caller's mistake."""
+    if not before.drill or state not in (State.LAPSED, State.DENIED):
+        raise ValueError("only a drill ends like this")
+    return _moved(before, state=state, settled_by=person, settled_at=now)
+
+
 def edit(before: Progress, digest: Digest, *, now: int) -> Progress:
     """Other arguments: a new revision without any approval; its decision starts anew. Raises ALREADY_DECIDED."""
     require_waiting(before, now)
@@ -178,9 +210,10 @@ def escalate(before: Progress, *, now: int, next_at: int | None) -> Progress:
 
 
 def hand_on(before: Progress, route: str, *, now: int, needs: int, escalate_at: int | None = None) -> Progress:
-    """To another route, with the approvals given so far. Its time to decide stays. Raises ALREADY_DECIDED."""
+    """To another route, with the approvals given so far; it never needs fewer. Its time to decide stays. Raises
+    ALREADY_DECIDED."""
     require_waiting(before, now)
-    needs = max(needs, len(before.approvals) + 1)
+    needs = max(needs, before.needs, len(before.approvals) + 1)
     return _moved(before, route=route, needs=needs, step=0, escalate_at=escalate_at)
 
 
@@ -208,11 +241,15 @@ def unreachable(before: Progress) -> Progress:
     return _ended(before, State.UNREACHABLE)
 
 
-def claim(before: Progress, owner: str, digest: Digest, *, now: int, lease_ms: int) -> Progress:
-    """The single right to execute. `digest`: of the arguments about to be sent. Raises HandrailError ALREADY_DECIDED
-    (not approved, or claimed by another), NOT_ALLOWED (a drill) or LOST_RACE (other arguments, too early, too late)."""
+def claim(before: Progress, owner: str, digest: Digest, *, now: int, lease_ms: int, permit: bool = False) -> Progress:
+    """The single right to execute. `digest`: of the arguments about to be sent. `permit`: by its caller, who shows one.
+    Raises HandrailError ALREADY_DECIDED (not approved, or claimed by another), NOT_ALLOWED (a drill, or who executes is
+    the other of handrail and the caller) or LOST_RACE (other arguments, too early, too late)."""
     if before.drill:
         raise HandrailError(Code.NOT_ALLOWED, "a drill is never executed")
+    if permit is not (before.report_within_ms > 0):
+        who = "handrail executes this action" if permit else "its caller executes this action, under a permit"
+        raise HandrailError(Code.NOT_ALLOWED, who)
     if before.state is not State.APPROVED:
         raise HandrailError(Code.ALREADY_DECIDED, f"{_standing(before)}; it cannot be executed")
     if digest != before.digest:
@@ -231,7 +268,10 @@ def renew(before: Progress, owner: str, *, now: int, lease_ms: int) -> Progress:
 
 
 def take_over(before: Progress, owner: str, *, now: int, lease_ms: int) -> Progress:
-    """The right to ask for the outcome of a claim whose holder went silent. Raises LOST_RACE while its lease runs."""
+    """The right to ask for the outcome of a claim whose holder went silent. Raises LOST_RACE while its lease runs,
+    NOT_ALLOWED for what its caller executes: no target is asked about that."""
+    if before.report_within_ms:
+        raise HandrailError(Code.NOT_ALLOWED, "its caller executes this action, and reports")
     if before.state is not State.CLAIMED or now < before.lease_until:
         raise HandrailError(Code.LOST_RACE, "its lease still runs")
     return _moved(before, lease_owner=owner, lease_until=now + lease_ms)

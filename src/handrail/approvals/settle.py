@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from handrail.approvals import lifecycle
+from handrail.approvals import drills, lifecycle
 from handrail.approvals.desk import Ask, Ruled, Standing, excluded_of, moved, reserve
 from handrail.approvals.facts import About, ReadFacts
 from handrail.approvals.lifecycle import State
@@ -43,6 +43,8 @@ class Approve:
         stored = tx.actions.get(self.action)
         person = decider(tx, stored, self.token)
         after = lifecycle.approve(stored.progress, person.id, self.digest, now=tx.now_ms)
+        if stored.progress.drill:
+            return drills.approved(tx, self.ids, stored, after, person, self.comment)
         return moved(tx, self.ids, stored, after, EntryKind.ACTION_APPROVED, _actor(person), self.comment)
 
 
@@ -60,13 +62,16 @@ class Deny:
         stored = tx.actions.get(self.action)
         person = decider(tx, stored, self.token)
         after = lifecycle.deny(stored.progress, person.id, now=tx.now_ms)
+        if stored.progress.drill:
+            return drills.denied(tx, self.ids, stored, after, person, self.comment)
         return moved(tx, self.ids, stored, after, EntryKind.ACTION_DENIED, _actor(person), self.comment)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
     """Other arguments: a new revision, decided from the start, without any approval. `decide`: of the new call, pure.
-    What the ruleset denies cannot be edited into being; what it would allow waits for an approval all the same."""
+    What the ruleset denies cannot be edited into being; what it would allow waits for an approval all the same, by
+    somebody else: who edits asks for the new call."""
 
     ids: Ids
     request: Action
@@ -82,6 +87,8 @@ class Edit:
         person = decider(tx, stored, self.token)
         if stored.progress.digest != self.before:
             raise HandrailError(Code.LOST_RACE, "the arguments have changed since you looked; read them again")
+        if stored.progress.drill:
+            return drills.edited(tx, self.ids, stored, self.request.arguments, person, self.comment)
         for scope, period, amount in stored.reserved:
             tx.limits.release(scope, period, amount)
         ruled = self.decide(Standing(tuple(tx.stops.all()), tx.limits.used))
@@ -89,13 +96,18 @@ class Edit:
             why = ", ".join(dict.fromkeys(reason.code for reason in ruled.decision.reasons))
             raise HandrailError(Code.NOT_ALLOWED, f"the rules deny the edited call ({why}); nothing was changed")
         route = ruled.route or stored.about.route or APPROVERS
-        after = lifecycle.edit(stored.progress, digest_of(self.request), now=tx.now_ms)
+        request = self.request
+        if ruled.arguments is not None:
+            request = msgspec.structs.replace(request, arguments=ruled.arguments)
+        after = lifecycle.edit(stored.progress, digest_of(request), now=tx.now_ms)
         after = msgspec.structs.replace(
             after,
             route=route.id,
             needs=max(after.needs, route.persons),
-            excluded=after.excluded | excluded_of(tx, ruled),
+            excluded=after.excluded | excluded_of(tx, ruled) | {person.id},
         )
+        if route.id != stored.progress.route:
+            after = msgspec.structs.replace(after, step=0, escalate_at=next_step(route, tx.now_ms, 0))
         changed = msgspec.structs.replace(
             stored,
             progress=after,
@@ -103,8 +115,8 @@ class Edit:
                 use_case=stored.about.use_case, facts=ruled.facts, route=route, ruleset=stored.about.ruleset,
                 rules=ruled.rules,
             ),
-            request=self.request,
-            reserved=reserve(tx, ruled),
+            request=request,
+            reserved=reserve(tx, ruled, waits=True),
             given=ruled.given,
         )  # fmt: skip
         return moved(
@@ -258,8 +270,9 @@ def decider(tx: ActionTransaction, stored: Stored, token: str, *, hours: bool = 
         moment(tx.now_ms, ruleset.time_zone if ruleset is not None else "UTC"),
         step=stored.progress.step,
         excluded=stored.progress.excluded,
-        owners={use_case.owner.lower()} if use_case is not None else set(),
+        owners={use_case.owner.lower(), use_case.deputy.lower()} if use_case is not None else set(),
     )
+    drills.require_other(tx, stored, person)
     return person
 
 

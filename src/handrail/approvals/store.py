@@ -4,15 +4,17 @@ from typing import Protocol
 
 import msgspec
 
+from handrail.approvals.drill import Drill, Told
 from handrail.approvals.facts import About
 from handrail.approvals.lifecycle import Progress, State
+from handrail.approvals.notices import NoticeStore
 from handrail.approvals.stop import Stop
 from handrail.ledger.store import Transaction
-from handrail.people.store import Register
+from handrail.people.store import KeyStore, Register
 from handrail.policy.ruleset import Ruleset
 from handrail.terms.action import Action, ActionId
 from handrail.terms.actor import Actor
-from handrail.terms.ids import ConversationId, Digest, SubjectId
+from handrail.terms.ids import ConversationId, Digest, PersonId, SubjectId
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,7 +22,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     subject's key; None: the subject was erased, so nothing can be executed any more. `business`: keyed hash of what
     makes two calls the same. `given`: what its decision rests on (`policy.action.ActionInput` and the caller's facts),
     sealed at rest, kept for what waits so that it can be decided again. `result`: what the agent gets (sealed at rest),
-    once there is one."""
+    once there is one. `drilled`: not kept: what a decision on a drill tells the person who made it."""
 
     progress: Progress
     about: About
@@ -30,6 +32,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     reserved: tuple[tuple[str, str, int], ...] = ()  # scope, period, amount or count
     given: bytes | None = None
     result: bytes | None = None
+    drilled: Told | None = None
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -99,7 +102,8 @@ class ActionStore(Protocol):
         ...
 
     def same(self, business: bytes, *, since_ms: int, conversation: ConversationId | None) -> Stored | None:
-        """The action that an equal call already made within its window: held, approved, claimed, done or unknown."""
+        """The action that an equal call already made: one that is not over (held, approved, claimed, unknown), however
+        old; else one that was done or drafted and ended at `since_ms` or later. `conversation` None: of any."""
         ...
 
     def move(self, before: Progress, after: Progress, *, request: Action | None = None) -> None:
@@ -172,9 +176,52 @@ class Rulebook(Protocol):
         ...
 
 
+class DrillStore(Protocol):
+    """Drills: planned, in the queue, decided."""
+
+    def plan(self, drill: Drill) -> bool:
+        """False when a drill of this id is there already."""
+        ...
+
+    def due(self, *, limit: int) -> list[Drill]:
+        """Planned ones whose time has come by the transaction's clock."""
+        ...
+
+    def made(self, drill: Drill) -> None:
+        """Raises LOST_RACE when it is not planned any more."""
+        ...
+
+    def skipped(self, drill: Drill) -> None:
+        """Raises LOST_RACE."""
+        ...
+
+    def of(self, action: ActionId) -> Drill:
+        """Raises NOT_FOUND."""
+        ...
+
+    def decided(self, drill: Drill) -> None:
+        """Raises LOST_RACE when somebody has decided it."""
+        ...
+
+    def since(self, since_ms: int, until_ms: int) -> list[Drill]:
+        """Those that entered the queue in this time, oldest first."""
+        ...
+
+    def forget(self, person: PersonId) -> int:
+        """How many results are nobody's from now on."""
+        ...
+
+    def knows_customer(self, hashed: bytes) -> bool:
+        """Whether a customer of this keyed hash is recorded."""
+        ...
+
+
 class ActionTransaction(Transaction, Register, Protocol):
     @property
     def rulesets(self) -> Rulebook: ...
+
+    @property
+    def keys(self) -> KeyStore: ...
 
     @property
     def actions(self) -> ActionStore: ...
@@ -184,3 +231,9 @@ class ActionTransaction(Transaction, Register, Protocol):
 
     @property
     def stops(self) -> StopStore: ...
+
+    @property
+    def drills(self) -> DrillStore: ...
+
+    @property
+    def notices(self) -> NoticeStore: ...

@@ -1,32 +1,75 @@
-"""What an approver sees of one case; pure. Arguments are among it, so looking is recorded (`settle.ReadCase`)."""
+"""What an approver sees of one case; pure. Arguments are among it, so looking is recorded (`settle.ReadCase`).
+
+A drill is shown like any other hold while it waits, and as what it was once it is over.
+"""
 
 from typing import Any
 
 import msgspec
 
-from handrail.approvals.lifecycle import Otherwise, State
+from handrail.approvals.behind import Behind, Use
+from handrail.approvals.lifecycle import ENDED, Otherwise, State
+from handrail.approvals.made_up import Heard
+from handrail.approvals.route import moment, on_shift
 from handrail.approvals.store import Past, Stored
 from handrail.policy.action import ActionInput, Agreed
 from handrail.policy.action_rules import ActionRules
 from handrail.terms.action import ActionId
 from handrail.terms.decision import Reason
 from handrail.terms.ids import Digest
+from handrail.tools.paths import values_at
 from handrail.tools.registry import Reversibility, Tool
 
 
 class Why(msgspec.Struct, frozen=True):
-    """One reason. `place`: of the rule or limit in the home; `words`: the rule's own, empty for what is built in."""
+    """One reason. `place`: of the rule or limit in the home; `words`: the rule's own, empty for what is built in.
+    `author`: name of who published it first; empty for what is built in."""
 
     code: str
     place: str = ""
     words: str = ""
     side: str = ""
+    author: str = ""
+
+
+class Value(msgspec.Struct, frozen=True):
+    """A consequential value and where it came from. `message`: which of the conversation, or -1. `why`: a short
+    code."""
+
+    path: str
+    value: Any
+    origin: str
+    message: int = -1
+    why: str = ""
+
+
+class Blast(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the effect reaches. `system`: where it is done. `objects`: what it touches, argument path to values.
+    `outbound`: it carries something to the outside. `uses`: the limits it draws on, with what it has reserved."""
+
+    type: str
+    system: str
+    amount_minor: int | None = None
+    currency: str = ""
+    objects: dict[str, tuple[Any, ...]] = {}
+    outbound: bool = False
+    uses: tuple[Use, ...] = ()
+
+
+class Ahead(msgspec.Struct, frozen=True):
+    """An escalation still to come: at this time these roles are asked too."""
+
+    at_ms: int
+    roles: tuple[str, ...]
 
 
 class CaseView(msgspec.Struct, frozen=True, kw_only=True):
-    """`origins`: argument path to where its value came from. `undo_until_s`: how long after the effect it can be undone
-    by a call; None: it cannot, or without an end (`reversibility`). `otherwise`: what happens when nobody decides.
-    `digest`: what an approval binds to. Times in Unix ms."""
+    """`ruleset`: the version of the rules it was held by. `origins`: argument path to where its value came from;
+    `values`: the same with the values. `undo_until_s`: how long after the effect it can be undone by `undo`; None: it
+    cannot, or without an end (`reversibility`). `leaves_after_s`: how long after the approval it leaves. `said`: the
+    conversation, masked as it is recorded. `otherwise`: what happens when nobody decides until `decide_by`. `ahead`:
+    whom it is escalated to before. `on_duty`: whether the route's people are there now. `digest`: what an approval
+    binds to. `names`: of persons, by id. `was_drill`: once it is over. Times in Unix ms."""
 
     action: ActionId
     state: State
@@ -43,11 +86,17 @@ class CaseView(msgspec.Struct, frozen=True, kw_only=True):
     amount_minor: int | None
     currency: str
     why: tuple[Why, ...]
+    ruleset: Digest | None
     origins: dict[str, str]
+    values: tuple[Value, ...]
     agreed: str
     facts: dict[str, Any]
+    blast: Blast
     reversibility: str
+    undo: str
     undo_until_s: int | None
+    leaves_after_s: int
+    said: tuple[Heard, ...]
     route: str
     roles: tuple[str, ...]
     needs: int
@@ -55,16 +104,31 @@ class CaseView(msgspec.Struct, frozen=True, kw_only=True):
     excluded: tuple[str, ...]
     decide_by: int | None
     otherwise: Otherwise
+    ahead: tuple[Ahead, ...]
+    on_duty: bool
     settled_by: str
     past: tuple[Past, ...]
+    names: dict[str, str]
+    was_drill: bool
 
 
 def view(
-    stored: Stored, given: ActionInput | None, tool: Tool | None, rules: ActionRules, past: tuple[Past, ...]
+    stored: Stored,
+    given: ActionInput | None,
+    tool: Tool | None,
+    rules: ActionRules,
+    past: tuple[Past, ...],
+    *,
+    said: tuple[Heard, ...] = (),
+    known: Behind | None = None,
 ) -> CaseView:
-    """`given`: what the decision rests on, None when it cannot be read any more. `tool`: as it is in force."""
+    """`given`: what the decision rests on, None when it cannot be read any more. `tool`: as it is in force. `known`:
+    what stands behind it; left out, `rules` say the reasons' words."""
     progress, request, facts, route = stored.progress, stored.request, stored.about.facts, stored.about.route
-    words = {rule.place or rule.id: rule.why for rule in rules.rules}
+    known = known or Behind(rules=rules)
+    words = {rule.place or rule.id: rule.why for rule in (*rules.rules, *known.rules.rules)}
+    arguments = request.arguments if request is not None else None
+    steps = route.steps[progress.step :] if route is not None and progress.state is State.HELD else ()
     return CaseView(
         action=progress.action,
         state=progress.state,
@@ -77,15 +141,21 @@ def view(
         agent=facts.agent,
         customer=request.customer if request is not None else None,
         conversation=request.conversation if request is not None else None,
-        arguments=request.arguments if request is not None else None,
+        arguments=arguments,
         amount_minor=facts.amount_minor,
         currency=facts.currency,
-        why=tuple([_why(reason, words) for reason in facts.reasons]),
+        why=tuple([_why(reason, words, known.authors) for reason in facts.reasons]),
+        ruleset=stored.about.ruleset,
         origins={traced.path: traced.origin.value for traced in given.traced} if given is not None else {},
+        values=_values(given, arguments or {}),
         agreed=(given.agreed if given is not None else Agreed.UNKNOWN).value,
         facts={f"{fact.name} ({fact.vouched.value})": fact.value for fact in given.facts} if given is not None else {},
+        blast=_blast(stored, tool, arguments or {}, known.uses),
         reversibility=(tool.reversibility if tool is not None else Reversibility.NONE).value,
+        undo=tool.undo.tool if tool is not None and tool.undo is not None else "",
         undo_until_s=tool.undo_within_s if tool is not None and tool.undo is not None else None,
+        leaves_after_s=progress.cool_off_ms // 1_000,
+        said=said,
         route=progress.route,
         roles=route.roles if route is not None else (),
         needs=progress.needs,
@@ -93,10 +163,32 @@ def view(
         excluded=tuple(sorted(progress.excluded)),
         decide_by=progress.decide_by,
         otherwise=progress.otherwise,
+        ahead=tuple([Ahead(progress.created_at + 1_000 * step.after_s, step.roles) for step in steps]),
+        on_duty=route is None or on_shift(route.shifts, moment(known.now_ms, known.time_zone)),
         settled_by=progress.settled_by,
         past=past,
+        names=known.people,
+        was_drill=progress.drill and progress.state in ENDED,
     )
 
 
-def _why(reason: Reason, words: dict[str, str]) -> Why:
-    return Why(reason.code, reason.rule, words.get(reason.rule, ""), reason.side)
+def _values(given: ActionInput | None, arguments: dict[str, Any]) -> tuple[Value, ...]:
+    found = []
+    for traced in given.traced if given is not None else ():
+        values = list(values_at(arguments, traced.path))
+        value = values[0] if len(values) == 1 else values or None
+        found.append(Value(traced.path, value, traced.origin.value, traced.message, traced.why))
+    return tuple(found)
+
+
+def _blast(stored: Stored, tool: Tool | None, arguments: dict[str, Any], uses: tuple[Use, ...]) -> Blast:
+    facts = stored.about.facts
+    objects = {} if tool is None else {path: tuple(values_at(arguments, path)) for path in sorted(tool.objects)}
+    return Blast(
+        type=facts.type, system=facts.upstream, amount_minor=facts.amount_minor, currency=facts.currency,
+        objects=objects, outbound=tool is not None and tool.outbound, uses=uses,
+    )  # fmt: skip
+
+
+def _why(reason: Reason, words: dict[str, str], authors: dict[str, str]) -> Why:
+    return Why(reason.code, reason.rule, words.get(reason.rule, ""), reason.side, authors.get(reason.rule, ""))

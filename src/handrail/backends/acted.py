@@ -18,7 +18,7 @@ from handrail.ledger.read import interaction_facts
 from handrail.ledger.seal import Unreadable, unseal
 from handrail.terms.action import Action, ActionId
 from handrail.terms.errors import Code, HandrailError
-from handrail.terms.ids import ConversationId, SubjectId
+from handrail.terms.ids import ConversationId, SubjectId, UseCaseId
 
 _WHOLE = (
     "SELECT a.subject, a.business, a.progress, a.about, a.reserved, a.sealed, a.given, a.result, s.wrapped, "
@@ -56,7 +56,8 @@ class StoredActs:
         found = []
         for raw_progress, raw_about in await self._rows(sql, (_LOOKED_AT,)):
             progress, other = _PROGRESS.decode(bytes(raw_progress)), _ABOUT.decode(bytes(raw_about))
-            if other.facts.tool == about.facts.tool and other.use_case == about.use_case and other.route is not None:
+            same = other.facts.tool == about.facts.tool and other.use_case == about.use_case
+            if same and other.route is not None and not progress.drill:
                 found.append(
                     Past(
                         action=progress.action,
@@ -71,8 +72,29 @@ class StoredActs:
                 break
         return tuple(found)
 
+    async def recent(self, use_case: UseCaseId, *, most: int) -> tuple[Stored, ...]:
+        rows = await self._rows(_WHOLE + "ORDER BY a.id DESC LIMIT $1", (_LOOKED_AT // 10,))
+        found: list[Stored] = []
+        for row in rows:
+            if len(found) == most:
+                break
+            about = _HEAD.decode(bytes(row[3]))
+            if about.use_case == use_case and not _PROGRESS.decode(bytes(row[2])).drill:
+                found.append(self._stored(row))
+        return tuple(found)
+
     async def next_due(self) -> int | None:
         rows = await self._rows("SELECT min(due_at) FROM action WHERE due_at IS NOT NULL", ())
+        return None if rows[0][0] is None else int(rows[0][0])
+
+    async def next_drill(self) -> int | None:
+        """When the next planned drill is due, in Unix ms."""
+        rows = await self._rows("SELECT min(due_at) FROM drill WHERE state = 'planned'", ())
+        return None if rows[0][0] is None else int(rows[0][0])
+
+    async def silent_since(self) -> int | None:
+        """The earliest time until which a process that waits for its actions was heard of (`approvals.awaited`)."""
+        rows = await self._rows("SELECT min(until) FROM awaited", ())
         return None if rows[0][0] is None else int(rows[0][0])
 
     async def stops(self) -> tuple[Stop, ...]:

@@ -15,6 +15,9 @@ from handrail.approvals.facts import About
 from handrail.approvals.lifecycle import Progress, State
 from handrail.approvals.stop import Stop
 from handrail.approvals.store import Stored
+from handrail.backends.awaited import Awaited
+from handrail.backends.drills import Drills
+from handrail.backends.notices import Outbox
 from handrail.ledger.seal import NONCE_SIZE, Sealer, unseal
 from handrail.terms.action import Action, ActionId
 from handrail.terms.errors import Code, HandrailError
@@ -26,6 +29,8 @@ _COLUMNS = (
 )
 _OPEN = (State.HELD, State.APPROVED, State.CLAIMED, State.UNKNOWN)
 _ANSWERS = (*_OPEN, State.DONE, State.DRAFTED)
+_EQUALS = 64
+"""Equal calls that are looked at, the newest first."""
 
 
 class ActionsTransaction(Protocol):
@@ -76,16 +81,21 @@ class Actions:
 
     def same(self, business: bytes, *, since_ms: int, conversation: ConversationId | None) -> Stored | None:
         states = ", ".join(f"'{state.value}'" for state in _ANSWERS)
-        where = "business = $1 AND created_at >= $2"
-        values: tuple[Any, ...] = (business, since_ms)
+        where = "business = $1"
+        values: tuple[Any, ...] = (business,)
         if conversation is not None:
-            where, values = f"{where} AND conversation = $3", (*values, conversation)
+            where, values = f"{where} AND conversation = $2", (*values, conversation)
         found = self._tx.fetch(
-            f"SELECT {_COLUMNS} FROM action WHERE {where} AND state IN ({states}) "  # noqa: S608  our own text
-            "ORDER BY created_at DESC, id DESC LIMIT 1",
-            values,
+            f"SELECT progress FROM action WHERE {where} AND state IN ({states}) "  # noqa: S608  our own text
+            "ORDER BY created_at DESC, id DESC LIMIT $" + str(len(values) + 1),
+            (*values, _EQUALS),
         )
-        return self._stored(found[0]) if found else None
+        equals = [_PROGRESS.decode(bytes(row[0])) for row in found]
+        open_first = sorted(equals, key=lambda progress: progress.state not in _OPEN)  # stable: the newest of each
+        for progress in open_first:
+            if progress.state in _OPEN or since_ms <= (progress.ended_at or progress.created_at):
+                return self.get(progress.action)
+        return None
 
     def move(self, before: Progress, after: Progress, *, request: Action | None = None) -> None:
         values: tuple[Any, ...] = (after.state.value, after.version, due_at(after), msgspec.json.encode(after))
@@ -193,7 +203,7 @@ def due_at(progress: Progress) -> int | None:
     if progress.state is State.HELD:
         times = (progress.decide_by, progress.escalate_at)
     elif progress.state is State.APPROVED:
-        times = (progress.execute_by if progress.drill else progress.not_before,)
+        times = (progress.execute_by if progress.drill or progress.report_within_ms else progress.not_before,)
     elif progress.state is State.CLAIMED:
         times = (progress.lease_until,)
     return min((at for at in times if at is not None), default=None)
@@ -288,6 +298,18 @@ class ActionsOf(ABC):
     @property
     def stops(self) -> Stops:
         return Stops(self)
+
+    @property
+    def drills(self) -> Drills:
+        return Drills(self)
+
+    @property
+    def awaited(self) -> Awaited:
+        return Awaited(self)
+
+    @property
+    def notices(self) -> Outbox:
+        return Outbox(self)
 
 
 _ABOUT = msgspec.json.Decoder(About)

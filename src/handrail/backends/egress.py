@@ -60,13 +60,13 @@ class Origin(msgspec.Struct, frozen=True):
 
     @property
     def tls(self) -> bool:
-        return self.scheme == "https"
+        return self.scheme in ("https", "smtps")
 
     @property
     def authority(self) -> str:
         """As in the `host` header: the port only where it is not the scheme's own."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if DEFAULT_PORTS[self.scheme] == self.port else f"{host}:{self.port}"
+        return host if DEFAULT_PORTS.get(self.scheme) == self.port else f"{host}:{self.port}"
 
 
 def denied(what: str) -> HandrailError:

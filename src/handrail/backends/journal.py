@@ -47,5 +47,8 @@ class BatchedJournal:
         """Run on the writer without waiting; a failure is counted and logged."""
         self._writer.put(command)
 
+    def beside(self, command: Callable[[Any], object]) -> None:
+        self._writer.beside(command)
+
     async def close(self) -> None:
         await asyncio.get_running_loop().run_in_executor(None, self._writer.close)

@@ -1,13 +1,15 @@
 """Arguments against the schema of their tool, by jsonschema-rs (JSON Schema 2020-12), compiled once per registration.
 
-Nothing is fetched (a schema that points elsewhere does not compile) and patterns run in linear time, so that neither a
-schema nor an argument can reach out or stop the process. A schema that does not compile refuses every call of its tool.
+A schema names every argument there is (`tools.closed`), and `format` is checked. Nothing is fetched (a schema that
+points elsewhere does not compile) and patterns run in linear time, so that neither a schema nor an argument can reach
+out or stop the process. A schema that does not compile refuses every call of its tool.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from handrail.terms.action import ToolId
+from handrail.tools.closed import closed
 from handrail.tools.registry import Tool
 
 WHOLE = "$"
@@ -41,6 +43,8 @@ def _compiled(schema: dict[str, Any]) -> Any:
     import jsonschema_rs  # deferred: a server without tools keeps it out of its memory
 
     try:
-        return jsonschema_rs.Draft202012Validator(schema, offline=True, pattern_options=jsonschema_rs.RegexOptions())
+        return jsonschema_rs.Draft202012Validator(
+            closed(schema), offline=True, validate_formats=True, pattern_options=jsonschema_rs.RegexOptions()
+        )
     except (ValueError, jsonschema_rs.ReferencingError):
         return None

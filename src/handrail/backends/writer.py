@@ -106,6 +106,7 @@ class Writer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._began = 0.0  # monotonic seconds of the last batch
         self._ops: deque[Op] = deque()
+        self._beside: deque[Op] = deque()
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._rung = False
         self._closed = False
@@ -151,6 +152,11 @@ class Writer:
         self._taken += 1
         return future
 
+    def beside(self, command: Callable[[Transaction], Any]) -> None:
+        """Queue from any thread, without a ticket or a waiter; a transaction of its own, after the batch that runs."""
+        self._beside.append((command, None))
+        self._ring()
+
     def close(self) -> None:
         """Commit what is queued, then stop. Blocks; may be called twice."""
         self._closed = True
@@ -188,12 +194,14 @@ class Writer:
         ops = [self._ops.popleft() for _ in range(min(len(self._ops), self._max_batch))]
         if ops:
             self._began = time.monotonic()
-            self._commit(engine, ops)
+            self._commit(engine, ops, tickets=len(ops))
+        if beside := [self._beside.popleft() for _ in range(len(self._beside))]:
+            self._commit(engine, beside, tickets=0)
         if self._ops and not self._rung:
             self._ring()
         return bool(self._ops) or not self._closed
 
-    def _commit(self, engine: Engine, ops: list[Op]) -> None:
+    def _commit(self, engine: Engine, ops: list[Op], *, tickets: int) -> None:
         answers: list[Answer] = []
         try:
             commands = not ROWS.issuperset([type(item) for item, _ in ops])
@@ -211,7 +219,7 @@ class Writer:
         else:
             self.failed = False
             self.batches += 1
-        self.done += len(ops)
+        self.done += tickets
         settle(answers)
 
     def _lend(self, work: Callable[[], None]) -> None:

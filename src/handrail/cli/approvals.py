@@ -11,13 +11,15 @@ import msgspec
 from handrail.app import wire
 from handrail.app.settings import environment
 from handrail.app.wire.acting import OnceActing
+from handrail.approvals.behind import behind
 from handrail.approvals.halt import LiftStop, PullStop, RevokeStopped
 from handrail.approvals.lifecycle import State
 from handrail.approvals.settle import Approve, Deny, HandOn, ReadCase, Settle
 from handrail.approvals.stop import StopScope
 from handrail.approvals.store import Stored
-from handrail.approvals.view import view
+from handrail.approvals.view import CaseView, view
 from handrail.cli import options
+from handrail.cli.case_text import case_text, escaped_json
 from handrail.in_force.snapshot import InForce, Snapshot
 from handrail.policy.action_rules import ActionRules
 from handrail.terms.action import ActionId, ToolId
@@ -67,27 +69,39 @@ def list_cases(states: tuple[str, ...], limit: int, as_json: bool, home: Path) -
 
 @approvals.command()
 @action
+@click.option("--json", "as_json", is_flag=True)
 @token
 @options.home
-def show(action: str, token: str, home: Path) -> None:
-    """One case: what, to whom, why it is held, until when, and where its values came from. The look is recorded."""
+def show(action: str, as_json: bool, token: str, home: Path) -> None:
+    """One case: what, to whom, why it waits and by whose rule, how far it reaches, until when it can be undone.
 
-    async def work(store: "Store") -> bytes:
-        stored: Stored = await store.journal.run(ReadCase(ids=wire.IDS, action=ActionId(action), token=token))
-        snapshot = await store.in_force.load()
-        past = await store.acts.past(stored.about, most=PAST)
-        return msgspec.json.encode(_view(stored, snapshot, past))
+    Also similar cases, where each value came from, the conversation, and what happens when nobody decides. The look
+    is recorded."""
+    case = options.with_store(home, lambda store: looked_at(store, ActionId(action), token))
+    if as_json:
+        click.echo(escaped_json(msgspec.json.format(msgspec.json.encode(case), indent=2)))
+        return
+    for line in case_text(case):
+        click.echo(line)
 
-    click.echo(msgspec.json.format(options.with_store(home, work), indent=2))
 
+async def looked_at(store: "Store", action: ActionId, token: str) -> CaseView:
+    """The case, after the look was recorded. Raises HandrailError NOT_FOUND, TOKEN_INVALID or NOT_ALLOWED."""
+    from handrail.guard.heard import heard  # deferred: only this command decodes what decisions rest on
+    from handrail.guard.recollect import MOST, Record
+    from handrail.guard.tool_call import Weighed
 
-def _view(stored: Stored, snapshot: Snapshot | None, past: Any) -> Any:
-    from handrail.guard.tool_call import Weighed  # deferred: only this command decodes it
-
+    stored: Stored = await store.journal.run(ReadCase(ids=wire.IDS, action=action, token=token))
+    snapshot = await store.in_force.load()
     given = None if stored.given is None else msgspec.json.decode(stored.given, type=Weighed).input
     tool = None if snapshot is None else snapshot.ruleset.tools.get(ToolId(stored.about.facts.tool))
-    rules = snapshot.ruleset.actions if snapshot is not None else ActionRules()
-    return view(stored, given, tool, rules, past)
+    linked = stored.request.conversation if stored.request is not None else None
+    record = Record() if linked is None else await store.acts.record(linked, most=MOST)
+    return view(
+        stored, given, tool, snapshot.ruleset.actions if snapshot is not None else ActionRules(),
+        await store.acts.past(stored.about, most=PAST), said=heard(stored, record),
+        known=await store.journal.run(lambda tx: behind(tx, stored)),
+    )  # fmt: skip
 
 
 @approvals.command()
@@ -235,6 +249,8 @@ def _say(stored: Stored) -> None:
     progress = stored.progress
     left = f"; {progress.needs - len(progress.approvals)} more needed" if progress.state is State.HELD else ""
     click.echo(f"{progress.action} is {progress.state.value}{left}  digest {progress.digest}")
+    if stored.drilled is not None:
+        click.echo(stored.drilled.sentence())
 
 
 def _time(at_ms: int) -> str:

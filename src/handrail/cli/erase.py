@@ -10,6 +10,7 @@ import click
 
 from handrail.app.rotate_kek import rotate_kek
 from handrail.app.settings import environment
+from handrail.app.wire.keys import rotate_permit_key
 from handrail.cli import options
 from handrail.ledger.erase import Who
 from handrail.ledger.seal import WINDOW_DAYS
@@ -127,16 +128,24 @@ def list_holds(home: Path) -> None:
 
 @click.command()
 @click.option("--kek", is_flag=True, help="The key-encryption key instead; the server must be stopped.")
+@click.option("--permits", is_flag=True, help="The key that signs permits instead; twice, and one that leaked is void.")
 @click.option("--new-env", metavar="NAME", help="With --kek, where keys.kek_env is used: the variable of the new key.")
 @options.token
 @options.home
-def rotate_keys(kek: bool, new_env: str | None, token: str | None, home: Path) -> None:
+def rotate_keys(kek: bool, permits: bool, new_env: str | None, token: str | None, home: Path) -> None:
     """Replace the sealing key and destroy the old one: copies of the database made before are then closed.
 
     With --kek, replace the key-encryption key: backups made before open only with the old one. A run that was
-    interrupted goes on when called again."""
+    interrupted goes on when called again. With --permits, new permits are signed by a new key at once; the one before
+    stays published, so that permits which are out stay good, and older ones are destroyed."""
     if new_env and not kek:
         raise click.UsageError("--new-env goes with --kek")
+    if permits and kek:
+        raise click.UsageError("rotate one at a time: --kek or --permits")
+    if permits:
+        made = _as(home, token, Act.ROTATE_KEYS, rotate_permit_key)
+        click.echo(f"permits are signed by {made.now}; destroyed: {', '.join(made.destroyed) or 'nothing'}")
+        return
     if kek:
         count = asyncio.run(rotate_kek(options.loaded(home), environment(), token=token, new_env=new_env))
         click.echo(f"{count} keys wrapped by a new key-encryption key; backups made before need the old one")

@@ -119,7 +119,7 @@ def action_routes(
         snapshot = in_force.current
         if snapshot is None:
             raise HandrailError(Code.NOT_PUBLISHED, "nothing is published yet; run: handrail publish", retry_after_s=1)
-        stored = await acting().calls.call(_called(body, key), snapshot, prepared(snapshot))
+        stored = await acting().calls.call(called_by(body, key), snapshot, prepared(snapshot))
         return answer(await _waited(reader, stored, request.query), body.language)
 
     async def look(request: Request) -> Response:
@@ -170,7 +170,8 @@ def answer(stored: Stored, language: str) -> Response:
     return Response(200 if over else 202, msgspec.json.encode(told))
 
 
-def _called(body: Asked, key: ApiKey) -> Called:
+def called_by(body: Asked, key: ApiKey) -> Called:
+    """The call, with the caller's facts as its key vouches for them."""
     vouched = Vouched.VERIFIED if Scope.FACTS in key.scopes else Vouched.CLAIMED
     return Called(
         key=key,

@@ -74,7 +74,10 @@ SHAPES: dict[Code, Shape] = {
     Code.ALREADY: Shape(409, "invalid_request_error", "invalid_request_error"),
     Code.ALREADY_DECIDED: Shape(409, "invalid_request_error", "invalid_request_error"),
     Code.TOOL_UNREGISTERED: _FORBIDDEN,
+    Code.TOOL_ELSEWHERE: _FORBIDDEN,
     Code.STOPPED: _FORBIDDEN,
+    Code.PERMIT_INVALID: _FORBIDDEN,
+    Code.PERMIT_REFUSED: _FORBIDDEN,
     Code.STOP_UNREADABLE: _AWAY,
 }
 

@@ -14,10 +14,13 @@ import orjson
 from handrail.gateway.actions import PATH as ACTIONS
 from handrail.gateway.actions import Asked, Told
 from handrail.gateway.count_tokens import PATH as COUNT_TOKENS
+from handrail.gateway.decisions import KEYS, OUTCOME, REDEEM, Outcome, Permitted, Redeemed, Shown, Wanted
+from handrail.gateway.decisions import PATH as DECISIONS
 from handrail.gateway.errors import SHAPES, Form
 from handrail.gateway.events import BATCH, STRUCTURED, NoneTaken, Results
 from handrail.gateway.http import Request, Response, Route
 from handrail.gateway.reading import INTERACTIONS
+from handrail.gateway.runners import RUNNERS, TOOLS
 from handrail.people.key import Scope
 from handrail.review.outcome import MAX_BATCH, MAX_NAME, NEEDS, OutcomeData, OutcomeType
 from handrail.terms.errors import Code
@@ -62,14 +65,19 @@ _PLAIN = {
     "/healthz": ("Whether the process runs", "application/json"),
     "/readyz": ("Whether it may get traffic", "application/json"),
     "/metrics": ("Prometheus text format 0.0.4, summed over all workers", "text/plain"),
+    "/approvals/{action}": ("What the link of a notice opens; reads and changes nothing", "text/plain"),
     "/log/{path}": ("A file of the transparency log (C2SP tlog-tiles)", "application/octet-stream"),
     "/api/v1/interactions/{interaction}": ("The recorded facts of a finished interaction", "application/json"),
     "/api/v1/use-cases": ("The use cases in force", "application/json"),
     ACTIONS + "/{action}": ("How far an action has come, or take back one that waits", "application/json"),
+    TOOLS: ("The registered tools of the key's use case; with `upstream`, those of one", "application/json"),
+    RUNNERS: ("A process of `handrail mcp` says that it lives, and which actions wait for it", "application/json"),
+    KEYS: ("The public keys that permits are signed by (JWK set)", "application/json"),
     PATH: ("This document", "application/json"),
 }
-_PREFIXED = {"/v1/models/": "/v1/models/{model}", "/log/": "/log/{path}", INTERACTIONS: INTERACTIONS + "{interaction}",
-             ACTIONS + "/": ACTIONS + "/{action}"}  # fmt: skip
+_PREFIXED = {"/v1/models/": ("/v1/models/{model}",), "/log/": ("/log/{path}",), "/approvals/": ("/approvals/{action}",),
+             INTERACTIONS: (INTERACTIONS + "{interaction}",), ACTIONS + "/": (ACTIONS + "/{action}",),
+             DECISIONS + "/": (f"{DECISIONS}/{{action}}/{REDEEM}", f"{DECISIONS}/{{action}}/{OUTCOME}")}  # fmt: skip
 
 _REQUEST_HEADERS = {
     "x-handrail-conversation": "The conversation, by your id or ours; left out: inferred from the resent history.",
@@ -89,10 +97,11 @@ def document(routes: Iterable[Route], *, version: str) -> dict[str, Any]:
     """JSON. Raises ValueError for a route that is not described."""
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        path = _PREFIXED.get(route.path, route.path)
-        paths.setdefault(path, {})[route.method.lower()] = _operation(route, path)
+        for path in _PREFIXED.get(route.path, (route.path,)):
+            paths.setdefault(path, {})[route.method.lower()] = _operation(route, path)
     _, schemas = msgspec.json.schema_components(
-        [OutcomeData, Results, NoneTaken, Asked, Told], ref_template=_REF + "{name}"
+        [OutcomeData, Results, NoneTaken, Asked, Told, Wanted, Permitted, Shown, Redeemed, Outcome],
+        ref_template=_REF + "{name}",
     )
     return {
         "openapi": "3.1.0",
@@ -131,6 +140,8 @@ def _operation(route: Route, path: str) -> dict[str, Any]:
         found = _face(route, path)
     elif route.scope is Scope.EVENTS:
         found = _events()
+    elif path.startswith(DECISIONS) and path != KEYS:
+        found = _decision(path)
     elif path.startswith(ACTIONS):
         found = _action(path)
     elif path in _PLAIN:
@@ -232,6 +243,34 @@ def _action(path: str) -> dict[str, Any]:
     found["parameters"].append(
         {"name": "wait", "in": "query", "required": False, "description": wait, "schema": {"type": "number"}}
     )
+    return found
+
+
+def _decision(path: str) -> dict[str, Any]:
+    """A decision for a caller that executes itself, its redeem, its report."""
+    summary, body, said, over = {
+        DECISIONS: ("Decide only, for a caller that executes itself", "Wanted", "Permitted", "Told"),
+        f"{DECISIONS}/{{action}}/{REDEEM}": ("Redeem a permit: the right to execute, once", "Shown", "Redeemed", ""),
+        f"{DECISIONS}/{{action}}/{OUTCOME}": ("Report what came of a redeemed permit", "Outcome", "Told", ""),
+    }[path]
+    good = [{"$ref": _REF + name} for name in (said, over) if name]
+    found: dict[str, Any] = {
+        "summary": summary,
+        "requestBody": {"required": True, "content": {"application/json": {"schema": {"$ref": _REF + body}}}},
+        "responses": {
+            "200": {
+                "description": "A permit, or how it has ended" if over else summary,
+                "content": {"application/json": {"schema": {"anyOf": good} if over else good[0]}},
+            },
+            **_refusals(Form.OPENAI, (400, 409, 413, 503)),
+        },
+    }
+    if over:
+        told = {"application/json": {"schema": {"$ref": _REF + over}}}
+        found["responses"]["202"] = {"description": "It waits for a person; ask again", "content": told}
+    else:
+        found["parameters"] = [{"name": "action", "in": "path", "required": True, "schema": {"type": "string"}}]
+        found["responses"] |= _refusals(Form.OPENAI, (404,))
     return found
 
 

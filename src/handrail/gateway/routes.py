@@ -1,6 +1,7 @@
 """The table of the gateway's own routes. A row names the dialect whose texts the guard reads, or why none are read."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Protocol
 
@@ -26,6 +27,13 @@ class LogReader(Protocol):
         ...
 
 
+NOTICE_PAGE = (
+    "An action of handrail waits for people, or did.\n\nOpening this page has read nothing and changed nothing.\n"
+    "To look at the case, with your personal token:\n\n    handrail approvals show {action}\n"
+)
+"""What the link of a notice opens: the same for every id, whether it exists or not."""
+_ACTION = re.compile(r"ac_[0-9A-HJKMNP-TV-Z]{26}\Z")
+
 FACES: tuple[ReadFace, ...] = (ChatFace(), ResponsesFace(), AnthropicFace(), EmbeddingsFace())
 """Every dialect; the guard matrix runs over them."""
 
@@ -38,7 +46,8 @@ def face_routes() -> tuple[Route, ...]:
 def own_routes(
     identity: Identity, metrics: Metrics, ready: Callable[[], str | None], log: LogReader | None
 ) -> tuple[Route, ...]:
-    """Models, health, metrics and the log. `ready`: None, or why this process must get no traffic."""
+    """Models, health, metrics, the page of a notice's link and the log. `ready`: None, or why this process must get no
+    traffic."""
 
     async def models(request: Request) -> Response:
         caller = identity.caller(request.headers, Scope.CHAT)
@@ -83,6 +92,12 @@ def own_routes(
         cache = b"no-cache" if plain or ".p/" in request.tail else b"public, max-age=31536000, immutable"
         return Response(200, data, ((b"content-type", kind), (b"cache-control", cache)))
 
+    async def notice_page(request: Request) -> Response:
+        if not _ACTION.match(request.tail):
+            raise HandrailError(Code.ROUTE_UNKNOWN, "this is no link of a notice")
+        plain = (b"content-type", b"text/plain; charset=utf-8")
+        return Response(200, NOTICE_PAGE.format(action=request.tail).encode(), (plain, (b"cache-control", b"no-store")))
+
     names = "names of models only, no text of a customer"
     return (
         Route(method="GET", path="/v1/models", handler=models, scope=Scope.CHAT, unguarded=names),
@@ -91,6 +106,7 @@ def own_routes(
         Route(method="GET", path="/healthz", handler=healthz, unguarded="takes no input"),
         Route(method="GET", path="/readyz", handler=readyz, unguarded="takes no input"),
         Route(method="GET", path="/metrics", handler=numbers, unguarded="takes no input, counts only"),
+        Route(method="GET", path="/approvals/", handler=notice_page, unguarded="what a notice links to: reads nothing"),
         Route(method="GET", path="/log/", handler=log_file, unguarded="public log of digests, no text of a customer"),
     )
 

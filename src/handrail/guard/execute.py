@@ -15,10 +15,11 @@ from typing import Any, Protocol
 
 import msgspec
 
-from handrail.approvals.desk import Finish, Renew, TakeOver
+from handrail.approvals.desk import Finish, Renew, Repeat, TakeOver
 from handrail.approvals.facts import ActionFacts
 from handrail.approvals.lifecycle import Progress, State
 from handrail.approvals.store import Stored
+from handrail.guard.lease import Leases
 from handrail.ledger.store import Journal
 from handrail.terms.action import Action, ToolId
 from handrail.terms.clock import Clock
@@ -40,11 +41,13 @@ class Effect(StrEnum):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """`result`: JSON for the agent. `request`, `response`: the bytes as they went and came, for the receipt. `code`:
-    why, when there was no effect or nobody knows."""
+    """`result`: JSON for the agent. `content`: the same as an MCP server gave it (its content blocks), for agents that
+    ask by MCP. `request`, `response`: the bytes as they went and came, for the receipt. `code`: why, when there was no
+    effect or nobody knows."""
 
     effect: Effect
     result: Any = None
+    content: list[dict[str, Any]] | None = None
     request: bytes = b""
     response: bytes = b""
     status: int = 0
@@ -88,22 +91,30 @@ class Executor:
         self._ids = ids
         self._secret = secret
         self.owner = owner
+        self._leases = Leases(journal, clock, owner=owner, lease_ms=LEASE_MS)
 
     async def carry_out(self, claimed: Stored) -> Stored:
-        """1 the tool as it is in force. 2 the call, while the lease is renewed. 3 the outcome and its receipt, durable
-        before the agent hears of it. Raises HandrailError LOST_RACE when another process took the claim over (its
-        outcome counts), JOURNAL_UNAVAILABLE when the outcome could not be recorded (it will be asked for)."""
+        """1 the tool as it is in force. 2 the call, and the question what became of it where the answer was lost. 3 the
+        outcome and its receipt, durable before the agent hears of it; until then the claim is renewed. Raises
+        HandrailError LOST_RACE when another process took the claim over (its outcome counts), JOURNAL_UNAVAILABLE when
+        the outcome could not be recorded (it will be asked for)."""
         request = _request(claimed)
+        with self._leases.held(request.id):
+            return await self._carried_out(claimed, request)
+
+    async def _carried_out(self, claimed: Stored, request: Action) -> Stored:
         found = self._registry.tool(request.tool)
         if found is None:
             return await self._finish(claimed, Answer(effect=Effect.NONE, code="tool.unregistered"), "answer")
         tool, upstream = found
+        if self._clock.now_ms() >= claimed.progress.lease_until:  # we slept: is the claim still ours?
+            await self._journal.run(Renew(action=request.id, owner=self.owner, lease_ms=LEASE_MS))
         began = self._clock.monotonic()
-        answer = await self._holding(claimed, tool, upstream, request)
+        answer = await self._targets.call(tool, upstream, request.arguments, key=self.key_of(request))
         by = "answer"
         if answer.effect is Effect.UNSURE:
             by, first = "asked", answer
-            answer = await self._found_out(claimed, tool, upstream, request)
+            answer = await self._found_out(tool, upstream, request)
             answer = first if answer.effect is Effect.UNSURE else answer
         verified = await self._verified(tool, request, answer) if answer.effect is Effect.DONE else None
         return await self._finish(
@@ -115,45 +126,32 @@ class Executor:
         taken: Stored = await self._journal.run(
             TakeOver(ids=self._ids, action=progress.action, owner=self.owner, lease_ms=LEASE_MS)
         )
+        with self._leases.held(progress.action):
+            return await self._finish(taken, await self._became(taken), "asked")
+
+    async def _became(self, taken: Stored) -> Answer:
         if taken.request is None:
-            return await self._finish(taken, Answer(effect=Effect.UNSURE, code="subject.erased"), "asked")
+            return Answer(effect=Effect.UNSURE, code="subject.erased")
         found = self._registry.tool(taken.request.tool)
         if found is None:
-            return await self._finish(taken, Answer(effect=Effect.UNSURE, code="tool.unregistered"), "asked")
-        tool, upstream = found
-        answer = await self._found_out(taken, tool, upstream, taken.request)
-        return await self._finish(taken, answer, "asked")
+            return Answer(effect=Effect.UNSURE, code="tool.unregistered")
+        return await self._found_out(*found, taken.request)
 
     def key_of(self, request: Action) -> str:
         """The downstream idempotency key: of the action and its revision, so that an edited call is another one."""
         name = f"{request.id}\0{request.revision}".encode()
         return hmac.new(self._secret, name, hashlib.sha256).hexdigest()[:40]
 
-    async def _found_out(self, claimed: Stored, tool: Tool, upstream: Upstream, request: Action) -> Answer:
+    async def _found_out(self, tool: Tool, upstream: Upstream, request: Action) -> Answer:
         """What became of a call whose answer is not known: by the target's own question, or the same call under the
-        same key; a target that has neither leaves it unsure."""
+        same key, which may be the first to arrive and so needs what a claim needs; else it stays unsure."""
         if tool.outcome is not None:
             return await self._asked(tool, upstream, request)
         if tool.idempotency is not None:
-            return await self._holding(claimed, tool, upstream, request)
-        return Answer(effect=Effect.UNSURE, code="outcome.unknown")
-
-    async def _holding(self, claimed: Stored, tool: Tool, upstream: Upstream, request: Action) -> Answer:
-        """The call, and the lease renewed beside it."""
-        renewing = asyncio.create_task(self._renew(claimed))
-        try:
+            if not await self._journal.run(Repeat(action=request.id, owner=self.owner, lease_ms=LEASE_MS)):
+                return Answer(effect=Effect.UNSURE, code="outcome.not_asked")
             return await self._targets.call(tool, upstream, request.arguments, key=self.key_of(request))
-        finally:
-            renewing.cancel()
-
-    async def _renew(self, claimed: Stored) -> None:
-        while True:
-            await asyncio.sleep(LEASE_MS / 3_000)
-            try:
-                await self._journal.run(Renew(action=claimed.progress.action, owner=self.owner, lease_ms=LEASE_MS))
-            except HandrailError as error:
-                if error.code is Code.LOST_RACE:
-                    return
+        return Answer(effect=Effect.UNSURE, code="outcome.unknown")
 
     async def _asked(self, tool: Tool, upstream: Upstream, request: Action) -> Answer:
         """By the target's own question. "Absent" counts only when the first call can no longer be on its way."""
@@ -203,7 +201,8 @@ class Executor:
             took_ms=took_ms,
             by_claim=by,
         )
-        result = msgspec.json.encode({"status": state.value, "result": answer.result, "code": answer.code})
+        told = {"status": state.value, "result": answer.result, "code": answer.code}
+        result = msgspec.json.encode(told if answer.content is None else {**told, "content": answer.content})
         receipt = msgspec.json.encode(
             {
                 "request": answer.request.decode(errors="replace"),

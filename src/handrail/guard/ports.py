@@ -1,6 +1,7 @@
 """What one interaction needs from the world: a model, a conversation's memory, the journal (`ledger.store`)."""
 
 from collections.abc import AsyncIterator, Sequence
+from contextvars import ContextVar
 from typing import Protocol
 
 import msgspec
@@ -8,6 +9,17 @@ import msgspec
 from handrail.policy.ruleset import Provider
 from handrail.terms.errors import HandrailError
 from handrail.terms.ids import ConversationId, CustomerId, Digest, SubjectId, UseCaseId
+from handrail.tools.registry import Tool, Upstream
+
+
+class Progressed(Protocol):
+    """Hears how far a call has come: `progress` of `total` if known, and in words if the target says any."""
+
+    async def __call__(self, progress: float, total: float | None, message: str | None) -> None: ...
+
+
+PROGRESS: ContextVar[Progressed | None] = ContextVar("progress", default=None)
+"""Who wants to hear how far the target of the call that runs here has come. Set by the door that waits for it."""
 
 
 class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,4 +169,13 @@ class Spending(Protocol):
         """Add what this process counted since the last call; returns the total of all processes. `period`: ISO date in
         the organisation's time zone (`2026-11-21`) or UTC minute (`2026-11-21T11:55Z`). Raises JOURNAL_UNAVAILABLE with
         nothing added."""
+        ...
+
+
+class Manifests(Protocol):
+    """What the targets of tools announce now."""
+
+    async def changed(self, tool: Tool, upstream: Upstream) -> bool:
+        """Whether the target announces this tool otherwise than it was published. A target that announces nothing, or
+        does not answer, has not changed; what does not answer is not called either. Never raises."""
         ...

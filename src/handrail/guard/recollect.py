@@ -20,7 +20,7 @@ from handrail.policy.action import ActionInput
 from handrail.policy.conversation import Called, Turn
 from handrail.policy.replay import Asked, Schema, World, given_of
 from handrail.policy.wording import Reader
-from handrail.terms.action import Action
+from handrail.terms.action import Action, Door
 from handrail.terms.finding import Role
 from handrail.terms.ids import ConversationId, UseCaseId
 from handrail.tools.registry import Tool
@@ -116,7 +116,8 @@ def turns_of_record(record: Record, snapshot: Snapshot) -> tuple[Turn, ...]:
         if isinstance(item, Acted):
             tool = snapshot.ruleset.tools.get(item.request.tool)
             text = msgspec.json.encode(item.result).decode()
-            call = None if tool is None else Called(tool, item.request.arguments)
+            by_caller = item.request.door is Door.PERMIT  # its answer is the caller's word, not a read of ours
+            call = None if tool is None or by_caller else Called(tool, item.request.arguments)
             turns.append(Turn(len(turns), Role.TOOL, text, call, item.result if call else None))
             continue
         payload = _PAYLOAD.decode(item.payload)

@@ -12,15 +12,16 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from handrail.approvals.desk import Ask, Ruled, Standing
+from handrail.approvals.desk import Ask, Ruled, Standing, waiting_scope
 from handrail.approvals.facts import About, ActionFacts
 from handrail.approvals.lifecycle import State
+from handrail.approvals.made_up import Heard
 from handrail.approvals.route import Case, route_of
 from handrail.approvals.stop import covers, names_of
 from handrail.approvals.store import Stored
 from handrail.guard.execute import LEASE_MS, Executor
 from handrail.guard.history import FORMS, NO_CEILING, Count, counts_of, names_in, past_of
-from handrail.guard.ports import Threads
+from handrail.guard.ports import Manifests, Threads
 from handrail.in_force.snapshot import Snapshot
 from handrail.ledger.store import Journal
 from handrail.people.key import ApiKey
@@ -35,12 +36,14 @@ from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import ConversationId, CustomerId, Digest, Ids, SubjectId, UseCaseId
 from handrail.tools.amount import amount_of
 from handrail.tools.paths import replaced, values_at
-from handrail.tools.registry import Tool
+from handrail.tools.registry import Tool, UpstreamKind, gives_permits
 
 DAY_MS = 24 * 3_600_000
 NO_ROUTE = "route.none"
 """A reason: routes are written, and none of them may settle this amount or use case."""
 MAX_ARGUMENTS = 256 * 1024
+TRIES = 4
+"""Of a decision whose limit another caller was just drawing on."""
 
 
 class Called(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,13 +57,16 @@ class Called(msgspec.Struct, frozen=True, kw_only=True):
     customer: CustomerId | None = None
     facts: tuple[Fact, ...] = ()
     language: str = ""
+    permit_ms: int = 0  # for the door PERMIT: how long the caller wants to have for its redeem
 
 
 class Weighed(msgspec.Struct, frozen=True):
-    """What a decision rests on, kept sealed with what waits. `stated`: the facts that the caller gave."""
+    """What a decision rests on, kept sealed with what waits. `stated`: the facts that the caller gave. `said`: the
+    conversation of a drill, which is recorded nowhere else."""
 
     input: ActionInput
     stated: tuple[Fact, ...] = ()
+    said: tuple[Heard, ...] = ()
 
 
 class Recollection(Protocol):
@@ -89,7 +95,7 @@ class Hashing(Protocol):
 
 
 class ToolCalls:
-    """`digits`: minor digits by currency."""
+    """`digits`: minor digits by currency. `manifests`: None where no target announces its tools."""
 
     def __init__(
         self,
@@ -103,6 +109,7 @@ class ToolCalls:
         clock: Clock,
         ids: Ids,
         digits: Mapping[str, int],
+        manifests: Manifests | None = None,
     ) -> None:
         self._journal = journal
         self._threads = threads
@@ -113,6 +120,7 @@ class ToolCalls:
         self._clock = clock
         self._ids = ids
         self._digits = dict(digits)
+        self._manifests = manifests
 
     async def call(self, called: Called, snapshot: Snapshot, prepared: Prepared) -> Stored:
         """The action, however far it has come. Raises HandrailError USE_CASE_UNREGISTERED, TOOL_UNREGISTERED,
@@ -122,6 +130,9 @@ class ToolCalls:
         rests on. 4 in one transaction: the same call before? the decision, what it reserves, its entry, and the claim
         when it may run at once. 5 the call itself. 6 the outcome."""
         use_case, tool = registered(called.key.use_case, called.tool, snapshot)
+        _require_here(tool, snapshot, called)
+        if called.door is Door.PERMIT:
+            require_permits(tool)
         if len(canonical_arguments(called.arguments)) > MAX_ARGUMENTS:
             raise HandrailError(Code.REQUEST_TOO_LARGE, f"arguments are larger than {MAX_ARGUMENTS} bytes")
         thread = await self._threads.open(
@@ -135,9 +146,24 @@ class ToolCalls:
         )  # fmt: skip
         weighed = await self.weighed(action, called.facts, use_case, tool, snapshot, called.conversation is not None)
         decide = self.decide(weighed, action, tool, snapshot, prepared, thread.release)
-        stored: Stored = await self._journal.run(self.asked(action, thread.subject.id, decide, tool, snapshot))
+        asked = self.asked(action, thread.subject.id, decide, tool, snapshot, permit_ms=called.permit_ms)
+        stored = await self._committed(asked)
         mine = stored.progress.action == action.id and stored.progress.state is State.CLAIMED
         return await self._executor.carry_out(stored) if mine else stored
+
+    async def _committed(self, asked: Ask) -> Stored:
+        """Decided anew when another caller took the last of a limit in between: then it is held or denied with its
+        reason, not lost. Raises HandrailError as `Ask`."""
+        for _ in range(TRIES - 1):
+            try:
+                stored: Stored = await self._journal.run(asked)
+            except HandrailError as error:
+                if error.code is not Code.LOST_RACE:
+                    raise
+            else:
+                return stored
+        last: Stored = await self._journal.run(asked)
+        return last
 
     def asked(
         self,
@@ -148,12 +174,15 @@ class ToolCalls:
         snapshot: Snapshot,
         *,
         at_once: bool = True,
+        permit_ms: int = 0,
     ) -> Ask:
-        """The command. `at_once` False: what may run is left to the jobs process."""
+        """The command. `at_once` False: what may run is left to the jobs process; with `permit_ms`, to the caller."""
         return Ask(
             ids=self._ids, request=action, subject=subject, decide=decide, business=self._business(action, tool),
             same_since_ms=_same_since(tool, self._clock.now_ms()), ruleset=snapshot.ruleset_digest,
-            owner=self._executor.owner, lease_ms=LEASE_MS, cool_off_ms=1_000 * tool.cool_off_s, at_once=at_once,
+            owner=self._executor.owner, lease_ms=LEASE_MS, cool_off_ms=1_000 * tool.cool_off_s,
+            at_once=at_once and not permit_ms, permit_ms=permit_ms,
+            report_within_ms=1_000 * tool.report_within_s if permit_ms else 0,
         )  # fmt: skip
 
     def key_of(self, action: Action) -> str:
@@ -165,6 +194,9 @@ class ToolCalls:
     ) -> Weighed:
         """What the decision on an action rests on. `linked`: its conversation is known to be this one."""
         given = self._given(action, stated, use_case, tool, snapshot)
+        upstream = snapshot.ruleset.upstreams.get(tool.upstream)
+        if self._manifests is not None and upstream is not None and await self._manifests.changed(tool, upstream):
+            given = msgspec.structs.replace(given, manifest_changed=True)
         if linked:
             given = await self._recollection.add(given, tool, action.conversation, snapshot)
         return Weighed(given, stated)
@@ -278,6 +310,26 @@ def registered(name: UseCaseId | None, called: ToolId, snapshot: Snapshot) -> tu
     return use_case, tool
 
 
+def _require_here(tool: Tool, snapshot: Snapshot, called: Called) -> None:
+    """Raises HandrailError TOOL_ELSEWHERE for a tool that handrail itself cannot call."""
+    upstream = snapshot.ruleset.upstreams.get(tool.upstream)
+    if upstream is not None and upstream.kind is UpstreamKind.MCP_STDIO and not called.permit_ms:
+        raise HandrailError(
+            Code.TOOL_ELSEWHERE,
+            f"{tool.id} is a child of a process of handrail mcp, which alone can call it; the agent asks there",
+        )
+
+
+def require_permits(tool: Tool) -> None:
+    """Raises HandrailError PERMIT_REFUSED when no caller may execute it itself."""
+    if not gives_permits(tool):
+        raise HandrailError(
+            Code.PERMIT_REFUSED,
+            f"{tool.id} gives no permits (its type is {tool.type.value}); let handrail execute it: POST /api/v1/actions,"
+            " or write permits: true in its registration",
+        )
+
+
 def _limits(snapshot: Snapshot, use_case: UseCaseId, tool: Tool) -> tuple[Limit, ...]:
     return tuple(
         limit
@@ -308,13 +360,22 @@ def _ruled(
         release=release,
     )  # fmt: skip
     names = names_of(About(use_case=action.use_case, facts=facts))
-    room = tuple(Room(limit.id, limit.at_most - standing.used(*periods[limit.id])) for limit in limits)
+    waiting = {limit.id: (waiting_scope(periods[limit.id][0]), periods[limit.id][1]) for limit in limits}
+    room = tuple(
+        Room(
+            limit.id,
+            limit.at_most - standing.used(*periods[limit.id]),
+            None if limit.held_at_most is None else limit.held_at_most - standing.used(*waiting[limit.id]),
+        )
+        for limit in limits
+    )
     full = msgspec.structs.replace(
         given, stopped=tuple(stop.id for stop in standing.stops if covers(stop, names)), room=room,
         past=past_of(counts, standing.used),
     )  # fmt: skip
     decision = decide_action(full, prepared)
     ceilings = {limit.id: limit.at_most for limit in limits}
+    caps = {limit.id: limit.held_at_most for limit in limits if limit.held_at_most is not None}
     # what is held counts too; over a limit it counts when a person is asked, since only a person can pass it
     held = decision.verdict is Verdict.HOLD
     reserve = tuple(
@@ -344,8 +405,9 @@ def _ruled(
             currency=given.currency,
         ),
         reserve=reserve,
+        waiting=tuple((*waiting[name], amount, caps[name]) for name, amount in decision.reserve if name in caps),
         route=route,
-        rules=_rules(snapshot, decision),
+        rules=digests_behind(snapshot, decision),
         owners=frozenset({snapshot.ruleset.use_cases[action.use_case].owner.lower()}),
         given=msgspec.json.encode(weighed),
         arguments=_changed(action, decision),
@@ -362,7 +424,7 @@ def _changed(action: Action, decision: ActionDecision) -> dict[str, Any] | None:
     return arguments
 
 
-def _rules(snapshot: Snapshot, decision: ActionDecision) -> tuple[Digest, ...]:
+def digests_behind(snapshot: Snapshot, decision: ActionDecision) -> tuple[Digest, ...]:
     """Digests of the rules that matched and of the limits that were passed."""
     rules = snapshot.ruleset.actions
     known = rule_digests(rules)

@@ -8,7 +8,8 @@ class Bootstrap(msgspec.Struct, frozen=True, kw_only=True):
 
     `database`: `sqlite` or a postgresql address without a password; empty when `database_env` names the variable that
     holds it. Exactly one of `kek_file` and `kek_env` is given. `log_origin` None: the process that makes the log
-    chooses once and keeps it. `log_requests`: a line in the server's log for each request.
+    chooses once and keeps it. `log_requests`: a line in the server's log for each request. `doors_serve`: when the MCP
+    door runs (`home.fields.DoorsServe`).
     """
 
     database: str
@@ -26,3 +27,6 @@ class Bootstrap(msgspec.Struct, frozen=True, kw_only=True):
     log_key_env: str | None
     log_origin: str | None
     log_requests: bool
+    doors_host: str = "127.0.0.1"
+    doors_port: int = 8081
+    doors_serve: str = "needed"

@@ -14,7 +14,7 @@ from handrail.home.tree import parse
 KEK_FILE = "kek"
 """In the data folder; made by `home.init`."""
 FIELDS = frozenset(
-    {"database", "data_dir", "listen", "public_url", "behind_proxy", "tls", "keys", "log", "log_requests"}
+    {"database", "data_dir", "listen", "public_url", "behind_proxy", "tls", "keys", "log", "log_requests", "doors"}
 )
 
 
@@ -40,7 +40,8 @@ def from_value(value: dict[str, Any]) -> Bootstrap:
     database = value.get("database", "sqlite")
     env = database.get("env") if isinstance(database, dict) else None
     host, _, port = str(value.get("listen", "127.0.0.1:8080")).rpartition(":")
-    keys, tls = value.get("keys", {}), value.get("tls", {})
+    keys, tls, doors = value.get("keys", {}), value.get("tls", {}), value.get("doors", {})
+    doors_host, _, doors_port = str(doors.get("listen", "127.0.0.1:8081")).rpartition(":")
     return Bootstrap(
         database="" if env else str(database),
         database_env=env,
@@ -57,6 +58,9 @@ def from_value(value: dict[str, Any]) -> Bootstrap:
         log_key_env=keys.get("log_key_env"),
         log_origin=value.get("log", {}).get("origin"),
         log_requests=value.get("log_requests", False),
+        doors_host=doors_host.strip("[]"),
+        doors_port=int(doors_port),
+        doors_serve=str(doors.get("serve", "needed")),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from handrail.home.check_home import check_home
+from handrail.home.check_notices import check_notices, check_told
 from handrail.home.check_rules import Engines, check_rules
 from handrail.home.check_tools import check_listed, check_tools
 from handrail.home.check_use_case import check_defaults, check_ids, check_prompts, check_use_case
@@ -61,6 +62,9 @@ def look(text: HomeText, engines: Engines = _ENGINES) -> Checked:
     mistakes += check_prompts(prompts)
     played = tuple(_written(text, text.cases, CasesFile, mistakes))
     actions = _actions(text, cases, engines, mistakes)
+    mistakes += check_notices(home, cases, actions, names=text.names)
+    for case in cases:
+        mistakes += check_told(case, home)
     return Checked(home, cases, prompts, tuple(sorted(set(mistakes))), actions, played)
 
 

@@ -66,15 +66,20 @@ def _database(home: Fitted, database: object) -> Iterator[Mistake]:
         )
 
 
+def _doors(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    return value.get("doors") or {}
+
+
 def _listen(home: Fitted, value: Mapping[str, Any]) -> Iterator[Mistake]:
-    listen = value.get("listen")
-    if listen:
+    for path, listen in ((("listen",), value.get("listen")), (("doors", "listen"), _doors(value).get("listen"))):
+        if not listen:
+            continue
         host, _, port = listen.rpartition(":")
         if not 1 <= int(port) <= 65_535:
-            yield mistake(home.place("listen"), "listen.port", f"there is no port {port}", expected="1 to 65535")
+            yield mistake(home.place(*path), "listen.port", f"there is no port {port}", expected="1 to 65535")
         if host not in LOOPBACK and not value.get("tls") and not value.get("behind_proxy"):
             yield mistake(
-                home.place("listen"),
+                home.place(*path),
                 "listen.public",
                 f"listening on {host} sends customers' text in clear over the network",
                 expected="127.0.0.1, or tls:, or behind_proxy: true",

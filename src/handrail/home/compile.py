@@ -24,6 +24,7 @@ from handrail.home.mistake import Mistake
 from handrail.home.problem import HomeInvalid
 from handrail.home.text import HOME_FILE, HomeText
 from handrail.home.written_actions import resolved
+from handrail.policy.notices import Notices, Receiver
 from handrail.policy.ruleset import (
     AcceptedFailure,
     Audience,
@@ -101,6 +102,23 @@ def ruleset_of(checked: Checked) -> Ruleset:
         upstreams=dict(sorted(actions.upstreams.items())),
         tools=dict(sorted(resolved(actions).items())),
         actions=actions.rules,
+        notices=_notices(home.get("notices") or {}, checked),
+    )
+
+
+def _notices(given: Mapping[str, Any], checked: Checked) -> Notices:
+    return Notices(
+        receivers={
+            name: msgspec.convert({**fields, "id": name}, Receiver)
+            for name, fields in sorted((given.get("receivers") or {}).items())
+        },
+        ended={
+            UseCaseId(case.value["id"]): tuple(case.value["tell_ended"])
+            for case in sorted(checked.cases, key=lambda case: str(case.value["id"]))
+            if case.value.get("tell_ended")
+        },
+        expiring_s=given.get("expiring_s", 600),
+        give_up_after_s=given.get("give_up_after_s", 86_400),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from handrail.policy.notices import Detail, Encryption, Event, ReceiverKind
 from handrail.policy.ruleset import (
     Audience,
     Autonomy,
@@ -45,6 +46,7 @@ EnvName = Annotated[str, Meta(pattern=ENV, extra={"expected": ENV_SAYS})]
 Milliseconds = Annotated[int, Meta(ge=1, le=600_000)]
 Deadline = Annotated[int, Meta(ge=10, le=60_000)]
 Count = Annotated[int, Meta(ge=1)]
+Port = Annotated[int, Meta(ge=1, le=65_535)]
 Origin = Annotated[
     str,
     Meta(pattern=r"^[a-z0-9][a-z0-9.\-]*(/[a-z0-9.\-]+)*$", extra={"expected": "a name like shop.example/handrail"}),
@@ -127,6 +129,26 @@ class KeysFile(Strict, frozen=True):
     kek_env: Annotated[EnvName | None, says("The same as 64 hex digits in this environment variable.")] = None
     log_key_file: Annotated[Words | None, says("Ed25519 key that signs the checkpoints of the log.")] = None
     log_key_env: Annotated[EnvName | None, says("The same in this environment variable.")] = None
+
+
+class DoorsServe(StrEnum):
+    """When the process of the MCP door runs."""
+
+    NEEDED = "needed"  # a tool in force belongs to an MCP server
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class DoorsFile(Strict, frozen=True):
+    """The MCP door: `/mcp/USE-CASE` on a listener and in a process of its own."""
+
+    listen: Annotated[
+        str,
+        says("Address and port.", pattern=r"^\S+:\d{1,5}$", expected="an address and a port, such as 127.0.0.1:8081"),
+    ] = "127.0.0.1:8081"
+    serve: Annotated[DoorsServe, says("needed: when a tool in force belongs to an MCP server. always, never.")] = (
+        DoorsServe.NEEDED
+    )
 
 
 class LogFile(Strict, frozen=True):
@@ -296,6 +318,51 @@ class DefaultsFile(Strict, frozen=True):
     disclosure: Annotated[DisclosureFile | None, says("That it is an AI.")] = None
 
 
+class NoticeLanguage(StrEnum):
+    """What notices are written in."""
+
+    EN = "en"
+    DE = "de"
+
+
+class ReceiverFile(Strict, frozen=True, kw_only=True):
+    """Who is told, and how. Secrets stand in the environment or in a file; here stands only where."""
+
+    kind: Annotated[ReceiverKind, says("chat: Slack, Mattermost and alike. webhook: signed (standard-webhooks).")]
+    url: Annotated[Words | None, says("chat, webhook: where it is called.")] = None
+    url_env: Annotated[EnvName | None, says("Where the address stands that is a secret as a whole; needs hosts.")] = (
+        None
+    )
+    url_file: Annotated[Words | None, says("The same in a file, relative to the home.")] = None
+    hosts: Annotated[
+        tuple[Words, ...], says("Host or host:port that url_env or url_file leads to; a mail server's host.")
+    ] = ()
+    secret_env: Annotated[EnvName | None, says("webhook: whsec_ secret. email: password of `user`.")] = None
+    secret_file: Annotated[Words | None, says("The same in a file, relative to the home.")] = None
+    port: Annotated[Port | None, says("email: 587 when left out.")] = None
+    encryption: Annotated[Encryption | None, says("email: starttls when left out; none only inside your network.")] = (
+        None
+    )
+    user: Annotated[Words | None, says("email: who logs in, when the server asks.")] = None
+    sender: Annotated[Mail | None, says("email: From.")] = None
+    to: Annotated[tuple[Mail, ...], says("email: To.")] = ()
+    ca_file: Annotated[Words | None, says("Own certificate authority, PEM; relative to the home.")] = None
+    private_network: Annotated[bool, says("The address may be a loopback or private one.")] = False
+    events: Annotated[tuple[Event, ...] | None, says("Left out: all. []: none but what a use case sends it.")] = None
+    use_cases: Annotated[tuple[Words, ...], says("Left out: every one.")] = ()
+    routes: Annotated[tuple[Words, ...], says("Left out: every one.")] = ()
+    detail: Annotated[Detail, says("How much of the money it is told.")] = Detail.NONE
+    language: Annotated[NoticeLanguage, says("Of the words.")] = NoticeLanguage.EN
+
+
+class NoticesFile(Strict, frozen=True, kw_only=True):
+    """Who is told when an action waits, is handed over, or needs a person. A notice carries nothing of a customer."""
+
+    receivers: Annotated[dict[Identifier, ReceiverFile], says("Receivers by name.")] = {}
+    expiring_s: Annotated[int, says("Reminded so long before the time to decide is over.", ge=1, le=86_400)] = 600
+    give_up_after_s: Annotated[int, says("Tried for so long.", ge=60, le=604_800)] = 86_400
+
+
 class HomeFile(Strict, frozen=True, kw_only=True):
     """`handrail.yaml`: the organisation, where things are, and defaults for the use cases."""
 
@@ -319,12 +386,14 @@ class HomeFile(Strict, frozen=True, kw_only=True):
     tls: Annotated[TlsFile | None, says("Serve TLS itself. Read at start only.")] = None
     keys: Annotated[KeysFile, says("Keys of the ledger. Read at start only.")] = KeysFile()
     log: Annotated[LogFile, says("The transparency log. Read at start only.")] = LogFile()
+    doors: Annotated[DoorsFile, says("The MCP door. Read at start only.")] = DoorsFile()
     log_requests: Annotated[
         bool, says("A line for each request in the server's own log, without texts and keys. Read at start only.")
     ] = False
     providers: Annotated[dict[Identifier, ProviderFile], says("Model providers by name.", min_length=1)]
     prices: Annotated[dict[str, PriceFile], says("`provider/model` to its price.")] = {}
     defaults: Annotated[DefaultsFile, says("For every use case that does not say otherwise.")] = DefaultsFile()
+    notices: Annotated[NoticesFile, says("Who is told of what waits, by mail, chat or webhook.")] = NoticesFile()
 
 
 class UseCaseFile(Strict, frozen=True, kw_only=True):
@@ -365,6 +434,9 @@ class UseCaseFile(Strict, frozen=True, kw_only=True):
     tools: Annotated[
         tuple[Words, ...],
         says("What its agents may call: tools of tools/*.yaml, in full (UPSTREAM.NAME) or by their own name."),
+    ] = ()
+    tell_ended: Annotated[
+        tuple[Words, ...], says("Receivers of `notices` that are told when an action of its agents has ended.")
     ] = ()
     forward_customer: Annotated[bool, says("Pass the customer's id to the provider.")] = False
     rollout: Annotated[Rollout, says("How a changed release goes live. immediate: not from R2 up.")] = Rollout.STAGED

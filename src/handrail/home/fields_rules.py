@@ -130,7 +130,7 @@ class LimitFile(Strict, frozen=True):
     tools: Annotated[ToolList | None, says("As in rules.")] = None
     types: Annotated[tuple[ActionType, ...], says("As in rules.")] = ()
     use_cases: Annotated[tuple[Words, ...], says("As in rules.")] = ()
-    held_at_most: Annotated[Minor | None, says("How much of it may wait for a person; left out: all.")] = None
+    held_at_most: Annotated[Minor | None, says("How much of it may wait for a person at a time; above it a call is refused.")] = None
 
 
 class StepFile(Strict, frozen=True):
@@ -162,6 +162,11 @@ class RouteFile(Strict, frozen=True):
     decide_within_s: Annotated[Count, says("Then `otherwise` happens.")] = 3_600
     execute_within_s: Annotated[Count, says("After the approval.")] = 900
     otherwise: Annotated[Otherwise, says("When nobody decided in time.")] = Otherwise.DENY
+    batch: Annotated[int, says("How many similar holds may be decided together; 0: none.", ge=0, le=50)] = 5
+    batch_up_to: Annotated[
+        Minor | None, says("Minor units of `currency` that one of a batch may move; left out: money goes one by one.")
+    ] = None
+    drills_a_week: Annotated[int, says("Seeded wrong requests for its people.", ge=0, le=100)] = 0
 
 
 class RulesFile(Strict, frozen=True, kw_only=True):

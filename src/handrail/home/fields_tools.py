@@ -188,6 +188,13 @@ class ToolFile(Strict, frozen=True):
         False
     )
     cool_off_s: Annotated[Seconds, says("An approved call waits so long before it leaves.")] = 0
+    permits: Annotated[
+        bool | None,
+        says("Whether callers that execute themselves get permits; left out: unless its effect is consequential."),
+    ] = None
+    report_within_s: Annotated[
+        int, says("A caller that executes itself reports within so long, else a person is asked.", ge=1, le=3_600)
+    ] = 60
     http: Annotated[HttpFile | None, says("How it is called, for an upstream of kind http.")] = None
     manifest: Annotated[Digits64 | None, says("Digest of schema and description that an MCP server announced.")] = None
     shows: Annotated[tuple[Words | ShowsFile, ...], says("Objects of `objects`, or one written here.")] = ()

@@ -3,12 +3,14 @@ be a slip; pure. Nothing here is a mistake, and nothing here stops a publish."""
 
 from collections.abc import Iterator
 
+from handrail.approvals.lifecycle import Otherwise
 from handrail.home.check import Checked
 from handrail.home.effects import RANK, by_name
 from handrail.home.fit import Fitted, shown
 from handrail.home.mistake import Mistake, Place, did_you_mean, mistake
 from handrail.home.parameters import DOCUMENTED
 from handrail.home.written_actions import Actions, resolved
+from handrail.policy.notices import Event
 from handrail.policy.ruleset import Audience, Dialect
 from handrail.terms.action import CONSEQUENTIAL, ActionType
 from handrail.tools.registry import Call, Reversibility, Tool, UpstreamKind
@@ -26,6 +28,7 @@ def notes(checked: Checked) -> list[Mistake]:
             found.append(mistake(Place(case.file, 1, 1), "disclosure.built_in", message, hint=hint))
         found += _parameters(checked.home, case)
     found += _of_tools(checked.actions)
+    found += _of_routes(checked)
     return sorted(found)
 
 
@@ -78,6 +81,22 @@ def _of_tools(found: Actions) -> Iterator[Mistake]:
         if tool.id not in listed and tool.id not in called:
             message = f"no use case lists {tool.name}, so every call is refused"
             yield mistake(spot.key(), "tool.unlisted", message, hint="add it to tools: of a use case")
+
+
+def _of_routes(checked: Checked) -> Iterator[Mistake]:
+    """A case that is handed to a person of whom nobody is told."""
+    receivers = (checked.home.value.get("notices") or {}).get("receivers") or {}
+    for route in checked.actions.rules.routes:
+        heard = any(
+            "events" not in one or Event.HANDOVER.value in one["events"]
+            for one in receivers.values()
+            if not one.get("routes") or route.id in one["routes"]
+        )
+        if route.otherwise == Otherwise.HANDOVER.value and not heard:
+            spot = checked.actions.spots[route.place]
+            message = "the case is handed to a person, and no receiver of notices is told of it"
+            hint = "add one with action.handover to notices: of handrail.yaml"
+            yield mistake(spot.place("otherwise"), "route.unheard", message, hint=hint)
 
 
 def _calls(tool: Tool) -> Iterator[Call]:

@@ -18,7 +18,7 @@ from handrail.policy.action_rules import ActionRules
 from handrail.policy.written import Source, WrittenError, joined, rules_of, tools_of
 from handrail.terms.action import ToolId
 from handrail.terms.ids import UseCaseId
-from handrail.tools.registry import Call, Check, Tool, Upstream, UpstreamId
+from handrail.tools.registry import Call, Check, Tool, Upstream, UpstreamId, UpstreamKind
 
 SECTIONS = ("rules", "limits", "routes")
 _WRITTEN = re.compile(r"'([^']+)'|\"([^\"]+)\"")
@@ -161,6 +161,8 @@ def _tools(file: Fitted, found: Actions) -> None:
             return
         found.upstreams[up.id] = msgspec.structs.replace(up, base_url=up.base_url.rstrip("/"))
         found.sources[up.id] = Spot(file, ("upstream",))
+        if up.kind is UpstreamKind.MCP_STDIO and tool.permits is None:
+            tool = msgspec.structs.replace(tool, permits=True)  # nobody but the owner of the child can execute it
         found.tools[tool.id] = _closed(tool)
 
 

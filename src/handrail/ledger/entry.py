@@ -44,6 +44,7 @@ class EntryKind(StrEnum):
     RETENTION_APPLIED = "retention.applied"
     LOG_KEY_ROTATED = "log_key.rotated"
     SEALING_KEY_ROTATED = "sealing_key.rotated"
+    PERMIT_KEY_ROTATED = "permit_key.rotated"
     KEY_ENCRYPTION_KEY_ROTATED = "key_encryption_key.rotated"
     SERVER_STARTED = "server.started"
     SERVER_STOPPED = "server.stopped"
@@ -61,14 +62,20 @@ class EntryKind(StrEnum):
     ACTION_REVOKED = "action.revoked"
     ACTION_CANCELLED = "action.cancelled"
     ACTION_UNREACHABLE = "action.unreachable"
+    ACTION_PERMITTED = "action.permitted"  # its caller got a one-time permit to execute it
     ACTION_CLAIMED = "action.claimed"  # the only one that a call follows
     ACTION_TAKEN_OVER = "action.taken_over"
     ACTION_DONE = "action.done"  # with its receipt
     ACTION_FAILED = "action.failed"  # certainly without effect
     ACTION_UNKNOWN = "action.unknown"  # a person is asked
     ACTION_SETTLED = "action.settled"
+    DRILL_STARTED = "drill.started"
+    DRILL_DECIDED = "drill.decided"  # beside the entry of the decision itself
+    DRILL_FORGOTTEN = "drill.forgotten"
     STOP_SET = "stop.set"
     STOP_LIFTED = "stop.lifted"
+    NOTICE_GIVEN_UP = "notice.given_up"  # a receiver could not be reached in time
+    NOTICE_RETRIED = "notice.retried"  # by a person
 
 
 class FoundFact(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -64,6 +64,11 @@ class Journal(Protocol):
         commit failed: never drops silently."""
         ...
 
+    def beside(self, command: Callable[[Any], object]) -> None:
+        """Run a command soon, from any thread and with nobody waiting: in a transaction of its own that a batch of
+        others neither loses nor delays. What it raises is counted and logged; one that cannot commit is dropped."""
+        ...
+
     async def close(self) -> None:
         """Drain what is queued, commit, stop the writer."""
         ...

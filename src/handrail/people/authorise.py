@@ -33,6 +33,9 @@ class Act(StrEnum):
     ROTATE_KEYS = "keys.rotate"
     BACKUP = "backup"
     UNDO = "undo"
+    DRILL = "drill"
+    READ_DRILLS = "drill.read"
+    RETRY_NOTICES = "notices.retry"
 
 
 MAY: dict[Act, frozenset[Role]] = {
@@ -51,7 +54,10 @@ MAY: dict[Act, frozenset[Role]] = {
     Act.SIGN_OFF: frozenset({Role.OWNER, Role.COMPLIANCE}),
     Act.ROTATE_KEYS: frozenset({Role.ENGINEER, Role.ADMIN}),
     Act.BACKUP: frozenset({Role.ENGINEER, Role.ADMIN}),
+    Act.DRILL: frozenset({Role.OWNER, Role.COMPLIANCE}),
+    Act.READ_DRILLS: frozenset({Role.OWNER, Role.COMPLIANCE, Role.AUDITOR}),
     Act.UNDO: frozenset({Role.APPROVER, Role.OWNER, Role.STAFF, Role.COMPLIANCE}),
+    Act.RETRY_NOTICES: frozenset({Role.ENGINEER, Role.ADMIN, Role.OWNER}),
 }
 """Stopping is easy and resuming is not: anyone who works here may pull the brake."""
 

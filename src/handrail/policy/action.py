@@ -25,6 +25,7 @@ class Why(StrEnum):
     DOUBTS = "doubts"
     LIMIT = "limit"
     LIMIT_UNKNOWN = "limit.unknown"
+    WAITING_FULL = "limit.waiting"  # it would have to wait for a person, and no more of this may
     STOPPED = "stopped"
     UNREGISTERED = "tool.unregistered"
     MANIFEST = "tool.manifest_changed"
@@ -110,10 +111,12 @@ class Past(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Room(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a limit still holds before this action: `left` in minor units, or a count. `limit`: id of the limit."""
+    """What a limit still holds before this action: `left` in minor units, or a count. `limit`: id of the limit.
+    `waits`: how much more of it may wait for a person; None: all of it."""
 
     limit: str
     left: int
+    waits: int | None = None
 
 
 class ActionInput(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -115,7 +115,8 @@ class Within(StrEnum):
 
 class Limit(Strict, frozen=True):
     """`at_most`: minor units of `currency`, or calls when `currency` is empty. `over`: HOLD or DENY. Held reservations
-    count, up to `held_at_most` of their own (None: the same figure)."""
+    count, and have a cap of their own: of one period no more than `held_at_most` waits for a person at a time (None: no
+    such cap); what would be above is denied."""
 
     id: str
     at_most: int
@@ -148,7 +149,9 @@ class Shift(Strict, frozen=True):
 class Route(Strict, frozen=True):
     """Who settles a hold. `roles`: one of them. `persons`: how many different ones. `up_to`: minor units in `currency`
     that this route may decide; above it the action needs a route that may. `otherwise`: `deny` or `handover` when
-    nobody decides within `decide_within_s`."""
+    nobody decides within `decide_within_s`. `batch`: how many similar holds may be decided together, 0: none.
+    `batch_up_to`: minor units in `currency` that one of them may move at most; None: what moves money is decided one by
+    one. `drills_a_week`: seeded wrong requests."""
 
     id: str
     roles: tuple[str, ...]
@@ -161,6 +164,9 @@ class Route(Strict, frozen=True):
     decide_within_s: int = 3_600
     execute_within_s: int = 900
     otherwise: str = "deny"
+    batch: int = 5
+    batch_up_to: int | None = None
+    drills_a_week: int = 0
     place: str = ""
 
 

@@ -196,6 +196,8 @@ def _limit(limit: Limit, limits: Iterable[Limit], ground: Ground) -> Iterator[st
         yield "`over` is hold or deny"
     if limit.held_at_most is not None and limit.held_at_most < 0:
         yield "`held_at_most` is a whole number from 0"
+    if limit.held_at_most is not None and limit.per is Per.ACTION:
+        yield "`held_at_most` belongs to a limit that adds up: `per: action` reserves nothing"
     if limit.currency:
         yield from _money(limit.currency, tools, ground)
     if limit.per is Per.OBJECT:
@@ -234,6 +236,12 @@ def _route(route: Route, ground: Ground) -> Iterator[str]:
         yield "`persons` is 1 or 2"
     if route.up_to is not None and (route.up_to < 0 or route.currency not in ground.digits):
         yield "`up_to` is whole minor units with a `currency` of ISO 4217"
+    if route.batch_up_to is not None and route.currency not in ground.digits:
+        yield "`batch_up_to` is whole minor units of the route's `currency`"
+    if route.batch_up_to is not None and route.up_to is not None and route.batch_up_to > route.up_to:
+        yield "`batch_up_to` is above `up_to`, which this route may decide at all"
+    if route.batch_up_to is not None and route.batch < 2:
+        yield "`batch_up_to` needs a `batch` of 2 or more"
     if route.otherwise not in OTHERWISE:
         yield f"`otherwise` is one of {', '.join(sorted(OTHERWISE))}"
     if route.decide_within_s <= 0 or route.execute_within_s <= 0:

@@ -7,6 +7,7 @@ customer's turns do. When this cannot tell it answers `nothing`, and a consequen
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -17,6 +18,7 @@ from handrail.policy.conversation import Turn
 from handrail.policy.known import Known, Thing
 from handrail.policy.wording import HeardIn, Readings, Wording, mentioned
 from handrail.terms.finding import Role
+from handrail.tools.amount import in_words
 from handrail.tools.paths import covers, leaves, values_at
 from handrail.tools.registry import Names, Tool
 
@@ -47,7 +49,7 @@ class _Talk:
     """The conversation before the call, ready to be asked. `put`: the agent's last texts, each with whether the
     customer's next words agreed to it."""
 
-    def __init__(self, turns: Sequence[Turn], readings: Readings, values: "Sequence[_Value]") -> None:
+    def __init__(self, tool: Tool, turns: Sequence[Turn], readings: Readings, values: "Sequence[_Value]") -> None:
         spoken = [turn for turn in turns if turn.role in (Role.USER, Role.ASSISTANT)]
         wordings = {turn.index: readings.wording(turn.text) for turn in spoken}
         heard = {turn.index: readings.hear(turn.text) for turn in spoken}
@@ -56,23 +58,58 @@ class _Talk:
         self.own = [wordings[turn.index] for turn in spoken if turn.role is Role.USER]
         self.own_heard = [heard[turn.index] for turn in spoken if turn.role is Role.USER]
         self.yes = _answers(self.heard, self.own[-1], values)
-        self.put: list[tuple[Wording, bool]] = []
-        for turn, following in pairwise(spoken):
-            if turn.role is Role.ASSISTANT and following.role is Role.USER:
-                answered = _answers(heard[following.index], wordings[following.index], values)
-                self.put.append((wordings[turn.index], answered))
-        self.put = self.put[-PROPOSALS:]
+        replies = [
+            (wordings[turn.index], wordings[following.index], heard[following.index])
+            for turn, following in pairwise(spoken)
+            if turn.role is Role.ASSISTANT and following.role is Role.USER
+        ]
+        self.put = [(put, _says_yes(said)) for put, _, said in replies[-PROPOSALS:]]
+        self.withdrawn = _withdrawn(tool, spoken, wordings, heard, values)
         self.everything = any(said.everything for said in heard.values())
         self.declined = any(heard[turn.index].cannot for turn in spoken if turn.role is Role.ASSISTANT)
         self.compared = any(heard[turn.index].compares for turn in spoken if turn.role is Role.USER)
         self.all_of_it = any(heard[turn.index].everything for turn in spoken if turn.role is Role.USER)
 
 
+def _says_yes(heard: HeardIn) -> bool:
+    """A yes that neither declines nor postpones. Only this confirms what the customer did not say."""
+    return heard.yes and not heard.no and not heard.wait
+
+
 def _answers(heard: HeardIn, wording: Wording, values: "Iterable[_Value]") -> bool:
-    """A yes without a no; or an answer that states one of the values and neither declines, postpones nor asks."""
+    """A yes; or an answer that states one of the values and neither declines, postpones nor asks."""
     if heard.yes:
-        return not heard.no
+        return _says_yes(heard)
     return not (heard.no or heard.wait or heard.asks) and any(value.told([wording]) for value in values)
+
+
+def _withdrawn(
+    tool: Tool,
+    spoken: Sequence[Turn],
+    wordings: Mapping[int, Wording],
+    heard: Mapping[int, HeardIn],
+    values: "Sequence[_Value]",
+) -> bool:
+    """Whether the customer declined the action and neither asked for it nor agreed to it since. A no to a text that
+    speaks of something else declines that."""
+    declined, offer = False, None
+    for turn in spoken:
+        wording, said = wordings[turn.index], heard[turn.index]
+        if turn.role is Role.ASSISTANT:
+            offer = wording
+            continue
+        offered = offer is not None and _concerns(tool, offer, values)
+        if said.no and not said.yes:
+            declined = declined or offered or _concerns(tool, wording, values)
+        elif (offered and _says_yes(said)) or _concerns(tool, wording, values):
+            declined = False
+        offer = None
+    return declined
+
+
+def _concerns(tool: Tool, wording: Wording, values: "Sequence[_Value]") -> bool:
+    """Whether a text speaks of the action: by its words, or where it has none by one of its values."""
+    return _named(tool, [wording]) if tool.asks else not values or any(value.told([wording]) for value in values)
 
 
 def consent_of(
@@ -82,17 +119,18 @@ def consent_of(
     known: Known,
     facts: Iterable[Fact],
     readings: Readings,
+    digits: int | None = None,
 ) -> Consent:
-    """What the turns before the call amount to."""
+    """What the turns before the call amount to. `digits`: minor digits of its currency; None: no amount is said."""
     if not any(turn.role is Role.USER for turn in turns):
         return Consent(Agreed.NOTHING)
     by_name = {fact.name: fact.value for fact in facts}
     values = [
-        _meant(tool, arguments, path, value, known, by_name)
+        _meant(tool, arguments, path, value, known, by_name, digits)
         for path, value in _values(tool, arguments)
         if str(value) not in known.customers
     ]
-    talk = _Talk(turns, readings, values)
+    talk = _Talk(tool, turns, readings, values)
     said = {value.path: _who(value, talk) for value in values}
     yes = talk.yes
     asked = _asked(tool, talk)
@@ -100,7 +138,14 @@ def consent_of(
     heard = talk.heard
     return Consent(
         agreed=_agreed(
-            said, yes=yes, no=heard.no, said_yes=heard.yes, wait=heard.wait and heard.asks, asked=asked, named=action
+            said,
+            yes=yes,
+            no=heard.no,
+            said_yes=heard.yes,
+            wait=heard.wait and heard.asks,
+            asked=asked,
+            named=action,
+            withdrawn=talk.withdrawn,
         ),
         said=said,
         picked=dict(_picked(tool, arguments, known, by_name, talk)),
@@ -136,11 +181,15 @@ _WEAKNESS = {"": 0, "customer": 1, "confirmed": 2, "proposed": 3, "nobody": 4}
 
 
 def _agreed(
-    said: Mapping[str, str], *, yes: bool, no: bool, said_yes: bool, wait: bool, asked: bool, named: bool
-) -> Agreed:
-    """`yes`: the reply agrees, by a yes or by an answer; `said_yes`: it holds the word, whatever else it holds."""
+    said: Mapping[str, str], *, yes: bool, no: bool, said_yes: bool, wait: bool, asked: bool, named: bool,
+    withdrawn: bool,
+) -> Agreed:  # fmt: skip
+    """`yes`: the reply agrees, by a yes or by an answer; `said_yes`: it holds the word, whatever else it holds.
+    `withdrawn`: the action was declined and not asked for again."""
     if no:
         return Agreed.PARTLY if said_yes and named else Agreed.REFUSED
+    if withdrawn:
+        return Agreed.REFUSED
     whose = set(said.values())
     if whose <= {"customer"} and asked and not (wait and not yes):
         return Agreed.CONFIRMED if said_yes else Agreed.ASKED
@@ -154,7 +203,7 @@ def _agreed(
 class _Value(msgspec.Struct, frozen=True):
     """A value of the call and what it means to a person: the object it names (None when it names none, or one that was
     never read), the `rivals` that a person's words could mean too, the `phrases` it goes by. `whole`: the call names
-    all that there are."""
+    all that there are. `amount`: a sum of money, in major units."""
 
     path: str
     value: Any
@@ -162,11 +211,12 @@ class _Value(msgspec.Struct, frozen=True):
     rivals: tuple[Thing, ...] = ()
     phrases: tuple[str, ...] = ()
     whole: bool = False
+    amount: Decimal | None = None
 
     def told(self, wordings: Iterable[Wording]) -> bool:
         """Whether one of the texts states the value, or describes what it names."""
         return any(
-            wording.says(self.value)
+            (wording.says(self.value) if self.amount is None else wording.states(self.amount))
             or any(phrase.casefold() in wording.plain for phrase in self.phrases)
             or (self.thing is not None and wording.designates(self.thing, self.rivals))
             for wording in wordings
@@ -191,13 +241,15 @@ def _values(tool: Tool, arguments: dict[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _meant(
-    tool: Tool, arguments: dict[str, Any], path: str, value: Any, known: Known, facts: Mapping[str, Any]
-) -> _Value:
+    tool: Tool, arguments: dict[str, Any], path: str, value: Any, known: Known, facts: Mapping[str, Any],
+    digits: int | None,
+) -> _Value:  # fmt: skip
     for names in tool.names.values():
         if names.argument and covers(names.argument, path):
             return _object(path, value, names, _taken(tool, names, arguments), known, facts)
     phrases = [by_value.get(str(value), ()) for pattern, by_value in tool.means.items() if covers(pattern, path)]
-    return _Value(path, value, phrases=tuple(phrase for some in phrases for phrase in some))
+    amount = in_words(tool, path, arguments, value, digits)
+    return _Value(path, value, phrases=tuple(phrase for some in phrases for phrase in some), amount=amount)
 
 
 def _taken(tool: Tool, names: Names, arguments: dict[str, Any]) -> frozenset[str]:

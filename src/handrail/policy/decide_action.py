@@ -116,6 +116,7 @@ def decide_action(given: ActionInput, prepared: Prepared) -> ActionDecision:
     _rules(given, concern, draft)
     _taint(given, concern, draft, prepared)
     _level(given, concern, draft)
+    _waiting(given, concern, draft)
     return _settled(given, draft, prepared)
 
 
@@ -284,6 +285,18 @@ def _level(given: ActionInput, concern: _Concern, draft: _Draft) -> None:
         draft.add(Verdict.HOLD, Why.APPROVAL)
     elif not concern.limits and not draft.lifted:
         draft.add(Verdict.HOLD, Why.NO_LIMIT)
+
+
+def _waiting(given: ActionInput, concern: _Concern, draft: _Draft) -> None:
+    """What would have to wait is refused when no more of its limit may: told now rather than left lying."""
+    if draft.verdict is not Verdict.HOLD or draft.draft:
+        return
+    waits = {one.limit: one.waits for one in given.room}
+    places = {limit.id: limit.place or limit.id for limit in concern.limits}
+    for name, needed in draft.reserve:
+        left = waits.get(name)
+        if left is not None and needed > left:
+            draft.add(Verdict.DENY, Why.WAITING_FULL, places[name])
 
 
 def _settled(given: ActionInput, draft: _Draft, prepared: Prepared) -> ActionDecision:

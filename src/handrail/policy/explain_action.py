@@ -26,6 +26,7 @@ _WHY = {
     Why.DOUBTS: "The doubts together are enough to hold it.",
     Why.LIMIT: "It would go over a limit.",
     Why.LIMIT_UNKNOWN: "What a limit still holds could not be told.",
+    Why.WAITING_FULL: "It would have to wait for a person, and of this limit no more may wait now.",
     Why.STOPPED: "A stop is in force.",
     Why.UNREGISTERED: "The tool is not registered for this use case.",
     Why.MANIFEST: "The target announces something else than what was published.",

@@ -53,9 +53,8 @@ class Known(msgspec.Struct, frozen=True):
         return self.things.get((kind, str(identity)))
 
     def foreign(self, message: int) -> bool:
-        """Whether a response shows objects of other customers only, once the customer is known."""
-        owners = self.owners.get(message, frozenset())
-        return bool(owners) and bool(self.customers) and owners.isdisjoint(self.customers)
+        """Whether a response shows objects of other customers, once the customer is known."""
+        return bool(self.customers) and not self.owners.get(message, frozenset()) <= frozenset(self.customers)
 
     def of_kind(self, kind: str) -> Iterator[Thing]:
         return (thing for (its, _), thing in self.things.items() if its == kind)
@@ -91,6 +90,14 @@ def learn(
                 if shows.owner_named and OWNER in thing.facts and named(thing.facts[OWNER].value):
                     customers[str(thing.facts[OWNER].value)] = None
     return Known(things, tuple(customers), owners)
+
+
+def shown_ids(turn: Turn) -> frozenset[str]:
+    """Ids of the objects that a response shows."""
+    if turn.call is None or turn.said is None:
+        return frozenset()
+    shown = (thing for shows in turn.call.tool.shows for thing in _shown(shows, turn, Vouched.SAID, {}))
+    return frozenset(thing.id for thing in shown)
 
 
 def facts_of(tool: Tool, arguments: dict[str, Any], known: Known) -> tuple[Fact, ...]:

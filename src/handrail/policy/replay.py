@@ -72,11 +72,12 @@ def given_of(asked: Asked, turns: Sequence[Turn], world: World, readings: Readin
     sources = Sources(turns, world.upstreams, readings)
     known = known_of(turns, sources, asked.facts, world)
     learnt = facts_of(tool, asked.arguments, known)
-    consent = consent_of(tool, asked.arguments, turns, known, learnt, readings)
+    amount, currency, error = _amount(tool, asked.arguments, world.digits)
+    digits = world.digits.get(currency)
+    consent = consent_of(tool, asked.arguments, turns, known, learnt, readings, digits)
     derived = (*learnt, *facts_of_consent(consent))
     stated = {fact.name for fact in asked.facts if fact.vouched is Vouched.VERIFIED}
     facts = (*asked.facts, *(fact for fact in derived if fact.name not in stated))
-    amount, currency, error = _amount(tool, asked.arguments, world.digits)
     return ActionInput(
         use_case=world.use_case,
         tool=tool.id,
@@ -90,7 +91,7 @@ def given_of(asked: Asked, turns: Sequence[Turn], world: World, readings: Readin
         amount_error=error,
         facts=facts,
         own=own_of(tool, asked.arguments, known),
-        traced=traced_of(tool, asked.arguments, facts, sources, known),
+        traced=traced_of(tool, asked.arguments, facts, sources, known, digits),
         agreed=consent.agreed,
         past=asked.past,
         room=asked.room,

@@ -10,6 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from handrail.policy.action_rules import ActionRules
+from handrail.policy.notices import Notices
 from handrail.terms.action import ActionType, ToolId
 from handrail.terms.finding import Kind
 from handrail.terms.ids import Digest, ProviderId, UseCaseId
@@ -216,6 +217,7 @@ class Ruleset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     upstreams: dict[UpstreamId, Upstream] = {}
     tools: dict[ToolId, Tool] = {}
     actions: ActionRules = ActionRules()
+    notices: Notices = Notices()
 
 
 def canonical(value: msgspec.Struct) -> bytes:

@@ -49,10 +49,12 @@ class Code(StrEnum):
     ALREADY = "store.already"
     ALREADY_DECIDED = "action.already_decided"
     TOOL_UNREGISTERED = "tool.unregistered"
+    TOOL_ELSEWHERE = "tool.elsewhere"  # only a process of `handrail mcp` reaches it
     ARGUMENTS_INVALID = "tool.arguments_invalid"
     STOPPED = "action.stopped"
     STOP_UNREADABLE = "action.stop_unreadable"
     PERMIT_INVALID = "permit.invalid"
+    PERMIT_REFUSED = "permit.refused"
     LEGAL_HOLD = "erase.legal_hold"
     ERASE_SHARED = "erase.shared"
     NOT_ALLOWED = "person.not_allowed"

@@ -9,7 +9,7 @@ from typing import Any, NewType
 
 import msgspec
 
-from handrail.terms.action import ActionType, ToolId
+from handrail.terms.action import CONSEQUENTIAL, ActionType, ToolId
 from handrail.terms.ids import Digest
 
 UpstreamId = NewType("UpstreamId", str)
@@ -196,7 +196,8 @@ class Tool(Strict, frozen=True):
     values may be restored there. `outbound`: it carries free text, a URL or an address to the outside, although it may
     only read. `cool_off_s`: an approved call waits so long before it leaves. `manifest`: digest of the schema and
     description that an MCP upstream announced; a change there holds every call until it is published again.
-    `place`: file and field, for reasons.
+    `place`: file and field, for reasons. `permits`: whether callers that execute themselves get permits; None: unless
+    its effect is consequential (`gives_permits`). `report_within_s`: within so long they report what came of it.
 
     `shows`: what its responses teach. `names`: role to the known objects that its arguments name; a role's facts are
     called `ROLE.FACT`, with `ROLE.id`, `ROLE.known`, `ROLE.count` and `ROLE.distinct` besides. `totals`: fact name to
@@ -241,3 +242,10 @@ class Tool(Strict, frozen=True):
     asks: dict[str, tuple[str, ...]] = {}
     traced: tuple[str, ...] = ()
     means: dict[str, dict[str, tuple[str, ...]]] = {}
+    permits: bool | None = None
+    report_within_s: int = 60
+
+
+def gives_permits(tool: Tool) -> bool:
+    """Whether a caller may execute it itself."""
+    return tool.type not in CONSEQUENTIAL if tool.permits is None else tool.permits

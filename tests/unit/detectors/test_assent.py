@@ -103,3 +103,51 @@ def test_a_question_is_heard_in_every_script() -> None:
 
 def test_spoken_digits_are_digits() -> None:
     assert "4114" in READER.plain("it is four one one four")
+
+
+NO_YES = [
+    "I don't agree, that is not right.", "Certainly not.",
+    "That's not ok", "Absolutely not!", "Definitely not.", "Of course not", "Nicht einverstanden.",
+    "Das ist nicht in Ordnung.", "Natürlich nicht!", "Ce n'est pas exact.", "Bien sûr que non.", "Niet akkoord.",
+    "No estoy de acuerdo.", "Claro que no.", "Non va bene.", "Não está bem.", "Nie zgadzam się.", "Oczywiście, że nie.",
+]  # fmt: skip
+QUESTIONED = [
+    "Are you sure?", "Is that correct?", "Ja?", "Ist das richtig?", "Could you confirm the amount first?",
+    "ok so what does it cost?", "Oui ?", "¿Está bien así?", "Is it okay if I call back later?",
+]  # fmt: skip
+CONDITIONAL = ["If you are sure then tell me more", "Wenn das richtig ist, sagen Sie Bescheid", "I'm not sure"]
+OTHER_TONGUES = [
+    "Si vous me remboursez, je serai content", "Come si fa il reso", "Si es gratis lo pienso", "Já fiz o pedido ontem",
+    "Ja chcę zwrot pieniędzy",
+]  # fmt: skip
+LED_BY_YES = [
+    "Yes, can you do it now?",
+    "Yes please, could you proceed?",
+    "Ja, können Sie das machen?",
+    "Sí, ¿puede hacerlo?",
+]
+
+
+@pytest.mark.promise("ACD-7")
+@pytest.mark.parametrize("text", NO_YES)
+def test_a_yes_that_is_denied_is_a_no(text: str) -> None:
+    assert not READER.hear(text).yes
+    assert READER.hear(text).no
+
+
+@pytest.mark.promise("ACD-7")
+@pytest.mark.parametrize("text", [*QUESTIONED, *CONDITIONAL, *OTHER_TONGUES])
+def test_a_word_of_yes_in_a_question_a_condition_or_another_tongue_agrees_to_nothing(text: str) -> None:
+    assert not READER.hear(text).yes
+
+
+@pytest.mark.parametrize("text", LED_BY_YES)
+def test_a_yes_before_a_question_is_a_yes(text: str) -> None:
+    assert READER.hear(text).yes
+
+
+@pytest.mark.parametrize(
+    "text", ["Yes, no problem.", "Not a problem, go ahead", "No need to ask, proceed", "sí", "Sì", "si, adelante"]
+)
+def test_a_yes_beside_what_denies_nothing_is_a_yes(text: str) -> None:
+    assert READER.hear(text).yes

@@ -237,7 +237,7 @@ def test_notes_say_what_a_registration_leaves_open() -> None:
     a, b = bare.index("    outcome:"), bare.index("    objects: {order_id")
     found = {one.code for one in notes(look(shop_home({TOOLS: bare[:a] + bare[b:]})))}
     assert {"tool.doubt", "tool.unlisted"} <= found
-    assert {one.code for one in notes(look(shop_home()))} == {"disclosure.built_in"}
+    assert {one.code for one in notes(look(shop_home()))} == {"disclosure.built_in", "route.unheard"}
 
 
 def test_files_of_comments_only_are_off() -> None:

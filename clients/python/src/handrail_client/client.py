@@ -4,58 +4,13 @@ import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
+
+from handrail_client.errors import Refused
+from handrail_client.exchange import Request, Transport, answered, run
+from handrail_client.transport import Address, HttpTransport
 
 PATH = "/api/v1/events"
-RETRY_STATUS = frozenset({408, 429, 500, 502, 503, 504})
-
-
-class Refused(Exception):
-    """The server understood and said no. `code`: its stable code; `results`: one row per event where it sent them."""
-
-    def __init__(self, status: int, code: str, message: str, results: Sequence[Mapping[str, Any]] = ()) -> None:
-        super().__init__(f"{status} {code}: {message}")
-        self.status = status
-        self.code = code
-        self.message = message
-        self.results = results
-
-
-class Unreachable(Exception):
-    """No answer after every attempt. The events may or may not have arrived: send them again with the same ids."""
-
-
-class Transport(Protocol):
-    def post(self, path: str, body: bytes, headers: Mapping[str, str], timeout_s: float) -> tuple[int, bytes, str]:
-        """Status, body, value of Retry-After or an empty string. Raises OSError when there is no answer."""
-        ...
-
-
-class HttpTransport:
-    """One connection per call with http.client; honours the system's trust store."""
-
-    def __init__(self, base_url: str) -> None:
-        from urllib.parse import urlsplit  # deferred: keeps the import of an agent's process small
-
-        parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"base_url must look like https://handrail.example:8484, not {base_url!r}")
-        self._host, self._port, self._tls = parts.hostname, parts.port, parts.scheme == "https"
-        self._prefix = parts.path.rstrip("/").removesuffix("/v1")
-
-    def post(self, path: str, body: bytes, headers: Mapping[str, str], timeout_s: float) -> tuple[int, bytes, str]:
-        import http.client  # deferred, as above
-
-        kind = http.client.HTTPSConnection if self._tls else http.client.HTTPConnection
-        connection = kind(self._host, self._port, timeout=timeout_s)
-        try:
-            connection.request("POST", self._prefix + path, body, dict(headers))
-            answer = connection.getresponse()
-            return answer.status, answer.read(), answer.getheader("retry-after") or ""
-        except http.client.HTTPException as error:
-            raise OSError(f"broken answer: {type(error).__name__}") from error
-        finally:
-            connection.close()
 
 
 class Handrail:
@@ -72,8 +27,7 @@ class Handrail:
         attempts: int = 4,
         transport: Transport | None = None,
     ) -> None:
-        self._transport = transport or HttpTransport(base_url)
-        self._key = api_key
+        self._transport = transport or HttpTransport(Address(base_url, api_key))
         self._source = source
         self._timeout_s = timeout_s
         self._attempts = attempts
@@ -103,23 +57,8 @@ class Handrail:
         return rows
 
     def _post(self, body: bytes) -> tuple[int, dict[str, Any]]:
-        headers = {"authorization": f"Bearer {self._key}", "content-type": "application/json"}
-        fault = "no attempt was made"
-        for attempt in range(self._attempts):
-            wait_s = min(8.0, 0.25 * 2**attempt)
-            try:
-                status, answer, retry_after = self._transport.post(PATH, body, headers, self._timeout_s)
-            except OSError as error:
-                fault = str(error) or type(error).__name__
-            else:
-                if status not in RETRY_STATUS or attempt == self._attempts - 1:
-                    return status, _decoded(answer)
-                fault = f"status {status}"
-                if retry_after.isdigit():
-                    wait_s = min(30.0, float(retry_after))
-            if attempt < self._attempts - 1:
-                time.sleep(wait_s)
-        raise Unreachable(f"no answer from handrail after {self._attempts} attempts: {fault}")
+        reply = run(answered(Request("POST", PATH, body), self._attempts), self._transport, self._timeout_s)
+        return reply.status, _decoded(reply.body)
 
     def _one(self, kind: str, about: Mapping[str, str | None], **data: Any) -> dict[str, Any]:
         known = {key: value for key, value in data.items() if value is not None}

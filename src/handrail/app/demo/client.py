@@ -79,6 +79,8 @@ class Bot:
             del headers["authorization"]
         if self.talk.customer:
             headers["x-handrail-customer"] = self.talk.customer
+        if self.talk.conversation:
+            headers["x-handrail-conversation"] = self.talk.conversation
         if self.talk.channel:
             headers["x-handrail-channel"] = self.talk.channel
         connection = http.client.HTTPConnection(self.host, timeout=TIMEOUT_S)
@@ -142,3 +144,24 @@ def _add_call(calls: dict[int, Json], part: Json) -> None:
         call["id"] = part["id"]
     call["function"]["name"] += given.get("name") or ""
     call["function"]["arguments"] += given.get("arguments") or ""
+
+
+def act(host: str, key: str, asked: Json) -> Json:
+    """`POST /api/v1/actions`, as an agent asks; the answer with its HTTP status as `code`."""
+    return _json(host, "POST", "/api/v1/actions", key, asked)
+
+
+def outcome(host: str, key: str, action: str, wait_s: int) -> Json:
+    """`GET /api/v1/actions/ID`, waiting for its end."""
+    return _json(host, "GET", f"/api/v1/actions/{action}?wait={wait_s}", key, None)
+
+
+def _json(host: str, method: str, path: str, key: str, body: Json | None) -> Json:
+    connection = http.client.HTTPConnection(host, timeout=TIMEOUT_S + 30)
+    headers = {"content-type": "application/json", "authorization": f"Bearer {key}"}
+    try:
+        connection.request(method, path, json.dumps(body).encode() if body is not None else None, headers)
+        response = connection.getresponse()
+        return {"code": response.status, **json.loads(response.read())}
+    finally:
+        connection.close()

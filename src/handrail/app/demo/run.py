@@ -16,9 +16,11 @@ from subprocess import CompletedProcess
 from typing import TYPE_CHECKING
 
 from handrail.app import wire
-from handrail.app.demo import checks, stage, table
+from handrail.app.demo import acts, approver, books, checks, stage, table
+from handrail.app.demo.agent import Agent
 from handrail.app.demo.client import Answer, Bot, Json
 from handrail.app.demo.script import UNKNOWN_KEY, Play, Talk, Turn, load
+from handrail.approvals.lifecycle import State
 from handrail.ledger.commitment import read_facts
 from handrail.ledger.entry import InteractionFacts
 from handrail.ledger.read import interaction_facts
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 NOBODYS_KEY = "hr_a-key-that-nobody-made"
 MAX_STEPS = 4
+MOST_ACTIONS = 10_000
 TRY = {"model": "scripted-echo", "messages": [{"role": "user", "content": "my card is 4111 1111 1111 1111"}]}
 PUBLISHED_S = 20.0
 Say = Callable[[str], None]
@@ -39,7 +42,8 @@ Say = Callable[[str], None]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """How to run. `width`: characters of a line. `pace_s`: pause after each line. `stay`: keep serving after the play
-    until told to stop. `until_s`: seconds after the start at which it ends by itself, or None."""
+    until told to stop. `until_s`: seconds after the start at which it ends by itself, or None. `ask`: the person at the
+    terminal about what is held."""
 
     home: Path
     keep: bool
@@ -48,6 +52,7 @@ class Wish:
     pace_s: float
     stay: bool
     until_s: float | None
+    ask: approver.Ask
 
 
 @dataclass(slots=True)
@@ -82,16 +87,25 @@ class Demo:
         fresh = stage.write_home(folder, keep=self.wish.keep)
         processes.enter_context(stage.held(folder))
         self._step(f"{'wrote' if fresh else 'kept'} the home {folder}/ (configuration as files)")
-        model = processes.enter_context(stage.model_server(data / "model.log"))
+        staff = stage.staff_of(folder)
+        play = staff.plays + 1 if staff else 1
+        script = acts.load(play)
+        model = processes.enter_context(stage.model_server(acts.model_script(play), data / "model.log"))
         self._step(f"scripted model at http://{model.host}/v1 (no model inside, it answers from a script)")
-        stage.point_at(folder, model.host)
-        given, keys = await stage.publish(folder, self.env)
-        self._step(f"published {len(keys)} use cases, made a key for each")
+        shop = processes.enter_context(stage.shop(folder, script.orders, data / "shop.log"))
+        self._step(f"the shop at http://{shop.host} (orders and books of its own; only handrail has its key)")
+        stage.point_at(folder, "handrail.yaml", model.host)
+        stage.point_at(folder, "tools/shop.yaml", shop.host)
+        given, keys, staff = await stage.publish(folder, self.env, staff)
+        self._step(f"published {len(keys)} use cases, made a key for each and two persons who approve")
         server = processes.enter_context(stage.gateway(folder, data / "serve.log"))
         self._step(f"handrail serve at http://{server.host}/v1")
         self.say("")
         async with wire.opened(given, self.env, checkpoints=False) as store:
             await self._play(store, server.host, keys)
+            if self.stop.is_set():
+                return 130
+            await self._act(store, server.host, shop.host, keys, staff, script)
             if self.stop.is_set():
                 return 130
             await self._published(store, server.host)
@@ -102,7 +116,7 @@ class Demo:
             for line in self.wrong:
                 self.say(f"NOT AS EXPECTED: {line}")
             return 1
-        self._where(server.host, keys)
+        self._where(server.host, keys, staff)
         await self._stay()
         return 0
 
@@ -115,6 +129,39 @@ class Demo:
                 if self.stop.is_set():
                     return
                 await self._turn(store, bot, talk, turn)
+
+    async def _act(
+        self, store: "Store", host: str, shop: str, keys: dict[str, str], staff: stage.Staff, script: acts.Acts
+    ) -> None:
+        """The agent's scenes, and whether the register and the shop's books agree afterwards."""
+        snapshot = await store.in_force.load()
+        assert snapshot is not None, "the demo has just published"
+        offered = acts.offered(snapshot.ruleset.tools.values())
+        desk = approver.Desk(
+            store=store, snapshot=snapshot, marked=staff.marked, person=staff.person, ask=self.wish.ask
+        )
+        agent = Agent(host, keys[stage.AGENT], stage.AGENT, offered, desk, self.say, self._pace)
+        self.say("")
+        self.say("the agent acts: it has no key of the shop; rules/care.yaml decides, and a person on what is held")
+        for number, scene in enumerate(script.scenes, 1):
+            if self.stop.is_set():
+                return
+            self.wrong += await agent.play(scene, f"care-{staff.plays}-{number}")
+        asked = {one.action for one in agent.came}
+        lines = [
+            one for one in await store.acts.queue(frozenset(State), limit=MOST_ACTIONS) if str(one.action) in asked
+        ]
+        kept = books.Books(**json.loads(await asyncio.to_thread(_get, shop, "/books")))
+        self.say("")
+        for line in books.table(agent.came, lines):
+            self.say(line)
+        self.say(
+            f"the shop's own books: {kept.refunds} refunds, {kept.cents / 100:.2f} EUR; {kept.addresses} new address"
+        )
+        self.wrong += books.disagree(agent.came, lines, kept)
+
+    async def _pace(self) -> None:
+        await asyncio.sleep(self.wish.pace_s)
 
     async def _turn(self, store: "Store", bot: Bot, talk: Talk, turn: Turn) -> None:
         tools = tuple(tool for tool in self.play.tools if tool.name in turn.tools)
@@ -215,13 +262,18 @@ class Demo:
             self.say(f"  {line}")
         return done
 
-    def _where(self, host: str, keys: dict[str, str]) -> None:
+    def _where(self, host: str, keys: dict[str, str], staff: stage.Staff) -> None:
         home, key = self.wish.home, keys["shop-chat"]
         self.say("")
         self.say("where to look")
         self.say(f"  configuration  {home}/handrail.yaml, {home}/use-cases/")
         self.say(f"  what happened  handrail find --home {home}")
         self.say(f"                 handrail show INTERACTION --home {home} --payload --reason 'demo 1'")
+        self.say(
+            f"  what waits     handrail approvals list --home {home} (now nothing; --state denied: what was stopped)"
+        )
+        self.say(f"  its staff      approver, reviewer: export HANDRAIL_TOKEN={staff.person}")
+        self.say(f"                 admin (publish needs it): export HANDRAIL_TOKEN={staff.admin}")
         self.say(f"  the log        http://{host}/log/checkpoint (public, signed; the key: handrail log-key)")
         self.say("try it with your own bot: change its base URL and key, nothing else (the answers stay scripted)")
         self.say(f"  export OPENAI_BASE_URL=http://{host}/v1 OPENAI_API_KEY={key}")

@@ -44,6 +44,7 @@ class Talk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     language: str
     turns: tuple[Turn, ...]
     customer: str = ""
+    conversation: str = ""
     channel: str = ""
     dialect: str = "chat"
     stream: bool = False

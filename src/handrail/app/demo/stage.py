@@ -12,9 +12,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from handrail.app import wire
-from handrail.app.demo.script import HOME, MODEL_SCRIPT
+from handrail.app.demo.script import HOME
 from handrail.app.settings import Settings, settings
 from handrail.app.wire.policy import engines
 from handrail.home.compile import compile_home
@@ -23,7 +26,10 @@ from handrail.home.problem import HomeInvalid
 from handrail.home.publish import Publish
 from handrail.home.read import read
 from handrail.home.text import HOME_FILE
+from handrail.people.desk import AddPerson, OpenFirst, Redeem
+from handrail.people.key import Scope
 from handrail.people.keys import CreateKey
+from handrail.people.role import Role
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import UseCaseId
 
@@ -33,7 +39,23 @@ MARKER = ".demo"
 REMEMBER = 10_000
 START_S = 60.0
 END_S = 40.0
-_PORT = re.compile(r"(base_url: http://127\.0\.0\.1:)\d+(/v1)")
+SHOP_KEY = ".handrail/shop.key"
+AGENT = "order-care"
+"""The use case whose agent acts."""
+STAFF = ".handrail/demo-staff.json"
+"""Tokens of the demo's persons, so that a kept home can be played again. A real home never keeps tokens."""
+_PORT = re.compile(r"(base_url: http://127\.0\.0\.1:)\d+")
+_MAIL = "kestrel-and-pine.example"
+
+
+class Staff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Personal tokens. `marked`: of the approver that the demo itself is. `person`: of whoever is at the terminal, a
+    reviewer too. `plays`: how often this home was played."""
+
+    admin: str
+    marked: str
+    person: str
+    plays: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,35 +96,87 @@ def held(folder: Path) -> Iterator[None]:
         yield
 
 
-def point_at(folder: Path, model: str) -> None:
-    """Put the address of the model server, host:port, into the home."""
-    path = folder / HOME_FILE
-    port = model.rpartition(":")[2]
-    path.write_text(_PORT.sub(rf"\g<1>{port}\g<2>", path.read_text("utf-8")), "utf-8")
+def point_at(folder: Path, file: str, host: str) -> None:
+    """Put the address of a server, host:port, into a file of the home."""
+    path = folder / file
+    port = host.rpartition(":")[2]
+    path.write_text(_PORT.sub(rf"\g<1>{port}", path.read_text("utf-8")), "utf-8")
 
 
-async def publish(folder: Path, env: Mapping[str, str]) -> tuple[Settings, dict[str, str]]:
-    """Put the home in force and make a key for each use case: use case to key. Raises HandrailError HOME_INVALID."""
+def staff_of(folder: Path) -> Staff | None:
+    """Of a kept home."""
+    path = folder / STAFF
+    return msgspec.json.decode(path.read_bytes(), type=Staff) if path.exists() else None
+
+
+async def publish(
+    folder: Path, env: Mapping[str, str], staff: Staff | None
+) -> tuple[Settings, dict[str, str], Staff]:  # fmt: skip
+    """Put the home in force, make a key for each use case (use case to key) and the persons who decide. Raises
+    HandrailError HOME_INVALID."""
     given = settings(folder, env)
     try:
         compiled = compile_home(read(folder), engines())
     except HomeInvalid as problem:
         raise HandrailError(Code.HOME_INVALID, "\n".join(str(mistake) for mistake in problem.mistakes)) from None
     keys: dict[str, str] = {}
+    token = staff.admin if staff else None
     async with wire.opened(given, env, checkpoints=True) as store:
-        await store.journal.run(Publish(ids=wire.IDS, compiled=compiled))
+        await store.journal.run(Publish(ids=wire.IDS, compiled=compiled, token=token))
         registered = frozenset(compiled.ruleset.use_cases)
         for use_case in sorted(registered):
-            change = CreateKey(ids=wire.IDS, use_case=UseCaseId(use_case), registered=registered, agent="demo")
+            scopes = {Scope.CHAT, Scope.ACT, Scope.FACTS} if use_case == AGENT else {Scope.CHAT}
+            change = CreateKey(
+                ids=wire.IDS, use_case=UseCaseId(use_case), registered=registered, agent="demo",
+                scopes=frozenset(scopes), token=token,
+            )  # fmt: skip
             keys[use_case] = (await store.journal.run(change)).text
-    return given, keys
+        staff = staff or await _hired(store)
+    staff = msgspec.structs.replace(staff, plays=staff.plays + 1)
+    _secret(folder / STAFF, msgspec.json.encode(staff))
+    return given, keys, staff
+
+
+async def _hired(store: "wire.Store") -> Staff:
+    """The first admin, and the two who approve."""
+    code = (await store.journal.run(OpenFirst(ids=wire.IDS))).text
+    first = Redeem(ids=wire.IDS, code=code, mail=f"demo-admin@{_MAIL}", name="Demo admin")
+    admin = (await store.journal.run(first)).text
+    tokens = []
+    for mail, name, roles in (
+        ("demo-approver", "Demo approver (no person)", {Role.APPROVER}),
+        ("terminal", "Person at the terminal", {Role.APPROVER, Role.REVIEWER}),
+    ):
+        added = AddPerson(ids=wire.IDS, mail=f"{mail}@{_MAIL}", name=name, roles=frozenset(roles), token=admin)
+        invited = (await store.journal.run(added)).text
+        tokens.append((await store.journal.run(Redeem(ids=wire.IDS, code=invited))).text)
+    return Staff(admin, tokens[0], tokens[1])
+
+
+def _secret(path: Path, data: bytes) -> None:
+    path.touch(mode=0o600)
+    path.write_bytes(data)
 
 
 @contextmanager
-def model_server(log: Path) -> Iterator[Running]:
+def model_server(script: str, log: Path) -> Iterator[Running]:
     """The scripted model as a process on a free port, remembering what it saw."""
+    path = log.with_suffix(".script.json")
+    path.write_text(script, "utf-8")
     arguments = ["-m", "handrail.app.scripted_model", "--port", "0", "--remember", str(REMEMBER)]
-    with _running([*arguments, "--script", str(MODEL_SCRIPT)], log, "no model inside") as running:
+    with _running([*arguments, "--script", str(path)], log, "no model inside") as running:
+        yield running
+
+
+@contextmanager
+def shop(folder: Path, orders: dict[str, Any], log: Path) -> Iterator[Running]:
+    """The demo's shop as a process on a free port, with a new key that only it and handrail know."""
+    books = log.with_suffix(".orders.json")
+    books.write_bytes(msgspec.json.encode(orders))
+    key = folder / SHOP_KEY
+    _secret(key, wire.IDS.token(24).hex().encode())
+    arguments = ["-m", "handrail.app.demo.shop", "--orders", str(books), "--key", str(key)]
+    with _running(arguments, log, "the shop is open") as running:
         yield running
 
 

@@ -1,5 +1,6 @@
 """Anthropic messages, whole and streamed, its count of tokens and its errors. Pure."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from handrail.app.scripted_model.script import Ask, Reply, Tool, tokens
@@ -15,6 +16,7 @@ from handrail.app.scripted_model.shapes import (
     named_event,
     read_messages,
     read_model,
+    since_user,
     text_of,
 )
 
@@ -54,11 +56,20 @@ def read(data: dict[str, Any]) -> Ask:
         model=read_model(data),
         text=users[-1] if users else "",
         answered=answered,
+        results=tuple(_results(since_user(messages))),
         tools=() if forbidden else tuple(Tool(row["name"], row["input_schema"]) for row in tools),
         schema=_schema(data),
         chars_in=chars_of([data.get("system"), [row.get("content") for row in messages]]),
         max_tokens=limit,
     )
+
+
+def _results(rows: list[dict[str, Any]]) -> Iterator[str]:
+    for row in rows:
+        parts = row.get("content")
+        for part in parts if isinstance(parts, list) else ():
+            if isinstance(part, dict) and part.get("type") == "tool_result":
+                yield text_of(part.get("content"))
 
 
 def _schema(data: dict[str, Any]) -> dict[str, Any] | None:

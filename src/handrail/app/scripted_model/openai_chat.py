@@ -20,6 +20,7 @@ from handrail.app.scripted_model.shapes import (
     named,
     read_messages,
     read_model,
+    since_user,
     text_of,
 )
 
@@ -51,6 +52,7 @@ def read(data: dict[str, Any]) -> Ask:
         model=read_model(data),
         text=text_of(users[-1].get("content")) if users else "",
         answered=messages[-1].get("role") in ("tool", "function"),
+        results=tuple(text_of(row.get("content")) for row in since_user(messages) if row.get("role") == "tool"),
         tools=() if data.get("tool_choice") == "none" else _tools(data.get("tools")),
         schema=_schema(data.get("response_format")),
         chars_in=chars_of([row.get("content") for row in messages]),

@@ -15,6 +15,7 @@ from handrail.app.scripted_model.shapes import (
     named,
     named_event,
     read_model,
+    since_user,
     text_of,
 )
 
@@ -31,6 +32,9 @@ def read(data: dict[str, Any]) -> Ask:
         model=read_model(data),
         text=text_of(users[-1].get("content")) if users else "",
         answered=items[-1].get("type") == "function_call_output",
+        results=tuple(
+            text_of(item.get("output")) for item in since_user(items) if item.get("type") == "function_call_output"
+        ),
         tools=()
         if data.get("tool_choice") == "none"
         else tuple(Tool(row["name"], row.get("parameters") or {}) for row in tools if "name" in row),

@@ -25,6 +25,7 @@ import msgspec
 import orjson
 
 DEFAULT_SLOW_MS = 2_000
+RESULT = "{result}"
 _WORDS = re.compile(r"\S+\s*|\s+")
 _SPECIAL = re.compile(r"scripted-(echo|tool|error|flaky|slow|stall|break|stream-error|garbage)(?:-(\d{1,6}))?\Z")
 
@@ -36,13 +37,15 @@ class ToolCall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One reply. `tool_call`: made when the request offers a tool of that name and no result of it is there yet;
-    `text` is then what follows the result. `after_result`: made even when the last message is a tool's result, for one
-    call after another. `chunk`: characters per streamed piece, 0 = by words."""
+    `text` is then what follows the result, which stands in place of `{result}`. `then`: further calls, each made after
+    the result of the one before. `after_result`: made even when the last message is a tool's result, again and again.
+    `chunk`: characters per streamed piece, 0 = by words."""
 
     id: str
     text: str
     any: tuple[str, ...] = ()
     tool_call: ToolCall | None = None
+    then: tuple[ToolCall, ...] = ()
     after_result: bool = False
     delay_ms: int = 0
     pause_ms: int = 0
@@ -63,11 +66,13 @@ class Tool(msgspec.Struct, frozen=True):
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """A request, whatever its dialect. `text`: the last user message. `answered`: the last message is a tool's result.
-    `schema`: JSON mode; an empty one when any object will do. `words_in`: all text, for the count of tokens."""
+    `results`: texts of the tools' results since the last user message. `schema`: JSON mode; an empty one when any
+    object will do. `words_in`: all text, for the count of tokens."""
 
     model: str
     text: str
     answered: bool = False
+    results: tuple[str, ...] = ()
     tools: tuple[Tool, ...] = ()
     schema: dict[str, Any] | None = None
     chars_in: int = 0
@@ -153,7 +158,8 @@ def reply(script: Script, ask: Ask, *, turn: int) -> Reply:
     kind, number = (special[1], special[2]) if special else ("", None)
     line = _line(script, ask.text)
     call = _call(line, ask)
-    text, chunk, delay_ms, fault = line.text, line.chunk, line.delay_ms, None
+    text = line.text.replace(RESULT, ask.results[-1] if ask.results else "")
+    chunk, delay_ms, fault = line.chunk, line.delay_ms, None
     match kind:
         case "echo":
             text, chunk, call = ask.text, int(number or 0), None
@@ -194,8 +200,9 @@ def _line(script: Script, text: str) -> Line:
 
 
 def _call(line: Line, ask: Ask) -> ToolCall | None:
-    if line.tool_call is None or (ask.answered and not line.after_result):
+    if line.tool_call is None:
         return None
-    if line.tool_call.name not in {tool.name for tool in ask.tools}:
-        return None
-    return line.tool_call
+    calls = (line.tool_call, *line.then)
+    made = 0 if line.after_result or not ask.answered else max(1, len(ask.results))
+    call = calls[made] if made < len(calls) else None
+    return call if call is not None and call.name in {tool.name for tool in ask.tools} else None

@@ -65,6 +65,12 @@ def text_of(content: Any) -> str:
     return ""
 
 
+def since_user(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What follows the last message with a user's words."""
+    spoken = [at for at, row in enumerate(rows) if row.get("role") == "user" and text_of(row.get("content"))]
+    return rows[spoken[-1] + 1 :] if spoken else rows
+
+
 def chars_of(value: Any) -> int:
     """Characters of all text leaves."""
     if isinstance(value, str):

@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING
 
 from handrail.app.settings import Secrets, Settings
 from handrail.app.wire import CLOCK, IDS
+from handrail.app.wire.keys import DOWNSTREAM, permit_keys
 from handrail.app.wire.request import published
 from handrail.backends.cel import installed_cel
 from handrail.backends.egress import Egress, system_resolve
 from handrail.backends.schemas import ArgumentSchemas
+from handrail.backends.tools.by_kind import Announcing, ByKind
 from handrail.backends.tools.http import HttpTargets
 from handrail.detectors.assent import assent_reader
 from handrail.guard.again import Again
+from handrail.guard.drill import Drilling
 from handrail.guard.execute import Executor
+from handrail.guard.permits import Permits
 from handrail.guard.recollect import Recollect
 from handrail.guard.tool_call import ToolCalls
 from handrail.home.codes import CURRENCIES
@@ -28,12 +32,11 @@ from handrail.tools.registry import Tool, Upstream
 if TYPE_CHECKING:
     from handrail.app.wire import Store
 
-DOWNSTREAM = "downstream"
-"""The key from which the keys that targets get are made; wrapped in the keys folder like the others."""
 
 
 class Acting:
-    """`calls`: decides and executes. `executor`: carries out and reconciles. `again`: edits and undoes. One loop."""
+    """`calls`: decides and executes. `executor`: carries out and reconciles. `again`: edits and undoes. `permits`: for
+    callers that execute themselves. One loop."""
 
     def __init__(
         self, given: Settings, env: Mapping[str, str], store: "Store", in_force: InForce, journal: Journal | None = None
@@ -43,7 +46,8 @@ class Acting:
         folder = store.keys.folder
         secret = folder.read(DOWNSTREAM) or folder.make(DOWNSTREAM, IDS.token(KEY_SIZE), IDS)
         egress = Egress(resolve=system_resolve, published=published(in_force), monotonic=CLOCK.monotonic)
-        self._targets = HttpTargets(egress=egress, secret=Secrets(given.home, env))
+        secrets = Secrets(given.home, env)
+        self._targets = ByKind(HttpTargets(egress=egress, secret=secrets), lambda: mcp_targets(egress, secrets))
         schemas = ArgumentSchemas()
         self.executor = Executor(
             journal=journal, targets=self._targets, registry=Registered(in_force), clock=CLOCK, ids=IDS,
@@ -59,8 +63,14 @@ class Acting:
             clock=CLOCK,
             ids=IDS,
             digits=CURRENCIES,
+            manifests=self._targets,
         )
         self.again = Again(self.calls, journal, IDS)
+        self.drilling = Drilling(
+            journal=journal, threads=store.threads, recents=store.acts, schemas=schemas, hashing=store.keys.lookup,
+            clock=CLOCK, ids=IDS, digits=CURRENCIES,
+        )  # fmt: skip
+        self.permits = Permits(self.calls, journal, permit_keys(store), CLOCK, IDS)
 
     def prepared(self, snapshot: Snapshot) -> Prepared:
         """Raises HandrailError GUARD_UNAVAILABLE."""
@@ -69,6 +79,17 @@ class Acting:
     async def close(self) -> None:
         """Running calls end unsure."""
         await self._targets.close()
+
+
+def mcp_targets(egress: Egress, secrets: Secrets) -> Announcing:
+    """Raises HandrailError GUARD_UNAVAILABLE when the extra is not installed."""
+    try:
+        from handrail.backends.tools.mcp import McpTargets  # deferred: an extra, and 60 MB that few processes need
+    except ImportError:
+        raise HandrailError(
+            Code.GUARD_UNAVAILABLE, "an MCP target needs the extra: pip install 'handrail[mcp]'"
+        ) from None
+    return McpTargets(egress=egress, secret=secrets, clock=CLOCK)
 
 
 class Registered:

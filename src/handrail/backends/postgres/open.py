@@ -10,6 +10,7 @@ from handrail.backends.acted import StoredActs
 from handrail.backends.erasing import StoredErasing
 from handrail.backends.journal import BatchedJournal
 from handrail.backends.keyring import KeyFolder, Keyring
+from handrail.backends.notices import StoredNotices
 from handrail.backends.outcomes import StoredOutcomes
 from handrail.backends.postgres.database import LEAST, LOSING, PoolReading, connect, migrate
 from handrail.backends.postgres.engine import PostgresEngine
@@ -30,8 +31,9 @@ TAKE = "SELECT e.seq, e.commitment FROM unsequenced u JOIN entry e ON e.seq = u.
 
 
 class PostgresStore:
-    """`journal`, `threads`, `references`, `spending`, `outcomes`, `reader`, `acts`, `sequencing`, `erasing`,
-    `in_force`: the ports. `keys.forget`: to be called when the epoch grew. Belongs to the event loop that opened it."""
+    """`journal`, `threads`, `references`, `spending`, `outcomes`, `reader`, `acts`, `notices`, `sequencing`,
+    `erasing`, `in_force`: the ports. `keys.forget`: to be called when the epoch grew. Belongs to the event loop that
+    opened it."""
 
     def __init__(self, dsn: str, keys: Keyring, pool: Any, *, ids: Ids, clock: Clock, capacity: int) -> None:
         self.keys = keys
@@ -44,6 +46,7 @@ class PostgresStore:
         self.outcomes = StoredOutcomes(self.journal, reading, keys, ids)
         self.reader = StoredReader(reading, keys)
         self.acts = StoredActs(reading, keys)
+        self.notices = StoredNotices(reading)
         self.sequencing = StoredSequencing(self.journal, reading, ids.new("sq"), take=TAKE)
         self.erasing = StoredErasing(self.journal, reading, keys, ids, self.clean, rotates=True)
         self.in_force = PostgresInForce(dsn)

@@ -9,6 +9,7 @@ from handrail.backends.acted import StoredActs
 from handrail.backends.erasing import StoredErasing
 from handrail.backends.journal import BatchedJournal
 from handrail.backends.keyring import KeyFolder, Keyring
+from handrail.backends.notices import StoredNotices
 from handrail.backends.outcomes import StoredOutcomes
 from handrail.backends.reading import StoredReader
 from handrail.backends.references import StoredReferences, StoredSpending
@@ -35,8 +36,8 @@ highest of their numbers says, all below it have one."""
 
 
 class SqliteStore:
-    """`journal`, `threads`, `references`, `spending`, `outcomes`, `reader`, `acts`, `sequencing`, `erasing`,
-    `in_force`: the ports. `db`: a read-only connection of the event loop's thread, for further repositories.
+    """`journal`, `threads`, `references`, `spending`, `outcomes`, `reader`, `acts`, `notices`, `sequencing`,
+    `erasing`, `in_force`: the ports. `db`: a read-only connection of the event loop's thread, for further repositories.
     `keys.forget`: to be called when the epoch grew."""
 
     def __init__(
@@ -70,6 +71,7 @@ class SqliteStore:
         self.outcomes = StoredOutcomes(self.journal, self._reading, self.keys, ids)
         self.reader = StoredReader(self._reading, self.keys)
         self.acts = StoredActs(self._reading, self.keys)
+        self.notices = StoredNotices(self._reading)
         self.sequencing = StoredSequencing(self.journal, self._reading, ids.new("sq"), take=TAKE)
         self.erasing = StoredErasing(self.journal, self._reading, self.keys, ids, self.clean, rotates=False)
         self.in_force = SqliteInForce(self.db)

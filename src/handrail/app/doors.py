@@ -1,0 +1,188 @@
+"""The process of the MCP door: the official SDK, and nothing of the chat path.
+
+`handrail serve` starts it when a tool in force needs it or the home says so; `handrail doors` runs it alone. It binds
+its own listener; when that is taken it says so and tries again, since the gateway must not fall with it. Order of
+starting: storage, what is in force, the socket. Order of ending: no new requests, what runs gets to its end.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import uvicorn
+import uvloop
+
+from handrail import VERSION
+from handrail.app import wire
+from handrail.app.child import begin, settle
+from handrail.app.plan import Plan, encoded
+from handrail.app.refused import EVER, record, record_each_minute
+from handrail.app.serve import bind, require_safe_bind
+from handrail.app.settings import Settings, environment
+from handrail.app.supervise import Life
+from handrail.app.wire.acting import OnceActing
+from handrail.gateway.identity import Identity, Refusals
+from handrail.in_force.follow import Asked, follow, is_fresh, look
+from handrail.in_force.snapshot import InForce
+from handrail.terms.errors import HandrailError
+
+if TYPE_CHECKING:
+    from handrail.gateway.mcp.door import McpDoor
+
+log = logging.getLogger("handrail.doors")
+AGAIN_S = 5.0
+"""Between two tries of a listener that is taken."""
+DRAIN_S = 20
+GC_THRESHOLDS = (700, 10, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """`told`: the plan (`app.plan`)."""
+
+    told: bytes
+
+    def __call__(self, life: Life) -> int:
+        return uvloop.run(self._run(life, begin(self.told).settings, environment()))
+
+    async def _run(self, life: Life, settings: Settings, env: Mapping[str, str]) -> int:
+        try:
+            from handrail.gateway.mcp.door import McpDoor  # deferred: an extra, absent in the base install
+            from handrail.gateway.mcp.serve import assembled
+        except ImportError:
+            log.error("doors.missing", extra={"reason": "the MCP door needs the extra: pip install 'handrail[mcp]'"})
+            await _parent_gone(life)
+            return 0
+        async with wire.opened(settings, env, checkpoints=False) as store:
+            in_force = InForce()
+            await look(in_force, store.in_force, wire.CLOCK)
+            newer = Asked(in_force, store.in_force, wire.CLOCK, on_change=store.keys.forget)
+            refusals = Refusals(wire.IDS.token(32))
+            acts = OnceActing(settings, env, store, in_force)
+
+            async def fresh() -> bool:
+                if not is_fresh(in_force, wire.CLOCK):
+                    await newer()
+                return is_fresh(in_force, wire.CLOCK)
+
+            made = assembled(
+                in_force=in_force, acting=acts.made, reader=store.acts, journal=store.journal, prepared=acts.prepared,
+                newer=fresh, refusals=refusals, clock=wire.CLOCK, ids=wire.IDS, version=VERSION,
+            )  # fmt: skip
+            door = McpDoor(
+                made.server, identity=Identity(in_force, wire.CLOCK, newer), in_force=in_force, refusals=refusals,
+                clock=wire.CLOCK,
+            )  # fmt: skip
+            listener = await _bound(settings, life)
+            if listener is None:
+                return 0
+            server = _server(door, settings)
+            _stop_on_signals(server, door, life)
+
+            def changed() -> None:
+                store.keys.forget()
+                made.changed()
+
+            tasks = [
+                asyncio.create_task(follow(in_force, store.in_force, wire.CLOCK, on_change=changed)),
+                asyncio.create_task(record_each_minute(refusals, store.journal)),
+                asyncio.create_task(made.notices()),
+            ]
+            host, port = listener.getsockname()[:2]
+            log.info("doors.started", extra={"host": host, "port": port, "version": VERSION})
+            asyncio.get_running_loop().call_later(1.0, settle, *GC_THRESHOLDS)
+            async with door.running():
+                try:
+                    await server.serve(sockets=[listener])
+                finally:
+                    for task in tasks:
+                        task.cancel()
+                    await asyncio.gather(*tasks, return_exceptions=True)
+                    await made.close()
+                    await record(refusals, store.journal, before_minute=EVER)
+                    await acts.close()
+                    log.info("doors.stopped")
+        return 0
+
+
+def alone(settings: Settings) -> int:
+    """Blocks until stopped; the exit code. Raises HandrailError HOME_INVALID."""
+    require_safe_bind(settings)
+    plan = Plan(settings=settings, host=settings.boot.doors_host, port=settings.boot.doors_port, lost_after_ms=0)
+    parent, _kept = os.pipe()  # never reaches its end while this process lives
+    return Doors(encoded(plan))(Life(parent, _kept))
+
+
+async def _bound(settings: Settings, life: Life) -> socket.socket | None:
+    """The listener; None when the parent has ended before it was free."""
+    boot = settings.boot
+    while True:
+        try:
+            return bind(settings, boot.doors_port, host=boot.doors_host)
+        except HandrailError as error:
+            log.error("doors.not_listening", extra={"reason": error.message})
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(_parent_gone(life), AGAIN_S)
+            return None
+
+
+async def _parent_gone(life: Life) -> None:
+    """Waits for SIGTERM, SIGINT or the parent's end."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_reader(life.parent, stop.set)
+    try:
+        await stop.wait()
+    finally:
+        loop.remove_reader(life.parent)
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _server(door: object, settings: Settings) -> uvicorn.Server:
+    boot = settings.boot
+    config = uvicorn.Config(
+        door,  # type: ignore[arg-type]  # an ASGI application; uvicorn's types want its own scopes
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=False,
+        proxy_headers=boot.behind_proxy,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=DRAIN_S,
+        ssl_certfile=str(settings.home / boot.tls_cert_file) if boot.tls_cert_file else None,
+        ssl_keyfile=str(settings.home / boot.tls_key_file) if boot.tls_key_file else None,
+    )
+    return _Server(config)
+
+
+def _stop_on_signals(server: uvicorn.Server, door: "McpDoor", life: Life) -> None:
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        door.draining = True
+        server.should_exit = True
+        loop.remove_reader(life.parent)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    loop.add_reader(life.parent, stop)

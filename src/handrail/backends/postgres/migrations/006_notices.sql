@@ -1,0 +1,17 @@
+-- The outbox of notices. Nothing personal stands in it. Times are Unix milliseconds.
+
+CREATE TABLE notice (
+  id TEXT PRIMARY KEY,
+  receiver TEXT NOT NULL,
+  state TEXT NOT NULL,
+  version BIGINT NOT NULL,        -- compared and set with each move
+  at_ms BIGINT NOT NULL,          -- of the event
+  due_at BIGINT,                  -- when to send, or when the lease of who sends is over; NULL: never
+  tries BIGINT NOT NULL,
+  lease_owner TEXT NOT NULL,
+  code TEXT NOT NULL,              -- why the last try failed
+  notice BYTEA NOT NULL             -- approvals.notices.Notice
+);
+CREATE INDEX notice_due ON notice (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX notice_receiver ON notice (receiver, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX notice_over ON notice (at_ms) WHERE due_at IS NULL;

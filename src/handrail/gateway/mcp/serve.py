@@ -1,0 +1,57 @@
+"""The MCP server of the door, put together: tools, what upstream servers pass, and notices of changes."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from mcp.server.lowlevel.server import Server
+
+from handrail.approvals.store import ActionReader
+from handrail.gateway.actions import Acting
+from handrail.gateway.identity import Refusals
+from handrail.gateway.mcp.calls import Tools
+from handrail.gateway.mcp.shapes import INSTRUCTIONS
+from handrail.in_force.snapshot import InForce, Snapshot
+from handrail.ledger.store import Journal
+from handrail.policy.decide_action import Prepared
+from handrail.terms.clock import Clock
+from handrail.terms.ids import Ids
+
+
+class Assembled:
+    """`server`: for the door. `changed`: what is in force was swapped. `notices`: runs until cancelled."""
+
+    def __init__(self, server: Server[Any], tools: Tools) -> None:
+        self.server = server
+        self._tools = tools
+
+    def changed(self) -> None: ...
+
+    async def notices(self) -> None: ...
+
+    async def close(self) -> None:
+        """What runs gets to its end."""
+        await self._tools.close()
+
+
+def assembled(
+    *,
+    in_force: InForce,
+    acting: Callable[[], Acting],
+    reader: ActionReader,
+    journal: Journal,
+    prepared: Callable[[Snapshot], Prepared],
+    newer: Callable[[], Awaitable[bool]],
+    refusals: Refusals,
+    clock: Clock,
+    ids: Ids,
+    version: str,
+) -> Assembled:
+    """As in `gateway.mcp.calls.Tools`."""
+    tools = Tools(
+        in_force=in_force, acting=acting, reader=reader, journal=journal, prepared=prepared, newer=newer,
+        refusals=refusals, clock=clock, ids=ids,
+    )  # fmt: skip
+    server: Server[Any] = Server(
+        "handrail", version=version, instructions=INSTRUCTIONS, on_list_tools=tools.list, on_call_tool=tools.call
+    )
+    return Assembled(server, tools)

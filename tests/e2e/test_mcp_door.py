@@ -1,0 +1,250 @@
+"""The MCP door of a running server, asked with the official SDK's client; two MCP servers and an HTTP one behind it."""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from acting_house import TillProcess, till
+from house import Server, within
+from mcp import Client
+from mcp.shared.exceptions import MCPError
+from mcp_house import TOOLS, Desk, McpHouse, agent, desk, refused, told
+
+REVISIONS = ("2025-06-18", "2025-11-25", "2026-07-28")
+REFUND = {"order": "48213", "amount": 4_000}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("mcp")
+
+
+@pytest.fixture(scope="module")
+def target(folder: Path) -> Iterator[TillProcess]:
+    with till(folder) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def desks(folder: Path) -> Iterator[dict[str, Desk]]:
+    with desk(folder, "desk") as one, desk(folder, "depot") as other:
+        yield {"desk": one, "depot": other}
+
+
+@pytest.fixture(scope="module")
+def house(folder: Path, target: TillProcess, desks: dict[str, Desk]) -> McpHouse:
+    made = McpHouse(folder / "home", target.url, {name: one.url for name, one in desks.items()})
+    made.publish()
+    made.hire()
+    return made
+
+
+@pytest.fixture(scope="module")
+def server(house: McpHouse) -> Iterator[Server]:
+    with house.serving() as running:
+        house.opened()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def key(house: McpHouse, server: Server) -> str:
+    made = house.agent()
+    time.sleep(0.6)  # a real process takes it at its next look
+    return made
+
+
+@pytest.mark.promise("MCP-1")
+@pytest.mark.parametrize("version", REVISIONS)
+def test_every_tool_of_every_upstream_is_listed_under_a_name_of_its_own_and_can_be_called(
+    house: McpHouse, key: str, desks: dict[str, Desk], target: TillProcess, version: str
+) -> None:
+    async def work(client: Client) -> Any:
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+        read = await client.call_tool("desk__look_up", {"order": version})
+        note = await client.call_tool("till__note", {"order": version, "text": "hi"})
+        wrote = await client.call_tool("depot__note_down", {"text": version})
+        return tools, read, note, wrote
+
+    tools, read, note, wrote = house.visit(key, work, version=version)
+    named = {f"{name}__{tool}" for name in ("desk", "depot") for tool in TOOLS}
+    named |= {f"till__{tool}" for tool in ("refund", "refund_by_key", "note", "forget")}
+    assert set(tools) == named | {"handrail_action_status", "handrail_action_cancel"}
+    schema = tools["desk__refund"].output_schema
+    assert schema is not None
+    assert [one["required"] for one in schema["anyOf"]] == [["order", "amount", "key"], ["status", "action_id"]]
+    assert told(read) == {"order": version, "status": "delivered"}
+    assert [row["body"]["text"] for row in target.effects(f"notes/{version}")] == ["hi"]
+    assert note.structured_content["id"]
+    assert [block.text for block in wrote.content] == [f"noted: {version}"]
+    assert [row["text"] for row in desks["depot"].effects("note_down")].count(version) == 1
+    assert version not in str(desks["desk"].effects("note_down"))
+
+
+@pytest.mark.promise("MCP-2")
+@pytest.mark.parametrize("version", REVISIONS)
+def test_a_call_is_held_polled_approved_and_gives_its_receipt_once(
+    house: McpHouse, key: str, desks: dict[str, Desk], version: str
+) -> None:
+    given = {"order": f"held-{version}", "amount": 700}
+
+    async def ask(client: Client) -> Any:
+        return await client.call_tool("desk__refund", given, meta={"handrail/conversation": f"c-{version}"})
+
+    held = told(house.visit(key, ask, version=version))
+    assert held["status"] == "held"
+    assert held["message"]
+    assert held["retry_after"] > 0
+    assert told(house.visit(key, ask, version=version))["action_id"] == held["action_id"]
+    assert not [row for row in desks["desk"].effects("refund") if row["order"] == given["order"]]
+
+    async def waits(client: Client) -> Any:
+        heard: list[tuple[float, float | None, str | None]] = []
+
+        async def progress(at: float, total: float | None, message: str | None) -> None:
+            heard.append((at, total, message))
+
+        asked = {"action_id": held["action_id"], "wait_s": 20}
+        waiting = asyncio.create_task(
+            client.call_tool("handrail_action_status", asked, progress_callback=progress)
+        )  # fmt: skip
+        await asyncio.sleep(1.5)
+        await asyncio.to_thread(house.by, "ann", "approvals", "approve", held["action_id"])
+        return await waiting, heard
+
+    done, heard = house.visit(key, waits, version=version)
+    assert told(done)["status"] == "done"
+    assert told(done)["result"]["order"] == given["order"]
+    assert {message for _, _, message in heard} >= {"held"}
+    again = house.visit(key, ask, version=version)
+    assert not again.is_error
+    assert (told(again)["order"], told(again)["amount"]) == (given["order"], 700)
+    effects = [row for row in desks["desk"].effects("refund") if row["order"] == given["order"]]
+    assert len(effects) == 1
+    assert len(effects[0]["key"]) == 40
+    assert effects[0]["key"] == told(again)["key"]
+    assert effects[0]["authorization"] == "Bearer desk-secret"
+
+
+@pytest.mark.promise("MCP-3")
+@pytest.mark.parametrize("version", REVISIONS)
+def test_what_waits_is_taken_back_by_the_tool_and_by_cancelling_the_call(
+    house: McpHouse, key: str, desks: dict[str, Desk], version: str
+) -> None:
+    async def by_tool(client: Client) -> Any:
+        held = told(await client.call_tool("depot__refund", {"order": f"tool-{version}", "amount": 5}))
+        return await client.call_tool("handrail_action_cancel", {"action_id": held["action_id"]})
+
+    cancelled = house.visit(key, by_tool, version=version)
+    assert told(cancelled)["status"] == "cancelled"
+
+    async def by_leaving(client: Client) -> None:
+        meta = {"handrail/wait": 20, "handrail/conversation": f"left-{version}"}
+        given = {"order": f"left-{version}", "amount": 6}
+        call = asyncio.create_task(client.call_tool("depot__refund", given, meta=meta))
+        await asyncio.sleep(1.0)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        await asyncio.sleep(0.5)
+
+    before = len(rows(house, "cancelled"))
+    house.visit(key, by_leaving, version=version)
+    within(5, lambda: len(rows(house, "cancelled")) == before + 1)
+    assert not [row for row in desks["depot"].effects("refund") if version in row["order"]]
+
+
+@pytest.mark.promise("MCP-4")
+def test_progress_of_the_target_reaches_the_agent(house: McpHouse, key: str) -> None:
+    async def work(client: Client) -> Any:
+        heard: list[tuple[float, float | None, str | None]] = []
+
+        async def progress(at: float, total: float | None, message: str | None) -> None:
+            heard.append((at, total, message))
+
+        result = await client.call_tool("desk__count_slowly", {"to": 3}, progress_callback=progress)
+        await asyncio.sleep(0.2)
+        return result, heard
+
+    result, heard = house.visit(key, work)
+    assert told(result) == {"result": 3}
+    assert heard == [(1, 3, "at 1"), (2, 3, "at 2"), (3, 3, "at 3")]
+
+
+@pytest.mark.promise("MCP-5")
+def test_errors_have_stable_codes_and_clear_texts(house: McpHouse, key: str, desks: dict[str, Desk]) -> None:
+    async def work(client: Client) -> Any:
+        said: dict[str, Any] = {}
+        for name, tool, given in (
+            ("unregistered", "desk__rename", {"title": "x"}),
+            ("nothing", "handrail_action_status", {"action_id": "ac_none"}),
+        ):
+            with pytest.raises(MCPError) as failed:
+                await client.call_tool(tool, given)
+            said[name] = failed.value.error
+        said["denied"] = await client.call_tool("desk__refund", {"order": "A", "amount": "all"})
+        said["none"] = await client.call_tool("depot__look_up", {"order": "none"})
+        said["never"] = await client.call_tool("depot__note_down", {"text": "never"})
+        said["broken"] = await client.call_tool("depot__note_down", {"text": "broken"})
+        return said
+
+    said = house.visit(key, work)
+    assert said["unregistered"].data["code"] == "tool.unregistered"
+    assert "tools/*.yaml" in said["unregistered"].message
+    assert said["nothing"].data["code"] == "store.not_found"
+    assert (said["denied"].is_error, told(said["denied"])["status"]) == (True, "denied")
+    assert (said["none"].is_error, told(said["none"])["status"]) == (True, "failed")
+    assert "there is no such order" in said["none"].content[0].text
+    assert told(said["never"])["status"] == "failed"
+    assert told(said["broken"])["status"] == "unknown"  # an effect is possible, and a person is asked
+    assert len([row for row in desks["depot"].effects("note_down") if row["text"] == "broken"]) == 1
+
+
+@pytest.mark.promise("MCP-6")
+def test_only_the_key_of_the_use_case_opens_its_door(house: McpHouse, server: Server, key: str) -> None:
+    door = f"{house.door}/mcp/orders"
+    assert refused(door)[0] == 401
+    assert refused(door, "hr_abcdefgh_nothing")[0] == 401
+    other = house.key("--scope", "chat", "--token", house.staff["root"]).splitlines()[-1]
+    assert refused(door, other)[1]["error"]["code"] == "key.scope"
+    assert refused(f"{house.door}/mcp/another", key)[1]["error"]["code"] == "use_case.unregistered"
+    assert refused(door, key, origin="https://evil.example")[1]["error"]["code"] == "person.not_allowed"
+
+
+@pytest.mark.promise("MCP-2")
+def test_a_stop_is_read_by_the_door_and_ends_what_waits(house: McpHouse, key: str) -> None:
+    async def ask(client: Client) -> Any:
+        return told(await client.call_tool("desk__refund", {"order": "stopped", "amount": 9}))
+
+    held = house.visit(key, ask)
+    assert held["status"] == "held"
+    stop = house.by("cleo", "stop", "tool", "desk.refund", "--reason", "test").split(":")[0]
+    try:
+
+        async def look(client: Client) -> Any:
+            seen = await client.call_tool("handrail_action_status", {"action_id": held["action_id"]})
+            return told(seen), told(await client.call_tool("desk__refund", {"order": "other", "amount": 9}))
+
+        seen, denied = house.visit(key, look)
+        assert seen["status"] == "revoked"
+        assert denied["status"] == "denied"
+    finally:
+        house.by("dora", "resume", stop)
+
+
+def test_an_agent_keeps_its_session_while_others_come_and_go(house: McpHouse, key: str) -> None:
+    async def work() -> list[Any]:
+        async with agent(f"{house.door}/mcp/orders", key) as one, agent(f"{house.door}/mcp/orders", key) as two:
+            calls = [
+                client.call_tool("desk__look_up", {"order": f"{at}"}) for at, client in enumerate([one, two] * 8)
+            ]  # fmt: skip
+            return [told(each)["order"] for each in await asyncio.gather(*calls)]
+
+    assert asyncio.run(work()) == [str(at) for at in range(16)]
+
+
+def rows(house: McpHouse, state: str) -> list[dict[str, str]]:
+    said = house.run("approvals", "list", "--json", f"--state={state}").stdout
+    return [json.loads(line) for line in said.splitlines()]

@@ -1,0 +1,271 @@
+"""Each sender against a real receiver on loopback: what arrives, what is said when it does not, what never leaves."""
+
+import asyncio
+import json
+import time
+from email import message_from_bytes, policy
+from typing import Any
+
+import pytest
+from receivers import Certificate, certificate, http_receiver, mail_receiver, silent_port
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from handrail.approvals.notice_words import Message
+from handrail.backends.egress import Egress, system_resolve
+from handrail.backends.notify import http, mail, send
+from handrail.backends.notify.outcome import Outcome, retry_after
+from handrail.backends.notify.send import Senders, receiver_origins
+from handrail.backends.notify.signing import key_of
+from handrail.policy.notices import Encryption, Notices, Receiver, ReceiverKind
+from handrail.terms.errors import HandrailError
+
+SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+OTHER = "whsec_" + "YmFzZTY0IG9mIHR3ZW50eS1mb3VyIGJ5dGVz"
+MESSAGE = Message(
+    id="nt_01KTESTTESTTESTTESTTESTTES", at_ms=1_795_000_000_000, subject="An action waits for a decision",
+    text="Use case: orders\nAction: ac_1", body=b'{"type":"action.held","data":{"action_id":"ac_1"}}',
+)  # fmt: skip
+
+
+def receiver(kind: ReceiverKind, **changes: Any) -> Receiver:
+    return Receiver(**{"id": "leads", "kind": kind, "private_network": True, **changes})
+
+
+def deliver(
+    to: Receiver, *, values: dict[str, str] | None = None, published: bool = True, deadline_s: float = 15.0
+) -> Outcome:
+    """One try. `values`: what stands under each reference."""
+
+    def reference(who: str, variable: str, file: str) -> str:
+        return (values or {})[variable or file]
+
+    origins = receiver_origins(Notices(receivers={to.id: to})) if published else frozenset()
+
+    async def run() -> Outcome:
+        egress = Egress(resolve=system_resolve, published=lambda: origins, monotonic=time.monotonic)
+        senders = Senders(
+            egress=egress, reference=reference, now_ms=lambda: int(time.time() * 1_000), deadline_s=deadline_s
+        )
+        try:
+            return await senders.send(to, MESSAGE)
+        finally:
+            await senders.close()
+
+    return asyncio.run(run())
+
+
+def webhook(url: str, **changes: Any) -> Receiver:
+    return receiver(ReceiverKind.WEBHOOK, **{"url": url, "secret_env": "SECRET", **changes})
+
+
+@pytest.mark.promise("NOT-6")
+def test_a_signed_webhook_is_verified_by_the_specifications_own_library() -> None:
+    with http_receiver() as hook:
+        outcome = deliver(webhook(f"{hook.url}/hooks/h"), values={"SECRET": f"{SECRET} {OTHER}"})
+    assert outcome == Outcome(detail="answered 200")
+    (got,) = hook.got
+    assert got.path == "/hooks/h"
+    assert got.headers["webhook-id"] == MESSAGE.id
+    assert got.headers["content-type"] == "application/json"
+    for secret in (SECRET, OTHER):
+        assert Webhook(secret).verify(got.body, got.headers) == json.loads(MESSAGE.body)
+    for changed in ({**got.headers, "webhook-id": "other"}, {**got.headers, "webhook-signature": "v1,AAAA"}):
+        with pytest.raises(WebhookVerificationError):
+            Webhook(SECRET).verify(got.body, changed)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(SECRET).verify(got.body + b" ", got.headers)
+
+
+@pytest.mark.parametrize("wrong", ["whsec_", "whsec_c2hvcnQ=", SECRET.removeprefix("whsec_"), "whsec_not base64!"])
+def test_a_secret_of_another_form_signs_nothing_and_is_not_repeated(wrong: str) -> None:
+    with pytest.raises(HandrailError) as error:
+        key_of(wrong)
+    assert wrong not in error.value.message or wrong == "whsec_"
+    with http_receiver() as hook:
+        assert deliver(webhook(hook.url), values={"SECRET": wrong or "x"}).code == "home.invalid"
+    assert hook.got == []
+
+
+def test_a_chat_gets_its_text_as_json_with_its_signs_escaped() -> None:
+    odd = Message(id="nt_1", at_ms=0, subject="A & B", text="<!channel>", body=b"{}")
+    request = http.HttpSender(egress=None, reference=lambda *_: "", now_ms=lambda: 0)._request(  # type: ignore[arg-type]
+        receiver(ReceiverKind.CHAT, url="http://127.0.0.1:1"),
+        None,
+        "/",
+        odd,  # type: ignore[arg-type]
+    )
+    assert json.loads(request.body) == {"text": "*A &amp; B*\n&lt;!channel&gt;"}
+    with http_receiver() as hook:
+        to = receiver(ReceiverKind.CHAT, url_env="CHAT", hosts=(f"127.0.0.1:{hook.port}",))
+        outcome = deliver(to, values={"CHAT": f"{hook.url}/services/T0/B0/secret?sig=1"})
+    assert outcome.code == ""
+    assert hook.got[0].path == "/services/T0/B0/secret?sig=1"
+    assert json.loads(hook.got[0].body) == {"text": f"*{MESSAGE.subject}*\n{MESSAGE.text}"}
+
+
+@pytest.mark.promise("NOT-7")
+def test_a_secret_address_leads_only_where_its_hosts_say_and_is_never_repeated() -> None:
+    with http_receiver() as hook:
+        to = receiver(ReceiverKind.CHAT, url_env="CHAT", hosts=("127.0.0.1:9",))
+        outcome = deliver(to, values={"CHAT": f"{hook.url}/secret-part"})
+        assert outcome.code == "egress.denied"
+        assert "secret-part" not in outcome.detail
+    assert hook.got == []
+
+
+@pytest.mark.promise("NOT-7")
+@pytest.mark.parametrize(
+    ("changes", "published", "says"),
+    [
+        ({"private_network": False}, True, "without TLS"),
+        ({}, False, "not published"),
+        ({"url": "http://169.254.169.254/latest"}, True, "never called"),
+        ({"url": "https://127.0.0.1:9/x", "private_network": False}, True, "private"),
+        ({"url": "http://[fe80::1]/x"}, True, "never called"),
+    ],
+)
+def test_what_the_gate_does_not_admit_is_never_called(changes: dict[str, Any], published: bool, says: str) -> None:
+    with http_receiver() as hook:
+        outcome = deliver(webhook(**{"url": hook.url, **changes}), values={"SECRET": SECRET}, published=published)
+    assert outcome.code == "egress.denied"
+    assert says in outcome.detail
+    assert hook.got == []
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "expected"),
+    [
+        (204, {}, Outcome(detail="answered 204")),
+        (500, {}, Outcome(code="http.500", detail="answered 500")),
+        (404, {}, Outcome(code="http.404", detail="answered 404")),
+        (410, {}, Outcome(code="http.410", detail="answered 410", final=True)),
+        (429, {"retry-after": "7"}, Outcome(code="http.429", detail="answered 429", retry_after_s=7.0)),
+        (503, {"retry-after": "soon"}, Outcome(code="http.503", detail="answered 503")),
+    ],
+)
+def test_what_a_receiver_answers_is_told(status: int, headers: dict[str, str], expected: Outcome) -> None:
+    with http_receiver() as hook:
+        hook.status, hook.headers = status, headers
+        assert deliver(webhook(hook.url), values={"SECRET": SECRET}) == expected
+
+
+@pytest.mark.promise("NOT-7")
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_never_followed(status: int) -> None:
+    with http_receiver() as hook, http_receiver() as other:
+        hook.status, hook.headers = status, {"location": f"{other.url}/elsewhere"}
+        assert deliver(webhook(hook.url), values={"SECRET": SECRET}).code == "http.redirect"
+    assert len(hook.got) == 1
+    assert other.got == []
+
+
+def test_a_receiver_that_hangs_or_is_down_ends_at_the_deadline() -> None:
+    with http_receiver() as hook:
+        hook.hangs.set()
+        began = time.monotonic()
+        assert deliver(webhook(hook.url), values={"SECRET": SECRET}, deadline_s=0.4).code == "timeout"
+        assert time.monotonic() - began < 5
+        port = hook.port
+    down = deliver(webhook(f"http://127.0.0.1:{port}"), values={"SECRET": SECRET})
+    assert down.code == "upstream.unreachable"
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("7", 7.0), (" 0 ", 0.0), ("-1", None), ("x", None), ("٣", None)])
+def test_retry_after_is_seconds(value: str, seconds: float | None) -> None:
+    assert retry_after(value, 0) == seconds
+
+
+def test_retry_after_is_a_date_too_and_never_negative() -> None:
+    assert retry_after("Thu, 01 Jan 1970 00:01:00 GMT", 30_000) == 30.0
+    assert retry_after("Thu, 01 Jan 1970 00:01:00 GMT", 90_000) == 0.0
+
+
+def mailbox(port: int, **changes: Any) -> Receiver:
+    values = {
+        "hosts": ("127.0.0.1",), "port": port, "sender": "handrail@shop.example",
+        "to": ("leads@shop.example", "desk@shop.example"),
+    }  # fmt: skip
+    return receiver(ReceiverKind.EMAIL, **{**values, **changes})
+
+
+@pytest.fixture(scope="module")
+def pem(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return certificate(tmp_path_factory.mktemp("pem"))
+
+
+@pytest.mark.promise("NOT-6")
+def test_a_letter_arrives_encrypted_with_password_and_one_message_id(pem: Certificate) -> None:
+    with mail_receiver(pem, "pass word") as (server, port):
+        to = mailbox(port, ca_file=str(pem.chain), user="handrail", secret_env="PASSWORD")
+        for _ in range(2):
+            assert deliver(to, values={"PASSWORD": "pass word"}).code == ""
+        wrong = deliver(to, values={"PASSWORD": "wrong"})
+    assert wrong.code == "smtp.535"
+    assert server.encrypted == [True, True]
+    assert set(server.recipients) == set(to.to)
+    first, second = (message_from_bytes(letter, policy=policy.default) for letter in server.letters)
+    assert first["Message-ID"] == second["Message-ID"] == f"<{MESSAGE.id}@shop.example>"
+    assert first["Subject"] == MESSAGE.subject
+    assert first["Auto-Submitted"] == "auto-generated"
+    assert first.get_content().splitlines() == MESSAGE.text.splitlines()
+
+
+@pytest.mark.promise("NOT-7")
+def test_a_mail_server_that_cannot_encrypt_or_is_not_trusted_gets_nothing(pem: Certificate) -> None:
+    with mail_receiver(None) as (server, port):
+        assert deliver(mailbox(port)).code == "smtp.failed"
+        assert server.letters == []
+        assert deliver(mailbox(port, encryption=Encryption.NONE)).code == ""
+        assert len(server.letters) == 1
+    with mail_receiver(pem) as (server, port):
+        assert deliver(mailbox(port)).code == "smtp.tls"
+        assert deliver(mailbox(port, private_network=False)).code == "egress.denied"
+        assert server.letters == []
+
+
+def test_a_mail_server_that_refuses_is_told_by_its_code(pem: Certificate) -> None:
+    with mail_receiver(pem) as (server, port):
+        server.answer = "451 later"
+        assert deliver(mailbox(port, ca_file=str(pem.chain))).code == "smtp.451"
+
+
+def test_a_mail_server_that_hangs_ends_at_the_deadline_with_its_thread(pem: Certificate) -> None:
+    with silent_port() as port:
+        began = time.monotonic()
+        assert deliver(mailbox(port), deadline_s=0.4).code == "timeout"
+        assert time.monotonic() - began < 5  # asyncio.run waits for no thread, since the socket was shut
+    assert deliver(mailbox(port)).code == "smtp.unreachable"
+
+
+def apprise(url: str, hosts: tuple[str, ...], private: bool = True) -> Outcome:
+    to = receiver(ReceiverKind.APPRISE, url_env="URL", hosts=hosts, private_network=private)
+    return deliver(to, values={"URL": url}, deadline_s=60)
+
+
+@pytest.mark.promise("NOT-6")
+def test_apprise_delivers_to_a_listed_host() -> None:
+    with http_receiver() as hook:
+        at = f"127.0.0.1:{hook.port}"
+        assert apprise(f"json://{at}/notify", (at,)).code == ""
+    told = json.loads(hook.got[0].body)
+    assert (told["title"], told["message"]) == (MESSAGE.subject, MESSAGE.text)
+
+
+@pytest.mark.promise("NOT-7")
+def test_an_apprise_plugin_reaches_no_other_host_no_private_one_unlisted_and_follows_no_redirect() -> None:
+    with http_receiver() as hook, http_receiver() as other:
+        at, there = f"127.0.0.1:{hook.port}", f"127.0.0.1:{other.port}"
+        assert apprise(f"json://{there}/", (at,)).code == "apprise.egress"
+        assert apprise(f"json://{at}/", (at,), False).code == "apprise.egress"
+        hook.status, hook.headers = 307, {"location": f"http://{at}/again"}
+        assert apprise(f"json://{at}/?redirect=yes", (at,)).code == "apprise.refused"
+        assert apprise("nonsense", (at,)).code == "apprise.url"
+    assert other.got == []
+    assert [got.path for got in hook.got] == ["/"]
+
+
+def test_the_deadline_is_shorter_than_the_lease() -> None:
+    from handrail.app.notify import LEASE_MS
+
+    assert send.DEADLINE_S * 1_000 < LEASE_MS
+    assert mail.STEP_S <= send.DEADLINE_S

@@ -67,7 +67,10 @@ class Pairs:
 
     def _against(self, side: float, mean: float) -> float:
         logs = [
-            sum(times * math.log1p(side * bet / 2 * (level - mean)) for level, times in self._levels.items())
+            sum(
+                times * math.log1p(side * bet / (1 + abs(mean)) * (level - mean))
+                for level, times in self._levels.items()
+            )
             for bet in BETS
         ]
         return mixed(logs, _EVEN)

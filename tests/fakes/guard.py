@@ -14,8 +14,9 @@ import msgspec
 from handrail.guard.ports import ModelRequest, Spent, Subject, Thread
 from handrail.ledger.entry import Entry
 from handrail.ledger.store import Commit
+from handrail.releases.assign import Drawn
 from handrail.terms.errors import Code, HandrailError
-from handrail.terms.ids import ConversationId, CustomerId, SubjectId, UseCaseId
+from handrail.terms.ids import ConversationId, CustomerId, Digest, SubjectId, UseCaseId
 
 
 class HandClock:
@@ -123,6 +124,10 @@ class MemoryThreads:
         self._tails: dict[bytes, list[str]] = {}
         self._given: dict[tuple[str, str, str], str] = {}
         self._open: dict[str, tuple[str, str | None, tuple[bytes, ...]]] = {}
+        self.releases: dict[str, Digest] = {}
+        self.drawn: dict[str, Drawn] = {}
+        self.units: dict[tuple[str, int, str], Drawn] = {}
+        self.signals: list[tuple[str, str]] = []
         self.away = False
 
     def fingerprint(self, message: bytes) -> bytes:
@@ -166,13 +171,31 @@ class MemoryThreads:
             unlinked=unlinked,
             seen=frozenset(self._seen[found]),
             sent=sent,
+            release=self.releases.get(found),
+            drawn=self.drawn.get(found),
         )
+
+    async def unit(self, of: Digest, run: int, unit: str) -> Drawn | None:
+        return self.units.get((of, run, unit))
+
+    def assign(self, thread: Thread, drawn: Drawn) -> Thread:
+        if self.away:
+            raise HandrailError(Code.JOURNAL_UNAVAILABLE, "storage cannot be written", retry_after_s=1)
+        self.drawn[thread.conversation] = drawn
+        if drawn.of:
+            self.units.setdefault((drawn.of, drawn.run, drawn.unit), drawn)
+        return msgspec.structs.replace(thread, release=drawn.release, drawn=drawn)
+
+    def signal(self, thread: Thread, names: Sequence[str], at_ms: int) -> None:
+        self.signals += [(thread.conversation, name) for name in names]
 
     async def close_turn(self, thread: Thread, *, history: Sequence[bytes]) -> None:
         if self.away:
             raise HandrailError(Code.JOURNAL_UNAVAILABLE, "storage cannot be written", retry_after_s=1)
         name = thread.conversation
         self._turns[name] += 1
+        if thread.release is not None:
+            self.releases.setdefault(name, thread.release)
         key_id, customer, sent = self._open[name]
         known = len(sent) if tuple(history[: len(sent)]) == sent else 0
         hashes = [*thread.sent[:known], *[self.fingerprint(message) for message in history[known:]]]

@@ -18,6 +18,7 @@ from handrail.approvals.store import Stored
 from handrail.backends.awaited import Awaited
 from handrail.backends.drills import Drills
 from handrail.backends.notices import Outbox
+from handrail.backends.rollouts import Rollouts, Units
 from handrail.ledger.seal import NONCE_SIZE, Sealer, unseal
 from handrail.terms.action import Action, ActionId
 from handrail.terms.errors import Code, HandrailError
@@ -310,6 +311,14 @@ class ActionsOf(ABC):
     @property
     def notices(self) -> Outbox:
         return Outbox(self)
+
+    @property
+    def rollouts(self) -> Rollouts:
+        return Rollouts(self)
+
+    @property
+    def units(self) -> Units:
+        return Units(self)
 
 
 _ABOUT = msgspec.json.Decoder(About)

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from handrail.in_force.running import running
 from handrail.in_force.snapshot import Snapshot
 from handrail.people.key import ApiKey, Scope
 from handrail.people.person import Person
@@ -15,6 +16,7 @@ from handrail.people.role import Role
 from handrail.people.token import Token, TokenKind
 from handrail.policy.evaluate import rules_of
 from handrail.policy.ruleset import Ruleset, canonical, rule_digests
+from handrail.releases.lifecycle import Rollout
 from handrail.releases.release import LiveRelease, Release
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.errors import Code, HandrailError
@@ -223,22 +225,30 @@ def epoch(fetch: Fetch) -> int:
     return int(fetch("SELECT epoch FROM control WHERE one = 1", ())[0][0])
 
 
-def snapshot(fetch: Fetch) -> Snapshot | None:
+_ROLLOUTS = (
+    "SELECT body FROM rollout WHERE state IN ('canary', 'live', 'rolled_back') ORDER BY created_at DESC, release"
+)
+
+
+def snapshot(fetch: Fetch, now_ms: int) -> Snapshot | None:
     """All of one epoch; `fetch` must read one state of the database throughout. None: nothing was published yet."""
     rulesets, releases = Rulesets(fetch), Releases(fetch)
     digest = rulesets.current()
     if digest is None:
         return None
     ruleset = rulesets.get(digest)
+    live = {
+        use_case: LiveRelease(each, releases.get(each))
+        for use_case, each in releases.live().items()
+        if use_case in ruleset.use_cases
+    }
+    rollouts = [msgspec.json.decode(bytes(body), type=Rollout) for (body,) in fetch(_ROLLOUTS, ())]
     return Snapshot(
         epoch=epoch(fetch),
         ruleset_digest=digest,
         ruleset=ruleset,
-        live={
-            use_case: LiveRelease(each, releases.get(each))
-            for use_case, each in releases.live().items()
-            if use_case in ruleset.use_cases
-        },
+        live=live,
+        running=running(rollouts, live, lambda each: LiveRelease(each, releases.get(each)), now_ms),
         keys={key.hash: key for key in Keys(fetch).all()},
         rules=rules_of(ruleset),
     )

@@ -77,7 +77,8 @@ class SubjectRow(NamedTuple):
 
 
 class ConversationRow(NamedTuple):
-    """A conversation as of its latest turn; replaces the one before."""
+    """A conversation as of its latest turn; replaces the one before. `drawn`: JSON of `releases.assign.Drawn`, once it
+    was drawn."""
 
     id: str
     use_case: str
@@ -89,6 +90,7 @@ class ConversationRow(NamedTuple):
     turns: int
     release: str | None
     at_ms: int
+    drawn: str | None = None
 
 
 def entry_rows(

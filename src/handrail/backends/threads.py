@@ -20,6 +20,8 @@ from handrail.guard.ports import Subject, Thread
 from handrail.ledger.entry import Entry, EntryKind
 from handrail.ledger.seal import KEY_SIZE
 from handrail.ledger.store import Transaction
+from handrail.releases.assign import Arm, Drawn
+from handrail.releases.store import UnitStore
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.clock import Clock
 from handrail.terms.errors import Code, HandrailError
@@ -50,6 +52,10 @@ class Lookups(Protocol):
         """The subject."""
         ...
 
+    async def unit(self, of: str, run: int, unit: str) -> tuple[str, float, int] | None:
+        """Arm, share and stage."""
+        ...
+
     async def key(self, subject: str) -> tuple[bytes, str] | None:
         """Wrapped key and the intermediate key that wrapped it; None when erased or unknown."""
         ...
@@ -61,6 +67,9 @@ class ThreadTransaction(Transaction, Protocol):
     def customer(self, customer: bytes, subject: SubjectRow) -> str: ...
 
     def party(self, conversation: str, subject: str) -> bool: ...
+
+    @property
+    def units(self) -> UnitStore: ...
 
 
 class LinkFacts(msgspec.Struct, frozen=True):
@@ -136,10 +145,43 @@ class StoredThreads:
             seen=frozenset([seen[at : at + HASH] for at in range(0, len(seen), HASH)]),
             sent=sent,
             release=None if row.release is None else Digest(row.release),
+            drawn=None if row.drawn is None else _DRAWN.decode(row.drawn),
             row=row,
             history=tuple(history),
             customer=customer,
         )
+
+    async def unit(self, of: Digest, run: int, unit: str) -> Drawn | None:
+        found = await self._db.unit(of, run, unit)
+        if found is None:
+            return None
+        arm, share, stage = found
+        release = of if arm in (Arm.CANARY, Arm.PILOT) else Digest("")
+        return Drawn(release=release, arm=Arm(arm), unit=unit, share=share, stage=stage, of=of, run=run)
+
+    def assign(self, thread: Thread, drawn: Drawn) -> Thread:
+        """Raises TypeError for a thread that `open` did not make."""
+        if not isinstance(thread, StoredThread):
+            raise TypeError("assign takes the thread that open returned")
+        row = thread.row._replace(release=drawn.release, drawn=msgspec.json.encode(drawn).decode())
+        self._put(row)
+        if drawn.of:
+            use_case, conversation = UseCaseId(row.use_case), row.id
+
+            def assign(tx: ThreadTransaction) -> None:
+                tx.units.assign(use_case, drawn, conversation)
+
+            self._journal.queue_command(assign)
+        return msgspec.structs.replace(thread, release=drawn.release, drawn=drawn, row=row)
+
+    def signal(self, thread: Thread, names: Sequence[str], at_ms: int) -> None:
+        conversation = thread.conversation
+
+        def signal(tx: ThreadTransaction) -> None:
+            for name in names:
+                tx.units.signal(conversation, name, at_ms, 1.0)
+
+        self._journal.queue_command(signal)
 
     async def close_turn(self, thread: Thread, *, history: Sequence[bytes]) -> None:
         """Raises TypeError for a thread that `open` did not make."""
@@ -326,3 +368,6 @@ class _Waiting:
 
     def tail(self, tail: bytes) -> list[ConversationRow]:
         return [row for _, row in self._rows.values() if row.tail == tail]
+
+
+_DRAWN = msgspec.json.Decoder(Drawn)

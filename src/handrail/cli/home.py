@@ -84,5 +84,7 @@ def publish(folder: Path, token: str | None) -> None:
         )
         return
     click.echo(f"ruleset {done.ruleset[:12]} {'is in force' if done.ruleset_changed else 'unchanged'}")
+    for use_case, drafted in sorted(done.drafted.items()):
+        click.echo(f"  {use_case}: release {drafted[:12]} is a draft; next: handrail release test {drafted[:12]}")
     for use_case, release in sorted(done.went_live.items()):
         click.echo(f"  {use_case}: {f'release {release[:12]} is live' if release else 'retired'}")

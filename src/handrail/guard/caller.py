@@ -2,9 +2,11 @@
 
 import msgspec
 
+from handrail.in_force.running import Running
 from handrail.in_force.snapshot import Snapshot
 from handrail.people.key import ApiKey
 from handrail.policy.evaluate import Rules
+from handrail.policy.ramp import Ramp
 from handrail.policy.ruleset import Dialect, Provider, UseCase
 from handrail.releases.release import LiveRelease, Target
 from handrail.terms.actor import Actor, ActorKind
@@ -21,7 +23,9 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """Immutable for one epoch. `under`: what a remembered reading is valid under. `choices`: the release's route."""
+    """Immutable for one epoch. `under`: what a remembered reading is valid under. `choices`: the release's route.
+    `draws`: what a first turn may be drawn for, and what running conversations may hold; None: no rollout and no
+    hold-out, so that every conversation is on the live release."""
 
     key: ApiKey
     actor: Actor
@@ -32,6 +36,20 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str
     choices: tuple[Choice, ...]
     under: bytes
+    draws: "Draws | None" = None
+
+    @property
+    def probe(self) -> bool:
+        """Whether what it asks is a test: recorded as one, counted in no figure, without an effect."""
+        return self.key.probe
+
+
+class Draws(msgspec.Struct, frozen=True, kw_only=True):
+    """`others`: the same caller on each release that is not the live one, made once per epoch."""
+
+    ramp: Ramp | None
+    running: Running
+    others: dict[Digest, Caller] = {}
 
 
 def caller_of(key: ApiKey, snapshot: Snapshot, rules: Rules) -> Caller:
@@ -40,6 +58,26 @@ def caller_of(key: ApiKey, snapshot: Snapshot, rules: Rules) -> Caller:
     live = snapshot.live.get(name)
     if live is None:
         raise HandrailError(Code.USE_CASE_UNREGISTERED, f"use case {name} has no live release; run: handrail publish")
+    running = snapshot.running.get(name)
+    ramp = rules.use_case.ramp
+    draws: Draws | None = None
+    if running is not None or (ramp is not None and ramp.hold_out):
+        running = running or Running()
+        others = {digest: _on(key, snapshot, rules, held, None) for digest, held in running.held.items()}
+        draws = Draws(ramp=ramp, running=running, others=others)
+    return _on(key, snapshot, rules, live, draws)
+
+
+def on_release(caller: Caller, snapshot: Snapshot, live: LiveRelease) -> Caller:
+    """The same caller answered by another release, whatever is drawn: for probes alone. Raises HandrailError NOT_FOUND
+    for a release of another use case."""
+    if live.release.use_case != caller.use_case.id:
+        raise HandrailError(Code.NOT_FOUND, f"there is no such release of use case {caller.use_case.id}")
+    return _on(caller.key, snapshot, caller.rules, live, None)
+
+
+def _on(key: ApiKey, snapshot: Snapshot, rules: Rules, live: LiveRelease, draws: Draws | None) -> Caller:
+    """The caller on one release."""
     choices: list[Choice] = []
     for target in live.release.route:
         provider = snapshot.ruleset.providers.get(target.provider)
@@ -55,7 +93,8 @@ def caller_of(key: ApiKey, snapshot: Snapshot, rules: Rules) -> Caller:
         ruleset=snapshot.ruleset_digest,
         time_zone=snapshot.ruleset.time_zone,
         choices=tuple(choices),
-        under=f"{snapshot.ruleset_digest}{live.digest}{name}".encode(),
+        under=f"{snapshot.ruleset_digest}{live.digest}{rules.use_case.id}".encode(),
+        draws=draws,
     )
 
 

@@ -14,17 +14,19 @@ what the use case declares (by default a refusal), a journal that cannot commit 
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import msgspec
 
+from handrail.guard.assigned import assigned, stays_without
 from handrail.guard.budgets import Budgets
 from handrail.guard.caller import Caller, choices_for
 from handrail.guard.disclosure import Told
 from handrail.guard.ports import Model, References, Threads
-from handrail.guard.record import Draft, Weighed
+from handrail.guard.record import Draft, Weighed, signs
 from handrail.guard.rewrite import changed, context, masked
 from handrail.guard.route import Asked, ask
 from handrail.guard.screen import Memo, Screened, Screener, Setting, screen
@@ -34,7 +36,7 @@ from handrail.ledger.store import Journal
 from handrail.policy.evaluate import Decision, DecisionInput, Found, Side, decide
 from handrail.policy.ruleset import Durability, Mode, PromptMode
 from handrail.terms.clock import Clock
-from handrail.terms.decision import Outcome, Reason
+from handrail.terms.decision import Outcome, Reason, Verdict
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Finding, Kind, Role
 from handrail.terms.ids import Digest, EntryId, Ids, InteractionId, UseCaseId
@@ -69,13 +71,15 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What goes back. `disclosure`: when this is the conversation's first interaction."""
+    """What goes back. `disclosure`: when this is the conversation's first interaction. `probed`: for a probe, what the
+    net saw and did."""
 
     body: bytes
     outcome: Outcome
     ids: ReplyIds
     stream: bool = False
     disclosure: Told | None = None
+    probed: InteractionFacts | None = None
 
 
 class RefusedError(Exception):
@@ -134,7 +138,8 @@ class Chat:
         noted: tuple[Reason, ...] = ()
         try:
             try:
-                net.budgets.admit(use_case, caller.time_zone)
+                if not caller.probe:
+                    net.budgets.admit(use_case, caller.time_zone)
             except HandrailError as error:
                 if use_case.mode is not Mode.OBSERVE:
                     raise
@@ -152,10 +157,14 @@ class Chat:
                 history=history,
                 new_from=len(history) - len(history_of(turn.messages[turn.new_from :])),
             )
+            if caller.probe:
+                thread = msgspec.structs.replace(thread, release=caller.live.digest, drawn=None)
+            elif caller.draws is not None:
+                thread, caller = await assigned(caller, caller.draws, net.threads, thread, turn, net.clock.now_ms())
+            elif thread.release is None:
+                thread = msgspec.structs.replace(thread, release=caller.live.digest)
         except HandrailError as error:
             raise RefusedError(error, ReplyIds(call.interaction, None), begun=False) from error
-        if thread.release is None:
-            thread = msgspec.structs.replace(thread, release=caller.live.digest)
         draft = Draft(call.interaction, caller, turn, thread, history, call.started, net.clock.now_ms())
         if draft.channel != turn.channel:
             noted = (*noted, Reason("channel.undeclared"))
@@ -164,7 +173,7 @@ class Chat:
 
     async def check(self, call: Call, draft: Draft) -> Decision:
         """Step 2. Raises HandrailError for what is refused whatever the text says, and for a refusal of the rules."""
-        caller, turn = call.caller, call.turn
+        caller, turn = draft.caller, call.turn
         draft.choices = choices_for(caller, turn.model, call.face.speaks)
         if turn.hosted_tools or turn.references:
             await self._provider_objects(call, draft)
@@ -181,11 +190,17 @@ class Chat:
         if turn.prompt and caller.live.release.prompt_mode is PromptMode.CLIENT:
             screened = await self._prompt_seen(draft, screened)
         draft.input = _decided(caller, screened, screened.language)
-        return _raised(draft.input.decision, turn.messages)
+        decision = _raised(draft.input.decision, turn.messages)
+        if draft.thread.drawn is not None and decision.outcome is Outcome.ANSWERED:
+            return _held_out(draft, decision)
+        return decision
 
     def announce(self, draft: Draft) -> None:
-        """Step 4. Raises HandrailError JOURNAL_UNAVAILABLE: then the model is not called."""
+        """Step 4. Raises HandrailError JOURNAL_UNAVAILABLE: then the model is not called. A probe is written down at
+        its end alone: what broke off counts in no figure either."""
         net = self.net
+        if draft.caller.probe:
+            return
         net.journal.queue(draft.opened(EntryId(net.ids.new("ent")), draft.started_ms))
 
     async def ask(self, call: Call, draft: Draft) -> Asked:
@@ -232,6 +247,8 @@ class Chat:
         prices = draft.choice.prices if draft.choice else (0, 0)
         draft.cost = usage.input_tokens * prices[0] + usage.output_tokens * prices[1]
         tokens = usage.input_tokens + usage.output_tokens
+        if draft.caller.probe:
+            return
         self.net.budgets.spend(draft.caller.use_case.id, tokens=tokens, cost_micro_minor=draft.cost)
 
     def released(self, call: Call, draft: Draft, answer: Answer) -> tuple[bytes, Sequence[bytes]]:
@@ -263,7 +280,7 @@ class Chat:
             )
         await net.threads.close_turn(draft.thread, history=[*draft.history, *history])
         now_ms = net.clock.now_ms()
-        if draft.told() is not None:
+        if draft.told() is not None and not draft.caller.probe:
             net.journal.queue(draft.disclosed(EntryId(net.ids.new("ent")), now_ms))
         entry = self._closed(draft)
         if use_case.durability is Durability.STRICT:
@@ -313,8 +330,12 @@ class Chat:
 
     def _closed(self, draft: Draft) -> Entry:
         net = self.net
-        entry = draft.closed(EntryId(net.ids.new("ent")), net.clock.now_ms(), net.clock.monotonic())
-        if self._told is not None and isinstance(entry.facts, InteractionFacts):
+        now_ms = net.clock.now_ms()
+        entry = draft.closed(EntryId(net.ids.new("ent")), now_ms, net.clock.monotonic())
+        if draft.thread.drawn is not None and draft.thread.drawn.of and (said := signs(draft)):
+            with contextlib.suppress(HandrailError):  # the journal is away: the entry that follows says so
+                net.threads.signal(draft.thread, said, now_ms)
+        if self._told is not None and isinstance(entry.facts, InteractionFacts) and not draft.caller.probe:
             self._told(entry.facts)
         return entry
 
@@ -325,6 +346,7 @@ class Chat:
             ids=self.ids(draft),
             stream=draft.turn.stream,
             disclosure=draft.told(),
+            probed=draft.facts(self.net.clock.monotonic()) if draft.caller.probe else None,
         )
 
     def ids(self, draft: Draft) -> ReplyIds:
@@ -332,7 +354,7 @@ class Chat:
 
     async def _provider_objects(self, call: Call, draft: Draft) -> None:
         """Hosted tools and objects at the provider pass only when listed or recorded; observe mode notes it."""
-        use_case, turn = call.caller.use_case, call.turn
+        use_case, turn = draft.caller.use_case, call.turn
         problems: list[HandrailError] = []
         for tool in turn.hosted_tools:
             if tool not in use_case.hosted_tools_allowed:
@@ -355,19 +377,24 @@ class Chat:
             return screened
         name = f"{REFERENCE_KIND}{draft.prompt_digest}"
         known = await net.references.known(use_case=use_case.id, customer=None, names=(name,))
+        if not known and draft.caller.probe:
+            return _unseen(screened)  # a test makes no prompt a known one
         if not known:
             net.references.record(use_case=use_case.id, customer=None, name=name, conversation=None)
         if len(self._prompts) > 10_000:
             self._prompts.clear()
         self._prompts.add((use_case.id, draft.prompt_digest))
-        if known:
-            return screened
-        return msgspec.structs.replace(
-            screened,
-            found=(*screened.found, Found(Kind.UNSEEN_PROMPT, Side.INPUT, Role.SYSTEM, 1.0)),
-            findings=(*screened.findings, Finding(Kind.UNSEEN_PROMPT, 0, 0, 1.0, "digest")),
-            spots=(*screened.spots, ()),
-        )
+        return screened if known else _unseen(screened)
+
+
+def _unseen(screened: Screened) -> Screened:
+    """With the finding that the client's prompt was never seen."""
+    return msgspec.structs.replace(
+        screened,
+        found=(*screened.found, Found(Kind.UNSEEN_PROMPT, Side.INPUT, Role.SYSTEM, 1.0)),
+        findings=(*screened.findings, Finding(Kind.UNSEEN_PROMPT, 0, 0, 1.0, "digest")),
+        spots=(*screened.spots, ()),
+    )
 
 
 def history_of(messages: Sequence[Message]) -> list[bytes]:
@@ -397,6 +424,17 @@ def _decided(caller: Caller, screened: Screened, language: str) -> Weighed:
         unreadable=screened.unreadable,
     )
     return Weighed(screened, given, decide(given, caller.rules))
+
+
+def _held_out(draft: Draft, decision: Decision) -> Decision:
+    """A conversation of the hold-out hears the hand-over sentence where it would be answered."""
+    ramp = stays_without(draft.caller, draft.thread)
+    if ramp is None or draft.input is None:
+        return decision
+    spoken, language = ramp.hold_out_sentences, draft.input.screened.language
+    return msgspec.structs.replace(
+        decision, outcome=Outcome.HANDOVER, verdict=Verdict.DENY, sentence=spoken.get(language) or spoken.get("*", "")
+    )
 
 
 def _raised(decision: Decision, messages: Sequence[Message], of: str = "") -> Decision:

@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from handrail.policy.ruleset import Provider
+from handrail.releases.assign import Drawn
 from handrail.terms.errors import HandrailError
 from handrail.terms.ids import ConversationId, CustomerId, Digest, SubjectId, UseCaseId
 from handrail.tools.registry import Tool, Upstream
@@ -88,7 +89,8 @@ class Subject(msgspec.Struct, frozen=True):
 class Thread(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a conversation at the start of a turn. `seen`: keyed hashes (16 bytes) of messages already
     recorded. `first`: no interaction of it is recorded yet. `unlinked`: history came, but no stored one fits. `sent`:
-    the keyed hash of each message that `open` was given, so that nobody need take it again."""
+    the keyed hash of each message that `open` was given, so that nobody need take it again. `drawn`: what a rollout or
+    the hold-out drew for it at its first turn; None: nothing."""
 
     conversation: ConversationId
     subject: Subject
@@ -97,6 +99,7 @@ class Thread(msgspec.Struct, frozen=True, kw_only=True):
     seen: frozenset[bytes]
     sent: tuple[bytes, ...] = ()
     release: Digest | None = None  # the release its first turn was assigned to
+    drawn: Drawn | None = None
 
 
 class Threads(Protocol):
@@ -122,6 +125,21 @@ class Threads(Protocol):
         message, 0 when there is none; storage cannot tell from bytes. `key_id`: the key's lineage, which a rotation
         keeps. A given id belongs to (use case, key): the same words from another use case are another conversation.
         Raises JOURNAL_UNAVAILABLE."""
+        ...
+
+    async def unit(self, of: Digest, run: int, unit: str) -> Drawn | None:
+        """What a unit was drawn before, in another conversation; None: it is new. `release` is empty where it is not
+        the rollout's own. Raises JOURNAL_UNAVAILABLE."""
+        ...
+
+    def assign(self, thread: Thread, drawn: Drawn) -> Thread:
+        """Keep what was drawn, and make or widen its unit: in the commit of the conversation's first entry, or before.
+        Raises JOURNAL_UNAVAILABLE."""
+        ...
+
+    def signal(self, thread: Thread, names: Sequence[str], at_ms: int) -> None:
+        """What an interaction itself says about its unit, such as a block; each once, without waiting. Raises
+        JOURNAL_UNAVAILABLE."""
         ...
 
     async def close_turn(self, thread: Thread, *, history: Sequence[bytes]) -> None:

@@ -9,7 +9,7 @@ does not answer) the conversation counts as unknown, and a consequential action 
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -17,7 +17,7 @@ import msgspec
 from handrail.guard.record import Payload
 from handrail.in_force.snapshot import Snapshot
 from handrail.policy.action import ActionInput
-from handrail.policy.conversation import Called, Turn
+from handrail.policy.conversation import Called, Turn, turns_of
 from handrail.policy.replay import Asked, Schema, World, given_of
 from handrail.policy.wording import Reader
 from handrail.terms.action import Action, Door
@@ -91,10 +91,21 @@ class Recollect:
         except Exception as error:  # noqa: BLE001  whatever cannot be read stays unknown, and the action is held
             log.warning("actions.unread", extra={"reason": type(error).__name__})
             return given
-        return msgspec.structs.replace(
-            given, facts=seen.facts, own=seen.own, traced=seen.traced, agreed=seen.agreed, linked=seen.linked,
-            untrusted=seen.untrusted,
+        return _with(given, seen)
+
+    def heard(
+        self, given: ActionInput, tool: Tool, messages: Sequence[Mapping[str, Any]], snapshot: Snapshot
+    ) -> ActionInput:
+        """`given` with what a conversation teaches that is recorded nowhere, in the form of OpenAI chat. Whoever brings
+        it vouches for it, so it is for probes alone: a tool's answer in it counts as a read of ours."""
+        world = self._world(given.use_case, snapshot)
+        names = {tool.name: tool for tool in world.tools.values()}
+        turns = turns_of(messages, {**names, **world.tools})
+        asked = Asked(
+            tool=tool.id, arguments=given.arguments, facts=given.facts, past=given.past, agent=given.agent,
+            session=given.session,
         )  # fmt: skip
+        return _with(given, given_of(asked, turns, world))
 
     def _world(self, use_case: UseCaseId, snapshot: Snapshot) -> World:
         ruleset = snapshot.ruleset
@@ -106,6 +117,14 @@ class Recollect:
             reader=self._reader,
             schema=self._schema,
         )
+
+
+def _with(given: ActionInput, seen: ActionInput) -> ActionInput:
+    """`given` with what only a conversation tells."""
+    return msgspec.structs.replace(
+        given, facts=seen.facts, own=seen.own, traced=seen.traced, agreed=seen.agreed, linked=seen.linked,
+        untrusted=seen.untrusted,
+    )  # fmt: skip
 
 
 def turns_of_record(record: Record, snapshot: Snapshot) -> tuple[Turn, ...]:

@@ -18,9 +18,10 @@ from handrail.guard.screen import Screened
 from handrail.guard.turn import Leaf, Message, Turn, Usage
 from handrail.ledger.entry import Entry, EntryKind, FoundFact, InteractionFacts
 from handrail.policy.evaluate import Decision, DecisionInput, encode, joined
+from handrail.policy.ramp import Outcome as Metric
 from handrail.policy.ruleset import FindingAction
 from handrail.terms.decision import Outcome, Reason, Verdict
-from handrail.terms.finding import NEVER_REST, PERSONAL, Finding, Role
+from handrail.terms.finding import NEVER_REST, PERSONAL, Finding, Kind, Role
 from handrail.terms.ids import Digest, EntryId, InteractionId
 
 
@@ -106,6 +107,7 @@ class Draft:
     def facts(self, now: float) -> InteractionFacts:
         """Everything known so far. `now`: monotonic seconds."""
         turn, caller, thread, choice = self.turn, self.caller, self.thread, self.choice
+        drawn = thread.drawn
         asked, said = self.input, self.output
         verdict, would_be, reasons, failures = _sides(asked, said)
         return InteractionFacts(
@@ -121,6 +123,9 @@ class Draft:
             first=thread.first,
             unlinked=thread.unlinked,
             release=caller.live.digest,
+            stage=drawn.stage if drawn else 0,
+            arm=drawn.arm.value if drawn else "",
+            share=drawn.share if drawn else 0.0,
             provider=choice.provider.id if choice else "",
             model=choice.target.model if choice else "",
             prompt_digest=self.prompt_digest,
@@ -150,6 +155,7 @@ class Draft:
     def opened(self, entry: EntryId, at_ms: int) -> Entry:
         """Queued before the model is called: what says that it began; the rest follows in the full entry."""
         turn, caller, thread = self.turn, self.caller, self.thread
+        drawn = thread.drawn
         facts = InteractionFacts(
             interaction=self.id,
             conversation=thread.conversation,
@@ -162,13 +168,19 @@ class Draft:
             first=thread.first,
             unlinked=thread.unlinked,
             release=caller.live.digest,
+            stage=drawn.stage if drawn else 0,
+            arm=drawn.arm.value if drawn else "",
+            share=drawn.share if drawn else 0.0,
             verdict=self.input.decision.verdict if self.input else Verdict.ALLOW,
             trace=turn.trace,
         )
         return self._entry(entry, EntryKind.INTERACTION_OPENED, at_ms, facts, None)
 
     def closed(self, entry: EntryId, at_ms: int, now: float) -> Entry:
-        """The full entry."""
+        """The full entry. One of a probe is of a kind of its own, which no search and no figure reads, and keeps no
+        text: whoever asked has it."""
+        if self.caller.probe:
+            return self._entry(entry, EntryKind.PROBE_ANSWERED, at_ms, self.facts(now), None)
         return self._entry(entry, EntryKind.INTERACTION_CLOSED, at_ms, self.facts(now), self.payload())
 
     def told(self) -> Told | None:
@@ -331,6 +343,21 @@ def _found(weighed: Weighed | None) -> tuple[FoundFact, ...]:
             for place, found in enumerate(weighed.screened.found)
         ]
     )
+
+
+_BY_OUTCOME = {
+    Outcome.BLOCKED: Metric.BLOCK, Outcome.HANDOVER: Metric.HANDOVER, Outcome.FAILED: Metric.FAILED,
+    Outcome.REFUSED: Metric.FAILED, Outcome.INTERRUPTED: Metric.FAILED,
+}  # fmt: skip
+_BY_KIND = {Kind.COMPLAINT: Metric.COMPLAINT, Kind.LEGAL: Metric.LEGAL}
+
+
+def signs(draft: Draft) -> list[str]:
+    """What the interaction itself says about its unit: metrics that it makes bad."""
+    found = {_BY_OUTCOME[draft.outcome]} if draft.outcome in _BY_OUTCOME else set()
+    if draft.input is not None:
+        found |= {_BY_KIND[each.kind] for each in draft.input.screened.found if each.new and each.kind in _BY_KIND}
+    return sorted(each.value for each in found)
 
 
 def _name(action: FindingAction | None) -> str:

@@ -129,6 +129,8 @@ class ToolCalls:
         1 the use case and the tool, as registered. 2 the conversation, and whose key seals this. 3 what the decision
         rests on. 4 in one transaction: the same call before? the decision, what it reserves, its entry, and the claim
         when it may run at once. 5 the call itself. 6 the outcome."""
+        if called.key.probe:  # whichever door it came through
+            raise HandrailError(Code.KEY_SCOPE, "a key for probes causes no effect; ask over POST /api/v1/actions")
         use_case, tool = registered(called.key.use_case, called.tool, snapshot)
         _require_here(tool, snapshot, called)
         if called.door is Door.PERMIT:

@@ -25,6 +25,7 @@ from handrail.home.problem import HomeInvalid
 from handrail.home.text import HOME_FILE, HomeText
 from handrail.home.written_actions import resolved
 from handrail.policy.notices import Notices, Receiver
+from handrail.policy.ramp import METRICS, HeldOut, Ramp, Stage
 from handrail.policy.ruleset import (
     AcceptedFailure,
     Audience,
@@ -173,6 +174,35 @@ def _use_case(case: Fitted, home: Mapping[str, Any]) -> UseCase:
         retention=msgspec.convert(own("retention", {}), Retention),
         disclosure=_disclosure(own("disclosure", {}), audience),
         forward_customer=value.get("forward_customer", False),
+        ramp=_ramp(value, shared),
+    )
+
+
+def _ramp(value: Mapping[str, Any], shared: Mapping[str, Any]) -> Ramp | None:
+    given = value.get("ramp")
+    if not given:
+        return None
+    stages = [msgspec.convert(stage, Stage) for stage in given["stages"]]
+    promote = given.get("promote", False)
+    if stages[-1].share == 1 and not stages[-1].pilot:
+        stages, promote = stages[:-1], True
+    held = given.get("hold_out") or {}
+    plain = ("unit", "sign_offs", "alpha", "beta", "maturity_minutes", "planned_units", "advance")
+    metrics = [{"name": name, **(one or {})} for name, one in sorted((given.get("metrics") or {}).items())]
+    return msgspec.convert(
+        {
+            **{name: given[name] for name in plain if name in given},
+            "stages": stages,
+            "promote": promote,
+            "metrics": metrics or METRICS,
+            "hold_out": held.get("share", 0.0),
+            "hold_out_by": held.get("answer", HeldOut.HANDOVER),
+            "hold_out_sentences": _sentences(FindingAction.HANDOVER, None, value, shared)
+            or _ours(FindingAction.HANDOVER)
+            if held
+            else {},
+        },
+        Ramp,
     )
 
 

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from handrail.home.fields_ramp import RampFile
+from handrail.home.says import says as says
 from handrail.policy.notices import Detail, Encryption, Event, ReceiverKind
 from handrail.policy.ruleset import (
     Audience,
@@ -25,12 +27,6 @@ from handrail.policy.ruleset import (
 )
 from handrail.terms.action import ActionType
 from handrail.terms.finding import Kind
-
-
-def says(description: str, **limits: Any) -> Meta:
-    expected = limits.pop("expected", None)
-    return Meta(description=description, extra={"expected": expected} if expected else None, **limits)
-
 
 ID = r"^[a-z][a-z0-9-]{1,62}$"
 ID_SAYS = "2 to 63 lower-case letters, digits and hyphens, starting with a letter"
@@ -440,6 +436,9 @@ class UseCaseFile(Strict, frozen=True, kw_only=True):
     ] = ()
     forward_customer: Annotated[bool, says("Pass the customer's id to the provider.")] = False
     rollout: Annotated[Rollout, says("How a changed release goes live. immediate: not from R2 up.")] = Rollout.STAGED
+    ramp: Annotated[
+        RampFile | None, says("Stages that a changed release goes through. Left out: it goes live at once.")
+    ] = None
 
 
 LEVEL_FIELDS = {

@@ -1,8 +1,9 @@
 """Put a home in force: ruleset and releases, their entries and the new epoch in one transaction.
 
 A crash before the commit leaves the old one in force; a home with a mistake never gets here (`home.compile` refuses
-it). What did not change makes no new entry, so publishing the same home twice is one publication. Until rollouts exist
-a changed release goes live at once, with its own entry.
+it). What did not change makes no new entry, so publishing the same home twice is one publication. A changed release is
+a draft where its use case declares a ramp and something is live, so that publishing never bypasses a canary; without a
+ramp, or with `rollout: immediate`, it goes live at once, with its own entry.
 """
 
 from dataclasses import dataclass
@@ -19,19 +20,18 @@ from handrail.people.role import Role
 from handrail.people.store import PeopleTransaction
 from handrail.policy.check_rules import Ground, unsettled
 from handrail.policy.ruleset import Ruleset, digest
+from handrail.releases import desk
+from handrail.releases.lifecycle import OVER
 from handrail.releases.release import Release
-from handrail.releases.store import ReleaseStore
+from handrail.releases.store import ReleaseTransaction
 from handrail.terms.actor import Actor
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest, EntryId, Ids, UseCaseId
 
 
-class PublishTransaction(PeopleTransaction, Protocol):
+class PublishTransaction(PeopleTransaction, ReleaseTransaction, Protocol):
     @property
     def rulesets(self) -> RulesetStore: ...
-
-    @property
-    def releases(self) -> ReleaseStore: ...
 
 
 class RulesetFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -54,18 +54,20 @@ class ReleaseFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):
     """What changed. `epoch` None: nothing did. `new_releases`: digests seen for the first time. `went_live`: use case
-    to digest; None: retired. `unsettled`: routes that nobody can settle yet, because there are no persons at all."""
+    to digest; None: retired. `drafted`: made a draft of, to be tested and started. `unsettled`: routes that nobody can
+    settle yet, because there are no persons at all."""
 
     epoch: int | None
     ruleset: Digest
     ruleset_changed: bool
     new_releases: tuple[Digest, ...] = ()
     went_live: dict[UseCaseId, Digest | None] = {}
+    drafted: dict[UseCaseId, Digest] = {}
     unsettled: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
-        return self.ruleset_changed or bool(self.went_live)
+        return self.ruleset_changed or bool(self.went_live or self.drafted)
 
 
 def _unsettled(tx: PublishTransaction, ruleset: Ruleset, by: Actor) -> tuple[str, ...]:
@@ -114,13 +116,19 @@ class Publish:
             use_case: each for use_case, each in wanted.items() if live.get(use_case) != each
         }
         moves |= dict.fromkeys(sorted(live.keys() - wanted.keys()))
-        if name == before and not moves:
+        drafts = {use_case: each for use_case, each in moves.items() if each and self._ramped(use_case, live)}
+        moves = {use_case: each for use_case, each in moves.items() if use_case not in drafts}
+        drafts = {use_case: each for use_case, each in drafts.items() if self._fresh(tx, each)}
+        if name == before and not moves and not drafts:
             return Published(epoch=None, ruleset=name, ruleset_changed=False, unsettled=alone)
         epoch = tx.bump_epoch()
         new = self._keep(tx, wanted, by, at_ms, name)
-        for use_case, each in moves.items():
-            tx.releases.set_live(use_case, each, expected=live.get(use_case), at_ms=at_ms)
-            self._live(tx, use_case, each, live.get(use_case), by, name)
+        for use_case, each in drafts.items():
+            desk.draft(tx, self.ids, each, use_case, by)
+        for use_case, move in moves.items():
+            desk.end_canary(tx, self.ids, use_case, by, "another release went live at once")
+            tx.releases.set_live(use_case, move, expected=live.get(use_case), at_ms=at_ms)
+            self._live(tx, use_case, move, live.get(use_case), by, name)
         if name != before:
             self._ruleset(tx, name, before, by, epoch)
         return Published(
@@ -129,8 +137,18 @@ class Publish:
             ruleset_changed=name != before,
             new_releases=new,
             went_live=moves,
+            drafted=drafts,
             unsettled=alone,
         )
+
+    def _ramped(self, use_case: UseCaseId, live: dict[UseCaseId, Digest]) -> bool:
+        case = self.compiled.ruleset.use_cases.get(use_case)
+        return case is not None and case.ramp is not None and use_case in live
+
+    def _fresh(self, tx: PublishTransaction, release: Digest) -> bool:
+        """Whether it is to become a draft: it is none yet, and no further."""
+        known = tx.rollouts.find(release)
+        return known is None or known.state in OVER
 
     def _keep(
         self, tx: PublishTransaction, wanted: dict[UseCaseId, Digest], by: Actor, at_ms: int, ruleset: Digest

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from handrail.in_force.running import Running
 from handrail.people.key import ApiKey
 from handrail.policy.evaluate import Rules
 from handrail.policy.ruleset import Ruleset
@@ -11,7 +12,8 @@ from handrail.terms.ids import Digest, UseCaseId
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """`keys`: by SHA-256 of the whole key, so that an unknown key costs one look-up and no comparison leaks time.
-    `epoch` grows with every publish, key change and erasure."""
+    `epoch` grows with every publish, key change, erasure and move of a rollout. `running`: rollouts by use case, where
+    there is any."""
 
     epoch: int
     ruleset_digest: Digest
@@ -19,6 +21,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     live: dict[UseCaseId, LiveRelease]
     keys: dict[bytes, ApiKey]
     rules: dict[UseCaseId, Rules] = {}  # `policy.evaluate.rules_of(ruleset)`, made once per epoch
+    running: dict[UseCaseId, Running] = {}
 
 
 class InForce:

@@ -4,6 +4,7 @@ from typing import Protocol
 
 from handrail.in_force.snapshot import Snapshot
 from handrail.policy.ruleset import Ruleset
+from handrail.releases.release import Release
 from handrail.terms.actor import Actor
 from handrail.terms.ids import Digest
 
@@ -43,4 +44,8 @@ class InForceStore(Protocol):
 
     async def ruleset(self, digest: Digest) -> Ruleset:
         """An older one, to make an old decision again. Raises HandrailError NOT_FOUND."""
+        ...
+
+    async def release(self, digest: Digest) -> Release:
+        """Any that is stored, live or not, for a probe that names it. Raises HandrailError NOT_FOUND."""
         ...

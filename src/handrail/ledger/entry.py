@@ -28,6 +28,22 @@ class EntryKind(StrEnum):
     RULESET_PUBLISHED = "ruleset.published"
     RELEASE_PUBLISHED = "release.published"
     RELEASE_LIVE = "release.live"
+    RELEASE_DRAFTED = "release.drafted"
+    RELEASE_TESTED = "release.tested"
+    RELEASE_SIGNED_OFF = "release.signed_off"  # one role's yes
+    RELEASE_STARTED = "release.started"
+    RELEASE_ADVANCED = "release.advanced"
+    RELEASE_FROZEN = "release.frozen"
+    RELEASE_THAWED = "release.thawed"
+    RELEASE_ASKED = "release.asked"  # its owner must decide
+    RELEASE_PROMOTED = "release.promoted"
+    RELEASE_ROLLED_BACK = "release.rolled_back"  # with the verdict and its numbers, where there is one
+    RELEASE_RETIRED = "release.retired"
+    RELEASE_STILL_ANSWERING = "release.still_answering"  # after it was rolled back for safety
+    PROBE_ANSWERED = "probe.answered"  # a test was answered: no interaction, in no figure
+    PROBE_DECIDED = "probe.decided"  # what would have become of a test's action; nothing did
+    PROBE_CHANGED = "probe.changed"  # the same question to the same release is answered otherwise
+    TRIAL_RAN = "trial.ran"  # the tests of a use case, with what they showed
     KEY_CREATED = "key.created"
     KEY_REVOKED = "key.revoked"
     KEY_ROTATED = "key.rotated"
@@ -129,9 +145,10 @@ class InteractionFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     upstream_ms: int = 0
     attempts: int = 0
     trace: str = ""
+    stage: int = 0  # of the rollout that drew the conversation: its step
+    arm: str = ""  # canary, control, pilot, hold_out; empty: not drawn
+    share: float = 0.0  # of the canary, at the draw
     # reserved
-    stage: int = 0
-    arm: str = ""
     holder: str = "bot"
     knowledge_root: Digest | None = None
     parent: str = ""

@@ -36,6 +36,7 @@ class Act(StrEnum):
     DRILL = "drill"
     READ_DRILLS = "drill.read"
     RETRY_NOTICES = "notices.retry"
+    ROLL_BACK = "roll_back"
 
 
 MAY: dict[Act, frozenset[Role]] = {
@@ -44,6 +45,7 @@ MAY: dict[Act, frozenset[Role]] = {
     Act.MANAGE_PEOPLE: frozenset({Role.ADMIN}),
     Act.APPROVE: frozenset({Role.APPROVER}),
     Act.STOP: frozenset(Role) - {Role.AUDITOR},
+    Act.ROLL_BACK: frozenset(Role) - {Role.AUDITOR},
     Act.RESUME: frozenset({Role.OWNER, Role.COMPLIANCE}),
     Act.RELEASE: frozenset({Role.OWNER, Role.APPROVER}),
     Act.ERASE: frozenset({Role.COMPLIANCE}),

@@ -16,13 +16,15 @@ from handrail.terms.ids import KeyId, UseCaseId
 
 
 class Scope(StrEnum):
-    """What a key may do. Outcome events need `events`, so an agent cannot praise itself."""
+    """What a key may do. Outcome events need `events`, so an agent cannot praise itself. `probe`: everything that is
+    asked with the key is a test: it counts in no figure and causes no effect."""
 
     CHAT = "chat"
     ACT = "act"
     FACTS = "facts"
     EVENTS = "events"
     READ = "read"
+    PROBE = "probe"
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +46,14 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
         """The same for every key of a line of rotations; conversations belong to it."""
         return self.first or self.id
 
+    @property
+    def probe(self) -> bool:
+        """Whether whatever it asks is a test."""
+        return Scope.PROBE in self.scopes
+
+
+NOT_PROBED = frozenset({Scope.EVENTS})
+"""What a key for probes may not do: an outcome of a test would be one of a customer."""
 
 _FORM = re.compile(r"hr_[a-z2-7]{16}_[A-Za-z0-9_-]{43}")
 
@@ -71,6 +81,10 @@ def usable(key: ApiKey, *, now_ms: int, scope: Scope) -> None:
         raise HandrailError(Code.KEY_REVOKED, "this API key was revoked; ask for a new one: handrail key create")
     if key.expires_at is not None and key.expires_at <= now_ms:
         raise HandrailError(Code.KEY_EXPIRED, "this API key has expired; rotate it: handrail key rotate")
+    if key.probe and scope in NOT_PROBED:
+        raise HandrailError(
+            Code.KEY_SCOPE, f"a key for probes causes no effect, so it never has the scope {scope.value}"
+        )
     if scope not in key.scopes:
         raise HandrailError(
             Code.KEY_SCOPE,

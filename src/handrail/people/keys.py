@@ -11,7 +11,7 @@ from handrail.ledger.entry import EntryKind
 from handrail.people.acting import acting
 from handrail.people.authorise import Act
 from handrail.people.facts import entry, key_facts
-from handrail.people.key import ApiKey, Scope, hash_key, new_key
+from handrail.people.key import NOT_PROBED, ApiKey, Scope, hash_key, new_key
 from handrail.people.store import PeopleTransaction
 from handrail.people.token import DAY_MS
 from handrail.terms.errors import Code, HandrailError
@@ -164,6 +164,9 @@ def _require_sense(
         raise HandrailError(Code.USE_CASE_UNREGISTERED, f"no published use case has this id; published: {known}")
     if not scopes:
         raise HandrailError(Code.REQUEST_INVALID, f"a key needs a scope: {', '.join(scope.value for scope in Scope)}")
+    if Scope.PROBE in scopes and scopes & NOT_PROBED:
+        names = ", ".join(sorted(scope.value for scope in scopes & NOT_PROBED))
+        raise HandrailError(Code.REQUEST_INVALID, f"a key for probes causes no effect: it cannot also have {names}")
     if use_case is None and scopes - ANYWHERE:
         raise HandrailError(Code.REQUEST_INVALID, "a key without a use case may only have the scopes events and read")
     _require_future(expires_in_ms)

@@ -11,6 +11,7 @@ import msgspec
 
 from handrail.policy.action_rules import ActionRules
 from handrail.policy.notices import Notices
+from handrail.policy.ramp import Ramp
 from handrail.terms.action import ActionType, ToolId
 from handrail.terms.finding import Kind
 from handrail.terms.ids import Digest, ProviderId, UseCaseId
@@ -196,6 +197,7 @@ class UseCase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     disclosure: Disclosure = Disclosure()
     forward_customer: bool = False  # pass the customer id upstream
     tools: tuple[ToolId, ...] = ()  # what its agents may call; anything else is refused
+    ramp: Ramp | None = None  # how a changed release reaches customers; None: at once
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,11 +2,13 @@
 
 import hashlib
 import hmac
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import msgspec
 
-from handrail.releases.lifecycle import Rollout, State, UnitKind
+from handrail.policy.ramp import UnitKind
+from handrail.releases.lifecycle import Rollout, State
 from handrail.terms.ids import Digest
 
 WEEK_MS = 7 * 86_400_000
@@ -24,13 +26,16 @@ class Arm(StrEnum):
 
 
 class Drawn(msgspec.Struct, frozen=True, kw_only=True):
-    """`unit`: what was randomised, as it is counted. `share`, `stage`: in force at the draw."""
+    """`release`: what answers. `of`, `run`: the rollout that drew, by its release; empty for a hold-out. `unit`: what
+    was randomised, as it is counted. `share`, `stage` (the rollout's step): in force at the draw."""
 
     release: Digest
     arm: Arm
     unit: str
     share: float
-    stage: int
+    stage: int = 0
+    of: str = ""
+    run: int = 0
 
 
 def point(salt: bytes, unit: str) -> float:
@@ -56,7 +61,15 @@ def drawn(rollout: Rollout, unit: str, attributes: dict[str, str]) -> Drawn | No
             return None
         arm = Arm.PILOT if arm is Arm.CANARY else Arm.CONTROL
     release = rollout.control if arm is Arm.CONTROL else rollout.release
-    return Drawn(release=release, arm=arm, unit=unit, share=stage.share, stage=rollout.stage)
+    return Drawn(
+        release=release, arm=arm, unit=unit, share=stage.share, stage=rollout.step, of=rollout.release, run=rollout.run
+    )
+
+
+def quarter_salt(use_case: str, now_ms: int) -> bytes:
+    """Of the permanent hold-out: new for each quarter of a year (UTC), so that nobody is without for good."""
+    day = datetime.fromtimestamp(now_ms / 1000, UTC)
+    return hashlib.sha256(f"{use_case}/{day.year}-{(day.month - 1) // 3 + 1}".encode()).digest()
 
 
 def held_out(salt: bytes, unit: str, share: float) -> bool:

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
+from handrail.policy.ramp import Ramp
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest, PersonId, UseCaseId
 
@@ -29,37 +30,6 @@ class State(StrEnum):
 
 
 OVER = frozenset({State.RETIRED, State.ROLLED_BACK})
-
-
-class UnitKind(StrEnum):
-    """What is randomised, and so what is counted. A turn is none: turns of a conversation fail together."""
-
-    CONVERSATION = "conversation"
-    CUSTOMER_WEEK = "customer_week"
-
-
-class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One step of a ramp. `share`: of new units. `least_units`, `least_minutes`: before it may end. `pilot`: attribute
-    values that alone see the release, such as `region: de`; a stage that is not compared."""
-
-    share: float
-    least_units: int = 0
-    least_minutes: int = 0
-    pilot: dict[str, str] = {}
-
-
-class Ramp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Of a use case. `sign_offs`: roles whose yes a release needs before it starts, each of another person than its
-    author. `maturity_minutes`: until a unit's outcomes are complete. `planned_units`: over which later starts of the
-    evidence are spread. `finish`: whether conversations on a release that is rolled back by hand may end on it."""
-
-    unit: UnitKind = UnitKind.CONVERSATION
-    stages: tuple[Stage, ...]
-    sign_offs: tuple[str, ...] = ()
-    alpha: float = 0.01
-    beta: float = 0.05
-    maturity_minutes: int = 60
-    planned_units: int = 20_000
 
 
 class SignOff(msgspec.Struct, frozen=True):
@@ -87,9 +57,11 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rollout(msgspec.Struct, frozen=True, kw_only=True):
-    """`salt`: of its draw, new for each start. `control`: what it is compared with. `stage`: index into the ramp, -1:
-    not started. `frozen`: why the ramp stands still; empty: it does not. `safety`: rolled back so that running
-    conversations leave it at their next turn."""
+    """`salt`: of its draw, new for each start. `run`: how often it was started. `control`: what it is compared with.
+    `stage`: index into the ramp, -1: not started. `step`: grows with each change of the stage or share and is what
+    units are counted under, so that no two are ever pooled. `frozen`: why the ramp stands still; empty: it does not.
+    `asked`: what its owner was asked. `safety`: rolled back so that running conversations leave it at their next turn.
+    """
 
     release: Digest
     use_case: UseCaseId
@@ -101,10 +73,13 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     sign_offs: tuple[SignOff, ...] = ()
     ramp: Ramp | None = None
     salt: bytes = b""
+    run: int = 0
     control: Digest | None = None
     stage: int = -1
+    step: int = 0
     stage_at: int = 0
     frozen: str = ""
+    asked: str = ""
     reached: Reached | None = None
     safety: bool = False
     ended_at: int | None = None
@@ -153,8 +128,8 @@ def started(before: Rollout, ramp: Ramp, *, salt: bytes, control: Digest, used: 
     if control == before.release:
         raise HandrailError(Code.NOT_ALLOWED, "this release is live already; there is nothing to compare it with")
     return _moved(
-        before, state=State.CANARY, ramp=ramp, salt=salt, control=control, stage=0, stage_at=now, frozen="",
-        reached=None, safety=False,
+        before, state=State.CANARY, ramp=ramp, salt=salt, run=before.run + 1, control=control, stage=0, step=1,
+        stage_at=now, frozen="", asked="", reached=None, safety=False,
     )  # fmt: skip
 
 
@@ -165,6 +140,8 @@ def require_ramp(ramp: Ramp) -> None:
     for number, stage in enumerate(ramp.stages, 1):
         if not 0 < stage.share <= 1:
             raise HandrailError(Code.NOT_ALLOWED, f"stage {number} has the share {stage.share:g}; write 0.05 for 5 %")
+        if stage.share == 1 and not stage.pilot:
+            raise HandrailError(Code.NOT_ALLOWED, "with the share 1 nobody is left to compare with: promote it instead")
     shares = [stage.share for stage in ramp.stages if not stage.pilot]
     if shares != sorted(shares):
         raise HandrailError(Code.NOT_ALLOWED, "the shares of a ramp only grow; a smaller one needs a new start")
@@ -180,18 +157,38 @@ def advanced(before: Rollout, *, now: int) -> Rollout:
         raise HandrailError(Code.NOT_ALLOWED, "this is the last stage; promote it or roll it back")
     if now < before.stage_at + before.ramp.stages[before.stage].least_minutes * 60_000:
         raise HandrailError(Code.NOT_ALLOWED, "this stage has not run for its least time")
-    return _moved(before, stage=before.stage + 1, stage_at=now)
+    return _moved(before, stage=before.stage + 1, step=before.step + 1, stage_at=now, asked="")
 
 
 def froze(before: Rollout, why: str, *, now: int) -> Rollout:
     """The ramp stands still and falls back to its first stage, until a person lets it go on. Nothing is decided."""
     _require(before, State.CANARY, move="be frozen")
-    return _moved(before, frozen=why, stage=0, stage_at=before.stage_at if before.stage == 0 else now)
+    if before.stage == 0:
+        return _moved(before, frozen=why)
+    return _moved(before, frozen=why, stage=0, step=before.step + 1, stage_at=now)
 
 
 def thawed(before: Rollout, *, now: int) -> Rollout:
+    """A person lets it go on. Raises NOT_ALLOWED when it does not stand still."""
     _require(before, State.CANARY, move="go on")
-    return _moved(before, frozen="", stage_at=now)
+    if not before.frozen:
+        raise HandrailError(Code.NOT_ALLOWED, "this ramp does not stand still")
+    return _moved(before, frozen="", asked="", stage_at=now)
+
+
+def asked(before: Rollout, what: str) -> Rollout:
+    """Its owner is asked; the share stays."""
+    _require(before, State.CANARY, move="wait for its owner")
+    return _moved(before, asked=what)
+
+
+def drafted_again(before: Rollout, author: str, *, now: int) -> Rollout:
+    """A release that is over is tried once more: as a draft, with new tests, sign-offs and salt. Raises NOT_ALLOWED."""
+    _require(before, *OVER, move="become a draft again")
+    return Rollout(
+        release=before.release, use_case=before.use_case, author=author, version=before.version + 1, created_at=now,
+        run=before.run, salt=before.salt,
+    )  # fmt: skip
 
 
 def promoted(before: Rollout, *, now: int, reached: Reached | None = None) -> Rollout:
@@ -199,19 +196,33 @@ def promoted(before: Rollout, *, now: int, reached: Reached | None = None) -> Ro
     _require(before, State.CANARY, move="be promoted")
     if before.reached is not None and before.reached.verdict == "worse":
         raise HandrailError(Code.NOT_ALLOWED, f"it was shown to be worse: {before.reached.sentence}")
-    return _moved(before, state=State.LIVE, reached=reached or before.reached, frozen="", ended_at=None, stage_at=now)
+    return _moved(
+        before,
+        state=State.LIVE,
+        reached=reached or before.reached,
+        frozen="",
+        asked="",
+        ended_at=None,
+        stage_at=now,
+    )
 
 
 def rolled_back(before: Rollout, *, now: int, safety: bool, reached: Reached | None = None) -> Rollout:
     """The old release answers every new conversation; with `safety` the running ones too, from their next turn."""
     _require(before, State.CANARY, State.LIVE, move="be rolled back")
     return _moved(
-        before, state=State.ROLLED_BACK, reached=before.reached or reached, safety=safety, ended_at=now, frozen=""
+        before,
+        state=State.ROLLED_BACK,
+        reached=before.reached or reached,
+        safety=safety,
+        ended_at=now,
+        frozen="",
+        asked="",
     )
 
 
 def retired(before: Rollout, *, now: int) -> Rollout:
-    """Nothing new begins on it. A canary is rolled back, not retired."""
+    """Nothing new begins on it. A canary is rolled back, not retired. Raises NOT_ALLOWED."""
     _require(before, State.DRAFT, State.TESTED, State.SIGNED_OFF, State.LIVE, move="be retired")
     return _moved(before, state=State.RETIRED, ended_at=now)
 

@@ -1,9 +1,15 @@
-"""Port of releases: stored once by digest, and which one is live for each use case."""
+"""Ports of releases: stored once by digest, which one is live for each use case, how far each has come, and the units
+that were drawn. They are used inside a command: a move and its entry are one transaction."""
 
 from typing import Protocol
 
 from handrail.ledger.store import Transaction
+from handrail.people.store import Register
+from handrail.policy.ruleset import Ruleset
+from handrail.releases.assign import Drawn
+from handrail.releases.lifecycle import Rollout, State
 from handrail.releases.release import Release
+from handrail.releases.units import UnitRow
 from handrail.terms.actor import Actor
 from handrail.terms.ids import Digest, UseCaseId
 
@@ -30,6 +36,104 @@ class ReleaseStore(Protocol):
         ...
 
 
-class ReleaseTransaction(Transaction, Protocol):
+class RolloutStore(Protocol):
+    """How far releases have come."""
+
+    def add(self, rollout: Rollout) -> None:
+        """Raises HandrailError ALREADY."""
+        ...
+
+    def get(self, release: Digest) -> Rollout:
+        """Raises HandrailError NOT_FOUND."""
+        ...
+
+    def find(self, release: Digest) -> Rollout | None: ...
+
+    def named(self, beginning: str) -> Rollout:
+        """By the first characters of its digest. Raises HandrailError NOT_FOUND for none or several."""
+        ...
+
+    def swap(self, before: Rollout, after: Rollout) -> None:
+        """Compare and set on the version. Raises HandrailError LOST_RACE, or ALREADY for a second canary of a use
+        case."""
+        ...
+
+    def all(self, use_case: UseCaseId | None = None, states: frozenset[State] | None = None) -> list[Rollout]:
+        """Newest first."""
+        ...
+
+
+class UnitStore(Protocol):
+    """The only truth for counts."""
+
+    def assign(self, use_case: UseCaseId, drawn: Drawn, conversation: str) -> None:
+        """One more conversation of a unit; the first makes the unit, with the next ordinal of its rollout."""
+        ...
+
+    def signal(self, conversation: str, name: str, at_ms: int, value: float) -> bool:
+        """Put into the unit of this conversation; False: it has none. What comes after it matured changes no metric."""
+        ...
+
+    def fold(self, unit: UnitRow) -> bool:
+        """`metrics`, `matured_at` and `folded` of a unit that has matured. False: it was folded meanwhile."""
+        ...
+
+    def lead(self, holder: str, lease_ms: int) -> bool:
+        """Become or stay the judge of this database, by the transaction's clock."""
+        ...
+
+    def seen_after(self, release: Digest, since_ms: int) -> int:
+        """Interactions on this release that ended at `since_ms` or later."""
+        ...
+
+
+class UnitReader(Protocol):
+    """Committed units, read beside the writer. Each method raises HandrailError JOURNAL_UNAVAILABLE."""
+
+    async def waiting(self, rollout: Rollout, *, limit: int) -> list[UnitRow]:
+        """Of its run, not folded, by stage and ordinal."""
+        ...
+
+    async def folded(self, rollout: Rollout, *, after: int = 0, limit: int = 10_000) -> list[UnitRow]:
+        """By number, from the one after `after`."""
+        ...
+
+    async def reported(self, rollout: Rollout) -> list[UnitRow]:
+        """Not folded, with a signal."""
+        ...
+
+    async def find(self, rollout: Rollout, unit: str) -> UnitRow | None: ...
+
+    async def rollouts(self) -> list[Rollout]:
+        """Newest first."""
+        ...
+
+    async def late(self, release: Digest, since_ms: int) -> int:
+        """As `UnitStore.seen_after`."""
+        ...
+
+
+class Rulebook(Protocol):
+    def current(self) -> Digest | None: ...
+
+    def get(self, digest: Digest) -> Ruleset:
+        """Raises HandrailError NOT_FOUND."""
+        ...
+
+
+class ReleaseTransaction(Transaction, Register, Protocol):
     @property
     def releases(self) -> ReleaseStore: ...
+
+    @property
+    def rollouts(self) -> RolloutStore: ...
+
+    @property
+    def units(self) -> UnitStore: ...
+
+    @property
+    def rulesets(self) -> Rulebook: ...
+
+    def bump_epoch(self) -> int:
+        """Every process reads what is in force again; the new epoch."""
+        ...

@@ -54,13 +54,14 @@ _SUBJECTS = (
     "SELECT * FROM unnest($1::text[], $2::bytea[], $3::text[], $4::integer[], $5::bigint[])"
 )
 _CONVERSATIONS = (
-    "INSERT INTO conversation AS c (id, use_case, key_id, subject, given, tail, seen, turns, release, at_ms) "
+    "INSERT INTO conversation AS c (id, use_case, key_id, subject, given, tail, seen, turns, release, at_ms, drawn) "
     "SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::bytea[], $7::bytea[], "
-    "$8::integer[], $9::text[], $10::bigint[]) "
-    "AS x (id, use_case, key_id, subject, given, tail, seen, turns, release, at_ms) "
+    "$8::integer[], $9::text[], $10::bigint[], $11::text[]) "
+    "AS x (id, use_case, key_id, subject, given, tail, seen, turns, release, at_ms, drawn) "
     "WHERE EXISTS (SELECT 1 FROM subject s WHERE s.id = x.subject AND s.wrapped IS NOT NULL) "
     "ON CONFLICT (id) DO UPDATE SET given = coalesce(excluded.given, c.given), tail = excluded.tail, "
-    "seen = excluded.seen, turns = greatest(c.turns, excluded.turns), release = coalesce(c.release, excluded.release) "
+    "seen = excluded.seen, turns = greatest(c.turns, excluded.turns), release = coalesce(c.release, excluded.release), "
+    "drawn = coalesce(c.drawn, excluded.drawn) "
     "WHERE c.key_id = excluded.key_id"
 )
 """A turn that ends after its subject or its conversation (which then has no key) was erased must not write back what

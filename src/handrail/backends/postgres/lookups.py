@@ -2,7 +2,7 @@
 
 from handrail.backends.rows import ConversationRow, Reading
 
-_COLUMNS = "id, use_case, key_id, subject, given, tail, seen, turns, release, at_ms"
+_COLUMNS = "id, use_case, key_id, subject, given, tail, seen, turns, release, at_ms, drawn"
 
 
 class PostgresLookups:
@@ -24,6 +24,12 @@ class PostgresLookups:
     async def customer(self, customer: bytes) -> str | None:
         found = await self._rows("SELECT subject FROM customer WHERE hash = $1", (customer,))
         return str(found[0][0]) if found else None
+
+    async def unit(self, of: str, run: int, unit: str) -> tuple[str, float, int] | None:
+        found = await self._rows(
+            "SELECT arm, share, stage FROM unit WHERE release = $1 AND run = $2 AND unit = $3", (of, run, unit)
+        )
+        return (found[0][0], found[0][1], found[0][2]) if found else None
 
     async def key(self, subject: str) -> tuple[bytes, str] | None:
         found = await self._rows(

@@ -18,6 +18,7 @@ from handrail.backends.postgres.lookups import PostgresLookups
 from handrail.backends.postgres.register import PostgresInForce
 from handrail.backends.reading import StoredReader
 from handrail.backends.references import StoredReferences, StoredSpending
+from handrail.backends.rollouts import StoredUnits
 from handrail.backends.sequencing import StoredSequencing
 from handrail.backends.threads import StoredThreads
 from handrail.backends.writer import CAPACITY, Writer, unavailable
@@ -47,9 +48,10 @@ class PostgresStore:
         self.reader = StoredReader(reading, keys)
         self.acts = StoredActs(reading, keys)
         self.notices = StoredNotices(reading)
+        self.units = StoredUnits(reading)
         self.sequencing = StoredSequencing(self.journal, reading, ids.new("sq"), take=TAKE)
         self.erasing = StoredErasing(self.journal, reading, keys, ids, self.clean, rotates=True)
-        self.in_force = PostgresInForce(dsn)
+        self.in_force = PostgresInForce(dsn, clock)
         self._pool = pool
 
     @classmethod

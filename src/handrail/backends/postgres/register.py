@@ -12,6 +12,8 @@ from handrail.backends.register import Fetch, Keys, Persons, Releases, Rulesets,
 from handrail.backends.writer import unavailable
 from handrail.in_force.snapshot import Snapshot
 from handrail.policy.ruleset import Ruleset
+from handrail.releases.release import Release
+from handrail.terms.clock import Clock
 from handrail.terms.ids import Digest
 
 T = TypeVar("T")
@@ -49,8 +51,9 @@ class PostgresInForce:
     """`in_force.store.InForceStore` on a thread with a connection and an event loop of its own, so that the statements
     of the register run as written."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, clock: Clock) -> None:
         self._dsn = dsn
+        self._clock = clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="handrail-in-force")
         self._loop = asyncio.new_event_loop()
         self._db: Any = None
@@ -59,10 +62,13 @@ class PostgresInForce:
         return await self._run(register.epoch)
 
     async def load(self) -> Snapshot | None:
-        return await self._run(register.snapshot)
+        return await self._run(lambda fetch: register.snapshot(fetch, self._clock.now_ms()))
 
     async def ruleset(self, digest: Digest) -> Ruleset:
         return await self._run(lambda fetch: Rulesets(fetch).get(digest))
+
+    async def release(self, digest: Digest) -> Release:
+        return await self._run(lambda fetch: Releases(fetch).get(digest))
 
     async def close(self) -> None:
         """Waits for what runs."""

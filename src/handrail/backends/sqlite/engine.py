@@ -30,11 +30,12 @@ LOSING = (
 """Errors that say the file or the disk failed, not the command: the whole batch is lost."""
 MAX_LIVE = 8_192
 
-_COLUMNS = {"entry": 6, "payload": 3, "interaction": 10, "subject": 5, "conversation": 10}
+_COLUMNS = {"entry": 6, "payload": 3, "interaction": 10, "subject": 5, "conversation": 11}
 _CONVERSATIONS = (
     "SELECT * FROM ({}) WHERE EXISTS (SELECT 1 FROM subject s WHERE s.id = column4 AND s.wrapped IS NOT NULL) "
     "ON CONFLICT (id) DO UPDATE SET given = coalesce(excluded.given, given), tail = excluded.tail, "
-    "seen = excluded.seen, turns = max(turns, excluded.turns), release = coalesce(release, excluded.release) "
+    "seen = excluded.seen, turns = max(turns, excluded.turns), release = coalesce(release, excluded.release), "
+    "drawn = coalesce(drawn, excluded.drawn) "
     "WHERE key_id = excluded.key_id"
 )
 """Around the rows. A turn that ends after its subject (their fourth column) or its conversation (which then has no key)

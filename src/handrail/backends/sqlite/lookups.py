@@ -8,7 +8,7 @@ import apsw
 from handrail.backends.rows import ConversationRow
 from handrail.backends.sqlite.database import first, rows, unavailable_on_error
 
-_COLUMNS = "id, use_case, key_id, subject, given, tail, seen, turns, release, at_ms"
+_COLUMNS = "id, use_case, key_id, subject, given, tail, seen, turns, release, at_ms, drawn"
 
 
 class SqliteLookups:
@@ -31,6 +31,15 @@ class SqliteLookups:
         with unavailable_on_error():
             found = first(self._db, "SELECT subject FROM customer WHERE hash = ?", (customer,))
         return None if found is None else str(found[0])
+
+    async def unit(self, of: str, run: int, unit: str) -> tuple[str, float, int] | None:
+        with unavailable_on_error():
+            found = first(
+                self._db,
+                "SELECT arm, share, stage FROM unit WHERE release = ? AND run = ? AND unit = ?",
+                (of, run, unit),
+            )
+        return None if found is None else (found[0], found[1], found[2])
 
     async def key(self, subject: str) -> tuple[bytes, str] | None:
         with unavailable_on_error():

@@ -13,6 +13,7 @@ from handrail.backends.notices import StoredNotices
 from handrail.backends.outcomes import StoredOutcomes
 from handrail.backends.reading import StoredReader
 from handrail.backends.references import StoredReferences, StoredSpending
+from handrail.backends.rollouts import StoredUnits
 from handrail.backends.sequencing import StoredSequencing
 from handrail.backends.sqlite.database import checkpoint, connect, migrate, prepare
 from handrail.backends.sqlite.engine import SqliteEngine
@@ -72,9 +73,10 @@ class SqliteStore:
         self.reader = StoredReader(self._reading, self.keys)
         self.acts = StoredActs(self._reading, self.keys)
         self.notices = StoredNotices(self._reading)
+        self.units = StoredUnits(self._reading)
         self.sequencing = StoredSequencing(self.journal, self._reading, ids.new("sq"), take=TAKE)
         self.erasing = StoredErasing(self.journal, self._reading, self.keys, ids, self.clean, rotates=False)
-        self.in_force = SqliteInForce(self.db)
+        self.in_force = SqliteInForce(self.db, clock)
 
     async def clean(self) -> None:
         """Move every page to the database file and cut the WAL, so that no overwritten byte is left in it. Waits up to

@@ -10,6 +10,8 @@ from handrail.backends.register import Fetch, Keys, Persons, Releases, Rulesets,
 from handrail.backends.sqlite.database import unavailable_on_error
 from handrail.in_force.snapshot import Snapshot
 from handrail.policy.ruleset import Ruleset
+from handrail.releases.release import Release
+from handrail.terms.clock import Clock
 from handrail.terms.ids import Digest
 
 
@@ -52,8 +54,9 @@ class SqliteInForce:
     """`in_force.store.InForceStore` on a read-only connection of the event loop's thread: a look at the epoch is a
     point look-up of some microseconds, a load a few milliseconds after a publish."""
 
-    def __init__(self, db: apsw.Connection) -> None:
+    def __init__(self, db: apsw.Connection, clock: Clock) -> None:
         self._db = db
+        self._clock = clock
         self._fetch = fetching(db)
 
     async def read_epoch(self) -> int:
@@ -64,10 +67,14 @@ class SqliteInForce:
         with unavailable_on_error():
             self._db.execute("BEGIN")
             try:
-                return register.snapshot(self._fetch)
+                return register.snapshot(self._fetch, self._clock.now_ms())
             finally:
                 self._db.execute("COMMIT")
 
     async def ruleset(self, digest: Digest) -> Ruleset:
         with unavailable_on_error():
             return Rulesets(self._fetch).get(digest)
+
+    async def release(self, digest: Digest) -> Release:
+        with unavailable_on_error():
+            return Releases(self._fetch).get(digest)

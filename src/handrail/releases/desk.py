@@ -1,0 +1,437 @@
+"""Commands on releases. Each is called with a transaction: the move, its entry and what the request path must see of it
+commit together or not at all. Time is the database's.
+
+Who may: publishing roles make, test and retire; owner and compliance sign off; owner or approver start, move on and
+promote; anybody who works here may freeze a ramp or roll it back. The author of a release signs nothing of it off and
+does not start or promote it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from handrail.ledger.entry import Entry, EntryKind
+from handrail.people.acting import acting, person_of
+from handrail.people.authorise import Act
+from handrail.people.role import Role
+from handrail.policy.ramp import Ramp
+from handrail.releases import lifecycle
+from handrail.releases.lifecycle import Reached, Rollout, State, Tested
+from handrail.releases.release import Release
+from handrail.releases.store import ReleaseTransaction
+from handrail.releases.units import UnitRow
+from handrail.terms.actor import Actor, ActorKind
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import Digest, EntryId, Ids, PersonId, UseCaseId
+
+JUDGE = Actor(ActorKind.SYSTEM, "judge")
+SALT = 16
+
+
+class RolloutFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Facts of every entry about a rollout. `share`, `stage` (from 1), `run`: after the move. `why`: a person's words
+    are not taken, so these are ours. `numbers`: of the judge, as `handrail judge` prints them."""
+
+    release: Digest
+    state: State
+    author: str = ""
+    control: Digest | None = None
+    run: int = 0
+    stage: int = 0
+    step: int = 0
+    share: float = 0.0
+    role: str = ""
+    passed: int = 0
+    failed: int = 0
+    results: str = ""
+    verdict: str = ""
+    sentence: str = ""
+    why: str = ""
+    safety: bool = False
+    late: int = 0
+    numbers: msgspec.Raw = msgspec.Raw(b"null")
+
+
+def entry_of(ids: Ids, kind: EntryKind, rollout: Rollout, by: Actor, at_ms: int, **more: object) -> Entry:
+    """The record of a move. `more`: fields of `RolloutFacts`."""
+    reached = rollout.reached
+    if reached is not None and kind in _JUDGED:
+        more = {
+            "verdict": reached.verdict, "sentence": reached.sentence, "numbers": msgspec.Raw(reached.numbers), **more,
+        }  # fmt: skip
+    facts = RolloutFacts(
+        release=rollout.release, state=rollout.state, author=rollout.author, control=rollout.control, run=rollout.run,
+        stage=rollout.stage + 1, step=rollout.step, share=rollout.share, safety=rollout.safety, **more,  # type: ignore[arg-type]  # fields of the facts
+    )  # fmt: skip
+    return Entry(
+        id=EntryId(ids.new("en")), kind=kind, at_ms=at_ms, actor=by, facts=facts, about=rollout.release,
+        use_case=rollout.use_case, release=rollout.release,
+    )  # fmt: skip
+
+
+_JUDGED = frozenset({EntryKind.RELEASE_ROLLED_BACK, EntryKind.RELEASE_PROMOTED, EntryKind.RELEASE_ASKED})
+
+
+def draft(tx: ReleaseTransaction, ids: Ids, release: Digest, use_case: UseCaseId, by: Actor) -> bool:
+    """Make a draft of a release that is stored, within a command. False: it is one already, or further."""
+    known = tx.rollouts.find(release)
+    if known is None:
+        made = Rollout(release=release, use_case=use_case, author=by.id, created_at=tx.now_ms)
+        tx.rollouts.add(made)
+    elif known.state in lifecycle.OVER:
+        made = lifecycle.drafted_again(known, by.id, now=tx.now_ms)
+        tx.rollouts.swap(known, made)
+    else:
+        return False
+    tx.append(entry_of(ids, EntryKind.RELEASE_DRAFTED, made, by, tx.now_ms))
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDraft:
+    """By hand: a release as JSON gives it, or the live one with changes. Raises NOT_FOUND for a use case that is not in
+    force, NOT_ALLOWED for one without a ramp."""
+
+    ids: Ids
+    use_case: UseCaseId
+    change: Callable[[Release], Release]
+    digest: Callable[[Release], Digest]
+    token: str | None = None
+
+    def __call__(self, tx: ReleaseTransaction) -> Rollout:
+        by = acting(tx, self.token, Act.PUBLISH)
+        ramp_in_force(tx, self.use_case)
+        live = tx.releases.live().get(self.use_case)
+        if live is None:
+            raise HandrailError(Code.NOT_FOUND, "nothing is live for this use case; run: handrail publish")
+        release = self.change(tx.releases.get(live))
+        name = self.digest(release)
+        if name == live:
+            raise HandrailError(Code.ALREADY, "nothing is different from the live release")
+        if tx.releases.put(name, release, by=by, at_ms=tx.now_ms):
+            facts = RolloutFacts(release=name, state=State.DRAFT, author=by.id)
+            tx.append(
+                Entry(
+                    id=EntryId(self.ids.new("en")), kind=EntryKind.RELEASE_PUBLISHED, at_ms=tx.now_ms, actor=by,
+                    facts=facts, about=name, use_case=self.use_case, release=name,
+                )
+            )  # fmt: skip
+        if not draft(tx, self.ids, name, self.use_case, by):
+            raise HandrailError(Code.ALREADY, f"release {name[:12]} is known already; see handrail release status")
+        return tx.rollouts.get(name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordTests:
+    """What its tests showed. `digest`: SHA-256 of the results."""
+
+    ids: Ids
+    release: str
+    passed: int
+    failed: int
+    digest: Digest
+    token: str | None = None
+
+    def __call__(self, tx: ReleaseTransaction) -> Rollout:
+        by = acting(tx, self.token, Act.PUBLISH)
+        before = tx.rollouts.named(self.release)
+        found = Tested(digest=self.digest, passed=self.passed, failed=self.failed, at_ms=tx.now_ms)
+        after = lifecycle.tested(before, found)
+        tx.rollouts.swap(before, after)
+        tx.append(
+            entry_of(
+                self.ids, EntryKind.RELEASE_TESTED, after, by, tx.now_ms, passed=self.passed, failed=self.failed,
+                results=self.digest,
+            )
+        )  # fmt: skip
+        return after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sign:
+    """One role's yes, of a person who has the role and did not write the release."""
+
+    ids: Ids
+    release: str
+    role: str
+    token: str | None = None
+
+    def __call__(self, tx: ReleaseTransaction) -> Rollout:
+        by = acting(tx, self.token, Act.SIGN_OFF)
+        if self.token is None:
+            raise HandrailError(Code.NOT_ALLOWED, "a sign-off is a person's: make one with handrail person first")
+        person = person_of(tx, self.token)
+        if self.role not in {role.value for role in person.roles}:
+            raise HandrailError(Code.NOT_ALLOWED, f"you do not have the role {self.role}")
+        before = tx.rollouts.named(self.release)
+        needs = ramp_in_force(tx, UseCaseId(before.use_case)).sign_offs
+        after = lifecycle.signed(before, person.id, self.role, needs=needs, now=tx.now_ms)
+        tx.rollouts.swap(before, after)
+        tx.append(entry_of(self.ids, EntryKind.RELEASE_SIGNED_OFF, after, by, tx.now_ms, role=self.role))
+        return after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """The first stage of the ramp that is in force, under a new salt, against what is live."""
+
+    ids: Ids
+    release: str
+    token: str | None = None
+
+    def __call__(self, tx: ReleaseTransaction) -> Rollout:
+        before = tx.rollouts.named(self.release)
+        by = acting(tx, self.token, Act.RELEASE, author=PersonId(before.author))
+        ramp = ramp_in_force(tx, UseCaseId(before.use_case))
+        control = tx.releases.live().get(UseCaseId(before.use_case))
+        if control is None:
+            raise HandrailError(Code.NOT_ALLOWED, "nothing is live that it could be compared with")
+        used = frozenset(one.salt for one in tx.rollouts.all() if one.salt)
+        salt = self.ids.token(SALT)
+        after = lifecycle.started(before, ramp, salt=salt, control=control, used=used, now=tx.now_ms)
+        tx.rollouts.swap(before, after)
+        tx.bump_epoch()
+        tx.append(entry_of(self.ids, EntryKind.RELEASE_STARTED, after, by, tx.now_ms))
+        return after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advance:
+    """The next stage, by a person: its least time is kept, its least units are the person's to judge."""
+
+    ids: Ids
+    release: str
+    token: str | None = None
+
+    def __call__(self, tx: ReleaseTransaction) -> Rollout:
+        before = tx.rollouts.named(self.release)
+        by = acting(tx, self.token, Act.RELEASE, author=PersonId(before.author))
+        return advance(tx, self.ids, before, by)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freeze:
+    ids: Ids
+    release: str
+    token: str | None = None
+
+    def __call__(self, tx: ReleaseTransaction) -> Rollout:
+        by = acting(tx, self.token, Act.ROLL_BACK)
+        return freeze(tx, self.ids, tx.rollouts.named(self.release), by, "frozen by a person")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thaw:
+    """Let a ramp that stands still go on, from its first stage."""
+
+    ids: Ids
+    release: str
+    token: str | None = None
+
+    def __call__(self, tx: ReleaseTransaction) -> Rollout:
+        before = tx.rollouts.named(self.release)
+        by = acting(tx, self.token, Act.RELEASE, author=PersonId(before.author))
+        after = lifecycle.thawed(before, now=tx.now_ms)
+        tx.rollouts.swap(before, after)
+        tx.append(entry_of(self.ids, EntryKind.RELEASE_THAWED, after, by, tx.now_ms))
+        return after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promote:
+    """Every new conversation gets it. Running ones end on the release they began on."""
+
+    ids: Ids
+    release: str
+    token: str | None = None
+
+    def __call__(self, tx: ReleaseTransaction) -> Rollout:
+        before = tx.rollouts.named(self.release)
+        by = acting(tx, self.token, Act.RELEASE, author=PersonId(before.author))
+        return promote(tx, self.ids, before, by)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollBack:
+    """By a person. `safety`: running conversations leave it at their next turn; else they may end on it."""
+
+    ids: Ids
+    release: str
+    safety: bool = True
+    token: str | None = None
+
+    def __call__(self, tx: ReleaseTransaction) -> Rollout:
+        by = acting(tx, self.token, Act.ROLL_BACK)
+        return roll_back(tx, self.ids, tx.rollouts.named(self.release), by, safety=self.safety)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retire:
+    """A draft that will not be tried."""
+
+    ids: Ids
+    release: str
+    token: str | None = None
+
+    def __call__(self, tx: ReleaseTransaction) -> Rollout:
+        before = tx.rollouts.named(self.release)
+        by = acting(tx, self.token, Act.PUBLISH)
+        if before.state is State.LIVE:
+            raise HandrailError(Code.NOT_ALLOWED, "it is live: promote another, or roll it back")
+        after = lifecycle.retired(before, now=tx.now_ms)
+        tx.rollouts.swap(before, after)
+        tx.append(entry_of(self.ids, EntryKind.RELEASE_RETIRED, after, by, tx.now_ms))
+        return after
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """What the judge found to do. `kind`: release.rolled_back, advanced, promoted, frozen or asked. `why`: of a freeze
+    or a question."""
+
+    kind: EntryKind
+    why: str = ""
+    reached: Reached | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """Units that were folded, and what follows, in one commit. `before`: the rollout they were judged as; when it was
+    moved meanwhile (LOST_RACE), nothing is kept and they are judged again. `beside`: more that belongs into the same
+    commit, such as the incident of a rollback."""
+
+    ids: Ids
+    holder: str
+    lease_ms: int
+    before: Rollout
+    folded: tuple[UnitRow, ...]
+    step: Step | None = None
+    beside: Callable[[ReleaseTransaction, Rollout], None] | None = None
+
+    def __call__(self, tx: ReleaseTransaction) -> Rollout:
+        """Raises LOST_RACE, also when another process judges, or folded one of the units."""
+        if not tx.units.lead(self.holder, self.lease_ms):
+            raise HandrailError(Code.LOST_RACE, "another process judges")
+        if tx.rollouts.get(self.before.release).version != self.before.version:
+            raise HandrailError(Code.LOST_RACE, "the rollout was moved meanwhile")
+        for unit in self.folded:
+            if not tx.units.fold(unit):
+                raise HandrailError(Code.LOST_RACE, "a unit was folded meanwhile")
+        after = self.before if self.step is None else self._moved(tx, self.step)
+        if after is not self.before and self.beside is not None:
+            self.beside(tx, after)
+        return after
+
+    def _moved(self, tx: ReleaseTransaction, step: Step) -> Rollout:
+        match step.kind:
+            case EntryKind.RELEASE_ROLLED_BACK:
+                return roll_back(tx, self.ids, self.before, JUDGE, safety=True, reached=step.reached)
+            case EntryKind.RELEASE_ADVANCED:
+                return advance(tx, self.ids, self.before, JUDGE)
+            case EntryKind.RELEASE_PROMOTED:
+                return promote(tx, self.ids, self.before, JUDGE, reached=step.reached)
+            case EntryKind.RELEASE_FROZEN:
+                return freeze(tx, self.ids, self.before, JUDGE, step.why)
+            case _:
+                after = lifecycle.asked(self.before, step.why)
+                tx.rollouts.swap(self.before, after)
+                more = _numbers(step.reached)
+                tx.append(entry_of(self.ids, EntryKind.RELEASE_ASKED, after, JUDGE, tx.now_ms, why=step.why, **more))
+                return after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StillAnswering:
+    """A release that was rolled back for safety answered after its time; written once for each."""
+
+    ids: Ids
+    release: Digest
+    late: int
+
+    def __call__(self, tx: ReleaseTransaction) -> bool:
+        before = tx.rollouts.get(self.release)
+        if before.state is not State.ROLLED_BACK or before.asked:
+            return False
+        after = msgspec.structs.replace(before, version=before.version + 1, asked="still answering")
+        tx.rollouts.swap(before, after)
+        tx.append(entry_of(self.ids, EntryKind.RELEASE_STILL_ANSWERING, after, JUDGE, tx.now_ms, late=self.late))
+        return True
+
+
+def ramp_in_force(tx: ReleaseTransaction, use_case: UseCaseId) -> Ramp:
+    """Raises NOT_FOUND for a use case that is not in force, NOT_ALLOWED for one without a ramp."""
+    current = tx.rulesets.current()
+    case = None if current is None else tx.rulesets.get(current).use_cases.get(use_case)
+    if case is None:
+        raise HandrailError(Code.NOT_FOUND, f"the use case {use_case} is not in force")
+    if case.ramp is None:
+        raise HandrailError(
+            Code.NOT_ALLOWED, f"the use case {use_case} has no ramp: its changes go live at once with handrail publish"
+        )
+    return case.ramp
+
+
+def advance(tx: ReleaseTransaction, ids: Ids, before: Rollout, by: Actor) -> Rollout:
+    after = lifecycle.advanced(before, now=tx.now_ms)
+    tx.rollouts.swap(before, after)
+    tx.bump_epoch()
+    tx.append(entry_of(ids, EntryKind.RELEASE_ADVANCED, after, by, tx.now_ms))
+    return after
+
+
+def freeze(tx: ReleaseTransaction, ids: Ids, before: Rollout, by: Actor, why: str) -> Rollout:
+    after = lifecycle.froze(before, why, now=tx.now_ms)
+    tx.rollouts.swap(before, after)
+    if after.step != before.step:
+        tx.bump_epoch()
+    tx.append(entry_of(ids, EntryKind.RELEASE_FROZEN, after, by, tx.now_ms, why=why))
+    return after
+
+
+def promote(tx: ReleaseTransaction, ids: Ids, before: Rollout, by: Actor, *, reached: Reached | None = None) -> Rollout:
+    after = lifecycle.promoted(before, now=tx.now_ms, reached=reached)
+    use_case = UseCaseId(before.use_case)
+    tx.rollouts.swap(before, after)
+    tx.releases.set_live(use_case, before.release, expected=before.control, at_ms=tx.now_ms)
+    for other in tx.rollouts.all(use_case, frozenset({State.LIVE})):
+        if other.release != before.release:
+            gone = lifecycle.retired(other, now=tx.now_ms)
+            tx.rollouts.swap(other, gone)
+            tx.append(entry_of(ids, EntryKind.RELEASE_RETIRED, gone, by, tx.now_ms))
+    tx.bump_epoch()
+    tx.append(entry_of(ids, EntryKind.RELEASE_PROMOTED, after, by, tx.now_ms))
+    return after
+
+
+def roll_back(
+    tx: ReleaseTransaction, ids: Ids, before: Rollout, by: Actor, *, safety: bool, reached: Reached | None = None,
+    why: str = "",
+) -> Rollout:  # fmt: skip
+    """Of a canary, or of a release that went live and whose predecessor is known."""
+    after = lifecycle.rolled_back(before, now=tx.now_ms, safety=safety, reached=reached)
+    tx.rollouts.swap(before, after)
+    if before.state is State.LIVE:
+        if before.control is None:
+            raise HandrailError(Code.NOT_ALLOWED, "nothing was live before it")
+        tx.releases.set_live(UseCaseId(before.use_case), before.control, expected=before.release, at_ms=tx.now_ms)
+    tx.bump_epoch()
+    tx.append(entry_of(ids, EntryKind.RELEASE_ROLLED_BACK, after, by, tx.now_ms, why=why))
+    return after
+
+
+def end_canary(tx: ReleaseTransaction, ids: Ids, use_case: UseCaseId, by: Actor, why: str) -> None:
+    """What is live changed under a canary: there is nothing left to compare it with. Running conversations end on
+    it."""
+    for one in tx.rollouts.all(use_case, frozenset({State.CANARY})):
+        roll_back(tx, ids, one, by, safety=False, why=why)
+
+
+def _numbers(reached: Reached | None) -> dict[str, object]:
+    if reached is None:
+        return {}
+    return {"verdict": reached.verdict, "sentence": reached.sentence, "numbers": msgspec.Raw(reached.numbers)}
+
+
+def may_sign() -> frozenset[str]:
+    """Roles that a ramp can ask for."""
+    return frozenset({Role.OWNER.value, Role.COMPLIANCE.value})

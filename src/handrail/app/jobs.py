@@ -3,6 +3,8 @@
 | job | when |
 |---|---|
 | publish the log (one leader per database) | each second, or at once when 1,000 entries wait |
+| judge releases that run as canaries (one judge per database) | each second |
+| say when one that was rolled back for safety still answers | each 10 seconds |
 | close interactions whose process died | each 10 seconds |
 | try outcome events again that matched no conversation | each 10 seconds, those that are due |
 | carry out approved actions, expire and escalate held ones, ask about silent claims | four times a second |
@@ -28,9 +30,11 @@ import uvloop
 from handrail.app import wire
 from handrail.app.carry import EARLY_MS, EVERY_S, Carrying
 from handrail.app.child import begin, give_back, settle
+from handrail.app.drills import put_drills, schedule_drills
+from handrail.app.judging import EVERY_S as JUDGE_S
+from handrail.app.judging import judging
 from handrail.app.notify import EVERY_S as NOTIFY_S
 from handrail.app.notify import Notifying
-from handrail.app.drills import put_drills, schedule_drills
 from handrail.app.plan import Plan
 from handrail.app.provider_keys import without_key
 from handrail.app.settings import Secrets, environment
@@ -89,7 +93,10 @@ class Jobs:
             acting = OnceActing(plan.settings, env, store, in_force)
             carrying = Carrying(store, in_force, acting)
             notifying = Notifying(store, lambda: _delivery(plan, env, in_force), _jitter, wire.IDS.new("ow"))
+            judge = judging(store, in_force)
             tasks = [
+                asyncio.create_task(_each(JUDGE_S, pause, stop, judge.round)),
+                asyncio.create_task(_each(SWEEP_S, pause, stop, judge.alarm)),
                 asyncio.create_task(follow(in_force, store.in_force, wire.CLOCK, on_change=store.keys.forget)),
                 asyncio.create_task(
                     _each(

@@ -22,7 +22,9 @@ from handrail.backends.references import FetchTransaction
 from handrail.backends.rows import Reading, SubjectRow
 from handrail.ledger.entry import Entry, EntryKind
 from handrail.ledger.seal import KEY_SIZE
+from handrail.releases.store import UnitStore
 from handrail.review.outcome import OutcomeEvent, OutcomeFacts, facts_of, is_ours, payload_of
+from handrail.review.signals import signal_of
 from handrail.review.store import Taken
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.ids import ConversationId, Digest, EntryId, Ids, InteractionId, SubjectId, UseCaseId
@@ -46,6 +48,9 @@ class OutcomeTransaction(FetchTransaction, Protocol):
     def add_subject(self, row: SubjectRow) -> None: ...
 
     def customer(self, customer: bytes, subject: SubjectRow) -> str: ...
+
+    @property
+    def units(self) -> UnitStore: ...
 
 
 class _Name(NamedTuple):
@@ -122,6 +127,7 @@ class StoredOutcomes:
         use_case = match.use_case if match else asked or bound
         if match:
             facts = msgspec.structs.replace(facts, matched=True)
+            _count(tx, match, facts)
         tx.append(
             _entry(
                 entry,
@@ -169,6 +175,7 @@ class StoredOutcomes:
                 tx.fetch("UPDATE payload SET sealed = NULL WHERE subject = $1", (subject,))
                 tx.fetch("UPDATE subject SET wrapped = NULL WHERE id = $1", (subject,))
             tx.append(_entry(entry, EntryKind.OUTCOME_MATCHED, tx.now_ms, BY, full, match))
+            _count(tx, match, full)
             tx.fetch(
                 "UPDATE outcome SET conversation = $1, interaction = $2, use_case = $3 WHERE event = $4 AND bound = $5",
                 (match.conversation, match.interaction, match.use_case, event, bound),
@@ -228,6 +235,13 @@ _OF_CUSTOMER = (
     "(c.subject IN (SELECT subject FROM customer WHERE hash = $1) OR c.id IN (SELECT y.conversation FROM party y "
     "JOIN customer u ON u.subject = y.subject WHERE u.hash = $1)) AND c.at_ms <= $2 AND c.key_id <> ''"
 )
+
+
+def _count(tx: OutcomeTransaction, match: _Match, facts: OutcomeFacts) -> None:
+    """Into the unit of a release that is being compared, where the conversation has one."""
+    said = signal_of(facts)
+    if said is not None:
+        tx.units.signal(match.conversation, said[0], facts.occurred_at_ms, said[1])
 
 
 def _entry(

@@ -162,9 +162,6 @@ class Units:
             )
         )
 
-    def seen_after(self, release: Digest, since_ms: int) -> int:
-        return int(self._tx.fetch(_LATE, (since_ms, bytes.fromhex(release)))[0][0])
-
 
 class StoredUnits:
     """`releases.store.UnitReader`."""

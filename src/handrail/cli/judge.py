@@ -56,6 +56,9 @@ from handrail.releases.sentence import sentence
     help="Relative risk tolerated for the word safe; none: the metric only guards.  [default: 1.25]",
 )
 @click.option("--score", "scores", multiple=True, metavar="NAME", help="Judge it by its mean although all are 0 or 1.")
+@click.option(
+    "--may-miss", multiple=True, metavar="NAME", help="Count its missing outcomes, whether or not one is missing."
+)
 @click.option("--cap", "caps", multiple=True, metavar="NAME=VALUE", help="What counts as 1 (worst); larger does too.")
 @click.option("--planned", type=click.IntRange(0), help="Units of the planned life.  [default: as many as there are]")
 @click.option(
@@ -135,7 +138,8 @@ def _plan(given: dict[str, Any], kinds: dict[str, Kind], missing: frozenset[str]
     if any(one.margin is not None and one.margin <= 1 for one in metrics):
         raise click.UsageError("a margin is a relative risk above 1, such as 1.25")
     return Plan(
-        metrics=with_missing(tuple(metrics), missing), alpha=given["alpha"], beta=given["beta"],
+        metrics=with_missing(tuple(metrics), missing | frozenset(given["may_miss"])),
+        alpha=given["alpha"], beta=given["beta"],
         starts=given["restarts"], planned=units if given["planned"] is None else given["planned"], least=given["least"],
     )  # fmt: skip
 

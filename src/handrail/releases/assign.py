@@ -57,9 +57,9 @@ def drawn(rollout: Rollout, unit: str, attributes: dict[str, str]) -> Drawn | No
     stage = rollout.ramp.stages[rollout.stage]
     arm = Arm.CANARY if point(rollout.salt, unit) < stage.share else Arm.CONTROL
     if stage.pilot:
-        if any(attributes.get(name) != value for name, value in stage.pilot.items()):
+        if arm is Arm.CONTROL or any(attributes.get(name) != value for name, value in stage.pilot.items()):
             return None
-        arm = Arm.PILOT if arm is Arm.CANARY else Arm.CONTROL
+        arm = Arm.PILOT
     release = rollout.control if arm is Arm.CONTROL else rollout.release
     return Drawn(
         release=release, arm=arm, unit=unit, share=stage.share, stage=rollout.step, of=rollout.release, run=rollout.run

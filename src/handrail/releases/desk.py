@@ -31,7 +31,7 @@ SALT = 16
 
 class RolloutFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Facts of every entry about a rollout. `share`, `stage` (from 1), `run`: after the move. `why`: a person's words
-    are not taken, so these are ours. `numbers`: of the judge, as `handrail judge` prints them."""
+    are not taken, so these are ours. `numbers`: the judge's, with counts, evidence and intervals of every metric."""
 
     release: Digest
     state: State

@@ -48,7 +48,7 @@ class Tested(msgspec.Struct, frozen=True):
 
 
 class Reached(msgspec.Struct, frozen=True, kw_only=True):
-    """A verdict with its numbers, for good. `numbers`: as `handrail judge` prints them, JSON."""
+    """A verdict with its numbers, for good. `numbers`: JSON of a `judge.Conclusion`."""
 
     verdict: str
     sentence: str
@@ -173,7 +173,7 @@ def thawed(before: Rollout, *, now: int) -> Rollout:
     _require(before, State.CANARY, move="go on")
     if not before.frozen:
         raise HandrailError(Code.NOT_ALLOWED, "this ramp does not stand still")
-    return _moved(before, frozen="", asked="", stage_at=now)
+    return _moved(before, frozen="", asked="it was let go on", stage_at=now)
 
 
 def asked(before: Rollout, what: str) -> Rollout:

@@ -82,10 +82,6 @@ class UnitStore(Protocol):
         """Become or stay the judge of this database, by the transaction's clock."""
         ...
 
-    def seen_after(self, release: Digest, since_ms: int) -> int:
-        """Interactions on this release that ended at `since_ms` or later."""
-        ...
-
 
 class UnitReader(Protocol):
     """Committed units, read beside the writer. Each method raises HandrailError JOURNAL_UNAVAILABLE."""
@@ -104,12 +100,16 @@ class UnitReader(Protocol):
 
     async def find(self, rollout: Rollout, unit: str) -> UnitRow | None: ...
 
+    async def counts(self, rollout: Rollout) -> list[tuple[int, str, int, int]]:
+        """Stage, arm, units, of those judged."""
+        ...
+
     async def rollouts(self) -> list[Rollout]:
         """Newest first."""
         ...
 
     async def late(self, release: Digest, since_ms: int) -> int:
-        """As `UnitStore.seen_after`."""
+        """Interactions on this release that ended at `since_ms` or later."""
         ...
 
 

@@ -119,7 +119,7 @@ class Arrivals:
     """Failures as they are reported, before their units have matured: evidence from failures alone, which may only
     freeze a ramp, since a canary whose failures come merely sooner looks worse by it. Mutable; one owner.
 
-    A metric counts per unit and once; `seen` holds units that are not over yet."""
+    A metric counts per unit and once."""
 
     def __init__(self, ramp: Ramp) -> None:
         self._names = {one.name.value: one for one in ramp.metrics if one.name not in SCORES}

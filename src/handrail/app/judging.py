@@ -1,0 +1,150 @@
+"""The judge in the jobs process: once a second, the matured units of every canary in the order of assignment.
+
+Of several servers on one database one judges (a lease of 10 s). What it folds and what follows are one commit, which
+fails as a whole when the rollout was moved meanwhile; then it forgets what it knew and reads the units again. A server
+without a canary writes nothing.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from handrail.app import wire
+from handrail.in_force.snapshot import InForce
+from handrail.ledger.entry import EntryKind
+from handrail.releases.canary import Canary
+from handrail.releases.desk import Judged, Step, StillAnswering
+from handrail.releases.lifecycle import Rollout, State
+from handrail.releases.store import ReleaseTransaction
+from handrail.terms.clock import Clock
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import Digest, Ids
+
+if TYPE_CHECKING:
+    from handrail.app.wire import Store
+
+log = logging.getLogger("handrail.judge")
+
+EVERY_S = 1.0
+LEASE_MS = 10_000
+AT_ONCE = 500
+"""Units folded in one commit, so that it keeps no other writer waiting."""
+ARRIVALS_MS = 5_000
+"""Between two looks at failures of units that have not matured."""
+ALARM_MS = 60_000
+"""After this, a release that was rolled back for safety must answer nothing."""
+LOOKED_BACK_MS = 86_400_000
+
+
+class Judging:
+    """`beside`: what more belongs into the commit of a move (an incident, notices)."""
+
+    def __init__(
+        self,
+        store: "Store",
+        in_force: InForce,
+        holder: str,
+        *,
+        ids: Ids,
+        clock: Clock,
+        beside: Callable[[ReleaseTransaction, Rollout], None] | None = None,
+    ) -> None:
+        self._store, self._in_force, self._holder = store, in_force, holder
+        self._ids, self._clock, self._beside = ids, clock, beside
+        self._canaries: dict[Digest, Canary] = {}
+        self._led_until = 0
+        self._arrivals_at: dict[Digest, int] = {}
+        self._late_from: dict[Digest, int] = {}
+
+    async def round(self) -> None:
+        """Everything that is due now. Raises HandrailError JOURNAL_UNAVAILABLE."""
+        snapshot = self._in_force.current
+        runs = [] if snapshot is None else [one.rollout for one in snapshot.running.values() if one.rollout]
+        for known in self._canaries.keys() - {one.release for one in runs}:
+            del self._canaries[known]
+        for rollout in runs:
+            try:
+                while await self._judge(rollout.release):
+                    pass
+            except HandrailError as error:
+                self._canaries.pop(rollout.release, None)
+                if error.code is not Code.LOST_RACE:
+                    raise
+
+    async def _judge(self, release: Digest) -> bool:
+        """One commit's worth; True: there may be more."""
+        now_ms = await self._lead()
+        if now_ms is None:
+            self._canaries.pop(release, None)
+            return False
+        rollout = next((one for one in await self._store.units.rollouts() if one.release == release), None)
+        if rollout is None or rollout.state is not State.CANARY:
+            return False
+        canary = await self._canary(rollout)
+        if canary.ramp.stages[rollout.stage].pilot:
+            counts = await self._store.units.counts(rollout)
+            canary.step_units[rollout.step] = sum(units for stage, _, units, _ in counts if stage == rollout.step)
+        waiting = await self._store.units.waiting(rollout, limit=AT_ONCE)
+        folded = canary.mature(waiting, now_ms)
+        step = canary.next(rollout, now_ms, await self._arrived(canary, rollout, now_ms))
+        if not folded and step is None:
+            return False
+        command = Judged(
+            ids=self._ids, holder=self._holder, lease_ms=LEASE_MS, before=rollout, folded=tuple(folded), step=step,
+            beside=self._beside,
+        )  # fmt: skip
+        after = await self._store.journal.run(command)
+        if step is not None:
+            self._say(step, after)
+        return after.state is State.CANARY and len(folded) == AT_ONCE
+
+    async def _lead(self) -> int | None:
+        """The database's time; None: another process judges."""
+
+        def lead(tx: ReleaseTransaction) -> tuple[bool, int]:
+            return tx.units.lead(self._holder, LEASE_MS), tx.now_ms
+
+        leads, now_ms = await self._store.journal.run(lead)
+        return now_ms if leads else None
+
+    async def _canary(self, rollout: Rollout) -> Canary:
+        """What is known of it, from the units where it is not."""
+        known = self._canaries.get(rollout.release)
+        if known is not None and known.run == rollout.run:
+            return known
+        canary = Canary(rollout)
+        while units := await self._store.units.folded(rollout, after=canary.folded):
+            canary.restore(units)
+        self._canaries[rollout.release] = canary
+        return canary
+
+    async def _arrived(self, canary: Canary, rollout: Rollout, now_ms: int) -> float:
+        if now_ms < self._arrivals_at.get(rollout.release, 0) + ARRIVALS_MS:
+            return 0.0
+        self._arrivals_at[rollout.release] = now_ms
+        return canary.arrived(await self._store.units.reported(rollout))
+
+    def _say(self, step: Step, after: Rollout) -> None:
+        about = {"release": after.release, "use_case": after.use_case, "state": after.state.value}
+        bad = step.kind in (EntryKind.RELEASE_ROLLED_BACK, EntryKind.RELEASE_FROZEN)
+        log.log(logging.WARNING if bad else logging.INFO, step.kind.value, extra=about)
+
+    async def alarm(self) -> None:
+        """Releases that were rolled back for safety and still answer: an entry and an error in the log, once each."""
+        now_ms = self._clock.now_ms()
+        for one in await self._store.units.rollouts():
+            ended = one.ended_at
+            if one.state is not State.ROLLED_BACK or not one.safety or ended is None or one.asked:
+                continue
+            if not ended + ALARM_MS < now_ms < ended + LOOKED_BACK_MS:
+                continue
+            since = self._late_from.get(one.release, ended + ALARM_MS)
+            late = await self._store.units.late(one.release, max(since, ended + ALARM_MS))
+            self._late_from[one.release] = now_ms - 5_000
+            if late and await self._store.journal.run(StillAnswering(ids=self._ids, release=one.release, late=late)):
+                log.error("release.still_answering", extra={"release": one.release, "interactions": late})
+
+
+def judging(store: "Store", in_force: InForce) -> Judging:
+    """As the jobs process runs it."""
+    return Judging(store, in_force, wire.IDS.new("jd"), ids=wire.IDS, clock=wire.CLOCK)

@@ -19,6 +19,7 @@ from handrail.approvals.store import ActionReader, Stored
 from handrail.gateway.http import Request, Response, Route
 from handrail.gateway.identity import Identity
 from handrail.guard.tool_call import Called, ToolCalls
+from handrail.guard.would_be import Probing
 from handrail.in_force.snapshot import InForce, Snapshot
 from handrail.ledger.store import Journal
 from handrail.people.key import ApiKey, Scope
@@ -26,13 +27,16 @@ from handrail.policy.action import Fact, Vouched
 from handrail.policy.decide_action import Prepared
 from handrail.policy.evaluate import sentence_for
 from handrail.terms.action import ActionId, Door, ToolId
+from handrail.terms.decision import Verdict
 from handrail.terms.errors import Code, HandrailError
-from handrail.terms.ids import CustomerId, Ids
+from handrail.terms.ids import CustomerId, Digest, Ids
 
 PATH = "/api/v1/actions"
 POLL_S = 0.1
 MAX_WAIT_S = 30.0
 RETRY_AFTER_S = 5
+WOULD_BE = "would_be"
+"""The status of a probe's action."""
 SETTLED = ENDED | {State.UNKNOWN}
 """What a caller need not wait on: only a person can tell what became of an unknown one."""
 
@@ -69,7 +73,8 @@ _SAID = {
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of the request. `facts`: verified when the key has the scope `facts`, else claimed."""
+    """Body of the request. `facts`: verified when the key has the scope `facts`, else claimed. `said`: only of a key
+    with the scope `probe`, whose conversation is recorded nowhere: what came before, as OpenAI messages."""
 
     action: ToolId
     arguments: dict[str, Any] = {}
@@ -77,16 +82,23 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     customer: CustomerId | None = None
     facts: dict[str, Any] = {}
     language: str = "en"
+    said: tuple[dict[str, Any], ...] = ()
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The answer. `retry_after`: seconds, while it is not over. `result`: what the target answered."""
+    """The answer. `retry_after`: seconds, while it is not over. `result`: what the target answered. The others are for
+    probes: the status is `would_be`, `verdict` is what a customer's action would have got, `reasons` and `rules` why,
+    `route` who would have been asked."""
 
     action_id: str
     status: str
     message: str = ""
     retry_after: int | None = None
     result: Any = None
+    verdict: str = ""
+    reasons: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    route: str = ""
 
 
 class Acting(Protocol):
@@ -94,6 +106,9 @@ class Acting(Protocol):
 
     @property
     def calls(self) -> ToolCalls: ...
+
+    @property
+    def probing(self) -> Probing: ...
 
 
 def action_routes(
@@ -119,7 +134,11 @@ def action_routes(
         snapshot = in_force.current
         if snapshot is None:
             raise HandrailError(Code.NOT_PUBLISHED, "nothing is published yet; run: handrail publish", retry_after_s=1)
-        stored = await acting().calls.call(called_by(body, key), snapshot, prepared(snapshot))
+        called = called_by(body, key)
+        require_probe(request, key)
+        if key.probe:
+            return await probed(acting().probing, called, body, request, snapshot, prepared(snapshot))
+        stored = await acting().calls.call(called, snapshot, prepared(snapshot))
         return answer(await _waited(reader, stored, request.query), body.language)
 
     async def look(request: Request) -> Response:
@@ -134,7 +153,7 @@ def action_routes(
         """The action in the path, when it is of the key's use case; else it is answered like one that is not there."""
         _, key = identity.key(request.headers, Scope.ACT)
         stored = await reader.get(ActionId(request.tail[:64]))
-        if stored.about.use_case != key.use_case:
+        if stored.about.use_case != key.use_case or key.probe:
             raise HandrailError(Code.NOT_FOUND, "there is no action with this id")
         return stored
 
@@ -170,8 +189,41 @@ def answer(stored: Stored, language: str) -> Response:
     return Response(200 if over else 202, msgspec.json.encode(told))
 
 
+def require_probe(request: Request, key: ApiKey) -> None:
+    """A request that names a release is a test. Raises HandrailError KEY_SCOPE for a key that would carry it out."""
+    if request.header(b"x-handrail-release") is not None and not key.probe:
+        raise HandrailError(
+            Code.KEY_SCOPE, "x-handrail-release chooses a release for a test: only a key with the scope probe may"
+        )
+
+
+async def probed(
+    probing: Probing, called: Called, body: Asked, request: Request, snapshot: Snapshot, prepared: Prepared
+) -> Response:
+    """200 with what would have become of it: decided, recorded as a probe, and nothing more."""
+    named = request.header(b"x-handrail-release")
+    live = snapshot.live.get(called.key.use_case) if called.key.use_case is not None else None
+    release = Digest(named[:64]) if named and named != "live" else (live.digest if live is not None else None)
+    found = await probing.decide(called, body.said, snapshot, prepared, release)
+    decision, route = found.ruled.decision, found.ruled.route
+    state = {Verdict.HOLD: State.HELD, Verdict.DENY: State.DENIED}.get(decision.verdict)
+    told = Told(
+        action_id=found.action,
+        status=WOULD_BE,
+        message=sentence_for({"*": "", **SENTENCES[state]}, body.language) if state is not None else "",
+        verdict=(decision.would_be or decision.verdict).value,
+        reasons=tuple(dict.fromkeys(f"{reason.code} {reason.rule}".strip() for reason in decision.reasons)),
+        rules=tuple(decision.rules),
+        route=route.id if route is not None else "",
+    )
+    return Response(200, msgspec.json.encode(told))
+
+
 def called_by(body: Asked, key: ApiKey) -> Called:
-    """The call, with the caller's facts as its key vouches for them."""
+    """The call, with the caller's facts as its key vouches for them. Raises HandrailError KEY_SCOPE for a conversation
+    that is brought along by another than a probe."""
+    if body.said and not key.probe:
+        raise HandrailError(Code.KEY_SCOPE, "said: only a key with the scope probe brings its conversation along")
     vouched = Vouched.VERIFIED if Scope.FACTS in key.scopes else Vouched.CLAIMED
     return Called(
         key=key,

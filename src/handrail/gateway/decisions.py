@@ -15,11 +15,12 @@ from msgspec import Meta
 
 from handrail.approvals.lifecycle import State
 from handrail.approvals.store import ActionReader, Stored
-from handrail.gateway.actions import Asked, answer, called_by
+from handrail.gateway.actions import Asked, answer, called_by, probed, require_probe
 from handrail.gateway.http import Request, Response, Route
 from handrail.gateway.identity import Identity
 from handrail.gateway.metrics import Counter, Metrics
 from handrail.guard.permits import PermitKeys, Permits
+from handrail.guard.would_be import Probing
 from handrail.in_force.snapshot import InForce, Snapshot
 from handrail.people.key import ApiKey, Scope
 from handrail.policy.decide_action import Prepared
@@ -86,6 +87,9 @@ class Permitting(Protocol):
     @property
     def permits(self) -> Permits: ...
 
+    @property
+    def probing(self) -> Probing: ...
+
 
 def decision_routes(
     identity: Identity,
@@ -106,6 +110,9 @@ def decision_routes(
         body = _read(request.body, Wanted)
         snapshot = await fresh()
         tool = snapshot.ruleset.tools.get(body.action)
+        require_probe(request, key)
+        if key.probe:
+            return await probed(acting().probing, called_by(body, key), body, request, snapshot, prepared(snapshot))
         audience = body.audience or (tool.upstream if tool is not None else "")
         called = msgspec.structs.replace(called_by(body, key), door=Door.PERMIT, permit_ms=1_000 * body.permit_s)
         decided = await acting().permits.decide(called, audience, snapshot, prepared(snapshot))
@@ -128,7 +135,7 @@ def decision_routes(
             )
         _, key = identity.key(request.headers, Scope.ACT)
         stored = await reader.get(ActionId(action[:64]))
-        if stored.about.use_case != key.use_case:
+        if stored.about.use_case != key.use_case or key.probe:
             raise HandrailError(Code.NOT_FOUND, "there is no action with this id")
         return await (redeem if what == REDEEM else report)(request.body, stored, key)
 

@@ -18,13 +18,15 @@ MAX_ID = 256
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """What the headers of a request say; empty or None where they say nothing."""
+    """What the headers of a request say; empty or None where they say nothing. `release`: the digest that a probe
+    asks; the server looks at it, no dialect does."""
 
     conversation: str | None = None
     customer: str | None = None
     channel: str = ""
     trace: str = ""
     extra_headers: tuple[tuple[str, str], ...] = ()
+    release: str = ""
 
 
 class Bounds(msgspec.Struct, frozen=True):

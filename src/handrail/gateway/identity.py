@@ -120,6 +120,17 @@ class Identity:
         key = snapshot.keys.get(hash_key(given)) if snapshot is not None and given is not None else None
         return key.id if key is not None else ""
 
+    def probes(self, headers: Headers) -> bool:
+        """Whether the key is known and one of probes, so that whatever it asks counts in no figure."""
+        snapshot, given = self._in_force.current, key_of(headers)
+        key = snapshot.keys.get(hash_key(given)) if snapshot is not None and given is not None else None
+        return key is not None and key.probe
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is in force. Raises HandrailError NOT_PUBLISHED."""
+        return self._current()
+
     def _current(self) -> Snapshot:
         snapshot = self._in_force.current
         if snapshot is None:

@@ -86,6 +86,8 @@ def runner_routes(identity: Identity, in_force: InForce, journal: Journal) -> tu
 
     async def alive(request: Request) -> Response:
         _, key = identity.key(request.headers, Scope.ACT)
+        if key.probe:
+            raise HandrailError(Code.KEY_SCOPE, "a key for probes executes nothing, so it says nothing of runners")
         try:
             said = msgspec.json.decode(request.body, type=Living)
         except msgspec.DecodeError as error:

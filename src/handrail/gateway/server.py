@@ -11,6 +11,7 @@ from math import ceil
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+import msgspec
 import orjson
 
 from handrail.gateway import errors, exact
@@ -34,20 +35,26 @@ from handrail.gateway.http import (
 from handrail.gateway.identity import Identity, Refusals
 from handrail.gateway.metrics import Metrics
 from handrail.gateway.request_lines import RequestLines
-from handrail.guard.caller import Caller
+from handrail.guard.caller import Caller, on_release
 from handrail.guard.chat import Call, Chat, Net, RefusedError, Reply, broken
 from handrail.guard.disclosure import Told
 from handrail.guard.route import ProviderRefusedError
 from handrail.guard.stream import Opening, StreamChat
 from handrail.guard.turn import ReplyIds, Turn
+from handrail.guard.would_be import customer_of_probe
 from handrail.ledger.entry import InteractionFacts
 from handrail.people.key import Scope
+from handrail.releases.release import LiveRelease, Release
 from handrail.terms.decision import Outcome
 from handrail.terms.errors import Code, HandrailError
-from handrail.terms.ids import InteractionId
+from handrail.terms.ids import Digest, InteractionId
 
 T = TypeVar("T")
 _LOG = logging.getLogger("handrail.gateway")
+Drafts = Callable[[Digest], Awaitable[Release]]
+"""A stored release, live or not, for a probe that names it. Raises HandrailError NOT_FOUND."""
+LIVE = "live"
+"""In place of a digest: the release that is live, said by who must be a probe."""
 PLAIN = " ,.:!?'()/"
 _NO_RETRY = (b"x-should-retry", b"false")
 
@@ -64,6 +71,7 @@ class Gateway:
         routes: Sequence[Route],
         bounds: Bounds | None = None,
         lines: RequestLines | None = None,
+        drafts: Drafts | None = None,
     ) -> None:
         self.net = net
         self.identity = identity
@@ -74,6 +82,7 @@ class Gateway:
         self.draining = False
         self.running = 0
         self._lines = lines
+        self._drafts = drafts
         self._chat = Chat(net, _status, metrics.told if lines is None else _both(metrics.told, lines.told))
         self._streams = StreamChat(self._chat)
         self._exact = {(route.method, route.path): route for route in routes if not route.path.endswith("/")}
@@ -106,21 +115,25 @@ class Gateway:
         except HandrailError as error:
             ids = ReplyIds(interaction, None)
             self._count_refusal(scope, error, face.route, ids, started)
-            await self._send_error(send, face.form, face.route, error, ids, started)
+            probed = self.identity.probes(scope["headers"])
+            await self._send_error(send, face.form, face.route, error, ids, started, counts=not probed)
             return
         call = Call(caller, face, turn, interaction, started)
+        counts = not caller.probe
         watch = _Watch(receive, asyncio.current_task())
         try:
             outcome = await (self._stream if turn.stream else self._whole)(call, send)
-            self.metrics.answered(face.route, outcome, self.net.clock.monotonic() - started)
+            if counts:
+                self.metrics.answered(face.route, outcome, self.net.clock.monotonic() - started)
         except RefusedError as refused:
             if not refused.begun:
                 self._count_refusal(scope, refused.error, face.route, refused.ids, started)
-            await self._send_error(send, face.form, face.route, refused.error, refused.ids, started)
+            await self._send_error(send, face.form, face.route, refused.error, refused.ids, started, counts=counts)
         except asyncio.CancelledError:
             if not watch.swallowed():
                 raise
-            self.metrics.requests.add((face.route, "cancelled", ""))
+            if counts:
+                self.metrics.requests.add((face.route, "cancelled", ""))
         finally:
             watch.stop()
 
@@ -132,8 +145,11 @@ class Gateway:
         caller = await self._identified(self.identity.caller, headers, needed)
         body = await read_body(receive, headers, self.bounds.body)
         value = exact.read(body, max_depth=self.bounds.depth)
+        sent = sent_of(headers, face.passed_headers)
+        if sent.release:
+            caller = await self._drafted(caller, sent.release)
         try:
-            turn = face.read(body, value, sent_of(headers, face.passed_headers), self.bounds)
+            turn = face.read(body, value, sent, self.bounds)
         except HandrailError:
             raise
         except Exception as mistake:  # noqa: BLE001  whatever a body makes of a reader, the client hears that it is invalid
@@ -142,7 +158,21 @@ class Gateway:
         if sum([len(message.leaves) for message in turn.messages]) > self.bounds.leaves:
             what = f"the request holds more than {self.bounds.leaves} texts; send less history or fewer fields"
             raise HandrailError(Code.REQUEST_TOO_LARGE, what)
+        if caller.probe and turn.customer is not None:
+            turn = msgspec.structs.replace(turn, customer=customer_of_probe(turn.customer))
         return caller, turn
+
+    async def _drafted(self, caller: Caller, release: str) -> Caller:
+        """The caller on the release that its probe names. Raises HandrailError KEY_SCOPE or NOT_FOUND."""
+        snapshot = self.identity.snapshot
+        if not caller.probe or self._drafts is None:
+            raise HandrailError(
+                Code.KEY_SCOPE, "x-handrail-release chooses a release for a test: only a key with the scope probe may"
+            )
+        if release == LIVE:
+            return caller
+        live = LiveRelease(Digest(release), await self._drafts(Digest(release)))
+        return on_release(caller, snapshot, live)
 
     async def _identified(self, look: Callable[[Headers, Scope], T], headers: Headers, needed: Scope) -> T:
         """What the identity says of a key; of one made a moment ago after a second look. Raises HandrailError."""
@@ -169,7 +199,15 @@ class Gateway:
         return await self._streams.answer(call, opened, sink)
 
     async def _send_error(
-        self, send: Send, form: Form, route: str, error: HandrailError, ids: ReplyIds, started: float
+        self,
+        send: Send,
+        form: Form,
+        route: str,
+        error: HandrailError,
+        ids: ReplyIds,
+        started: float,
+        *,
+        counts: bool = True,
     ) -> None:
         shape = errors.shape(error.code)
         status = _status(error)
@@ -188,14 +226,17 @@ class Gateway:
         if not shape.retry or (status < 500 and status not in (409, 429)):
             headers.append(_NO_RETRY)
         body = errors.body(form, error, ids.interaction, status=status)
-        self.metrics.requests.add((route, "refused", error.code.value))
-        self.metrics.seconds.observe((route,), self.net.clock.monotonic() - started)
+        if counts:
+            self.metrics.requests.add((route, "refused", error.code.value))
+            self.metrics.seconds.observe((route,), self.net.clock.monotonic() - started)
         await _send_whole(send, status, headers, body)
 
     def _count_refusal(
         self, scope: dict[str, Any], error: HandrailError, route: str, ids: ReplyIds, started: float
     ) -> None:
         client = scope.get("client")
+        if self.identity.probes(scope["headers"]):
+            return
         key = self.identity.known(scope["headers"])
         self.refusals.count(self.net.clock.now_ms(), client[0] if client else "", error.code, key)
         if self._lines is not None:
@@ -235,7 +276,8 @@ class Gateway:
             error = mistake if isinstance(mistake, HandrailError) else broken(mistake)
             ids = ReplyIds(InteractionId(self.net.ids.new("in")), None)
             self._count_refusal(scope, error, "other", ids, started)
-            await self._send_error(send, form, "other", error, ids, started)
+            counts = not self.identity.probes(scope["headers"])
+            await self._send_error(send, form, "other", error, ids, started, counts=counts)
             return
         await _send_whole(send, response.status, list(response.headers), response.body)
 
@@ -265,6 +307,19 @@ def _both(
         second(facts)
 
     return told
+
+
+def probed_of(facts: InteractionFacts) -> dict[str, Any]:
+    """What a probe is told of its own answer beside the answer, in the header x-handrail-probe: nothing of a text."""
+    return {
+        "release": facts.release,
+        "verdict": facts.verdict,
+        "would_be": facts.would_be,
+        "model": facts.model,
+        "findings": [[found.kind, found.side, found.action] for found in facts.findings if found.new],
+        "cost_micro_minor": facts.cost_micro_minor,
+        "tokens": [facts.input_tokens, facts.output_tokens],
+    }
 
 
 class _Watch:
@@ -321,6 +376,8 @@ def _reply_headers(call: Call, reply: Reply | Opening) -> list[tuple[bytes, byte
         headers.append((b"x-handrail-trace", header_value(call.turn.trace)))
     if reply.disclosure is not None:
         headers.append((b"x-handrail-disclosure", _disclosure(reply.disclosure)))
+    if isinstance(reply, Reply) and reply.probed is not None:
+        headers.append((b"x-handrail-probe", orjson.dumps(probed_of(reply.probed))))
     return headers
 
 

@@ -20,6 +20,7 @@ from handrail.guard.execute import Executor
 from handrail.guard.permits import Permits
 from handrail.guard.recollect import Recollect
 from handrail.guard.tool_call import ToolCalls
+from handrail.guard.would_be import Probing
 from handrail.home.codes import CURRENCIES
 from handrail.in_force.snapshot import InForce, Snapshot
 from handrail.ledger.seal import KEY_SIZE
@@ -53,18 +54,20 @@ class Acting:
             journal=journal, targets=self._targets, registry=Registered(in_force), clock=CLOCK, ids=IDS,
             secret=secret, owner=IDS.new("ow"),
         )  # fmt: skip
+        recollect = Recollect(store.acts, reader=assent_reader(), digits=CURRENCIES, schema=schemas.errors)
         self.calls = ToolCalls(
             journal=journal,
             threads=store.threads,
             executor=self.executor,
             schemas=schemas,
-            recollection=Recollect(store.acts, reader=assent_reader(), digits=CURRENCIES, schema=schemas.errors),
+            recollection=recollect,
             hashing=store.keys.lookup,
             clock=CLOCK,
             ids=IDS,
             digits=CURRENCIES,
             manifests=self._targets,
         )
+        self.probing = Probing(self.calls, recollect, journal, IDS)
         self.again = Again(self.calls, journal, IDS)
         self.drilling = Drilling(
             journal=journal, threads=store.threads, recents=store.acts, schemas=schemas, hashing=store.keys.lookup,

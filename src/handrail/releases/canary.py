@@ -122,7 +122,7 @@ class Canary:
 
     def _over(self, rollout: Rollout, now_ms: int) -> Step | None:
         """Undecided at the end of its planned life: held, and its owner is asked."""
-        if self.folded < self.ramp.planned_units or rollout.asked:
+        if not self.ramp.planned_units or self.folded < self.ramp.planned_units or rollout.asked:
             return None
         why = "undecided at the end of its planned life: look at what is nearest, then promote it or roll it back"
         return Step(kind=EntryKind.RELEASE_FROZEN, why=why)

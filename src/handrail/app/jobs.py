@@ -10,6 +10,7 @@
 | carry out approved actions, expire and escalate held ones, ask about silent claims | four times a second |
 | send notices that are due | twice a second |
 | put due drills into the queue of held actions | each 10 seconds; a route's own are planned each hour |
+| run live probes, of the use cases that declare some | each 10 seconds, those that are due |
 | end what waits for a process that is gone | each second |
 | apply retention | at the start, then each hour |
 | rotate the sealing key | when the newest is 7 days old, looked at each hour |
@@ -36,6 +37,8 @@ from handrail.app.judging import judging
 from handrail.app.notify import EVERY_S as NOTIFY_S
 from handrail.app.notify import Notifying
 from handrail.app.plan import Plan
+from handrail.app.probes import EVERY_S as PROBES_S
+from handrail.app.probes import Probing
 from handrail.app.provider_keys import without_key
 from handrail.app.settings import Secrets, environment
 from handrail.app.supervise import Life
@@ -112,6 +115,8 @@ class Jobs:
                 asyncio.create_task(_each(SWEEP_S, pause, stop, lambda: put_drills(store, in_force, acting))),
             ]
             life.ready()
+            probing = Probing(store, in_force, plan)
+            tasks.append(asyncio.create_task(_each(PROBES_S, pause, stop, probing.round)))
             tasks.append(asyncio.create_task(_each(SILENT_S, pause, stop, lambda: _unreach(store))))
             tasks.append(asyncio.create_task(_want_doors(plan.settings.boot.doors_serve, in_force, life)))
             loop.call_later(SETTLED_S, settle, *GC_THRESHOLDS)

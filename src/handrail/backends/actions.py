@@ -20,6 +20,8 @@ from handrail.backends.drills import Drills
 from handrail.backends.notices import Outbox
 from handrail.backends.rollouts import Rollouts, Units
 from handrail.ledger.seal import NONCE_SIZE, Sealer, unseal
+from handrail.backends.trials import Trials
+from handrail.backends.watching import Alerts, Watch
 from handrail.terms.action import Action, ActionId
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import ConversationId, Ids, SubjectId
@@ -325,3 +327,7 @@ _ABOUT = msgspec.json.Decoder(About)
 _PROGRESS = msgspec.json.Decoder(Progress)
 _ACTION = msgspec.json.Decoder(Action)
 _STOP = msgspec.json.Decoder(Stop)
+    @property
+    def trials(self) -> Trials:
+        return Trials(self)
+

@@ -8,17 +8,20 @@ import click
 from handrail.app import wire
 from handrail.app.running import behind
 from handrail.app.settings import HOME_VARIABLE
+from handrail.app.trials import trials_of, unknown_probes
 from handrail.app.wire.policy import engines
 from handrail.cli import options
 from handrail.home.check import look
 from handrail.home.compile import all_mistakes, compile_home
 from handrail.home.init import KEK_BYTES
 from handrail.home.init import init as start
+from handrail.home.mistake import Mistake
 from handrail.home.notes import notes
 from handrail.home.problem import HomeInvalid
 from handrail.home.publish import Publish
 from handrail.home.read import read
 from handrail.home.schema import FILES, encoded
+from handrail.home.text import HomeText
 
 folder = click.argument(
     "folder", type=click.Path(file_okay=False, path_type=Path), default=Path(), envvar=HOME_VARIABLE
@@ -42,7 +45,7 @@ def check(folder: Path) -> None:
     """Say every mistake of the home in FOLDER with file, line and column. Exit code 1 when there is one."""
     playing = engines()
     looked = look(read(folder), playing)
-    mistakes = all_mistakes(looked, playing)
+    mistakes = [*all_mistakes(looked, playing), *_of_trials(read(folder))]
     for mistake in mistakes:
         click.echo(str(mistake))
     for note in notes(looked):
@@ -51,6 +54,16 @@ def check(folder: Path) -> None:
         click.echo(f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}", err=True)
         sys.exit(1)
     click.echo(f"{folder}: no mistakes in {len(read(folder).use_cases)} use cases")
+
+
+def _of_trials(text: HomeText) -> tuple[Mistake, ...]:
+    """Mistakes of tests/*.yaml. Use cases and tools are known once the rest of the home is good."""
+    try:
+        ruleset = compile_home(text, engines()).ruleset
+    except HomeInvalid:
+        return trials_of(text).mistakes
+    found = trials_of(text, ruleset)
+    return (*found.mistakes, *unknown_probes(ruleset, found.trials))
 
 
 @click.command()
@@ -69,6 +82,11 @@ def publish(folder: Path, token: str | None) -> None:
         compiled = compile_home(read(folder), engines())
     except HomeInvalid as problem:
         for mistake in problem.mistakes:
+            click.echo(str(mistake), err=True)
+        click.echo("nothing was published: what was in force stays in force", err=True)
+        sys.exit(1)
+    if wrong := _of_trials(read(folder)):
+        for mistake in wrong:
             click.echo(str(mistake), err=True)
         click.echo("nothing was published: what was in force stays in force", err=True)
         sys.exit(1)

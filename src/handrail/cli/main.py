@@ -12,6 +12,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("home", "say every mistake of a home, with its place"),
     "schema": ("home", "print the JSON Schema of the home's files"),
     "tools": ("tools", "draft tools/*.yaml from an OpenAPI document or an MCP server"),
+    "trial": ("trial", "run synthetic conversations against a release; list and import them"),
     "policy": ("policy", "test the rules on actions, ask why, run them over recorded actions"),
     "publish": ("home", "put a home in force, within a second, without a restart"),
     "person": ("people", "persons, their roles and personal tokens"),

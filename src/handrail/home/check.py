@@ -18,7 +18,7 @@ from handrail.home.fields_tools import ToolsFile
 from handrail.home.fit import Fitted, fit
 from handrail.home.levels import expand
 from handrail.home.mistake import Mistake, Place, did_you_mean, mistake
-from handrail.home.text import HOME_FILE, PROMPTS, RULES, TOOLS, USE_CASES, HomeText
+from handrail.home.text import HOME_FILE, PROMPTS, RULES, TESTS, TOOLS, USE_CASES, HomeText
 from handrail.home.tree import parse
 from handrail.home.written_actions import Actions, Spot, read_actions
 
@@ -122,7 +122,7 @@ def _files(text: HomeText) -> Iterator[Mistake]:
         yield mistake(Place(USE_CASES), "use_case.none", "there is no use case", expected="a file use-cases/NAME.yaml")
     for name in sorted(text.names - text.texts.keys() - unread):
         folder, _, file = name.rpartition("/")
-        if folder in (USE_CASES, TOOLS, RULES):
+        if folder in (USE_CASES, TOOLS, RULES, TESTS):
             yield mistake(
                 Place(name), "file.ignored", "this file is not read", hint=f'rename it to "{_stem(file)}.yaml"'
             )

@@ -37,6 +37,7 @@ from handrail.policy.ruleset import (
     Mode,
     OnFailure,
     Price,
+    Probes,
     PromptMode,
     Provider,
     Retention,
@@ -175,6 +176,7 @@ def _use_case(case: Fitted, home: Mapping[str, Any]) -> UseCase:
         disclosure=_disclosure(own("disclosure", {}), audience),
         forward_customer=value.get("forward_customer", False),
         ramp=_ramp(value, shared),
+        probes=_probes(value.get("probes"), home),
     )
 
 
@@ -188,7 +190,7 @@ def _ramp(value: Mapping[str, Any], shared: Mapping[str, Any]) -> Ramp | None:
         stages, promote = stages[:-1], True
     held = given.get("hold_out") or {}
     plain = ("unit", "sign_offs", "alpha", "beta", "maturity_minutes", "planned_units", "advance")
-    metrics = [{"name": name, **(one or {})} for name, one in sorted((given.get("metrics") or {}).items())]
+    metrics = [_metric(name, one or {}) for name, one in sorted((given.get("metrics") or {}).items())]
     return msgspec.convert(
         {
             **{name: given[name] for name in plain if name in given},
@@ -204,6 +206,11 @@ def _ramp(value: Mapping[str, Any], shared: Mapping[str, Any]) -> Ramp | None:
         },
         Ramp,
     )
+
+
+def _metric(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {field: value for field, value in given.items() if field != "guards"}
+    return {"name": name, **plain, **({"margin": None} if given.get("guards") else {})}
 
 
 def _rules(file: str, where: str, value: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[Kind, FindingRule]:
@@ -256,6 +263,17 @@ def _disclosure(given: Mapping[str, Any], audience: Audience) -> Disclosure:
     wording = own if "*" in own else {**safe.DISCLOSED, **own}  # customers write in languages that nobody declared
     required = given.get("required", audience is Audience.CUSTOMER)
     return Disclosure(required=required, wording=dict(sorted(wording.items())), version=given.get("version", "1"))
+
+
+def _probes(given: Mapping[str, Any] | None, home: Mapping[str, Any]) -> Probes | None:
+    if given is None:
+        return None
+    cost = given.get("cost_at_most")
+    return Probes(
+        every_minutes=given["every_minutes"],
+        cases=tuple(given.get("cases") or ()),
+        cost_at_most_minor=None if cost is None else minor_units(cost, CURRENCIES[home["currency"]]),
+    )
 
 
 def _budget(given: Mapping[str, Any], home: Mapping[str, Any]) -> Budget:

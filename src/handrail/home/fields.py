@@ -324,7 +324,7 @@ class NoticeLanguage(StrEnum):
 class ReceiverFile(Strict, frozen=True, kw_only=True):
     """Who is told, and how. Secrets stand in the environment or in a file; here stands only where."""
 
-    kind: Annotated[ReceiverKind, says("chat: Slack, Mattermost and alike. webhook: signed (standard-webhooks).")]
+    kind: Annotated[ReceiverKind, says("chat: Slack and alike. webhook: signed (standard-webhooks). pager: PagerDuty.")]
     url: Annotated[Words | None, says("chat, webhook: where it is called.")] = None
     url_env: Annotated[EnvName | None, says("Where the address stands that is a secret as a whole; needs hosts.")] = (
         None
@@ -333,7 +333,7 @@ class ReceiverFile(Strict, frozen=True, kw_only=True):
     hosts: Annotated[
         tuple[Words, ...], says("Host or host:port that url_env or url_file leads to; a mail server's host.")
     ] = ()
-    secret_env: Annotated[EnvName | None, says("webhook: whsec_ secret. email: password of `user`.")] = None
+    secret_env: Annotated[EnvName | None, says("webhook: whsec_ secret. pager: routing key. email: password.")] = None
     secret_file: Annotated[Words | None, says("The same in a file, relative to the home.")] = None
     port: Annotated[Port | None, says("email: 587 when left out.")] = None
     encryption: Annotated[Encryption | None, says("email: starttls when left out; none only inside your network.")] = (
@@ -392,6 +392,14 @@ class HomeFile(Strict, frozen=True, kw_only=True):
     notices: Annotated[NoticesFile, says("Who is told of what waits, by mail, chat or webhook.")] = NoticesFile()
 
 
+class ProbesFile(Strict, frozen=True, kw_only=True):
+    """Live probes: they count in no figure and cause no effect, and they cost what the model costs."""
+
+    every_minutes: Annotated[int, says("Between two rounds.", ge=1, le=10_080)]
+    cases: Annotated[tuple[Words, ...], says("Their ids; left out: every case of the use case.")] = ()
+    cost_at_most: Annotated[Amount | None, says("Of one round, in the organisation's currency; needs prices.")] = None
+
+
 class UseCaseFile(Strict, frozen=True, kw_only=True):
     """`use-cases/*.yaml`: one place where AI meets a customer or staff."""
 
@@ -436,6 +444,9 @@ class UseCaseFile(Strict, frozen=True, kw_only=True):
     ] = ()
     forward_customer: Annotated[bool, says("Pass the customer's id to the provider.")] = False
     rollout: Annotated[Rollout, says("How a changed release goes live. immediate: not from R2 up.")] = Rollout.STAGED
+    probes: Annotated[
+        ProbesFile | None, says("Cases of tests/*.yaml that run against what is live, again and again.")
+    ] = None
     ramp: Annotated[
         RampFile | None, says("Stages that a changed release goes through. Left out: it goes live at once.")
     ] = None

@@ -4,7 +4,7 @@ import zoneinfo
 from pathlib import Path
 
 from handrail.home.mistake import Mistake, Place, mistake
-from handrail.home.text import HOME_FILE, PROMPTS, RULES, TOOLS, USE_CASES, HomeText
+from handrail.home.text import HOME_FILE, PROMPTS, RULES, TESTS, TOOLS, USE_CASES, HomeText
 from handrail.home.tree import MAX_BYTES
 
 MAX_FILES = 2_000
@@ -42,7 +42,7 @@ def read(home: Path) -> HomeText:
 
 
 def _files(home: Path) -> list[Path]:
-    folders = [home, *(home / name for name in (USE_CASES, PROMPTS, TOOLS, RULES))]
+    folders = [home, *(home / name for name in (USE_CASES, PROMPTS, TOOLS, RULES, TESTS))]
     return sorted(
         path
         for folder in folders
@@ -56,7 +56,7 @@ def _wanted(name: str) -> bool:
     folder, _, _ = name.rpartition("/")
     return (
         name == HOME_FILE
-        or (folder in (USE_CASES, TOOLS, RULES) and name.endswith(".yaml"))
+        or (folder in (USE_CASES, TOOLS, RULES, TESTS) and name.endswith(".yaml"))
         or (folder == PROMPTS and name.endswith(".md"))
     )
 

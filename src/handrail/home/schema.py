@@ -8,6 +8,7 @@ import msgspec
 from handrail.home.fields import HomeFile, UseCaseFile
 from handrail.home.fields_rules import CasesFile, RulesFile
 from handrail.home.fields_tools import ToolsFile
+from handrail.home.fields_trials import TrialsFile
 from handrail.terms.finding import Kind
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -18,6 +19,7 @@ FILES: dict[str, type] = {
     "tools": ToolsFile,
     "rules": RulesFile,
     "cases": CasesFile,
+    "trials": TrialsFile,
 }
 """Name to declaration; the starter's files point at `schemas/NAME.schema.json`."""
 

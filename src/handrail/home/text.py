@@ -9,12 +9,13 @@ USE_CASES = "use-cases"
 PROMPTS = "prompts"
 TOOLS = "tools"
 RULES = "rules"
+TESTS = "tests"
 CASES_END = ".test.yaml"
 
 
 class HomeText(msgspec.Struct, frozen=True, kw_only=True):
     """`texts`: relative name (with `/`) to text: `handrail.yaml`, `use-cases/*.yaml`, `prompts/*.md`,
-    `tools/*.yaml`, `rules/*.yaml`. `names`: these
+    `tools/*.yaml`, `rules/*.yaml`, `tests/*.yaml`. `names`: these
     and every other file in those folders and at the top. `time_zones`: what this machine knows (UTC always counts).
     `mistakes`: files that could not be read as text."""
 
@@ -42,6 +43,11 @@ class HomeText(msgspec.Struct, frozen=True, kw_only=True):
     def cases(self) -> list[str]:
         """Names of the files of cases beside the rules, sorted."""
         return sorted(name for name in self.texts if name.startswith(f"{RULES}/") and name.endswith(CASES_END))
+
+    @property
+    def tests(self) -> dict[str, str]:
+        """Name of each file of trials to its text; what they mean is `trials.case`."""
+        return {name: text for name, text in self.texts.items() if name.startswith(f"{TESTS}/")}
 
     @property
     def prompts(self) -> dict[str, str]:

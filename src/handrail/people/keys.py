@@ -14,6 +14,7 @@ from handrail.people.facts import entry, key_facts
 from handrail.people.key import NOT_PROBED, ApiKey, Scope, hash_key, new_key
 from handrail.people.store import PeopleTransaction
 from handrail.people.token import DAY_MS
+from handrail.terms.actor import Actor
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Ids, KeyId, UseCaseId
 
@@ -54,6 +55,34 @@ class CreateKey:
         _require_sense(self.use_case, self.registered, self.scopes, self.expires_in_ms)
         expires_at = None if self.expires_in_ms is None else tx.now_ms + self.expires_in_ms
         made = _made(self.ids, self.use_case, self.scopes, self.agent, now_ms=tx.now_ms, expires_at=expires_at)
+        tx.keys.add(made.key)
+        facts = key_facts(made.key)
+        tx.append(entry(EntryKind.KEY_CREATED, ids=self.ids, at_ms=tx.now_ms, by=by, about=made.key.id, facts=facts))
+        tx.bump_epoch()
+        return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateProbeKey:
+    """A key for tests: whatever it asks counts in no figure and causes no effect, so whoever may publish may have one.
+    `by`: who acts when it is no person, instead of `token`."""
+
+    ids: Ids
+    use_case: UseCaseId
+    registered: frozenset[UseCaseId]
+    scopes: frozenset[Scope]
+    agent: str
+    expires_in_ms: int
+    token: str | None = None
+    by: Actor | None = None
+
+    def __call__(self, tx: PeopleTransaction) -> NewKey:
+        """Raises HandrailError NOT_ALLOWED, TOKEN_INVALID, USE_CASE_UNREGISTERED or REQUEST_INVALID."""
+        by = self.by or acting(tx, self.token, Act.PUBLISH)
+        scopes = self.scopes | {Scope.PROBE}
+        _require_sense(self.use_case, self.registered, scopes, self.expires_in_ms)
+        ends = tx.now_ms + self.expires_in_ms
+        made = _made(self.ids, self.use_case, scopes, self.agent, now_ms=tx.now_ms, expires_at=ends)
         tx.keys.add(made.key)
         facts = key_facts(made.key)
         tx.append(entry(EntryKind.KEY_CREATED, ids=self.ids, at_ms=tx.now_ms, by=by, about=made.key.id, facts=facts))

@@ -165,6 +165,14 @@ class Disclosure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     version: str = "1"
 
 
+class Probes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Trials against what is live. `cases`: their ids; empty: all. `cost_at_most_minor`: of one round; None: any."""
+
+    every_minutes: int
+    cases: tuple[str, ...] = ()
+    cost_at_most_minor: int | None = None
+
+
 class UseCase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One place where AI meets a customer or staff. `findings` has an entry for every Kind after compilation."""
 
@@ -198,6 +206,7 @@ class UseCase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     forward_customer: bool = False  # pass the customer id upstream
     tools: tuple[ToolId, ...] = ()  # what its agents may call; anything else is refused
     ramp: Ramp | None = None  # how a changed release reaches customers; None: at once
+    probes: Probes | None = None
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -14,12 +14,12 @@ import msgspec
 import re2
 
 from handrail.home.fields import ID
+from handrail.home.fields_trials import Outcome, Side, TrialsFile
 from handrail.home.fit import Fitted, fit, shown
 from handrail.home.mistake import Mistake, did_you_mean, mistake
 from handrail.home.tree import parse
 from handrail.terms.decision import Verdict
 from handrail.terms.finding import Kind
-from handrail.trials.fields import Outcome, Side, TrialsFile
 
 FOLDER = "tests"
 END = ".yaml"

@@ -61,7 +61,6 @@ class _Spent:
         with self.lock:
             self.micro_minor += cost
 
-    @property
     def over(self) -> bool:
         return self.limit is not None and self.micro_minor >= self.limit
 
@@ -99,12 +98,12 @@ class _Case:
 
     def result(self) -> CaseResult:
         trial = self._trial
-        if self._spent.over:
+        if self._spent.over():
             return self._told((), "the cost limit of this run is used up")
         if trial.system:
             self._messages.append({"role": "system", "content": trial.system})
         for words in self._words():
-            if self._spent.over:
+            if self._spent.over():
                 return self._told((), "the cost limit of this run was used up on the way")
             self._messages.append({"role": "user", "content": words})
             answer = self._turn()

@@ -167,7 +167,7 @@ def show(interaction: str, payload: bool, reason: str, unmask: bool, token: str 
             "facts": orjson.loads(bytes(shown.recorded.facts)),
         }
         if payload:
-            await _record_reading(store, PayloadReadFacts(InteractionId(interaction), said, unmask), token)
+            await record_reading(store, PayloadReadFacts(InteractionId(interaction), said, unmask), token)
             out["payload"] = _texts(shown.payload, unmask=unmask) if shown.payload else f"({shown.missing or 'none'})"
         return out
 
@@ -196,7 +196,7 @@ def _texts(payload: bytes, *, unmask: bool) -> dict[str, object]:
     return found
 
 
-async def _record_reading(store: "Store", facts: PayloadReadFacts, token: str | None) -> None:
+async def record_reading(store: "Store", facts: PayloadReadFacts, token: str | None) -> None:
     """Who read which payload and why; without this entry nothing is shown."""
 
     def record(tx: PeopleTransaction) -> None:

@@ -38,13 +38,13 @@ def import_(what: tuple[str, ...], stdio: bool, upstream: str, base_url: str, ou
     if not re.search(UPSTREAM, upstream):
         raise click.BadParameter(UPSTREAM_SAYS, param_hint="--upstream")
     if stdio:
-        document: Any = asyncio.run(listed(what[0], list(what[1:])))
+        found: Any = asyncio.run(listed(what[0], list(what[1:])))
     elif len(what) == 1:
-        document = _document(what[0])
+        found = document(what[0])
     else:
         raise click.UsageError("one file, or --stdio -- COMMAND")
     try:
-        made = draft(document, upstream=upstream, base_url=base_url, stdio=stdio)
+        made = draft(found, upstream=upstream, base_url=base_url, stdio=stdio)
     except ValueError as error:
         raise HandrailError(Code.REQUEST_INVALID, f"no tools can be drafted: {error}") from None
     if output is None:
@@ -60,7 +60,7 @@ def import_(what: tuple[str, ...], stdio: bool, upstream: str, base_url: str, ou
     click.echo(f"{made.tools} tools drafted; read every line, then list them under tools: of a use case", err=True)
 
 
-def _document(name: str) -> Any:
+def document(name: str) -> Any:
     """Raises HandrailError REQUEST_INVALID for what is neither JSON nor YAML."""
     with click.open_file(name, "rb") as file:
         data = file.read(MAX_BYTES + 1)

@@ -12,6 +12,8 @@ import msgspec
 from handrail.app.trials import Wanted, cost_limit_of, run_trials, trials_of, url_of
 from handrail.app.wire.policy import engines
 from handrail.cli import options
+from handrail.cli.recorded_case import recorded_case
+from handrail.cli.tools import document
 from handrail.home.codes import CURRENCIES
 from handrail.home.compile import compile_home
 from handrail.home.problem import HomeInvalid
@@ -19,8 +21,9 @@ from handrail.home.read import read
 from handrail.policy.ruleset import Ruleset
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest, UseCaseId
-from handrail.trials.case import Trial
+from handrail.trials.case import Trial, read_trials
 from handrail.trials.desk import Recorded
+from handrail.trials.imported import from_promptfoo, written
 from handrail.trials.results import CaseResult, Results, junit, lines
 from handrail.trials.store import Run, TrialTransaction
 
@@ -112,6 +115,54 @@ def list_command(use_case: str | None, release: str, limit: int, as_json: bool, 
         )
     if not runs:
         click.echo("no runs yet: handrail trial run", err=True)
+
+
+@trial.command("import")
+@click.argument("file", required=False)
+@click.option("--from", "interaction", help="A recorded interaction instead of FILE: its conversation so far, masked.")
+@click.option("--reason", default="", help="Needed with --from: a reference such as `ticket 4711`; it is recorded.")
+@click.option("--use-case", help="Of the cases; needed with FILE.")
+@click.option("--judge", default="", help="The use case of a judge model, for rubrics.")
+@click.option("--name", default="", help="The beginning of the cases' names.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write here; nothing is overwritten.")
+@options.token
+@options.home
+def import_command(
+    file: str | None, interaction: str | None, reason: str, use_case: str | None, judge: str, name: str,
+    output: Path | None, token: str | None, home: Path,
+) -> None:  # fmt: skip
+    """Draft cases from FILE, as promptfoo reads it (- is standard input), or from a recorded interaction.
+
+    What has no equivalent is listed, here and at the head of the file. A person reads the draft."""
+    if (file is None) == (interaction is None):
+        raise click.UsageError("FILE, or --from INTERACTION")
+    if interaction is not None:
+        if not reason:
+            raise click.UsageError("--from needs --reason, a reference such as `ticket 4711`; it is recorded for ever")
+        made, of = options.with_store(home, lambda store: recorded_case(store, interaction, reason, token, name))
+        source = "From a recorded conversation, masked. Write what must come instead."
+    else:
+        if use_case is None:
+            raise click.UsageError("--use-case: whose cases they are")
+        try:
+            made = from_promptfoo(document(str(file)), name=name or "imported", judge=judge)
+        except ValueError as error:
+            raise HandrailError(Code.REQUEST_INVALID, f"nothing can be imported: {error}") from None
+        of, source = use_case, "Imported from another tool's tests."
+    text = written(made, use_case=of, source=source)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        try:
+            with output.open("x", encoding="utf-8") as target:
+                target.write(text)
+        except FileExistsError:
+            raise HandrailError(Code.ALREADY, f"{output} is there already, and nothing is overwritten") from None
+    for line in made.left_out:
+        click.echo(f"not imported: {line}", err=True)
+    for wrong in read_trials({output.name if output else "draft": text}).mistakes:
+        click.echo(str(wrong), err=True)
+    click.echo(f"{len(made.cases)} cases; {len(made.left_out)} parts were not imported", err=True)
 
 
 def _trials(home: Path) -> tuple[Ruleset, tuple[Trial, ...]]:

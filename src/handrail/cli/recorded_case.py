@@ -1,0 +1,68 @@
+"""A recorded conversation as a case: read under a recorded reason, masked, and masked once more."""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from handrail.app.wire.request import runner
+from handrail.cli.look import PayloadReadFacts, record_reading
+from handrail.detectors.base import Text
+from handrail.guard.record import Payload
+from handrail.ledger.entry import InteractionFacts
+from handrail.ledger.erase import reference
+from handrail.ledger.read import Query
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.finding import PERSONAL, Role
+from handrail.terms.ids import InteractionId
+from handrail.trials.imported import Heard, Imported, from_talk, plain_masks
+
+if TYPE_CHECKING:
+    from handrail.app.wire import Store
+
+MOST = 100
+"""Interactions of one conversation."""
+
+
+async def recorded_case(
+    store: "Store", interaction: str, reason: str, token: str | None, name: str
+) -> tuple[Imported, str]:
+    """The case and its use case. Raises HandrailError NOT_FOUND, NOT_ALLOWED or REQUEST_INVALID."""
+    said = reference(reason)
+    last = await store.reader.show(InteractionId(interaction))
+    facts = msgspec.json.decode(bytes(last.recorded.facts), type=InteractionFacts)
+    page = await store.reader.find(Query(conversation=facts.conversation, limit=MOST))
+    heard: list[Heard] = []
+    left_out = [f"what was said before the last {MOST} interactions"] if page.cursor else []
+    for found in sorted(page.found, key=lambda one: (one.at_ms, one.interaction)):
+        if found.at_ms > last.recorded.at_ms:
+            continue
+        await record_reading(store, PayloadReadFacts(found.interaction, said), token)
+        shown = await store.reader.show(found.interaction)
+        if shown.payload is None:
+            left_out.append(f"an interaction whose texts are gone ({shown.missing or 'none were kept'})")
+            continue
+        payload = msgspec.json.decode(shown.payload, type=Payload)
+        for message in (*payload.messages, *payload.answer):
+            if message.left_out or not message.texts:
+                left_out.append("a message that was not fully read when it was recorded")
+                continue
+            heard.append(Heard(message.role.value, _masked("\n".join(message.texts), message.role)))
+    try:
+        why = f"From {interaction} ({said})."
+        return from_talk(
+            heard, name=name or f"from-{interaction[-8:].lower()}", why=why, left_out=left_out
+        ), facts.use_case
+    except ValueError as error:
+        raise HandrailError(Code.REQUEST_INVALID, f"no case can be made: {error}") from None
+
+
+def _masked(text: str, role: Role) -> str:
+    """Personal data that the rules of that day let rest, replaced by its kind. Raises HandrailError
+    GUARD_UNAVAILABLE: what was not fully read goes into no file."""
+    text = plain_masks(text)
+    report = runner().screen(Text(text, role), PERSONAL)
+    if report.failures:
+        raise HandrailError(Code.GUARD_UNAVAILABLE, "a text could not be fully read for personal data; nothing is made")
+    for found in sorted(report.findings, key=lambda one: one.start, reverse=True):
+        text = f"{text[: found.start]}[{found.kind.value}]{text[found.end :]}"
+    return text

@@ -6,15 +6,24 @@ from typing import Any
 
 import msgspec
 import pytest
-from fakes.storage import CLOCK, IDS, ORDERS, Rig, begin
+from fakes.gateway import PROVIDERS, use_case, world
+from fakes.storage import CLOCK, IDS, ORDERS, Rig, begin, entry_of
 
 from handrail.app.judging import Judging
+from handrail.guard.assigned import assigned
+from handrail.guard.caller import Caller, Draws, caller_of
+from handrail.guard.turn import Turn
 from handrail.in_force.follow import look
+from handrail.in_force.running import Running
 from handrail.in_force.snapshot import InForce
 from handrail.ledger.entry import EntryKind
-from handrail.policy.ramp import Outcome, Ramp, RampMetric, Stage
-from handrail.policy.ruleset import PromptMode, digest
-from handrail.releases import desk
+from handrail.people.person import Person
+from handrail.people.role import Role
+from handrail.people.token import Token, TokenKind, new_token
+from handrail.policy.evaluate import rules_of
+from handrail.policy.ramp import Outcome, Ramp, RampMetric, Stage, UnitKind
+from handrail.policy.ruleset import PromptMode, Ruleset, digest
+from handrail.releases import desk, lifecycle
 from handrail.releases.assign import Arm, drawn
 from handrail.releases.judge import Judge, Unit
 from handrail.releases.lifecycle import Rollout, State
@@ -23,7 +32,7 @@ from handrail.releases.units import plan_of
 from handrail.review.outcome import OutcomeData, OutcomeEvent, OutcomeType
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.errors import Code, HandrailError
-from handrail.terms.ids import Digest, ProviderId
+from handrail.terms.ids import CustomerId, Digest, PersonId, ProviderId
 
 BY = Actor(ActorKind.SYSTEM, "operator")
 RAMP = Ramp(
@@ -58,8 +67,6 @@ class Started:
 
         def start(tx: Any) -> Rollout:
             before = tx.rollouts.get(digest(NEW))
-            from handrail.releases import lifecycle
-
             after = lifecycle.started(
                 before, ramp, salt=IDS.token(16), control=digest(OLD), used=frozenset(), now=tx.now_ms
             )
@@ -88,10 +95,6 @@ class Started:
 
     async def now(self) -> Rollout:
         return await self.store.journal.run(lambda tx: tx.rollouts.get(digest(NEW)))
-
-
-class Wait:
-    """The journal's clock is the database's, so a round waits for its units by asking for a later time."""
 
 
 def event(conversation: str, kind: OutcomeType, number: int, **data: Any) -> OutcomeEvent:
@@ -145,6 +148,45 @@ def test_a_conversation_keeps_what_was_drawn_over_processes_and_a_unit_is_writte
         assert (again.drawn.arm, again.release) == (arm, thread.release)
         units = await store.units.waiting(one.rollout, limit=10)
         assert [(unit.unit, unit.ordinal, unit.arm) for unit in units] == [(thread.conversation, 1, arm.value)]
+
+    durable.run(main())
+
+
+def caller_with(rollout: Rollout) -> tuple[Caller, Draws]:
+    """A caller of some use case in which this rollout runs."""
+    snapshot = world().in_force.current
+    assert snapshot is not None
+    key = next(iter(snapshot.keys.values()))
+    assert key.use_case is not None
+    return caller_of(key, snapshot, rules_of(snapshot.ruleset)[key.use_case]), Draws(
+        ramp=None, running=Running(rollout=rollout)
+    )
+
+
+@pytest.mark.promise("ROL-3")
+def test_a_customer_stays_in_the_arm_of_the_week_over_conversations_also_when_the_share_grows(durable: Rig) -> None:
+    async def main() -> None:
+        store = await durable.open()
+        ramp = msgspec.structs.replace(RAMP, unit=UnitKind.CUSTOMER_WEEK, stages=(Stage(share=0.3), Stage(share=0.99)))
+        one = await Started(store).begin(ramp)
+        grown = msgspec.structs.replace(one.rollout, stage=1, step=2)
+        turn = Turn(route="r", body=b"", model="m", stream=False, messages=(), new_from=0)
+        arms: dict[str, Arm] = {}
+        for rollout, times in ((one.rollout, 1), (grown, 2)):
+            caller, draws = caller_with(rollout)
+            for number in range(20):
+                name = CustomerId(f"u{number}")
+                thread = await begin(store, customer=name)
+                asked = msgspec.structs.replace(turn, customer=name)
+                thread, _ = await assigned(caller, draws, store.threads, thread, asked, 1_000)
+                assert thread.drawn is not None
+                assert arms.setdefault(name, thread.drawn.arm) is thread.drawn.arm
+                assert thread.release == (digest(NEW) if thread.drawn.arm is Arm.CANARY else digest(OLD))
+            await store.journal.run(lambda tx: None)
+            units = await store.units.waiting(one.rollout, limit=100)
+            assert len(units) == 20
+            assert {len(unit.conversations) for unit in units} == {times}
+        assert set(arms.values()) == {Arm.CANARY, Arm.CONTROL}
 
     durable.run(main())
 
@@ -211,8 +253,13 @@ def test_a_judge_that_starts_in_the_middle_says_what_one_that_saw_everything_say
 
 
 class Later:
+    """The clock, so many milliseconds later."""
+
+    def __init__(self, by_ms: int = 0) -> None:
+        self._by_ms = by_ms
+
     def now_ms(self) -> int:
-        return CLOCK.now_ms()
+        return CLOCK.now_ms() + self._by_ms
 
     def monotonic(self) -> float:
         return 0.0
@@ -237,6 +284,131 @@ async def fill(one: Started, many: int) -> None:
 async def judged(judging: Judging, release: Digest) -> None:
     while await judging._judge(release):
         pass
+
+
+def someone(name: str, *roles: Role) -> tuple[Person, Token, str]:
+    """A person with a personal token, and its text."""
+    person = Person(
+        id=PersonId(f"pe_{name}"), mail=f"{name}@shop.example", name=name, roles=frozenset(roles), created_at=0
+    )  # fmt: skip
+    token, text = new_token(TokenKind.PERSONAL, person.id, IDS.token(42), now_ms=0, expires_at=2**52)
+    return person, token, text
+
+
+@pytest.mark.promise("ROL-8")
+def test_who_wrote_a_release_neither_signs_it_off_nor_starts_it_and_each_sign_off_is_a_person_with_the_role(
+    durable: Rig,
+) -> None:
+    ramp = msgspec.structs.replace(RAMP, sign_offs=("owner", "compliance"))
+    case = use_case(id=ORDERS, ramp=ramp)
+    ruleset = Ruleset(
+        organisation="Test", time_zone="UTC", currency="EUR", providers=PROVIDERS, use_cases={ORDERS: case}
+    )
+    people = {
+        name: someone(name, *roles)
+        for name, roles in {
+            "author": (Role.ENGINEER, Role.OWNER), "owner": (Role.OWNER,), "law": (Role.COMPLIANCE,),
+            "staff": (Role.STAFF,), "auditor": (Role.AUDITOR,),
+        }.items()
+    }  # fmt: skip
+    said = {name: text for name, (_, _, text) in people.items()}
+
+    async def main() -> None:
+        store = await durable.open()
+
+        def begin(tx: Any) -> None:
+            for person, token, _ in people.values():
+                tx.persons.add(person)
+                tx.tokens.add(token)
+            tx.rulesets.put(digest(ruleset), ruleset, by=BY, at_ms=tx.now_ms)
+            tx.rulesets.set_current(digest(ruleset), expected=None, at_ms=tx.now_ms)
+            tx.releases.put(digest(OLD), OLD, by=BY, at_ms=tx.now_ms)
+            tx.releases.set_live(ORDERS, digest(OLD), expected=None, at_ms=tx.now_ms)
+
+        run = store.journal.run
+        await run(begin)
+        made = await run(
+            desk.NewDraft(ids=IDS, use_case=ORDERS, change=lambda _: NEW, digest=digest, token=said["author"])
+        )
+        name = made.release[:12]
+        green = desk.RecordTests(
+            ids=IDS, release=name, passed=1, failed=0, digest=Digest("d" * 64), token=said["author"]
+        )
+        await run(green)
+
+        async def refused(command: Any) -> str:
+            with pytest.raises(HandrailError) as caught:
+                await run(command)
+            return caught.value.message
+
+        def sign(who: str, role: str) -> desk.Sign:
+            return desk.Sign(ids=IDS, release=name, role=role, token=said[who])
+
+        assert "you wrote this" in await refused(sign("author", "owner"))
+        assert "do not have the role" in await refused(sign("owner", "compliance"))
+        assert "roles do not allow" in await refused(sign("staff", "owner"))
+        await run(sign("owner", "owner"))
+        assert "lacks the sign-off" in await refused(desk.Start(ids=IDS, release=name, token=said["owner"]))
+        signed = await run(sign("law", "compliance"))
+        assert signed.state is State.SIGNED_OFF
+        assert "author cannot" in await refused(desk.Start(ids=IDS, release=name, token=said["author"]))
+        assert "needs a personal token" in await refused(desk.Start(ids=IDS, release=name))
+        started = await run(desk.Start(ids=IDS, release=name, token=said["owner"]))
+        assert (started.state, started.control) == (State.CANARY, digest(OLD))
+        assert "roles do not allow" in await refused(desk.RollBack(ids=IDS, release=name, token=said["auditor"]))
+        assert (await run(desk.RollBack(ids=IDS, release=name, token=said["staff"]))).state is State.ROLLED_BACK
+        kinds = [kind for (kind,) in await store.reading.rows("SELECT kind FROM entry ORDER BY seq")]
+        assert kinds == [
+            "release.published", "release.drafted", "release.tested", "release.signed_off", "release.signed_off",
+            "release.started", "release.rolled_back",
+        ]  # fmt: skip
+
+    durable.run(main())
+
+
+@pytest.mark.promise("ROL-12")
+def test_a_promoted_release_is_live_for_all_and_a_rollback_of_it_brings_the_one_before(durable: Rig) -> None:
+    async def main() -> None:
+        store = await durable.open()
+        one = await Started(store).begin()
+        run, live = store.journal.run, lambda tx: tx.releases.live()[ORDERS]
+        rollout = one.rollout
+        await run(lambda tx: desk.promote(tx, IDS, rollout, BY))
+        assert await run(live) == digest(NEW)
+        assert (await one.now()).state is State.LIVE
+        now = await one.now()
+        await run(lambda tx: desk.roll_back(tx, IDS, now, BY, safety=True))
+        assert await run(live) == digest(OLD)
+
+    durable.run(main())
+
+
+@pytest.mark.promise("ROL-15")
+def test_an_answer_of_a_release_a_minute_after_its_safety_rollback_is_an_alarm_once(durable: Rig) -> None:
+    async def main() -> None:
+        store = await durable.open()
+        one = await Started(store).begin()
+        thread, _ = await one.converse()
+        await store.journal.run(lambda tx: desk.roll_back(tx, IDS, one.rollout, BY, safety=True))
+        now = await one.now()
+        assert now.ended_at is not None
+        clock = Later(120_000)
+        judging = Judging(store, InForce(), "j", ids=IDS, clock=clock)
+        await judging.alarm()
+        entry = entry_of(thread, release=digest(NEW), at_ms=now.ended_at + 30_000)
+        await store.journal.record(entry)
+        await judging.alarm()
+        assert await kinds(store) == [], "it ended within its minute"
+        await store.journal.record(entry_of(thread, release=digest(NEW), at_ms=now.ended_at + 119_000))
+        await judging.alarm()
+        await judging.alarm()
+        assert await kinds(store) == ["release.still_answering"]
+
+    async def kinds(store: Any) -> list[str]:
+        found = await store.reading.rows("SELECT kind FROM entry WHERE kind = 'release.still_answering'")
+        return [kind for (kind,) in found]
+
+    durable.run(main())
 
 
 @pytest.mark.promise("ROL-6")

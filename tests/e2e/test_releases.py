@@ -1,5 +1,5 @@
-"""A canary on a real server: three workers, customers whose outcomes come late, out of order and twice, the jobs process
-killed in the middle, and a verdict that is the offline judge's on the exported units."""
+"""A canary on a real server: three workers, outcomes that come late, out of order and twice, the jobs process killed in
+the middle, and a verdict that is the offline judge's on the exported units."""
 
 import base64
 import http.client

@@ -14,6 +14,7 @@ from handrail.people.person import Person
 from handrail.people.token import Token
 from handrail.policy.evaluate import rules_of
 from handrail.policy.ruleset import Ruleset
+from handrail.releases.lifecycle import Rollout, State
 from handrail.releases.release import LiveRelease, Release
 from handrail.terms.actor import Actor
 from handrail.terms.errors import Code, HandrailError
@@ -89,6 +90,43 @@ class MemoryTokens(MemoryRows):
         return self.rows.get(name)
 
 
+class MemoryRollouts:
+    """`releases.store.RolloutStore`, without its messages."""
+
+    def __init__(self) -> None:
+        self.kept: dict[Digest, Rollout] = {}
+
+    def add(self, rollout: Rollout) -> None:
+        if rollout.release in self.kept:
+            raise HandrailError(Code.ALREADY, "known")
+        self.kept[rollout.release] = rollout
+
+    def get(self, release: Digest) -> Rollout:
+        found = self.find(release)
+        if found is None:
+            raise HandrailError(Code.NOT_FOUND, "unknown")
+        return found
+
+    def find(self, release: Digest) -> Rollout | None:
+        return self.kept.get(release)
+
+    def named(self, beginning: str) -> Rollout:
+        (found,) = [one for one in self.kept.values() if one.release.startswith(beginning)]
+        return found
+
+    def swap(self, before: Rollout, after: Rollout) -> None:
+        if self.get(before.release).version != before.version:
+            raise HandrailError(Code.LOST_RACE, "moved")
+        self.kept[before.release] = after
+
+    def all(self, use_case: UseCaseId | None = None, states: frozenset[State] | None = None) -> list[Rollout]:
+        return [
+            one
+            for one in self.kept.values()
+            if (use_case is None or one.use_case == use_case) and (states is None or one.state in states)
+        ]
+
+
 class MemoryReleases:
     def __init__(self) -> None:
         self.kept: dict[Digest, tuple[Release, Actor]] = {}
@@ -161,6 +199,7 @@ class MemoryState:
         self.persons: Any = MemoryRows("person")
         self.tokens: Any = MemoryTokens("token")
         self.releases = MemoryReleases()
+        self.rollouts = MemoryRollouts()
         self.rulesets = MemoryRulesets()
         self.entries: list[Entry] = []
         self.epoch = 1
@@ -176,6 +215,7 @@ class MemoryTransaction:
         self.persons = state.persons
         self.tokens = state.tokens
         self.releases = state.releases
+        self.rollouts = state.rollouts
         self.rulesets = state.rulesets
 
     def append(self, entry: Entry) -> None:

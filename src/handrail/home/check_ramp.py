@@ -98,10 +98,11 @@ def _stages(case: Fitted, ramp: Mapping[str, Any]) -> Iterator[Mistake]:
 
 def _metrics(case: Fitted, ramp: Mapping[str, Any]) -> Iterator[Mistake]:
     metrics = ramp.get("metrics") or {}
-    if metrics and all((one or {}).get("margin", 1.25) is None for one in metrics.values()):
+    if metrics and all((one or {}).get("guards") for one in metrics.values()):
         yield mistake(
-            case.key("ramp", "metrics"), "ramp.margin",
-            "with no margin nothing could ever be shown to be safe", expected="a margin such as 1.25 for one metric",
+            case.key("ramp", "metrics"), "ramp.guards",
+            "when every metric only guards, nothing could ever be shown to be safe",
+            expected="one metric without guards: true",
         )  # fmt: skip
     for name, one in metrics.items():
         if name != Outcome.HANDLE_TIME and isinstance(one, dict) and "cap" in one:

@@ -36,7 +36,10 @@ class RampMetricFile(Strict, frozen=True, kw_only=True):
     """How one metric counts."""
 
     weight: Annotated[float, says("Part of the evidence.", gt=0, le=1000)] = 1.0
-    margin: Annotated[Risk | None, says("Times as often that is still safe; null: it only guards.")] = 1.25
+    margin: Annotated[Risk, says("Times as often that is still safe.")] = 1.25
+    guards: Annotated[bool, says("It only guards: it can roll a release back, and nothing need be shown of it.")] = (
+        False
+    )
     reference: Annotated[Rate | None, says("Its usual rate or mean; left out: learnt on the way.")] = None
     cap: Annotated[float, says("handle_time: seconds that count as worst.", gt=0)] = 1800.0
 

@@ -1,10 +1,10 @@
-"""Customers that a bad release hurts before it goes back, on the real register: SQLite, the draw, the table of units, the
-elected judge and its rollback command, with time compressed.
+"""Customers that a bad release hurts before it goes back, on the real register: SQLite, the draw, the table of units,
+the elected judge and its rollback command, with time compressed.
 
     PYTHONPATH=src:tests python bench/harmed.py --runs 100
 
-Each run: a canary at 10 %, failures 5 % of the control's and 10 % of the canary's conversations. Conversations come in
-rounds (one second of `--rate` each); what has matured is judged after each round. Harmed: canary conversations that fail
+Each run: a canary at 10 %, failures 5 % of the control's and 10 % of the canary's conversations. They come in rounds
+(one second of `--rate` each); what has matured is judged after each round. Harmed: canary conversations that fail
 only because of the release, of all that were drawn before the rollback committed. Prints JSON.
 """
 

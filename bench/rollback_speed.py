@@ -1,5 +1,5 @@
-"""How soon a safety rollback reaches every process: a real server with 3 workers under steady load, from the commit of the
-rollback to the start of the last request that the rolled-back release answered.
+"""How soon a safety rollback reaches every process: a real server with 3 workers under steady load, from the commit of
+the rollback to the start of the last request that the rolled-back release answered.
 
     PYTHONPATH=src:tests python bench/rollback_speed.py --rounds 60
 

@@ -20,6 +20,7 @@ from handrail.gateway.identity import Identity
 from handrail.gateway.metrics import Metrics
 from handrail.gateway.openapi import openapi_route
 from handrail.gateway.reading import reading_routes
+from handrail.gateway.releases import release_routes
 from handrail.gateway.routes import face_routes, own_routes
 from handrail.home.reference import reference as home_reference
 from handrail.in_force.snapshot import InForce
@@ -162,6 +163,7 @@ def routes() -> str:
     table = [*face_routes(), *own_routes(identity, metrics_, lambda: None, None)]
     table += event_routes(identity, unused, unused, clock, metrics_)
     table += reading_routes(identity, unused, in_force)
+    table += release_routes(identity, unused)
     table += action_routes(identity, in_force, unused, unused, unused, unused, unused, unused)
     table += decision_routes(identity, in_force, unused, unused, unused, unused, unused, metrics_)
     table.append(openapi_route(table, version="0"))

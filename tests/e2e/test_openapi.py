@@ -17,6 +17,7 @@ from handrail.gateway.identity import Identity
 from handrail.gateway.metrics import Metrics
 from handrail.gateway.openapi import FACE_EXAMPLES, document
 from handrail.gateway.reading import reading_routes
+from handrail.gateway.releases import release_routes
 from handrail.gateway.routes import face_routes, own_routes
 from handrail.in_force.snapshot import InForce
 from handrail.review.outcome import _Wire
@@ -48,6 +49,7 @@ def test_every_route_of_the_table_is_in_it(served_document: Any) -> None:
         *own_routes(identity, metrics, lambda: None, None),
         *event_routes(identity, None, Runner((), float), None, metrics),
         *reading_routes(identity, None, InForce()),
+        *release_routes(identity, None),
         *action_routes(identity, InForce(), None, None, None, None, None, None),
         *decision_routes(identity, InForce(), None, None, None, None, None, metrics),
     ]

@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import threading
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,12 @@ def outcomes(canary: Canary, url: str, names: list[str], *, share: float, seed: 
         assert status in (200, 202)
 
 
+def api(url: str, path: str, key: str) -> Any:
+    asked = urllib.request.Request(url.removesuffix("/v1") + path, headers={"authorization": f"Bearer {key}"})
+    with urllib.request.urlopen(asked, timeout=20) as answer:
+        return json.load(answer)
+
+
 def kill_a_worker_and_the_judge(server: int) -> None:
     """The server's children are its workers, then the jobs process; each is started again."""
     path = Path(f"/proc/{server}/task/{server}/children")
@@ -143,6 +150,12 @@ def test_a_bad_release_goes_back_with_the_offline_judges_verdict_though_the_judg
                 outcomes(canary, server.url, names, share=0.3, seed=seed)
                 seed += 1
             now = within(10, lambda: canary.rollout()["state"] == "rolled_back" and canary.rollout())
+            read = house.run("key", "create", "--use-case", "orders", "--scope", "read").stdout.strip()
+            shown = api(server.url, f"/api/v1/releases/{canary.release}", read)
+            assert (shown["state"], shown["verdict"], shown["sentence"]) == (
+                "rolled_back", "worse", now["reached"]["sentence"],
+            )  # fmt: skip
+            assert [row["release"] for row in api(server.url, "/api/v1/releases", read)["releases"]] == [canary.release]
             told = json.loads(base64.b64decode(now["reached"]["numbers"]))
         units = house.root / "units.jsonl"
         said = house.run("release", "export", canary.release, "--output", str(units))

@@ -37,6 +37,7 @@ from handrail.gateway.identity import Identity, Refusals
 from handrail.gateway.metrics import Metrics
 from handrail.gateway.openapi import openapi_route
 from handrail.gateway.reading import reading_routes
+from handrail.gateway.releases import release_routes
 from handrail.gateway.request_lines import RequestLines
 from handrail.gateway.routes import face_routes, own_routes
 from handrail.gateway.runners import runner_routes
@@ -94,6 +95,7 @@ class Worker:
                 *event_routes(identity, store.outcomes, net.screener, wire.CLOCK, metrics),
             ]
             table += reading_routes(identity, store.reader, in_force)
+            table += release_routes(identity, store.units)
             acts = OnceActing(settings, env, store, in_force, net.journal)
             table += action_routes(
                 identity, in_force, acts.made, store.acts, net.journal, acts.prepared,

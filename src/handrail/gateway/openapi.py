@@ -20,6 +20,7 @@ from handrail.gateway.errors import SHAPES, Form
 from handrail.gateway.events import BATCH, STRUCTURED, NoneTaken, Results
 from handrail.gateway.http import Request, Response, Route
 from handrail.gateway.reading import INTERACTIONS
+from handrail.gateway.releases import ONE
 from handrail.gateway.runners import RUNNERS, TOOLS
 from handrail.people.key import Scope
 from handrail.review.outcome import MAX_BATCH, MAX_NAME, NEEDS, OutcomeData, OutcomeType
@@ -68,6 +69,8 @@ _PLAIN = {
     "/approvals/{action}": ("What the link of a notice opens; reads and changes nothing", "text/plain"),
     "/log/{path}": ("A file of the transparency log (C2SP tlog-tiles)", "application/octet-stream"),
     "/api/v1/interactions/{interaction}": ("The recorded facts of a finished interaction", "application/json"),
+    "/api/v1/releases": ("How far each release has come", "application/json"),
+    "/api/v1/releases/{release}": ("One release: its verdict, its numbers and its units", "application/json"),
     "/api/v1/use-cases": ("The use cases in force", "application/json"),
     ACTIONS + "/{action}": ("How far an action has come, or take back one that waits", "application/json"),
     TOOLS: ("The registered tools of the key's use case; with `upstream`, those of one", "application/json"),
@@ -76,7 +79,8 @@ _PLAIN = {
     PATH: ("This document", "application/json"),
 }
 _PREFIXED = {"/v1/models/": ("/v1/models/{model}",), "/log/": ("/log/{path}",), "/approvals/": ("/approvals/{action}",),
-             INTERACTIONS: (INTERACTIONS + "{interaction}",), ACTIONS + "/": (ACTIONS + "/{action}",),
+             INTERACTIONS: (INTERACTIONS + "{interaction}",), ONE: (ONE + "{release}",),
+             ACTIONS + "/": (ACTIONS + "/{action}",),
              DECISIONS + "/": (f"{DECISIONS}/{{action}}/{REDEEM}", f"{DECISIONS}/{{action}}/{OUTCOME}")}  # fmt: skip
 
 _REQUEST_HEADERS = {

@@ -34,11 +34,13 @@ class Probing:
         self._plan = plan
         self._keys: dict[str, str] = {}
         self._made_ms = 0
+        self._looked = False
 
     async def round(self) -> None:
-        """Every use case whose turn it is. Raises HandrailError JOURNAL_UNAVAILABLE."""
-        snapshot = self._in_force.current
-        if snapshot is None:
+        """Every use case whose turn it is. The first look does nothing: the workers may just be starting. Raises
+        HandrailError JOURNAL_UNAVAILABLE."""
+        snapshot, ready, self._looked = self._in_force.current, self._looked, True
+        if snapshot is None or not ready:
             return
         for name, use_case in snapshot.ruleset.use_cases.items():
             if use_case.probes is None or name not in snapshot.live:

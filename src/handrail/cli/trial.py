@@ -228,9 +228,8 @@ def _say(one: Recorded) -> None:
     for name, change in one.changed.items():
         click.echo(f"changed: {run.use_case}/{name}: {change.why}")
     if one.rollout is not None:
-        click.echo(
-            f"release {run.release[:12]} is {one.rollout.state.value.replace('_', ' ')} by these {run.passed} cases"
-        )
+        state = one.rollout.state.value.replace("_", " ")
+        click.echo(f"release {run.release[:12]} is {state} by these {run.passed + run.failed} cases")
 
 
 def _time(at_ms: int) -> str:

@@ -13,7 +13,7 @@ import msgspec
 
 from handrail.app import wire
 from handrail.cli import options
-from handrail.policy.ramp import MAY_MISS, SCORES, Ramp
+from handrail.policy.ramp import MAY_MISS, SCORES, Advance, Ramp
 from handrail.policy.ruleset import digest
 from handrail.releases import desk
 from handrail.releases.diff import differences
@@ -267,9 +267,12 @@ def simulate(use_case: str, worse: tuple[str, ...], rates: tuple[str, ...], runs
     from handrail.releases import simulate as simulated  # deferred: numpy is an extra
 
     ramp = options.command(home, lambda tx: desk.ramp_in_force(tx, UseCaseId(use_case)))
+    stages = [stage for stage in ramp.stages if not stage.pilot]
+    if ramp.advance is Advance.SAFE:
+        stages = stages[:1]  # what is worse is not shown to be safe, so it stays there
     asked = simulated.Asked(
         rates=_rates(ramp, dict(map(_number, rates))), worse=dict(map(_number, worse)),
-        stages=tuple((stage.share, max(stage.least_units, 1)) for stage in ramp.stages if not stage.pilot),
+        stages=tuple((stage.share, max(stage.least_units, 1)) for stage in stages),
         units=ramp.planned_units, runs=runs, alpha=ramp.alpha, seed=seed,
     )  # fmt: skip
     try:

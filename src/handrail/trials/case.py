@@ -131,8 +131,8 @@ def read_trials(
     for name in sorted(texts):
         root, wrong = parse(name, texts[name])
         found = list(wrong)
-        if root is None and not wrong and not texts[name].strip("#\n ").strip():
-            continue
+        if root is None and not wrong and texts[name].strip():
+            continue  # comments only: switched off
         if root is not None or not wrong:
             fitted = fit(name, root, TrialsFile)
             found += fitted.mistakes
@@ -240,7 +240,7 @@ def _expected(
         if not isinstance(one, dict):
             continue
         here = (*path, at)
-        named = [name for name in ONE if name in one]
+        named = [name for name in ONE if (*here, name) in file.keys]  # also one whose value is mistaken
         if len(named) != 1:
             what = f"{' and '.join(named)} stand together" if named else "nothing is expected here"
             yield mistake(file.place(*here), "expect.one", what, expected=f"exactly one of {', '.join(ONE)}")

@@ -383,6 +383,29 @@ def test_a_promoted_release_is_live_for_all_and_a_rollback_of_it_brings_the_one_
     durable.run(main())
 
 
+@pytest.mark.promise("ROL-10")
+def test_what_bars_a_release_keeps_it_where_it_is_for_the_judge_and_for_a_person(durable: Rig) -> None:
+    async def main() -> None:
+        store = await durable.open()
+        one = await Started(store).begin()
+        step = desk.Step(kind=EntryKind.RELEASE_ADVANCED)
+
+        def judged(barred: bool) -> desk.Judged:
+            return desk.Judged(
+                ids=IDS, holder="j", lease_ms=1_000, before=one.rollout, folded=(), step=step,
+                bars=lambda tx, rollout: "incident 7 is open" if barred else "",
+            )  # fmt: skip
+
+        assert (await store.journal.run(judged(True))).stage == 0
+        with pytest.raises(HandrailError, match="incident 7"):
+            await store.journal.run(
+                desk.Advance(ids=IDS, release=digest(NEW)[:12], bars=lambda tx, rollout: "incident 7 is open")
+            )
+        assert (await store.journal.run(judged(False))).stage == 1
+
+    durable.run(main())
+
+
 @pytest.mark.promise("ROL-15")
 def test_an_answer_of_a_release_a_minute_after_its_safety_rollback_is_an_alarm_once(durable: Rig) -> None:
     async def main() -> None:

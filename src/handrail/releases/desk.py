@@ -25,6 +25,8 @@ from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest, EntryId, Ids, PersonId, UseCaseId
 
+Bars = Callable[[ReleaseTransaction, Rollout], str]
+"""Why a release may not go on now, such as an open incident; empty: it may."""
 JUDGE = Actor(ActorKind.SYSTEM, "judge")
 SALT = 16
 
@@ -70,6 +72,7 @@ def entry_of(ids: Ids, kind: EntryKind, rollout: Rollout, by: Actor, at_ms: int,
     )  # fmt: skip
 
 
+_ONWARD = frozenset({EntryKind.RELEASE_ADVANCED, EntryKind.RELEASE_PROMOTED})
 _JUDGED = frozenset({EntryKind.RELEASE_ROLLED_BACK, EntryKind.RELEASE_PROMOTED, EntryKind.RELEASE_ASKED})
 
 
@@ -179,10 +182,12 @@ class Start:
     ids: Ids
     release: str
     token: str | None = None
+    bars: Bars | None = None
 
     def __call__(self, tx: ReleaseTransaction) -> Rollout:
         before = tx.rollouts.named(self.release)
         by = acting(tx, self.token, Act.RELEASE, author=PersonId(before.author))
+        _require_free(tx, before, self.bars)
         ramp = ramp_in_force(tx, UseCaseId(before.use_case))
         control = tx.releases.live().get(UseCaseId(before.use_case))
         if control is None:
@@ -203,10 +208,12 @@ class Advance:
     ids: Ids
     release: str
     token: str | None = None
+    bars: Bars | None = None
 
     def __call__(self, tx: ReleaseTransaction) -> Rollout:
         before = tx.rollouts.named(self.release)
         by = acting(tx, self.token, Act.RELEASE, author=PersonId(before.author))
+        _require_free(tx, before, self.bars)
         return advance(tx, self.ids, before, by)
 
 
@@ -245,10 +252,12 @@ class Promote:
     ids: Ids
     release: str
     token: str | None = None
+    bars: Bars | None = None
 
     def __call__(self, tx: ReleaseTransaction) -> Rollout:
         before = tx.rollouts.named(self.release)
         by = acting(tx, self.token, Act.RELEASE, author=PersonId(before.author))
+        _require_free(tx, before, self.bars)
         return promote(tx, self.ids, before, by)
 
 
@@ -297,8 +306,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """Units that were folded, and what follows, in one commit. `before`: the rollout they were judged as; when it was
-    moved meanwhile (LOST_RACE), nothing is kept and they are judged again. `beside`: more that belongs into the same
-    commit, such as the incident of a rollback."""
+    moved meanwhile (LOST_RACE), nothing is kept and they are judged again. `bars`: asked before it goes on.
+    `beside`: more that belongs into the same commit, such as the incident of a rollback."""
 
     ids: Ids
     holder: str
@@ -307,6 +316,7 @@ class Judged:
     folded: tuple[UnitRow, ...]
     step: Step | None = None
     beside: Callable[[ReleaseTransaction, Rollout], None] | None = None
+    bars: Bars | None = None
 
     def __call__(self, tx: ReleaseTransaction) -> Rollout:
         """Raises LOST_RACE, also when another process judges, or folded one of the units."""
@@ -317,7 +327,10 @@ class Judged:
         for unit in self.folded:
             if not tx.units.fold(unit):
                 raise HandrailError(Code.LOST_RACE, "a unit was folded meanwhile")
-        after = self.before if self.step is None else self._moved(tx, self.step)
+        step = self.step
+        if step is not None and step.kind in _ONWARD and self.bars is not None and self.bars(tx, self.before):
+            step = None  # looked at again with the next units
+        after = self.before if step is None else self._moved(tx, step)
         if after is not self.before and self.beside is not None:
             self.beside(tx, after)
         return after
@@ -356,6 +369,12 @@ class StillAnswering:
         tx.rollouts.swap(before, after)
         tx.append(entry_of(self.ids, EntryKind.RELEASE_STILL_ANSWERING, after, JUDGE, tx.now_ms, late=self.late))
         return True
+
+
+def _require_free(tx: ReleaseTransaction, rollout: Rollout, bars: Bars | None) -> None:
+    why = "" if bars is None else bars(tx, rollout)
+    if why:
+        raise HandrailError(Code.NOT_ALLOWED, why)
 
 
 def ramp_in_force(tx: ReleaseTransaction, use_case: UseCaseId) -> Ramp:

@@ -11,6 +11,7 @@
 | send notices that are due | twice a second |
 | put due drills into the queue of held actions | each 10 seconds; a route's own are planned each hour |
 | run live probes, of the use cases that declare some | each 10 seconds, those that are due |
+| watch: triggers, minutes that are over, alerts that nobody answered | each 5 seconds, by one of several servers |
 | end what waits for a process that is gone | each second |
 | apply retention | at the start, then each hour |
 | rotate the sealing key | when the newest is 7 days old, looked at each hour |
@@ -42,6 +43,8 @@ from handrail.app.probes import Probing
 from handrail.app.provider_keys import without_key
 from handrail.app.settings import Secrets, environment
 from handrail.app.supervise import Life
+from handrail.app.watching import EVERY_S as WATCH_S
+from handrail.app.watching import Watching
 from handrail.app.wire.acting import OnceActing
 from handrail.in_force.follow import follow, look
 from handrail.in_force.snapshot import InForce
@@ -97,9 +100,11 @@ class Jobs:
             carrying = Carrying(store, in_force, acting)
             notifying = Notifying(store, lambda: _delivery(plan, env, in_force), _jitter, wire.IDS.new("ow"))
             judge = judging(store, in_force)
+            watching = Watching(store, wire.IDS.new("wt"), ids=wire.IDS, clock=wire.CLOCK)
             tasks = [
                 asyncio.create_task(_each(JUDGE_S, pause, stop, judge.round)),
                 asyncio.create_task(_each(SWEEP_S, pause, stop, judge.alarm)),
+                asyncio.create_task(_each(WATCH_S, pause, stop, watching.round)),
                 asyncio.create_task(follow(in_force, store.in_force, wire.CLOCK, on_change=store.keys.forget)),
                 asyncio.create_task(
                     _each(

@@ -7,7 +7,7 @@ without a canary writes nothing.
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from handrail.app import wire
 from handrail.in_force.snapshot import InForce
@@ -16,6 +16,7 @@ from handrail.releases.canary import Canary
 from handrail.releases.desk import Judged, Step, StillAnswering
 from handrail.releases.lifecycle import Rollout, State
 from handrail.releases.store import ReleaseTransaction
+from handrail.review.incidents import IncidentTransaction, of_rollback
 from handrail.terms.clock import Clock
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest, Ids
@@ -147,4 +148,9 @@ class Judging:
 
 def judging(store: "Store", in_force: InForce) -> Judging:
     """As the jobs process runs it."""
-    return Judging(store, in_force, wire.IDS.new("jd"), ids=wire.IDS, clock=wire.CLOCK)
+    return Judging(store, in_force, wire.IDS.new("jd"), ids=wire.IDS, clock=wire.CLOCK, beside=_incident)
+
+
+def _incident(tx: ReleaseTransaction, rollout: Rollout) -> None:
+    """A rollback for safety leaves its incident in its own commit."""
+    of_rollback(cast(IncidentTransaction, tx), wire.IDS, rollout)

@@ -29,6 +29,8 @@ _SUBJECT: dict[str, dict[str, str]] = {
         Event.UNREPORTED: "Please find out what became of an action: its caller has not reported",
         Event.STOP_SET: "Actions were stopped",
         Event.STOP_LIFTED: "A stop of actions was lifted",
+        Event.ALERT: "An alert of the watch",
+        Event.ALERT_ESCALATED: "Nobody has answered yet: an alert of the watch",
         Event.TEST: "TEST: a notice of handrail that asks for nothing",
         "ended": "An action has ended",
     },
@@ -43,6 +45,8 @@ _SUBJECT: dict[str, dict[str, str]] = {
         Event.UNREPORTED: "Bitte klären: Wer eine Aktion ausführen durfte, hat nicht gemeldet, was daraus wurde",
         Event.STOP_SET: "Aktionen wurden gestoppt",
         Event.STOP_LIFTED: "Ein Stopp von Aktionen wurde aufgehoben",
+        Event.ALERT: "Ein Alarm der Überwachung",
+        Event.ALERT_ESCALATED: "Noch hat niemand geantwortet: Ein Alarm der Überwachung",
         Event.TEST: "TEST: eine Nachricht von handrail, die nichts verlangt",
         "ended": "Eine Aktion ist beendet",
     },
@@ -50,13 +54,14 @@ _SUBJECT: dict[str, dict[str, str]] = {
 _LABEL = {
     "en": {
         "use_case": "Use case", "tool": "Tool", "route": "Route", "amount": "Amount", "decide_by": "Decide by",
-        "action": "Action", "status": "Status", "stop": "Stop", "scope": "Of", "look": "Look at it",
+        "action": "Action", "status": "Status", "stop": "Stop", "scope": "Of", "look": "Look at it", "alert": "Alert", "owner": "Owner", "severity": "Severity", "said": "What",
         "below": "to below", "plain": "Opening this page changes nothing.",
     },
     "de": {
         "use_case": "Anwendungsfall", "tool": "Werkzeug", "route": "Weg", "amount": "Betrag",
         "decide_by": "Entscheiden bis", "action": "Aktion", "status": "Stand", "stop": "Stopp", "scope": "Für",
-        "look": "Ansehen", "below": "bis unter", "plain": "Das Öffnen dieser Seite ändert nichts.",
+        "look": "Ansehen", "alert": "Alarm", "owner": "Zuständig", "severity": "Schwere", "said": "Was",
+        "below": "bis unter", "plain": "Das Öffnen dieser Seite ändert nichts.",
     },
 }  # fmt: skip
 
@@ -70,13 +75,18 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """What is sent. `body`: JSON for a signed webhook. `at_ms`: of the event."""
+    """What is sent. `body`: JSON for a signed webhook. `at_ms`: of the event. `about`: of what. `cause`, `severity`,
+    `to` (whose it is): of an alert."""
 
     id: str
     at_ms: int
     subject: str
     text: str
     body: bytes
+    about: str = ""
+    cause: str = ""
+    severity: str = ""
+    to: str = ""
 
 
 def message(notice: Notice, language: str, around: Surroundings) -> Message:
@@ -89,7 +99,8 @@ def message(notice: Notice, language: str, around: Surroundings) -> Message:
     if link:
         lines.append(f"{_LABEL[language]['look']}: {link}\n{_LABEL[language]['plain']}")
     return Message(
-        id=notice.id, at_ms=notice.at_ms, subject=subject, text="\n".join(lines), body=_body(notice, link)
+        id=notice.id, at_ms=notice.at_ms, subject=subject, text="\n".join(lines), body=_body(notice, link),
+        about=notice.about, cause=notice.cause, severity=notice.severity, to=notice.owner,
     )  # fmt: skip
 
 
@@ -102,9 +113,10 @@ def link_of(notice: Notice, around: Surroundings) -> str:
 
 def _lines(notice: Notice, language: str, around: Surroundings) -> list[tuple[str, str]]:
     label = _LABEL[language]
-    what = "stop" if notice.scope else "action"
+    what = "stop" if notice.scope else "alert" if notice.cause else "action"
     until = "" if notice.decide_by is None else _local(notice.decide_by, around.time_zone)
     return [
+        (label["said"], notice.said), (label["severity"], notice.severity), (label["owner"], notice.owner),
         (label["use_case"], notice.use_case), (label["tool"], notice.tool), (label["route"], notice.route),
         (label["amount"], _money(notice, label["below"], around.digits)), (label["decide_by"], until),
         (label["status"], notice.status), (label["scope"], f"{notice.scope} {notice.value}".strip()),
@@ -143,6 +155,11 @@ def _body(notice: Notice, link: str) -> bytes:
     data: dict[str, object] = {}
     if notice.status:
         data = {"action_id": notice.about, "status": notice.status}
+    elif notice.cause:
+        data = {
+            "alert_id": notice.about, "cause": notice.cause, "severity": notice.severity, "use_case": notice.use_case,
+            "summary": notice.said, "owner": notice.owner,
+        }  # fmt: skip
     elif notice.scope:
         data = {"stop_id": notice.about, "scope": notice.scope, "value": notice.value}
     elif notice.event != Event.TEST:

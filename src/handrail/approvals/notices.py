@@ -32,7 +32,8 @@ class NoticeState(StrEnum):
 class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All that goes out, and so all that is kept. `id`: the same at every try, so that receivers can tell a repetition.
     `event`: an `Event`, or `action.STATE` for the agent's receiver. `about`: the action or stop. `low`, `high`: the
-    band of the money, in minor units of `currency`. `scope`, `value`: of a stop. Times in Unix ms."""
+    band of the money, in minor units of `currency`. `scope`, `value`: of a stop. `cause`, `severity`, `said` (what is
+    wrong, in figures), `owner` (whose it is now): of an alert. Times in Unix ms."""
 
     id: str
     receiver: str
@@ -51,6 +52,10 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     currency: str = ""
     scope: str = ""
     value: str = ""
+    cause: str = ""
+    severity: str = ""
+    said: str = ""
+    owner: str = ""
 
 
 class Posted(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,11 +17,12 @@ from handrail.approvals.stop import Stop
 from handrail.approvals.store import Stored
 from handrail.backends.awaited import Awaited
 from handrail.backends.drills import Drills
+from handrail.backends.incidents import Incidents
 from handrail.backends.notices import Outbox
 from handrail.backends.rollouts import Rollouts, Units
-from handrail.ledger.seal import NONCE_SIZE, Sealer, unseal
 from handrail.backends.trials import Trials
 from handrail.backends.watching import Alerts, Watch
+from handrail.ledger.seal import NONCE_SIZE, Sealer, unseal
 from handrail.terms.action import Action, ActionId
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import ConversationId, Ids, SubjectId
@@ -315,6 +316,18 @@ class ActionsOf(ABC):
         return Outbox(self)
 
     @property
+    def alerts(self) -> Alerts:
+        return Alerts(self)
+
+    @property
+    def watch(self) -> Watch:
+        return Watch(self)
+
+    @property
+    def incidents(self) -> Incidents:
+        return Incidents(self)
+
+    @property
     def rollouts(self) -> Rollouts:
         return Rollouts(self)
 
@@ -322,12 +335,12 @@ class ActionsOf(ABC):
     def units(self) -> Units:
         return Units(self)
 
+    @property
+    def trials(self) -> Trials:
+        return Trials(self)
+
 
 _ABOUT = msgspec.json.Decoder(About)
 _PROGRESS = msgspec.json.Decoder(Progress)
 _ACTION = msgspec.json.Decoder(Action)
 _STOP = msgspec.json.Decoder(Stop)
-    @property
-    def trials(self) -> Trials:
-        return Trials(self)
-

@@ -9,7 +9,7 @@ from handrail.home.mistake import Mistake, did_you_mean, mistake
 from handrail.home.written_actions import Actions
 from handrail.policy.notices import Encryption, Event, ReceiverKind
 
-HTTP = frozenset({ReceiverKind.CHAT, ReceiverKind.WEBHOOK})
+HTTP = frozenset({ReceiverKind.CHAT, ReceiverKind.WEBHOOK, ReceiverKind.PAGER})
 USED = {
     ReceiverKind.EMAIL: frozenset(
         {"hosts", "port", "encryption", "user", "sender", "to", "secret_env", "secret_file", "ca_file"}
@@ -18,6 +18,7 @@ USED = {
     ReceiverKind.WEBHOOK: frozenset(
         {"url", "url_env", "url_file", "hosts", "secret_env", "secret_file", "ca_file"}
     ),
+    ReceiverKind.PAGER: frozenset({"url", "url_env", "url_file", "hosts", "secret_env", "secret_file", "ca_file"}),
     ReceiverKind.APPRISE: frozenset({"url_env", "url_file", "hosts"}),
 }  # fmt: skip
 """Fields of a receiver that one of its kind has beside those that all have."""
@@ -78,6 +79,8 @@ def _called(home: Fitted, at: Path, kind: ReceiverKind, given: Mapping[str, Any]
         yield _lacks(home, at, name, "url, or url_env with hosts", "it has no address")
     if kind is ReceiverKind.WEBHOOK and not {"secret_env", "secret_file"} & given.keys():
         yield _lacks(home, at, name, "secret_env or secret_file", "a webhook is signed")
+    if kind is ReceiverKind.PAGER and not {"secret_env", "secret_file"} & given.keys():
+        yield _lacks(home, at, name, "secret_env or secret_file", "a pager asks for the routing key of its integration")
     if "url" in given:
         yield from _address(home, (*at, "url"), given)
         if "hosts" in given:

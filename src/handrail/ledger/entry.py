@@ -92,6 +92,15 @@ class EntryKind(StrEnum):
     STOP_LIFTED = "stop.lifted"
     NOTICE_GIVEN_UP = "notice.given_up"  # a receiver could not be reached in time
     NOTICE_RETRIED = "notice.retried"  # by a person
+    ALERT_RAISED = "alert.raised"
+    ALERT_ACKNOWLEDGED = "alert.acknowledged"
+    ALERT_ESCALATED = "alert.escalated"  # nobody answered in time
+    ALERT_CLOSED = "alert.closed"
+    ALERT_SILENCED = "alert.silenced"  # for a time
+    BASELINE_LEARNT = "baseline.learnt"  # what a metric is compared with from now on
+    INCIDENT_OPENED = "incident.opened"
+    INCIDENT_MOVED = "incident.moved"  # contained, reviewed, a task, a note, another owner
+    INCIDENT_CLOSED = "incident.closed"
 
 
 class FoundFact(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -37,6 +37,8 @@ class Act(StrEnum):
     READ_DRILLS = "drill.read"
     RETRY_NOTICES = "notices.retry"
     ROLL_BACK = "roll_back"
+    ANSWER_ALERTS = "alerts.answer"
+    INCIDENTS = "incidents"
 
 
 MAY: dict[Act, frozenset[Role]] = {
@@ -60,6 +62,8 @@ MAY: dict[Act, frozenset[Role]] = {
     Act.READ_DRILLS: frozenset({Role.OWNER, Role.COMPLIANCE, Role.AUDITOR}),
     Act.UNDO: frozenset({Role.APPROVER, Role.OWNER, Role.STAFF, Role.COMPLIANCE}),
     Act.RETRY_NOTICES: frozenset({Role.ENGINEER, Role.ADMIN, Role.OWNER}),
+    Act.ANSWER_ALERTS: frozenset(Role) - {Role.AUDITOR},
+    Act.INCIDENTS: frozenset({Role.OWNER, Role.COMPLIANCE, Role.ENGINEER, Role.REVIEWER}),
 }
 """Stopping is easy and resuming is not: anyone who works here may pull the brake."""
 

@@ -24,6 +24,8 @@ class Event(StrEnum):
     UNREPORTED = "permit.unreported"  # who executed it with a permit has not said how it ended
     STOP_SET = "stop.set"
     STOP_LIFTED = "stop.lifted"
+    ALERT = "alert.raised"  # of the watch
+    ALERT_ESCALATED = "alert.escalated"  # nobody has answered it
     TEST = "test"
 
 
@@ -36,6 +38,7 @@ class ReceiverKind(StrEnum):
     CHAT = "chat"  # JSON with a text, as Slack, Mattermost and Rocket.Chat take it
     WEBHOOK = "webhook"  # signed as in the standard-webhooks specification
     APPRISE = "apprise"
+    PAGER = "pager"  # an event as PagerDuty's Events API v2 takes it
 
 
 class Detail(StrEnum):

@@ -1,9 +1,10 @@
-"""Chat webhooks (JSON with a text) and signed webhooks, over our own HTTP/1.1 client and the egress gate.
+"""Chat webhooks (JSON with a text), signed webhooks and pager events, over our own HTTP/1.1 client and the egress gate.
 
 Each try has a connection of its own. A redirect is never followed. The answer's body is not read.
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import msgspec
@@ -23,11 +24,13 @@ from handrail.terms.ids import ProviderId
 STEP_MS = 8_000
 """To connect, and to the first byte of the answer."""
 GONE = 410
+MOST_SUMMARY, MOST_KEY = 1_024, 255
+"""Characters that a pager takes."""
 _ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 class HttpSender:
-    """`backends.notify.outcome.Sender` for `chat` and `webhook`. `now_ms`: for the timestamp that is signed."""
+    """`backends.notify.outcome.Sender` for `chat`, `webhook` and `pager`. `now_ms`: for the timestamp that is signed."""
 
     def __init__(self, *, egress: Egress, reference: Reference, now_ms: Callable[[], int]) -> None:
         self._egress = egress
@@ -72,10 +75,34 @@ class HttpSender:
         if receiver.kind is ReceiverKind.WEBHOOK:
             secret = self._reference(f"receiver {receiver.id}", receiver.secret_env, receiver.secret_file)
             headers = signed(secret, message.id, self._now_ms() // 1_000, body)
+        elif receiver.kind is ReceiverKind.PAGER:
+            body = paged(self._reference(f"receiver {receiver.id}", receiver.secret_env, receiver.secret_file), message)
         else:
             text = f"*{message.subject}*\n{message.text}".translate(_ESCAPED)
             body = msgspec.json.encode({"text": text})
         return ModelRequest(provider=provider, path=path, body=body, stream=False, method="POST", headers=headers)
+
+
+def paged(routing_key: str, message: Message) -> bytes:
+    """A trigger event of PagerDuty's Events API v2 (developer.pagerduty.com, "Send an alert event"). The same cause has
+    the same `dedup_key`, so that a pager holds it once too."""
+    at = datetime.fromtimestamp(message.at_ms / 1_000, UTC)
+    return msgspec.json.encode(
+        {
+            "routing_key": routing_key.strip(),
+            "event_action": "trigger",
+            "dedup_key": (message.cause or message.about or message.id)[:MOST_KEY],
+            "client": "handrail",
+            "payload": {
+                "summary": f"{message.subject}: {message.text}".replace("\n", "; ")[:MOST_SUMMARY],
+                "source": "handrail",
+                "severity": message.severity or "warning",
+                "timestamp": f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1_000:03d}+0000",
+                "class": message.cause or "notice",
+                "custom_details": msgspec.Raw(message.body),
+            },
+        }
+    )
 
 
 def leads_to(origin: Origin, hosts: tuple[str, ...]) -> bool:

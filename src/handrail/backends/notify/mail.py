@@ -84,13 +84,19 @@ def letter(receiver: Receiver, message: Message) -> EmailMessage:
     """Its Message-ID is the notice's id, the same at every try."""
     made = EmailMessage()
     made["From"] = receiver.sender
-    made["To"] = ", ".join(receiver.to)
+    made["To"] = ", ".join(_to(receiver, message))
     made["Subject"] = message.subject
     made["Date"] = format_datetime(datetime.fromtimestamp(message.at_ms / 1_000, UTC))
     made["Message-ID"] = f"<{message.id}@{receiver.sender.rpartition('@')[2]}>"
     made["Auto-Submitted"] = "auto-generated"  # RFC 3834: no automatic replies
     made.set_content(message.text + "\n")
     return made
+
+
+def _to(receiver: Receiver, message: Message) -> tuple[str, ...]:
+    """Its own addresses, and before them whose the alert is, where that is an address."""
+    owner = (message.to,) if "@" in message.to and message.to not in receiver.to else ()
+    return owner + receiver.to
 
 
 def _deliver(
@@ -122,7 +128,7 @@ def _deliver(
     except OSError as error:
         return Outcome(code="smtp.unreachable", detail=f"the mail server cannot be reached ({type(error).__name__})")
     if refused:  # some have it; sending again would reach those twice
-        return Outcome(detail=f"accepted, but for {len(refused)} of {len(receiver.to)} addresses")
+        return Outcome(detail=f"accepted, but for {len(refused)} addresses")
     return Outcome(detail="accepted by the mail server")
 
 

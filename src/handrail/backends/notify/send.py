@@ -29,6 +29,7 @@ class Senders:
         self._by_kind: dict[ReceiverKind, Sender] = {
             ReceiverKind.CHAT: http,
             ReceiverKind.WEBHOOK: http,
+            ReceiverKind.PAGER: http,
             ReceiverKind.EMAIL: MailSender(egress=egress, reference=reference),
             ReceiverKind.APPRISE: AppriseSender(reference=reference),
         }

@@ -8,6 +8,7 @@ import asyncpg
 
 from handrail.backends.acted import StoredActs
 from handrail.backends.erasing import StoredErasing
+from handrail.backends.incidents import StoredIncidents
 from handrail.backends.journal import BatchedJournal
 from handrail.backends.keyring import KeyFolder, Keyring
 from handrail.backends.notices import StoredNotices
@@ -21,6 +22,7 @@ from handrail.backends.references import StoredReferences, StoredSpending
 from handrail.backends.rollouts import StoredUnits
 from handrail.backends.sequencing import StoredSequencing
 from handrail.backends.threads import StoredThreads
+from handrail.backends.watching import StoredWatch
 from handrail.backends.writer import CAPACITY, Writer, unavailable
 from handrail.ledger.seal import KeyWrapper
 from handrail.terms.clock import Clock
@@ -48,6 +50,8 @@ class PostgresStore:
         self.reader = StoredReader(reading, keys)
         self.acts = StoredActs(reading, keys)
         self.notices = StoredNotices(reading)
+        self.watch = StoredWatch(reading)
+        self.incidents = StoredIncidents(reading)
         self.units = StoredUnits(reading)
         self.sequencing = StoredSequencing(self.journal, reading, ids.new("sq"), take=TAKE)
         self.erasing = StoredErasing(self.journal, reading, keys, ids, self.clean, rotates=True)

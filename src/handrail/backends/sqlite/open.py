@@ -7,6 +7,7 @@ import apsw
 
 from handrail.backends.acted import StoredActs
 from handrail.backends.erasing import StoredErasing
+from handrail.backends.incidents import StoredIncidents
 from handrail.backends.journal import BatchedJournal
 from handrail.backends.keyring import KeyFolder, Keyring
 from handrail.backends.notices import StoredNotices
@@ -21,6 +22,7 @@ from handrail.backends.sqlite.lookups import SqliteLookups
 from handrail.backends.sqlite.read import ReadThread
 from handrail.backends.sqlite.register import SqliteInForce
 from handrail.backends.threads import StoredThreads
+from handrail.backends.watching import StoredWatch
 from handrail.backends.writer import CAPACITY, PACE_SECONDS, Writer, unavailable
 from handrail.ledger.seal import KeyWrapper
 from handrail.terms.clock import Clock
@@ -73,6 +75,8 @@ class SqliteStore:
         self.reader = StoredReader(self._reading, self.keys)
         self.acts = StoredActs(self._reading, self.keys)
         self.notices = StoredNotices(self._reading)
+        self.watch = StoredWatch(self._reading)
+        self.incidents = StoredIncidents(self._reading)
         self.units = StoredUnits(self._reading)
         self.sequencing = StoredSequencing(self.journal, self._reading, ids.new("sq"), take=TAKE)
         self.erasing = StoredErasing(self.journal, self._reading, self.keys, ids, self.clean, rotates=False)

@@ -1,0 +1,137 @@
+"""Incidents in their table, and whom they concern: statements that both engines understand."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from handrail.backends.rows import Reading
+from handrail.ledger.entry import EntryKind
+from handrail.ledger.read import BIT
+from handrail.review.incident import Incident, Scope
+from handrail.review.incidents import Affected
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.finding import Kind
+from handrail.terms.ids import UseCaseId
+
+_INCIDENT = msgspec.json.Decoder(Incident)
+_AROUND = tuple(
+    kind.value for kind in EntryKind if kind.value.split(".")[0] in ("release", "stop", "alert", "ruleset", "incident")
+)
+"""Kinds of the timeline beside entries about the incident itself."""
+
+
+class _Transaction(Protocol):
+    @property
+    def now_ms(self) -> int: ...
+
+    def fetch(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
+
+
+class Incidents:
+    """`review.incidents.IncidentStore`."""
+
+    def __init__(self, tx: _Transaction) -> None:
+        self._tx = tx
+
+    def add(self, incident: Incident) -> None:
+        self._tx.fetch(
+            "INSERT INTO incident (id, use_case, state, version, body) VALUES ($1, $2, $3, $4, $5)",
+            (
+                incident.id, incident.use_case, incident.state.value, incident.version,
+                msgspec.json.encode(incident),
+            ),
+        )  # fmt: skip
+
+    def get(self, incident: str) -> Incident:
+        found = self._tx.fetch("SELECT body FROM incident WHERE id = $1", (incident,))
+        if not found:
+            raise HandrailError(Code.NOT_FOUND, "there is no incident with this id; see handrail incident list")
+        return _INCIDENT.decode(bytes(found[0][0]))
+
+    def swap(self, before: Incident, after: Incident) -> None:
+        values = (after.state.value, after.version, msgspec.json.encode(after), before.id, before.version)
+        sql = "UPDATE incident SET state = $1, version = $2, body = $3 WHERE id = $4 AND version = $5 RETURNING id"
+        if not self._tx.fetch(sql, values):
+            raise HandrailError(Code.LOST_RACE, "this incident was changed meanwhile; look at it again")
+
+    def open_of(self, use_case: UseCaseId) -> list[Incident]:
+        found = self._tx.fetch(
+            "SELECT body FROM incident WHERE use_case = $1 AND state <> 'closed' ORDER BY id", (use_case,)
+        )
+        return [_INCIDENT.decode(bytes(row[0])) for row in found]
+
+
+class StoredIncidents:
+    """`review.incidents.IncidentReader`. Whom it concerns is found by one scan of the narrow table of interactions and
+    a look-up for each conversation: an index by release would cost every interaction, and is not needed."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._rows = reading.rows
+
+    async def get(self, incident: str) -> Incident:
+        found = await self._rows("SELECT body FROM incident WHERE id = $1", (incident,))
+        if not found:
+            raise HandrailError(Code.NOT_FOUND, "there is no incident with this id; see handrail incident list")
+        return _INCIDENT.decode(bytes(found[0][0]))
+
+    async def listed(self, *, all_states: bool, limit: int) -> list[Incident]:
+        where = "" if all_states else "WHERE state <> 'closed' "
+        sql = f"SELECT body FROM incident {where}ORDER BY id DESC LIMIT $1"  # noqa: S608  our own text
+        return [_INCIDENT.decode(bytes(row[0])) for row in await self._rows(sql, (limit,))]
+
+    async def releases(self, beginning: str) -> list[str]:
+        found = await self._rows(
+            "SELECT digest FROM release WHERE substr(digest, 1, $1) = $2 ORDER BY digest LIMIT 2",
+            (len(beginning), beginning),
+        )
+        return [str(row[0]) for row in found]
+
+    async def affected(self, use_case: UseCaseId, scope: Scope) -> list[Affected]:
+        where, values = _where(use_case, scope)
+        found = await self._rows(
+            "SELECT a.conversation, a.times, a.first_ms, a.latest_ms, c.subject, s.person, s.wrapped IS NULL "  # noqa: S608  ours
+            "FROM (SELECT conversation, count(*) AS times, min(at_ms) AS first_ms, max(at_ms) AS latest_ms "
+            f"FROM interaction WHERE {where} GROUP BY conversation) a "
+            "LEFT JOIN conversation c ON c.id = a.conversation LEFT JOIN subject s ON s.id = c.subject "
+            "ORDER BY a.first_ms, a.conversation",
+            values,
+        )
+        return [
+            Affected(
+                conversation=conversation, interactions=times, first_ms=first_ms, latest_ms=latest_ms,
+                subject=subject or "", person=bool(person), erased=bool(erased),
+            )
+            for conversation, times, first_ms, latest_ms, subject, person, erased in found
+        ]  # fmt: skip
+
+    async def timeline(self, about: str, use_case: UseCaseId, since_ms: int, until_ms: int) -> list[bytes]:
+        kinds = ", ".join(f"'{kind}'" for kind in _AROUND)
+        found = await self._rows(
+            f"SELECT facts FROM entry WHERE kind IN ({kinds}) AND at_ms >= $1 AND at_ms < $2 "  # noqa: S608  ours
+            "ORDER BY at_ms, seq",
+            (since_ms, until_ms),
+        )
+        return [bytes(row[0]) for row in found]
+
+
+def _where(use_case: UseCaseId, scope: Scope) -> tuple[str, tuple[Any, ...]]:
+    values: list[Any] = [use_case]
+    conditions = ["use_case = $1"]
+    if scope.release is not None:
+        values.append(bytes.fromhex(scope.release))
+        conditions.append(f"release = ${len(values)}")
+    if scope.finding:
+        if scope.finding not in Kind.__members__.values():
+            raise HandrailError(Code.REQUEST_INVALID, f"there is no kind of finding {scope.finding}")
+        values.append(BIT[Kind(scope.finding)])
+        conditions.append(f"kinds & ${len(values)} <> 0")
+    for compared, at_ms in ((">=", scope.since_ms), ("<", scope.until_ms)):
+        if at_ms is not None:
+            values.append(at_ms)
+            conditions.append(f"at_ms {compared} ${len(values)}")
+    if len(conditions) == 1:
+        raise HandrailError(
+            Code.REQUEST_INVALID, "this incident names neither a release nor a finding nor a time: nothing to look for"
+        )
+    return " AND ".join(conditions), tuple(values)

@@ -1,0 +1,232 @@
+"""The watch in its tables: statements that both engines understand, on a command's transaction; and reads of what is
+committed, beside the writer. Nothing personal stands in them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from handrail.backends.rows import Reading
+from handrail.ledger.commitment import read_facts
+from handrail.ledger.read import interaction_facts
+from handrail.review.outcome import OutcomeFacts
+from handrail.terms.errors import Code, HandrailError
+from handrail.watch.alert import Alert, AlertState, Silence
+from handrail.watch.measure import Asked, Cell, Counts, Told, Used
+from handrail.watch.series import Series
+
+_ALERT = msgspec.json.Decoder(Alert)
+_SILENCE = msgspec.json.Decoder(Silence)
+_SERIES = msgspec.json.Decoder(Series)
+_COUNTS = msgspec.json.Decoder(dict[str, int])
+_OUTCOME = msgspec.json.Decoder(OutcomeFacts)
+
+
+class _Transaction(Protocol):
+    @property
+    def now_ms(self) -> int: ...
+
+    def fetch(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
+
+
+class Alerts:
+    """`watch.alarm.AlertStore`."""
+
+    def __init__(self, tx: _Transaction) -> None:
+        self._tx = tx
+
+    def open(self, cause: str) -> Alert | None:
+        found = self._tx.fetch("SELECT body FROM alert WHERE cause = $1 AND state <> 'closed'", (cause,))
+        return _ALERT.decode(bytes(found[0][0])) if found else None
+
+    def get(self, alert: str) -> Alert:
+        found = self._tx.fetch("SELECT body FROM alert WHERE id = $1", (alert,))
+        if not found:
+            raise HandrailError(Code.NOT_FOUND, "there is no alert with this id; see handrail alerts list")
+        return _ALERT.decode(bytes(found[0][0]))
+
+    def add(self, alert: Alert) -> None:
+        self._tx.fetch(
+            "INSERT INTO alert (id, cause, use_case, state, version, due_at, body) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            (
+                alert.id, alert.first.cause, alert.first.use_case, alert.state.value, alert.version, alert.due_at,
+                msgspec.json.encode(alert),
+            ),
+        )  # fmt: skip
+
+    def swap(self, before: Alert, after: Alert) -> None:
+        values = (
+            after.state.value, after.version, after.due_at, msgspec.json.encode(after), before.id, before.version,
+        )  # fmt: skip
+        sql = (
+            "UPDATE alert SET state = $1, version = $2, due_at = $3, body = $4 WHERE id = $5 AND version = $6 "
+            "RETURNING id"
+        )
+        if not self._tx.fetch(sql, values):
+            raise HandrailError(Code.LOST_RACE, "this alert was moved meanwhile; look at it again")
+
+    def due(self, *, limit: int) -> list[Alert]:
+        sql = "SELECT body FROM alert WHERE due_at IS NOT NULL AND due_at <= $1 ORDER BY due_at, id LIMIT $2"
+        return [_ALERT.decode(bytes(row[0])) for row in self._tx.fetch(sql, (self._tx.now_ms, limit))]
+
+    def silences(self) -> list[Silence]:
+        found = self._tx.fetch("SELECT body FROM silence WHERE until_ms > $1 ORDER BY id", (self._tx.now_ms,))
+        return [_SILENCE.decode(bytes(row[0])) for row in found]
+
+    def silence(self, silence: Silence) -> None:
+        self._tx.fetch(
+            "INSERT INTO silence (id, until_ms, body) VALUES ($1, $2, $3)",
+            (silence.id, silence.until_ms, msgspec.json.encode(silence)),
+        )
+
+
+class Watch:
+    """`watch.fold.WatchStore`."""
+
+    def __init__(self, tx: _Transaction) -> None:
+        self._tx = tx
+
+    def lead(self, holder: str, lease_ms: int) -> bool:
+        now = self._tx.now_ms
+        return bool(
+            self._tx.fetch(
+                "UPDATE watch_lead SET holder = $1, until = $2 WHERE one = 1 AND (holder = $1 OR until <= $3) "
+                "RETURNING one",
+                (holder, now + lease_ms, now),
+            )
+        )
+
+    def advance(self, stream: str, before_ms: int | None, until_ms: int) -> None:
+        values: tuple[str | int, ...]
+        if before_ms is None:
+            sql, values = (
+                "INSERT INTO watch_cursor (stream, until_ms) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING stream",
+                (stream, until_ms),
+            )
+        else:
+            sql = "UPDATE watch_cursor SET until_ms = $1 WHERE stream = $2 AND until_ms = $3 RETURNING stream"
+            values = (until_ms, stream, before_ms)
+        if not self._tx.fetch(sql, values):
+            raise HandrailError(Code.LOST_RACE, "another process counted this already")
+
+    def count(self, cells: Mapping[Cell, Counts]) -> None:
+        for cell, more in sorted(cells.items()):
+            key = (cell.use_case, cell.hour, cell.release, cell.language, cell.channel)
+            found = self._tx.fetch(
+                "SELECT counts FROM measure WHERE use_case = $1 AND hour = $2 AND release = $3 AND language = $4 "
+                "AND channel = $5",
+                key,
+            )
+            total = Counts(_COUNTS.decode(bytes(found[0][0]))) if found else Counts()
+            total.update(more)
+            self._tx.fetch(
+                "INSERT INTO measure (use_case, hour, release, language, channel, counts) "
+                "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (use_case, hour, release, language, channel) "
+                "DO UPDATE SET counts = excluded.counts",
+                (*key, msgspec.json.encode(dict(total))),
+            )
+
+    def keep(self, series: Iterable[Series]) -> None:
+        for one in series:
+            self._tx.fetch(
+                "INSERT INTO watched (use_case, metric, body) VALUES ($1, $2, $3) ON CONFLICT (use_case, metric) "
+                "DO UPDATE SET body = excluded.body",
+                (one.use_case, one.metric, msgspec.json.encode(one)),
+            )
+
+    def see(self, use_case: str, what: str, value: str) -> bool:
+        return bool(
+            self._tx.fetch(
+                "INSERT INTO seen_value (use_case, what, value, at_ms) VALUES ($1, $2, $3, $4) "
+                "ON CONFLICT DO NOTHING RETURNING value",
+                (use_case, what, value, self._tx.now_ms),
+            )
+        )
+
+    def series_of(self, use_case: str, metric: str) -> Series | None:
+        found = self._tx.fetch("SELECT body FROM watched WHERE use_case = $1 AND metric = $2", (use_case, metric))
+        return _SERIES.decode(bytes(found[0][0])) if found else None
+
+
+class StoredWatch:
+    """`watch.fold.WatchReader`."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._rows = reading.rows
+
+    async def cursors(self) -> dict[str, int]:
+        return {str(row[0]): int(row[1]) for row in await self._rows("SELECT stream, until_ms FROM watch_cursor")}
+
+    async def first_after(self, at_ms: int) -> int | None:
+        found = await self._rows("SELECT min(at_ms) FROM interaction WHERE at_ms >= $1", (at_ms,))
+        return None if found[0][0] is None else int(found[0][0])
+
+    async def asked(self, since_ms: int, until_ms: int) -> list[Asked]:
+        found = await self._rows(
+            "SELECT i.at_ms, e.facts FROM interaction i JOIN entry e ON e.seq = i.seq "
+            "WHERE i.at_ms >= $1 AND i.at_ms < $2 ORDER BY i.at_ms, i.seq",
+            (since_ms, until_ms),
+        )
+        return [Asked(int(at), interaction_facts(read_facts(bytes(facts)))) for at, facts in found]
+
+    async def told(self, since_ms: int, until_ms: int) -> list[Told]:
+        found = await self._rows(
+            "SELECT DISTINCT o.id, o.conversation, o.facts FROM interaction i "
+            "JOIN outcome o ON o.conversation = i.conversation WHERE i.at_ms >= $1 AND i.at_ms < $2",
+            (since_ms, until_ms),
+        )
+        return [Told(str(name), _OUTCOME.decode(bytes(facts))) for _, name, facts in sorted(found)]
+
+    async def used(self, first: str, last: str) -> list[Used]:
+        found = await self._rows("SELECT id, about FROM action WHERE id >= $1 AND id < $2 ORDER BY id", (first, last))
+        used = []
+        for name, about in found:
+            row = msgspec.json.decode(bytes(about), type=_Used)
+            used.append(Used(str(name), row.use_case, row.facts.tool, row.facts.drill, row.facts.verdict))
+        return used
+
+    async def series(self) -> list[Series]:
+        found = await self._rows("SELECT body FROM watched ORDER BY use_case, metric")
+        return [_SERIES.decode(bytes(row[0])) for row in found]
+
+    async def measured(self, since_hour: int, until_hour: int) -> list[tuple[Cell, Counts]]:
+        found = await self._rows(
+            "SELECT use_case, hour, release, language, channel, counts FROM measure WHERE hour >= $1 AND hour < $2 "
+            "ORDER BY use_case, hour, release, language, channel",
+            (since_hour, until_hour),
+        )
+        return [
+            (Cell(use_case, int(hour), release, language, channel), Counts(_COUNTS.decode(bytes(counts))))
+            for use_case, hour, release, language, channel, counts in found
+        ]
+
+    async def alerts(self, *, states: frozenset[AlertState], limit: int) -> list[Alert]:
+        names = ", ".join(f"'{state.value}'" for state in sorted(states))
+        sql = f"SELECT body FROM alert WHERE state IN ({names}) ORDER BY id DESC LIMIT $1"  # noqa: S608  ours
+        return [_ALERT.decode(bytes(row[0])) for row in await self._rows(sql, (limit,))]
+
+    async def alert(self, name: str) -> Alert:
+        found = await self._rows("SELECT body FROM alert WHERE id = $1", (name,))
+        if not found:
+            raise HandrailError(Code.NOT_FOUND, "there is no alert with this id; see handrail alerts list")
+        return _ALERT.decode(bytes(found[0][0]))
+
+    async def escalation_due(self) -> int | None:
+        found = await self._rows("SELECT min(due_at) FROM alert WHERE due_at IS NOT NULL", ())
+        return None if found[0][0] is None else int(found[0][0])
+
+    async def silences(self, now_ms: int) -> list[Silence]:
+        found = await self._rows("SELECT body FROM silence WHERE until_ms > $1 ORDER BY id", (now_ms,))
+        return [_SILENCE.decode(bytes(row[0])) for row in found]
+
+
+class _Facts(msgspec.Struct, kw_only=True):
+    tool: str = ""
+    drill: bool = False
+    verdict: str = ""
+
+
+class _Used(msgspec.Struct, kw_only=True):
+    use_case: str
+    facts: _Facts

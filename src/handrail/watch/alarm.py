@@ -1,0 +1,217 @@
+"""Commands on alerts: raise, acknowledge, close, escalate, silence; each change with its entry and its notices."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from handrail.approvals.notices import Notice, NoticeStore, Rulebook, configured
+from handrail.ledger.entry import Entry, EntryKind
+from handrail.ledger.store import Transaction
+from handrail.people.acting import acting
+from handrail.people.authorise import Act
+from handrail.people.store import Register
+from handrail.policy.notices import Event, wants
+from handrail.terms.actor import Actor, ActorKind
+from handrail.terms.ids import EntryId, Ids, UseCaseId
+from handrail.watch import alert as alerts
+from handrail.watch.alert import Alert, Raised, Silence
+
+BY = Actor(ActorKind.SYSTEM, "watch")
+
+
+class AlertStore(Protocol):
+    """Alerts and silences, inside a command."""
+
+    def open(self, cause: str) -> Alert | None:
+        """The one that is not closed."""
+        ...
+
+    def get(self, alert: str) -> Alert:
+        """Raises HandrailError NOT_FOUND."""
+        ...
+
+    def add(self, alert: Alert) -> None: ...
+
+    def swap(self, before: Alert, after: Alert) -> None:
+        """Compare and set on the version. Raises HandrailError LOST_RACE."""
+        ...
+
+    def due(self, *, limit: int) -> list[Alert]:
+        """To be escalated by the transaction's clock."""
+        ...
+
+    def silences(self) -> list[Silence]:
+        """Those that have not ended by the transaction's clock."""
+        ...
+
+    def silence(self, silence: Silence) -> None: ...
+
+
+class WatchTransaction(Transaction, Register, Protocol):
+    @property
+    def rulesets(self) -> Rulebook: ...
+
+    @property
+    def notices(self) -> NoticeStore: ...
+
+    @property
+    def alerts(self) -> AlertStore: ...
+
+
+class AlertFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`promise`: how often it comes without a reason, as it was told. `count`: happened so often while it was open.
+    `to`: who was told now."""
+
+    alert: str
+    cause: str
+    kind: str
+    severity: str
+    metric: str
+    sentence: str
+    promise: str
+    state: str
+    example: str = ""
+    count: int = 1
+    to: str = ""
+    step: int = 0
+    silent: bool = False
+    note: str = ""
+
+
+class SilenceFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    silence: str
+    metric: str = ""
+    until_ms: int
+    reason: str
+
+
+def raise_alerts(tx: WatchTransaction, ids: Ids, found: Sequence[Raised]) -> list[Alert]:
+    """Each cause once: a new alert with its entry and notices, or one more in the count of the open one."""
+    made = []
+    silences = tx.alerts.silences() if found else []
+    for raised in found:
+        known = tx.alerts.open(raised.cause)
+        if known is not None:
+            tx.alerts.swap(known, alerts.again(known, raised))
+            continue
+        owner = _people(tx, raised.use_case)[0]
+        silent = any(alerts.covers(one, raised, tx.now_ms) for one in silences)
+        new = alerts.opened(ids.new("al"), raised, owner=owner, silent=silent)
+        tx.alerts.add(new)
+        _record(tx, ids, EntryKind.ALERT_RAISED, new, BY)
+        if not silent:
+            _tell(tx, ids, Event.ALERT, new)
+        made.append(new)
+    return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raise:
+    ids: Ids
+    found: tuple[Raised, ...]
+
+    def __call__(self, tx: WatchTransaction) -> list[Alert]:
+        return raise_alerts(tx, self.ids, self.found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledge:
+    """`close`: it is over, and the same cause may be told anew."""
+
+    ids: Ids
+    alert: str
+    token: str | None
+    note: str = ""
+    close: bool = False
+
+    def __call__(self, tx: WatchTransaction) -> Alert:
+        """Raises HandrailError NOT_FOUND, ALREADY_DECIDED, LOST_RACE, TOKEN_INVALID or NOT_ALLOWED."""
+        by = acting(tx, self.token, Act.ANSWER_ALERTS)
+        before = tx.alerts.get(self.alert)
+        move = alerts.closed if self.close else alerts.acknowledged
+        after = move(before, by=by.id, note=self.note, now=tx.now_ms)
+        tx.alerts.swap(before, after)
+        _record(tx, self.ids, EntryKind.ALERT_CLOSED if self.close else EntryKind.ALERT_ACKNOWLEDGED, after, by)
+        return after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalate:
+    """Every alert that nobody answered in time is told to the next: the deputy, then the escalation address."""
+
+    ids: Ids
+    limit: int = 100
+
+    def __call__(self, tx: WatchTransaction) -> int:
+        due = tx.alerts.due(limit=self.limit)
+        for before in due:
+            people = _people(tx, before.first.use_case)
+            after = alerts.escalated(before, to=people[min(before.step + 1, len(people) - 1)], now=tx.now_ms)
+            tx.alerts.swap(before, after)
+            _record(tx, self.ids, EntryKind.ALERT_ESCALATED, after, BY)
+            _tell(tx, self.ids, Event.ALERT_ESCALATED, after)
+        return len(due)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silencing:
+    ids: Ids
+    use_case: str
+    metric: str
+    for_ms: int
+    reason: str
+    token: str | None
+
+    def __call__(self, tx: WatchTransaction) -> Silence:
+        """Raises HandrailError REQUEST_INVALID, TOKEN_INVALID or NOT_ALLOWED."""
+        by = acting(tx, self.token, Act.ANSWER_ALERTS)
+        made = alerts.silence(
+            self.ids.new("sl"), use_case=self.use_case, metric=self.metric, until_ms=tx.now_ms + self.for_ms,
+            reason=self.reason, by=by.id, now=tx.now_ms,
+        )  # fmt: skip
+        tx.alerts.silence(made)
+        tx.append(
+            Entry(
+                id=EntryId(self.ids.new("en")), kind=EntryKind.ALERT_SILENCED, at_ms=tx.now_ms, actor=by,
+                about=made.id, use_case=UseCaseId(made.use_case) if made.use_case else None,
+                facts=SilenceFacts(silence=made.id, metric=made.metric, until_ms=made.until_ms, reason=made.reason),
+            )
+        )  # fmt: skip
+        return made
+
+
+def _people(tx: WatchTransaction, use_case: UseCaseId) -> tuple[str, str, str]:
+    """Owner, deputy and escalation address of the ruleset in force; empty where the use case is published no more."""
+    current = tx.rulesets.current()
+    known = None if current is None else tx.rulesets.get(current).use_cases.get(use_case)
+    return ("", "", "") if known is None else (known.owner, known.deputy, known.escalation)
+
+
+def _tell(tx: WatchTransaction, ids: Ids, event: Event, alert: Alert) -> None:
+    first = alert.first
+    for receiver in configured(tx).receivers.values():
+        if wants(receiver, event, use_case=first.use_case, route=""):
+            tx.notices.add(
+                Notice(
+                    id=ids.new("nt"), receiver=receiver.id, event=event.value, about=alert.id, at_ms=tx.now_ms,
+                    due_ms=tx.now_ms, use_case=first.use_case, cause=first.cause, severity=first.severity.value,
+                    said=f"{first.sentence} {first.promise}".strip(), owner=alert.owner,
+                )
+            )  # fmt: skip
+
+
+def _record(tx: WatchTransaction, ids: Ids, kind: EntryKind, alert: Alert, by: Actor) -> None:
+    first = alert.first
+    tx.append(
+        Entry(
+            id=EntryId(ids.new("en")), kind=kind, at_ms=tx.now_ms, actor=by, about=alert.id, use_case=first.use_case,
+            facts=AlertFacts(
+                alert=alert.id, cause=first.cause, kind=first.kind.value, severity=first.severity.value,
+                metric=first.metric, sentence=first.sentence, promise=first.promise, state=alert.state.value,
+                example=alert.latest, count=alert.count, to=alert.owner, step=alert.step, silent=alert.silent,
+                note=alert.note,
+            ),
+        )
+    )  # fmt: skip

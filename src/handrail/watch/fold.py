@@ -1,0 +1,299 @@
+"""One minute of the record, folded: counts, every watched metric, what was never seen before, and the alerts that
+follow; pure but for the command, which keeps all of it and moves its stream's cursor in one transaction.
+
+So each minute is counted once, whoever counts it, and a process that dies in between has counted nothing.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from handrail.ledger.entry import Entry, EntryKind
+from handrail.people.acting import acting
+from handrail.people.authorise import Act
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.finding import Kind
+from handrail.terms.ids import EntryId, Ids, UseCaseId
+from handrail.watch import series as lines
+from handrail.watch.alarm import BY, WatchTransaction, raise_alerts
+from handrail.watch.alert import AlertKind, AlertState, Raised, Severity
+from handrail.watch.measure import (
+    SIZES,
+    Asked,
+    Cell,
+    Conversation,
+    Counts,
+    Minute,
+    Told,
+    Used,
+    minute_of_conversations,
+    minute_of_interactions,
+    of_conversations,
+    of_interactions,
+)
+from handrail.watch.series import Series
+
+TRIGGERS = {
+    Kind.LEGAL: Severity.CRITICAL,
+    Kind.VULNERABILITY: Severity.CRITICAL,
+    Kind.COMPLAINT: Severity.WARNING,
+}
+"""Told at once, by rule: there is no rate to be compared with."""
+SETTLED = 2_000
+"""Interactions of a use case before a value that was never seen is news."""
+_WORDS = {
+    Kind.LEGAL: "a customer speaks of lawyers or courts",
+    Kind.VULNERABILITY: "a customer may be in need (bereavement, illness, debt, self-harm or abuse)",
+    Kind.COMPLAINT: "a customer complains",
+}
+
+
+class WatchStore(Protocol):
+    """Inside a command."""
+
+    def lead(self, holder: str, lease_ms: int) -> bool:
+        """Become or stay the one who watches, by the transaction's clock."""
+        ...
+
+    def advance(self, stream: str, before_ms: int | None, until_ms: int) -> None:
+        """Move a cursor. Raises HandrailError LOST_RACE when it is not at `before_ms`."""
+        ...
+
+    def count(self, cells: Mapping[Cell, Counts]) -> None:
+        """Add to what is counted."""
+        ...
+
+    def keep(self, series: Iterable[Series]) -> None: ...
+
+    def see(self, use_case: str, what: str, value: str) -> bool:
+        """Whether it was never seen before; from now on it was."""
+        ...
+
+    def series_of(self, use_case: str, metric: str) -> Series | None: ...
+
+
+class FoldingTransaction(WatchTransaction, Protocol):
+    @property
+    def watch(self) -> WatchStore: ...
+
+
+class New(msgspec.Struct, frozen=True, kw_only=True):
+    """A value that may never have been seen. `tell`: it is news when it was not."""
+
+    use_case: UseCaseId
+    what: str
+    value: str
+    example: str
+    tell: bool
+
+
+class Folded(msgspec.Struct, frozen=True, kw_only=True):
+    """What a minute makes. `series`: as they are after it, those that changed."""
+
+    cells: dict[Cell, Counts] = {}
+    series: tuple[Series, ...] = ()
+    raised: tuple[Raised, ...] = ()
+    new: tuple[New, ...] = ()
+
+
+Known = Mapping[tuple[str, str], Series]
+"""By use case and metric."""
+
+
+def fold_interactions(known: Known, at_ms: int, asked: Sequence[Asked], used: Sequence[Used] = ()) -> Folded:
+    """A minute of what the net and the model did."""
+    limits = {key: one.limit for key, one in known.items() if one.metric in SIZES}
+    minute, bands = minute_of_interactions(asked, limits)
+    series, raised = _stepped(known, at_ms, minute)
+    for key, more in bands.items():
+        before = series.get(key) or known.get(key) or Series(use_case=UseCaseId(key[0]), metric=key[1])
+        series[key] = lines.with_bands(before, more)
+    new = [
+        New(
+            use_case=one.facts.use_case, what="language", value=one.facts.language, example=one.facts.interaction,
+            tell=_settled(known, one.facts.use_case),
+        )
+        for one in asked
+        if one.facts.language
+    ]  # fmt: skip
+    new += [
+        New(
+            use_case=UseCaseId(one.use_case), what="action", value=one.tool, example=one.id,
+            tell=_settled(known, one.use_case),
+        )
+        for one in used
+        if not one.drill
+    ]  # fmt: skip
+    first = {(one.use_case, one.what, one.value): one for one in reversed(new)}
+    cells = of_interactions(asked)
+    _count_used(cells, at_ms, used)
+    return Folded(
+        cells=cells, series=tuple(series.values()), raised=tuple(raised),
+        new=tuple(first[key] for key in sorted(first)),
+    )  # fmt: skip
+
+
+def fold_conversations(known: Known, at_ms: int, asked: Sequence[Asked], told: Sequence[Told]) -> Folded:
+    """A minute of conversations that have matured. `at_ms`: when they began."""
+    begun = of_conversations(asked, told)
+    cells: dict[Cell, Counts] = {}
+    for one in begun:
+        cells.setdefault(one.cell, Counts()).update(one.counts)
+    series, raised = _stepped(known, at_ms, minute_of_conversations(_of_reported(begun)))
+    return Folded(cells=cells, series=tuple(series.values()), raised=tuple(raised))
+
+
+def fold_triggers(asked: Iterable[Asked]) -> Folded:
+    """What a person must see at once, one alert per use case and kind."""
+    raised: dict[str, Raised] = {}
+    for one in asked:
+        for found in one.facts.findings:
+            severity = TRIGGERS.get(found.kind)
+            if severity is None or not found.new or found.side != "input" or not found.action:
+                continue
+            cause = f"trigger/{one.facts.use_case}/{found.kind.value}"
+            count = raised[cause].count + 1 if cause in raised else 1
+            raised[cause] = Raised(
+                cause=cause, kind=AlertKind.TRIGGER, severity=severity, use_case=one.facts.use_case,
+                metric=found.kind.value, sentence=f"In {one.facts.use_case} {_WORDS[found.kind]}.",
+                promise="Told by rule at every such finding; how often the detector errs stands in its benchmarks.",
+                example=one.facts.interaction, at_ms=one.at_ms, count=count,
+            )  # fmt: skip
+    return Folded(raised=tuple(raised.values()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """`before_ms`: where the stream's cursor must be; None: it has none yet."""
+
+    ids: Ids
+    holder: str
+    lease_ms: int
+    stream: str
+    before_ms: int | None
+    until_ms: int
+    folded: Folded
+
+    def __call__(self, tx: FoldingTransaction) -> tuple[Series, ...]:
+        """The series as kept. Raises HandrailError LOST_RACE when another process watches or has counted this."""
+        if not tx.watch.lead(self.holder, self.lease_ms):
+            raise HandrailError(Code.LOST_RACE, "another process watches")
+        tx.watch.advance(self.stream, self.before_ms, self.until_ms)
+        tx.watch.count(self.folded.cells)
+        for one in self.folded.series:
+            if one.learnt_ms is not None and one.watched == 0 and not one.drift.value:
+                _record_learnt(tx, self.ids, one)
+        tx.watch.keep(self.folded.series)
+        raised = list(self.folded.raised)
+        for value in self.folded.new:
+            if tx.watch.see(value.use_case, value.what, value.value) and value.tell:
+                raised.append(_news(value, tx.now_ms))
+        raise_alerts(tx, self.ids, raised)
+        return self.folded.series
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """Evidence begins anew for metrics whose alarm somebody has."""
+
+    series: tuple[Series, ...]
+
+    def __call__(self, tx: FoldingTransaction) -> tuple[Series, ...]:
+        moved = []
+        for one in self.series:
+            alert = tx.alerts.open(one.cause)
+            if one.alarmed and (alert is None or alert.state is not AlertState.RAISED):
+                moved.append(lines.answered(one))
+        tx.watch.keep(moved)
+        return tuple(moved)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnAnew:
+    """A person says that what is now is the new usual."""
+
+    ids: Ids
+    use_case: UseCaseId
+    metric: str
+    token: str | None
+
+    def __call__(self, tx: FoldingTransaction) -> Series:
+        """Raises HandrailError NOT_FOUND, TOKEN_INVALID or NOT_ALLOWED."""
+        by = acting(tx, self.token, Act.ANSWER_ALERTS)
+        before = tx.watch.series_of(self.use_case, self.metric)
+        if before is None:
+            raise HandrailError(Code.NOT_FOUND, "this metric is not watched; see handrail watch drift")
+        after = lines.anew(before)
+        tx.watch.keep([after])
+        facts = LearntFacts(metric=self.metric, begins=True)
+        tx.append(
+            Entry(
+                id=EntryId(self.ids.new("en")), kind=EntryKind.BASELINE_LEARNT, at_ms=tx.now_ms, actor=by,
+                about=before.cause, use_case=self.use_case, facts=facts,
+            )
+        )  # fmt: skip
+        return after
+
+
+class LearntFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`bad` of `cases` from `first_ms` on; `limit`: of an amount. `begins`: a person lets it learn anew."""
+
+    metric: str
+    bad: int = 0
+    cases: int = 0
+    first_ms: int | None = None
+    limit: int | None = None
+    begins: bool = False
+
+
+def _record_learnt(tx: FoldingTransaction, ids: Ids, one: Series) -> None:
+    facts = LearntFacts(
+        metric=one.metric, bad=sum(one.bad), cases=sum(one.cases), first_ms=one.first_ms, limit=one.limit
+    )
+    tx.append(
+        Entry(
+            id=EntryId(ids.new("en")), kind=EntryKind.BASELINE_LEARNT, at_ms=tx.now_ms, actor=BY, about=one.cause,
+            use_case=one.use_case, facts=facts,
+        )
+    )  # fmt: skip
+
+
+def _stepped(known: Known, at_ms: int, minute: Minute) -> tuple[dict[tuple[str, str], Series], list[Raised]]:
+    changed: dict[tuple[str, str], Series] = {}
+    raised = []
+    for key, cases in minute.items():
+        before = known.get(key) or Series(use_case=UseCaseId(key[0]), metric=key[1])
+        after, alarm = lines.after(before, at_ms, cases)
+        if after is not before:
+            changed[key] = after
+        if alarm is not None:
+            raised.append(alarm)
+    return changed, raised
+
+
+def _of_reported(begun: list[Conversation]) -> list[Conversation]:
+    return [one for one in begun if one.bad]
+
+
+def _settled(known: Known, use_case: str) -> bool:
+    """Whether the use case has run for long enough that what was never seen is news."""
+    one = known.get((use_case, "failed"))
+    return one is not None and sum(one.cases) + one.watched >= SETTLED
+
+
+def _count_used(cells: dict[Cell, Counts], at_ms: int, used: Sequence[Used]) -> None:
+    for one in used:
+        if not one.drill:
+            cell = Cell(one.use_case, at_ms // lines.HOUR_MS, "", "", "")
+            cells.setdefault(cell, Counts()).update({"actions": 1, f"action.{one.verdict}": 1})
+
+
+def _news(one: New, now: int) -> Raised:
+    return Raised(
+        cause=f"new/{one.use_case}/{one.what}/{one.value}", kind=AlertKind.NEW, severity=Severity.WARNING,
+        use_case=one.use_case, metric=f"new.{one.what}",
+        sentence=f"In {one.use_case} the {one.what} {one.value} was never seen before.",
+        promise="Told by rule, once for each value.", example=one.example, at_ms=now,
+    )  # fmt: skip

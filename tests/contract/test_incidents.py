@@ -1,0 +1,184 @@
+"""Incidents on SQLite and PostgreSQL: each move with its entry, whom one concerns, and what closing asks for."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from contract.test_actions import hire, token
+from contract.test_notices import publish, receiver
+from fakes.storage import IDS, ORDERS, Rig, begin, entry_of
+
+from handrail.ledger.commitment import read_facts
+from handrail.ledger.entry import FoundFact
+from handrail.ledger.erase import Who
+from handrail.releases.lifecycle import Reached, Rollout, State
+from handrail.review import incident as moves
+from handrail.review.incident import Incident, IncidentState, Scope, Severity
+from handrail.review.incidents import Affected, Change, Open, of_rollback
+from handrail.terms.actor import Actor, ActorKind
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.finding import Kind
+from handrail.terms.ids import CustomerId, Digest
+
+GOOD, BAD = Digest("a" * 64), Digest("b" * 64)
+OPERATOR = Actor(ActorKind.SYSTEM, "operator")
+COMPLAINT = FoundFact(Kind.COMPLAINT, "input", 0.9, "words", "mark")
+
+
+def opening(**changes: Any) -> Open:
+    values = {
+        "ids": IDS, "use_case": ORDERS, "title": "Refunds promised twice", "severity": Severity.S2,
+        "scope": Scope(release=BAD), "token": token("pe_c")[1],
+    }  # fmt: skip
+    return Open(**{**values, **changes})
+
+
+def change(incident: Incident, move: Any, **changes: Any) -> Change:
+    return Change(ids=IDS, incident=incident.id, **{"token": token("pe_c")[1], "move": move, **changes})
+
+
+async def conversation(store: Any, release: Digest, times: int = 1, **changes: Any) -> Any:
+    customer = changes.pop("customer", None)
+    thread = await begin(store, customer=customer)
+    await store.threads.close_turn(thread, history=[b"hello", b"hi"])
+    for _ in range(times):
+        await store.journal.record(entry_of(thread, release=release, **changes))
+    return thread
+
+
+async def ready(durable: Rig) -> Any:
+    store = await durable.open()
+    await store.journal.run(hire)
+    await publish(store, receiver("leads"))
+    return store
+
+
+async def entries(store: Any, kind: str) -> list[Any]:
+    rows = [read_facts(facts) for _, facts in await store.reader.entries(0, 1_000)]
+    return [row for row in rows if row.kind.startswith(kind)]
+
+
+@pytest.mark.promise("INC-1")
+def test_whom_a_release_concerned_is_found_with_each_customer_once(durable: Rig) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        ann, ben = CustomerId("ann"), CustomerId("ben")
+        first = await conversation(store, BAD, 3, customer=ann)
+        second = await conversation(store, BAD, 1, customer=ann)
+        await conversation(store, GOOD, 2, customer=ben)
+        stranger = await conversation(store, BAD, 1)
+        rows: list[Affected] = await store.incidents.affected(ORDERS, Scope(release=BAD))
+        assert [(row.conversation, row.interactions, row.person) for row in rows] == sorted(
+            [
+                (first.conversation, 3, True), (second.conversation, 1, True), (stranger.conversation, 1, False),
+            ],
+            key=lambda row: [one.conversation for one in rows].index(row[0]),
+        )  # fmt: skip
+        assert len({row.subject for row in rows if row.person}) == 1
+        found = await store.incidents.affected(ORDERS, Scope(finding=Kind.COMPLAINT.value))
+        assert found == []
+        unhappy = await conversation(store, GOOD, facts={"findings": (COMPLAINT,)})
+        found = await store.incidents.affected(ORDERS, Scope(finding=Kind.COMPLAINT.value))
+        assert [row.conversation for row in found] == [unhappy.conversation]
+        at = rows[0].first_ms
+        assert await store.incidents.affected(ORDERS, Scope(release=BAD, until_ms=at)) == []
+        for broken in (Scope(), Scope(finding="NOTHING")):
+            with pytest.raises(HandrailError) as refused:
+                await store.incidents.affected(ORDERS, broken)
+            assert refused.value.code is Code.REQUEST_INVALID
+
+    durable.run(run())
+
+
+def test_one_who_was_erased_is_counted_and_named_no_more(durable: Rig) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        ann = CustomerId("ann")
+        await conversation(store, BAD, customer=ann)
+        await store.erasing.erase(Who(customer=ann), reason="request 1", by=OPERATOR)
+        rows: list[Affected] = await store.incidents.affected(ORDERS, Scope(release=BAD))
+        assert sum(row.interactions for row in rows) == 1
+        assert not any(row.person and not row.erased for row in rows)
+
+    durable.run(run())
+
+
+@pytest.mark.promise("INC-2")
+def test_an_incident_is_closed_only_with_its_tasks_done_notes_written_and_a_test_named(durable: Rig) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        made = await store.journal.run(opening())
+        assert (made.owner, made.state) == ("olga@shop.example", IncidentState.OPEN)
+        steps = [
+            (lambda one, _, now: moves.closed(one, test="t", now=now), Code.NOT_ALLOWED),
+            (lambda one, _, __: moves.tasked(one, "write to the customers"), None),
+            (lambda one, _, now: moves.contained(one, now=now), None),
+            (lambda one, _, now: moves.reviewed(one, now=now), Code.NOT_ALLOWED),
+            (lambda one, by, now: moves.noted(one, "the prompt lost a line", by=by.id, now=now), None),
+            (lambda one, _, now: moves.reviewed(one, now=now), None),
+            (lambda one, _, now: moves.closed(one, test="t", now=now), Code.NOT_ALLOWED),
+            (lambda one, _, now: moves.task_done(one, 1, now=now), None),
+            (lambda one, _, now: moves.closed(one, now=now), Code.NOT_ALLOWED),
+            (lambda one, _, now: moves.closed(one, test="refund-once", no_test="both", now=now), Code.NOT_ALLOWED),
+            (lambda one, _, now: moves.closed(one, test="refund-once", now=now), None),
+            (lambda one, _, __: moves.tasked(one, "too late"), Code.NOT_ALLOWED),
+        ]  # fmt: skip
+        for move, code in steps:
+            if code is None:
+                after = await store.journal.run(change(made, move))
+            else:
+                with pytest.raises(HandrailError) as refused:
+                    await store.journal.run(change(made, move))
+                assert refused.value.code is code
+        assert (after.state, after.test, after.notes[0].by) == (IncidentState.CLOSED, "refund-once", "pe_c")
+        recorded = await entries(store, "incident.")
+        assert [row.kind for row in recorded] == [
+            "incident.opened", *["incident.moved"] * 5, "incident.closed"
+        ]  # fmt: skip
+        assert await store.incidents.listed(all_states=False, limit=9) == []
+        assert await store.incidents.listed(all_states=True, limit=9) == [after]
+
+    durable.run(run())
+
+
+@pytest.mark.promise("INC-3")
+def test_a_rollback_for_safety_opens_one_incident_in_its_own_transaction(durable: Rig) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        rollout = Rollout(
+            release=BAD, use_case=ORDERS, author="pe_x", created_at=1, state=State.ROLLED_BACK, safety=True, run=1,
+            reached=Reached(verdict="worse", sentence="Complaints rose.", at_ms=1, numbers=b"{}"),
+        )  # fmt: skip
+        await store.journal.run(lambda tx: of_rollback(tx, IDS, rollout))
+        await store.journal.run(lambda tx: of_rollback(tx, IDS, rollout))
+        (one,) = await store.incidents.listed(all_states=True, limit=9)
+        assert (one.title, one.state, one.scope.release) == ("Complaints rose.", IncidentState.CONTAINED, BAD)
+        by_hand = msgspec.structs.replace(rollout, safety=False)
+        assert await store.journal.run(lambda tx: of_rollback(tx, IDS, by_hand)) is None
+        facts = await store.incidents.timeline(one.id, ORDERS, 0, 2**53)
+        assert [read_facts(data).kind for data in facts][-2:] == ["incident.opened", "incident.moved"]
+
+        def fails(tx: Any) -> None:
+            of_rollback(tx, IDS, msgspec.structs.replace(rollout, run=2))
+            raise HandrailError(Code.LOST_RACE, "moved meanwhile")
+
+        with pytest.raises(HandrailError):
+            await store.journal.run(fails)
+        assert len(await store.incidents.listed(all_states=True, limit=9)) == 1
+
+    durable.run(run())
+
+
+def test_incidents_need_a_person_who_may_and_a_published_use_case(durable: Rig) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        for broken, code in (
+            ({"use_case": "nowhere"}, Code.NOT_FOUND), ({"title": " "}, Code.REQUEST_INVALID),
+            ({"token": token("pe_a")[1]}, Code.NOT_ALLOWED),
+        ):  # fmt: skip
+            with pytest.raises(HandrailError) as refused:
+                await store.journal.run(opening(**broken))
+            assert refused.value.code is code
+        assert await store.incidents.listed(all_states=True, limit=9) == []
+
+    durable.run(run())

@@ -1,0 +1,354 @@
+"""The watch on SQLite and PostgreSQL: each minute counted once, drift told once to its owner, alerts answered,
+escalated and silenced, each with its entry; what a person must see at once is told at once."""
+
+from collections import Counter
+from typing import Any
+
+import msgspec
+import pytest
+from contract.test_actions import hire, token
+from contract.test_notices import ALL, events, publish, receiver
+from contract.test_outcomes import event, save
+from fakes.storage import CLOCK, IDS, ORDERS, Rig, begin, entry_of
+
+from handrail.app.watching import CONVERSATIONS, INTERACTIONS, MINUTE_MS, TRIGGERS, Watching
+from handrail.ledger.commitment import read_facts
+from handrail.ledger.entry import FoundFact
+from handrail.policy.notices import Event
+from handrail.review.outcome import OutcomeType
+from handrail.terms.decision import Outcome
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.finding import Kind
+from handrail.watch.alarm import Acknowledge, Escalate, Raise, Silencing
+from handrail.watch.alert import Alert, AlertKind, AlertState, Raised, Severity
+from handrail.watch.drift import HOURS, Drift
+from handrail.watch.fold import Folded, Keep, LearnAnew, fold_interactions
+from handrail.watch.measure import HOUR_MS, MATURITY_MS, Asked
+from handrail.watch.series import LEAST_CASES, Series
+
+OPEN = frozenset({AlertState.RAISED, AlertState.ACKNOWLEDGED})
+LEGAL = FoundFact(Kind.LEGAL, "input", 0.9, "words", "mark")
+
+
+class Late:
+    """A clock that is ahead by what a test says."""
+
+    def __init__(self) -> None:
+        self.ahead_ms = 0
+
+    def now_ms(self) -> int:
+        return CLOCK.now_ms() + self.ahead_ms
+
+    def monotonic(self) -> float:
+        return CLOCK.monotonic()
+
+
+def raised(**changes: Any) -> Raised:
+    values = {
+        "cause": "drift/orders/failed", "kind": AlertKind.DRIFT, "severity": Severity.WARNING, "use_case": ORDERS,
+        "metric": "failed", "sentence": "Worse than its past.", "promise": "Once in 100,000.", "at_ms": CLOCK.now_ms(),
+    }  # fmt: skip
+    return Raised(**{**values, **changes})
+
+
+async def ask(store: Any, times: int = 1, **changes: Any) -> Any:
+    """Interactions of one new conversation; the first of it is its first."""
+    thread = await begin(store)
+    for at in range(times):
+        facts = {"first": at == 0, "latency_ms": 100, **changes.get("facts", {})}
+        await store.journal.record(entry_of(thread, **{**changes, "facts": facts}))
+    return thread
+
+
+async def alerts(store: Any, *states: AlertState) -> list[Alert]:
+    found: list[Alert] = await store.watch.alerts(states=frozenset(states) or OPEN, limit=100)
+    return found
+
+
+async def kinds(store: Any) -> list[str]:
+    return [read_facts(facts).kind for _, facts in await store.reader.entries(0, 1_000)]
+
+
+async def overdue(store: Any, alert: Alert) -> None:
+    def move(tx: Any) -> None:
+        before = tx.alerts.get(alert.id)
+        tx.alerts.swap(before, msgspec.structs.replace(before, version=before.version + 1, due_at=1))
+
+    await store.journal.run(move)
+
+
+@pytest.mark.promise("WAT-1")
+def test_one_cause_is_told_once_however_often_it_happens(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        await publish(store, receiver("leads"), receiver("other", use_cases=("elsewhere",)))
+        for _ in range(3):
+            await store.journal.run(Raise(ids=IDS, found=(raised(), raised())))
+        (one,) = await alerts(store)
+        assert one.count == 6
+        assert one.owner == "olga@shop.example"
+        rows = await store.notices.listed(ALL, limit=100)
+        assert [(row.notice.receiver, row.notice.event) for row in rows] == [("leads", "alert.raised")]
+        assert rows[0].notice.said == "Worse than its past. Once in 100,000."
+        assert (await kinds(store)).count("alert.raised") == 1
+
+    durable.run(run())
+
+
+@pytest.mark.promise("WAT-2")
+def test_what_nobody_answers_goes_to_the_deputy_and_then_to_the_escalation_address_and_no_further(
+    durable: Rig,
+) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        await store.journal.run(hire)
+        await publish(store, receiver("leads"))
+        (one,) = await store.journal.run(Raise(ids=IDS, found=(raised(),)))
+        assert await store.journal.run(Escalate(ids=IDS)) == 0
+        told = []
+        for _ in range(2):
+            await overdue(store, one)
+            assert await store.journal.run(Escalate(ids=IDS)) == 1
+            told.append((await store.watch.alert(one.id)).owner)
+        use_case = (await store.in_force.load()).ruleset.use_cases[ORDERS]
+        assert told == [use_case.deputy, use_case.escalation]
+        assert (await store.watch.alert(one.id)).due_at is None
+        assert await events(store) == ["alert.raised", "alert.escalated", "alert.escalated"]
+
+    durable.run(run())
+
+
+@pytest.mark.promise("WAT-2")
+def test_who_acknowledges_stops_the_escalation_and_a_closed_cause_may_be_told_anew(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        await store.journal.run(hire)
+        await publish(store, receiver("leads"))
+        (one,) = await store.journal.run(Raise(ids=IDS, found=(raised(),)))
+        me = token("pe_a")[1]
+        got = await store.journal.run(Acknowledge(ids=IDS, alert=one.id, token=me, note="looking"))
+        assert (got.state, got.by, got.due_at) == (AlertState.ACKNOWLEDGED, "pe_a", None)
+        with pytest.raises(HandrailError) as twice:
+            await store.journal.run(Acknowledge(ids=IDS, alert=one.id, token=me))
+        assert twice.value.code is Code.ALREADY_DECIDED
+        await store.journal.run(Raise(ids=IDS, found=(raised(),)))
+        assert len(await alerts(store)) == 1
+        await store.journal.run(Acknowledge(ids=IDS, alert=one.id, token=me, close=True))
+        await store.journal.run(Raise(ids=IDS, found=(raised(),)))
+        assert [each.id == one.id for each in await alerts(store)] == [False]
+        assert [kind for kind in await kinds(store) if kind.startswith("alert.")] == [
+            "alert.raised", "alert.acknowledged", "alert.closed", "alert.raised",
+        ]  # fmt: skip
+
+    durable.run(run())
+
+
+@pytest.mark.promise("WAT-3")
+def test_a_silence_hides_the_notice_and_not_the_alert_and_has_an_end(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        await store.journal.run(hire)
+        await publish(store, receiver("leads"))
+        me = token("pe_a")[1]
+        quiet = Silencing(ids=IDS, use_case=ORDERS, metric="failed", for_ms=3_600_000, reason="load test", token=me)
+        await store.journal.run(quiet)
+        await store.journal.run(Raise(ids=IDS, found=(raised(), raised(cause="x", metric="blocked"))))
+        by = {one.first.metric: one for one in await alerts(store)}
+        assert by["failed"].silent
+        assert by["failed"].due_at is None
+        assert not by["blocked"].silent
+        assert await events(store) == ["alert.raised"]
+        for broken in ({"for_ms": 0}, {"for_ms": 31 * 86_400_000}, {"reason": " "}):
+            with pytest.raises(HandrailError) as refused:
+                await store.journal.run(Silencing(ids=IDS, **{
+                    "use_case": ORDERS, "metric": "", "for_ms": 1_000, "reason": "why", "token": me, **broken
+                }))  # fmt: skip
+            assert refused.value.code is Code.REQUEST_INVALID
+
+    durable.run(run())
+
+
+@pytest.mark.promise("WAT-4")
+def test_each_minute_is_counted_once_whoever_counts_it(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        await store.journal.run(hire)
+        await publish(store, receiver("leads"))
+        await ask(store, 3)
+        await ask(store, 1, facts={"outcome": Outcome.FAILED})
+        clock = Late()
+        first = Watching(store, "p1", ids=IDS, clock=clock)
+        second = Watching(store, "p2", ids=IDS, clock=clock)
+        await first.round()
+        clock.ahead_ms = 5 * MINUTE_MS
+        await first.round()
+        await second.round()
+        await first.round()
+        total: Counter[str] = Counter()
+        for cell, counts in await store.watch.measured(0, 10**9):
+            assert cell.use_case == ORDERS
+            total.update(counts)
+        assert (total["interactions"], total["new_conversations"], total["failed"]) == (4, 2, 1)
+        series = {one.metric: one for one in await store.watch.series()}
+        assert (sum(series["failed"].bad), sum(series["failed"].cases)) == (1, 4)
+        await ask(store, 2, at_ms=clock.now_ms())
+        clock.ahead_ms = 20 * MINUTE_MS
+        await first.round()
+        series = {one.metric: one for one in await store.watch.series()}
+        assert sum(series["failed"].cases) == 6
+
+    durable.run(run())
+
+
+def test_what_was_read_by_a_process_that_lost_the_watch_is_not_kept(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        keep = {"ids": IDS, "lease_ms": 60_000, "stream": INTERACTIONS, "folded": Folded()}
+        await store.journal.run(Keep(holder="p1", before_ms=None, until_ms=60_000, **keep))
+        with pytest.raises(HandrailError) as other:
+            await store.journal.run(Keep(holder="p2", before_ms=60_000, until_ms=120_000, **keep))
+        assert other.value.code is Code.LOST_RACE
+        with pytest.raises(HandrailError) as stale:
+            await store.journal.run(Keep(holder="p1", before_ms=0, until_ms=120_000, **keep))
+        assert stale.value.code is Code.LOST_RACE
+        assert await store.watch.cursors() == {INTERACTIONS: 60_000}
+
+    durable.run(run())
+
+
+@pytest.mark.promise("WAT-5")
+def test_outcomes_are_counted_for_the_conversation_once_they_are_complete(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        threads = [await ask(store) for _ in range(4)]
+        await save(
+            store,
+            event(conversation=threads[0].conversation, type=OutcomeType.TRANSFER),
+            event(conversation=threads[0].conversation, type=OutcomeType.TRANSFER),
+            event(conversation=threads[1].conversation, type=OutcomeType.REPEAT_CONTACT),
+        )
+        clock = Late()
+        watching = Watching(store, "p1", ids=IDS, clock=clock)
+        clock.ahead_ms = 10 * MINUTE_MS
+        await watching.round()
+        assert not any(counts["conversations"] for _, counts in await store.watch.measured(0, 10**9))
+        clock.ahead_ms = MATURITY_MS + 10 * MINUTE_MS
+        await watching.round()
+        total: Counter[str] = Counter()
+        for _, counts in await store.watch.measured(0, 10**9):
+            total.update(counts)
+        assert (total["conversations"], total["transfer"], total["repeat_contact"], total["contained"]) == (4, 1, 1, 2)
+        assert (await store.watch.cursors())[CONVERSATIONS] > 0
+
+    durable.run(run())
+
+
+@pytest.mark.promise("WAT-6")
+def test_a_legal_threat_is_told_at_once_by_rule(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        await store.journal.run(hire)
+        await publish(store, receiver("leads"))
+        await ask(store, facts={"findings": (LEGAL,)})
+        clock = Late()
+        watching = Watching(store, "p1", ids=IDS, clock=clock)
+        clock.ahead_ms = 3_000
+        await watching.round()
+        assert await alerts(store) == []  # the past before the first look is no news
+        thread = await begin(store)
+        entry = entry_of(thread, at_ms=clock.now_ms(), facts={"findings": (LEGAL,)})
+        await store.journal.record(entry)
+        clock.ahead_ms += 5_000
+        await watching.round()
+        (one,) = await alerts(store)
+        assert (one.first.metric, one.first.severity, one.latest) == ("LEGAL", Severity.CRITICAL, entry.interaction)
+        assert await events(store) == [Event.ALERT.value]
+        assert TRIGGERS in await store.watch.cursors()
+
+    durable.run(run())
+
+
+def settled(**changes: Any) -> Series:
+    values = {
+        "use_case": ORDERS, "metric": "failed", "bad": (1,) * HOURS, "cases": (100,) * HOURS, "first_ms": 0,
+        "learnt_ms": 1, "bounds": (0.012,) * HOURS,
+    }  # fmt: skip
+    return Series(**{**values, **changes})
+
+
+@pytest.mark.promise("WAT-7")
+def test_a_rate_that_has_become_worse_than_its_past_is_told_with_its_promise_and_waits_for_an_answer(
+    durable: Rig,
+) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        await store.journal.run(hire)
+        await publish(store, receiver("leads"))
+        await store.journal.run(lambda tx: tx.watch.keep([settled()]))
+        clock = Late()
+        watching = Watching(store, "p1", ids=IDS, clock=clock)
+        await ask(store, 40, facts={"language": "", "outcome": Outcome.FAILED})
+        clock.ahead_ms = 3 * MINUTE_MS
+        await watching.round()
+        (one,) = await alerts(store)
+        assert one.first.cause == "drift/orders/failed"
+        assert "40 of 40 interactions (100.0%)" in one.first.sentence
+        assert "once in 100,000 interactions" in one.first.promise
+        await ask(store, 40, at_ms=clock.now_ms(), facts={"language": "", "outcome": Outcome.FAILED})
+        clock.ahead_ms += 3 * MINUTE_MS
+        await watching.round()
+        assert (await store.watch.alert(one.id)).count == 1  # it stands still until somebody answers
+        await store.journal.run(Acknowledge(ids=IDS, alert=one.id, token=token("pe_a")[1]))
+        await ask(store, 40, at_ms=clock.now_ms(), facts={"language": "", "outcome": Outcome.FAILED})
+        clock.ahead_ms += 3 * MINUTE_MS
+        await watching.round()
+        assert (await store.watch.alert(one.id)).count == 2
+        learnt = await store.journal.run(LearnAnew(ids=IDS, use_case=ORDERS, metric="failed", token=token("pe_a")[1]))
+        assert (learnt.learnt_ms, sum(learnt.cases)) == (None, 0)
+
+    durable.run(run())
+
+
+@pytest.mark.promise("WAT-8")
+def test_a_language_never_seen_before_is_told_once_and_not_while_a_use_case_is_new(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        await store.journal.run(hire)
+        await publish(store, receiver("leads"))
+        clock = Late()
+        watching = Watching(store, "p1", ids=IDS, clock=clock)
+        await ask(store, facts={"language": "en"})
+        clock.ahead_ms = 3 * MINUTE_MS
+        await watching.round()
+        assert await alerts(store) == []
+        known = settled(cases=(LEAST_CASES,) * HOURS)
+        await store.journal.run(lambda tx: tx.watch.keep([known]))
+        watching = Watching(store, "p1", ids=IDS, clock=clock)
+        for language in ("en", "pl", "pl"):
+            await ask(store, at_ms=clock.now_ms(), facts={"language": language})
+        clock.ahead_ms += 3 * MINUTE_MS
+        await watching.round()
+        assert [one.first.cause for one in await alerts(store)] == ["new/orders/language/pl"]
+
+    durable.run(run())
+
+
+def test_a_minute_is_read_the_same_way_from_both_stores(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        await ask(store, 2, at_ms=HOUR_MS)
+        rows: list[Asked] = await store.watch.asked(HOUR_MS, HOUR_MS + 1)
+        folded = fold_interactions({}, HOUR_MS, rows)
+        await store.journal.run(
+            Keep(
+                ids=IDS, holder="p", lease_ms=1, stream="s", before_ms=None, until_ms=1,
+                folded=Folded(cells=folded.cells, series=folded.series),
+            )
+        )  # fmt: skip
+        ((cell, counts),) = await store.watch.measured(1, 2)
+        assert (cell, dict(counts)) == (next(iter(folded.cells)), dict(folded.cells[cell]))
+        kept = {one.metric: one for one in await store.watch.series()}
+        assert kept == {one.metric: one for one in folded.series}
+        assert kept["failed"].drift == Drift()
+
+    durable.run(run())

@@ -81,7 +81,7 @@ def test_a_good_file_becomes_cases_with_everything_that_it_says() -> None:
         ("contains: [a, b]", "not: true", "11:13: nothing is expected here"),
         ("contains: [a, b]", 'regex: "a(?=b)"', "11:20: this is no regular expression"),
         ("contains: [a, b]", "schema: {type: objct}", "11:21: this is no JSON Schema"),
-        ("outcome: handover", "outcome: hand-over", '15:22: "trials.0.turns.0.expect.4.outcome" cannot be "hand-over"'),
+        ("outcome: handover", "outcome: hand-over", '15:22: "outcome" cannot be "hand-over"'),
         ("kind: CARD", "kind: CRAD", "13:27: "),
         ("tool: refund,", "tool: refnd,", '14:27: the model is offered no tool "refnd" in this case; expected refund'),
         ("action: till.refund", "action: till.refnd", '7:24: no tool "till.refnd" is registered'),

@@ -155,6 +155,7 @@ def test_a_bad_release_goes_back_with_the_offline_judges_verdict_though_the_judg
             assert (shown["state"], shown["verdict"], shown["sentence"]) == (
                 "rolled_back", "worse", now["reached"]["sentence"],
             )  # fmt: skip
+            assert "Worse: complaint" in house.said("incident", "list", "--all")
             assert [row["release"] for row in api(server.url, "/api/v1/releases", read)["releases"]] == [canary.release]
             told = json.loads(base64.b64decode(now["reached"]["numbers"]))
         units = house.root / "units.jsonl"
@@ -182,6 +183,9 @@ def test_a_release_without_green_tests_does_not_start(tmp_path: Path) -> None:
     assert "stage 1 of 2" in house.said("release", "start", canary.release)
     assert "temperature" in house.said("release", "diff", canary.release)
     assert "canary" in house.said("release", "list")
+    house.run("incident", "open", "orders", "Wrong prices")
+    assert "incident" in house.said("release", "promote", canary.release, code=1)
+    assert "rolled back" in house.said("release", "rollback", canary.release, "--finish")
 
 
 @pytest.mark.promise("ROL-7")

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, cast
 from handrail.app import wire
 from handrail.in_force.snapshot import InForce
 from handrail.ledger.entry import EntryKind
-from handrail.releases.canary import Canary
-from handrail.releases.desk import Judged, Step, StillAnswering
+from handrail.releases.desk import Bars, Judged, Step, StillAnswering
 from handrail.releases.lifecycle import Rollout, State
 from handrail.releases.store import ReleaseTransaction
+from handrail.review.bars import open_incident_of
 from handrail.review.incidents import IncidentTransaction, of_rollback
 from handrail.terms.clock import Clock
 from handrail.terms.errors import Code, HandrailError
@@ -23,6 +23,7 @@ from handrail.terms.ids import Digest, Ids
 
 if TYPE_CHECKING:
     from handrail.app.wire import Store
+    from handrail.releases.canary import Canary
 
 log = logging.getLogger("handrail.judge")
 
@@ -38,7 +39,8 @@ LOOKED_BACK_MS = 86_400_000
 
 
 class Judging:
-    """`beside`: what more belongs into the commit of a move (an incident, notices)."""
+    """`beside`: what more belongs into the commit of a move, such as an incident. `bars`: asked before a
+    release goes on."""
 
     def __init__(
         self,
@@ -49,9 +51,10 @@ class Judging:
         ids: Ids,
         clock: Clock,
         beside: Callable[[ReleaseTransaction, Rollout], None] | None = None,
+        bars: Bars | None = None,
     ) -> None:
         self._store, self._in_force, self._holder = store, in_force, holder
-        self._ids, self._clock, self._beside = ids, clock, beside
+        self._ids, self._clock, self._beside, self._bars = ids, clock, beside, bars
         self._canaries: dict[Digest, Canary] = {}
         self._led_until = 0
         self._arrivals_at: dict[Digest, int] = {}
@@ -92,10 +95,10 @@ class Judging:
             return False
         command = Judged(
             ids=self._ids, holder=self._holder, lease_ms=LEASE_MS, before=rollout, folded=tuple(folded), step=step,
-            beside=self._beside,
+            beside=self._beside, bars=self._bars,
         )  # fmt: skip
         after = await self._store.journal.run(command)
-        if step is not None:
+        if step is not None and after.version != rollout.version:
             self._say(step, after)
         return after.state is State.CANARY and len(folded) == AT_ONCE
 
@@ -108,18 +111,20 @@ class Judging:
         leads, now_ms = await self._store.journal.run(lead)
         return now_ms if leads else None
 
-    async def _canary(self, rollout: Rollout) -> Canary:
+    async def _canary(self, rollout: Rollout) -> "Canary":
         """What is known of it, from the units where it is not."""
         known = self._canaries.get(rollout.release)
         if known is not None and known.run == rollout.run:
             return known
+        from handrail.releases.canary import Canary  # deferred: only a server with a canary keeps the statistics
+
         canary = Canary(rollout)
         while units := await self._store.units.folded(rollout, after=canary.folded):
             canary.restore(units)
         self._canaries[rollout.release] = canary
         return canary
 
-    async def _arrived(self, canary: Canary, rollout: Rollout, now_ms: int) -> float:
+    async def _arrived(self, canary: "Canary", rollout: Rollout, now_ms: int) -> float:
         if now_ms < self._arrivals_at.get(rollout.release, 0) + ARRIVALS_MS:
             return 0.0
         self._arrivals_at[rollout.release] = now_ms
@@ -148,9 +153,14 @@ class Judging:
 
 def judging(store: "Store", in_force: InForce) -> Judging:
     """As the jobs process runs it."""
-    return Judging(store, in_force, wire.IDS.new("jd"), ids=wire.IDS, clock=wire.CLOCK, beside=_incident)
+    return Judging(store, in_force, wire.IDS.new("jd"), ids=wire.IDS, clock=wire.CLOCK, beside=incident, bars=barred)
 
 
-def _incident(tx: ReleaseTransaction, rollout: Rollout) -> None:
+def barred(tx: ReleaseTransaction, rollout: Rollout) -> str:
+    """What keeps a release from going on, for the judge and for commands."""
+    return open_incident_of(cast(IncidentTransaction, tx), rollout)
+
+
+def incident(tx: ReleaseTransaction, rollout: Rollout) -> None:
     """A rollback for safety leaves its incident in its own commit."""
     of_rollback(cast(IncidentTransaction, tx), wire.IDS, rollout)

@@ -9,7 +9,7 @@ import msgspec
 from handrail.backends.rows import Reading
 from handrail.releases.assign import Drawn
 from handrail.releases.lifecycle import Rollout, State
-from handrail.releases.units import Signals, UnitRow, merged
+from handrail.releases.unit import Signals, UnitRow, merged
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest, UseCaseId
 

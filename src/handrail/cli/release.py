@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from handrail.app import wire
+from handrail.app.judging import barred, incident
 from handrail.cli import options
 from handrail.policy.ramp import MAY_MISS, SCORES, Advance, Ramp
 from handrail.policy.ruleset import digest
@@ -21,7 +22,8 @@ from handrail.releases.judge import Conclusion
 from handrail.releases.lifecycle import Rollout, State
 from handrail.releases.release import Release, Target
 from handrail.releases.store import ReleaseTransaction
-from handrail.releases.units import UnitRow, judge_options
+from handrail.releases.unit import UnitRow
+from handrail.releases.units import judge_options
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest, ProviderId, UseCaseId
 
@@ -150,7 +152,7 @@ def sign(release: str, role: str, token: str | None, home: Path) -> None:
 @options.home
 def start(release: str, token: str | None, home: Path) -> None:
     """Begin its first stage, against what is live."""
-    _tell(options.command(home, desk.Start(ids=wire.IDS, release=release, token=token)))
+    _tell(options.command(home, desk.Start(ids=wire.IDS, release=release, token=token, bars=barred)))
 
 
 @release.command()
@@ -159,7 +161,7 @@ def start(release: str, token: str | None, home: Path) -> None:
 @options.home
 def advance(release: str, token: str | None, home: Path) -> None:
     """The next stage, by hand."""
-    _tell(options.command(home, desk.Advance(ids=wire.IDS, release=release, token=token)))
+    _tell(options.command(home, desk.Advance(ids=wire.IDS, release=release, token=token, bars=barred)))
 
 
 @release.command()
@@ -186,7 +188,7 @@ def thaw(release: str, token: str | None, home: Path) -> None:
 @options.home
 def promote(release: str, token: str | None, home: Path) -> None:
     """Make a canary live. Running conversations end on the release they began on."""
-    _tell(options.command(home, desk.Promote(ids=wire.IDS, release=release, token=token)))
+    _tell(options.command(home, desk.Promote(ids=wire.IDS, release=release, token=token, bars=barred)))
 
 
 @release.command()
@@ -196,7 +198,11 @@ def promote(release: str, token: str | None, home: Path) -> None:
 @options.home
 def rollback(release: str, finish: bool, token: str | None, home: Path) -> None:
     """Take a canary back, or the live release to the one before it."""
-    _tell(options.command(home, desk.RollBack(ids=wire.IDS, release=release, safety=not finish, token=token)))
+    _tell(
+        options.command(
+            home, desk.RollBack(ids=wire.IDS, release=release, safety=not finish, token=token, beside=incident)
+        )
+    )
 
 
 @release.command()

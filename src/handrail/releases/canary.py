@@ -14,7 +14,8 @@ from handrail.releases.desk import Step
 from handrail.releases.judge import Conclusion, Judge, Unit, Verdict
 from handrail.releases.lifecycle import Reached, Rollout
 from handrail.releases.sentence import sentence
-from handrail.releases.units import Arrivals, UnitRow, measured, plan_of
+from handrail.releases.unit import UnitRow
+from handrail.releases.units import Arrivals, measured, plan_of
 
 LATE_MS = 2_000
 """After a unit has matured it is waited for so long, so that one of an earlier stage, drawn by a process that had not

@@ -20,7 +20,7 @@ from handrail.releases import lifecycle
 from handrail.releases.lifecycle import Reached, Rollout, State, Tested
 from handrail.releases.release import Release
 from handrail.releases.store import ReleaseTransaction
-from handrail.releases.units import UnitRow
+from handrail.releases.unit import UnitRow
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest, EntryId, Ids, PersonId, UseCaseId
@@ -263,16 +263,21 @@ class Promote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollBack:
-    """By a person. `safety`: running conversations leave it at their next turn; else they may end on it."""
+    """By a person. `safety`: running conversations leave it at their next turn; else they may end on it. `beside`: as
+    of `Judged`."""
 
     ids: Ids
     release: str
     safety: bool = True
     token: str | None = None
+    beside: Callable[[ReleaseTransaction, Rollout], None] | None = None
 
     def __call__(self, tx: ReleaseTransaction) -> Rollout:
         by = acting(tx, self.token, Act.ROLL_BACK)
-        return roll_back(tx, self.ids, tx.rollouts.named(self.release), by, safety=self.safety)
+        after = roll_back(tx, self.ids, tx.rollouts.named(self.release), by, safety=self.safety)
+        if self.beside is not None:
+            self.beside(tx, after)
+        return after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

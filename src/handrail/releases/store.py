@@ -9,7 +9,7 @@ from handrail.policy.ruleset import Ruleset
 from handrail.releases.assign import Drawn
 from handrail.releases.lifecycle import Rollout, State
 from handrail.releases.release import Release
-from handrail.releases.units import UnitRow
+from handrail.releases.unit import UnitRow
 from handrail.terms.actor import Actor
 from handrail.terms.ids import Digest, UseCaseId
 

@@ -1,59 +1,14 @@
-"""What became of a unit: what was reported of it, and the metrics it is judged by; pure.
-
-A signal is kept per name with the time it is of. What happened once has happened, of what is measured again the latest
-counts; so any order of events, and any event twice, gives the same.
-"""
-
-from typing import TypeAlias
-
-import msgspec
+"""The metrics that a unit is judged by, and the plan of its rollout; pure."""
 
 from handrail.policy.ramp import MAY_MISS, SCORES, Outcome, Ramp, RampMetric
 from handrail.releases.bets import MONEY, Kind, Reference, binary, failures_only, mixed, risks, score
 from handrail.releases.judge import Metric, Plan, with_missing
-from handrail.terms.ids import Digest
+from handrail.releases.unit import Signals, UnitRow
 
-Signals: TypeAlias = dict[str, tuple[int, float]]
-"""Name to (Unix ms of what happened, value)."""
-
-LATEST = frozenset({Outcome.CSAT, Outcome.UNRESOLVED, Outcome.HANDLE_TIME})
 LOW = 0.6
 """A score of satisfaction this far from full marks is low: 1 and 2 of 5."""
 USUAL_RATE = 0.05
 """Of failures, for the sizes of bets where no reference is declared."""
-
-
-class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A unit as stored. `of`, `run`: its rollout. `arm`: a `releases.assign.Arm`. `stage`: the rollout's step.
-    `ordinal`: by assignment, from 1. `conversations`: that were drawn with it. `metrics`: None until it matured, then
-    for good. `folded`: its number in the order of judging, from 1; 0: too late for its stage, never judged."""
-
-    use_case: str
-    of: Digest
-    run: int
-    unit: str
-    arm: str
-    share: float
-    stage: int
-    ordinal: int
-    assigned_at: int
-    conversations: tuple[str, ...]
-    signals: Signals
-    metrics: dict[str, float | None] | None = None
-    matured_at: int | None = None
-    folded: int | None = None
-
-
-def merged(signals: Signals, name: str, at_ms: int, value: float) -> Signals:
-    """With one more signal."""
-    known = signals.get(name)
-    if known is not None:
-        if name in LATEST:
-            if known >= (at_ms, value):
-                return signals
-        elif known[1] >= value:
-            return signals
-    return {**signals, name: (at_ms, value)}
 
 
 def measured(metrics: tuple[RampMetric, ...], signals: Signals) -> dict[str, float | None]:

@@ -11,7 +11,8 @@ from handrail.ledger.entry import EntryKind
 from handrail.policy.ramp import Advance, Outcome, Ramp, RampMetric, Stage
 from handrail.releases.canary import LATE_MS, Canary
 from handrail.releases.lifecycle import Rollout, State
-from handrail.releases.units import Signals, UnitRow, measured, merged
+from handrail.releases.unit import Signals, UnitRow, merged
+from handrail.releases.units import measured
 from handrail.terms.ids import Digest, UseCaseId
 
 RAMP = Ramp(

@@ -39,6 +39,13 @@ def agree(rng: Any) -> None:
         one = drift.after(one, y, m)
         many = _step(many, np.array([y]), np.array([m]))
     assert math.isclose(one.value, float(many.mean()), rel_tol=1e-9), (one.value, many.mean())
+    bases = tuple(rng.uniform(0.01, 0.3, 5).tolist())
+    kinds: tuple[drift.Drift, ...] = (drift.Drift(),) * 5
+    columns = np.zeros((5, len(RISKS)))
+    for which in rng.integers(0, 5, 200).tolist():
+        kinds = drift.after_one_of(kinds, which, bases)
+        columns = _step(columns.T, np.arange(5) == which, np.array(bases)).T
+    assert math.isclose(drift.mixed(kinds), float(columns.mean()), rel_tol=1e-9)
 
 
 def _step(amounts: Any, bad: Any, base: Any) -> Any:
@@ -263,7 +270,7 @@ def intents(rng: Any, quick: float) -> list[dict[str, Any]]:
 
 
 def _mixed(rng: Any, share: Any, base: Any, cases: int, *, again: bool) -> Any:
-    """`handrail.watch.drift.after_mix` in columns."""
+    """`handrail.watch.drift.after_one_of` in columns."""
     streams, count = base.shape
     rates = np.minimum(base[:, :, None] * RISKS, drift.HIGHEST)
     rare, often = (1 - rates) / (1 - base[:, :, None]), rates / base[:, :, None]

@@ -144,6 +144,10 @@ class Watch:
             )
         )
 
+    def knows(self, use_case: str, what: str) -> bool:
+        found = self._tx.fetch("SELECT 1 FROM seen_value WHERE use_case = $1 AND what = $2 LIMIT 1", (use_case, what))
+        return bool(found)
+
     def series_of(self, use_case: str, metric: str) -> Series | None:
         found = self._tx.fetch("SELECT body FROM watched WHERE use_case = $1 AND metric = $2", (use_case, metric))
         return _SERIES.decode(bytes(found[0][0])) if found else None

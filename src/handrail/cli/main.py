@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stop": ("approvals", "stop the actions of an agent, use case, tool, release or target, or all"),
     "resume": ("approvals", "lift a stop; another person than who pulled it"),
     "undo": ("approvals", "undo an action that was done, where its tool can"),
+    "watch": ("watch", "figures of customers beside those of the AI, each beside its own past"),
     "alerts": ("alerts", "what the watch found: list, show, acknowledge, silence"),
     "incident": ("incident", "incidents: whom they concern, tasks, notes, and the test that closes them"),
     "notices": ("notices", "notices of what waits: list, test a receiver, send again"),

@@ -21,6 +21,7 @@ from handrail.gateway.fields import (
     first_new,
     invalid,
     list_of,
+    made_by,
     object_of,
     onward,
     rest,
@@ -145,7 +146,7 @@ class AnthropicFace:
         return Answer(
             body=body,
             messages=(Message(Role.ASSISTANT, tuple(leaves), canonical(Role.ASSISTANT, said), tuple(unreadable)),),
-            usage=Usage(count(usage, "input_tokens"), count(usage, "output_tokens")),
+            usage=Usage(count(usage, "input_tokens"), count(usage, "output_tokens"), made_by(value)),
             tool_calls=calls,
         )
 

@@ -7,7 +7,7 @@ import orjson
 
 from handrail.gateway import exact
 from handrail.gateway.errors import Form, detail
-from handrail.gateway.fields import call_text, count
+from handrail.gateway.fields import call_text, count, made_by
 from handrail.gateway.growing import Growing, named, put, written
 from handrail.gateway.leaves import SAFE_SLOTS, arguments, fields, identifier, index_of, opaque, within
 from handrail.gateway.sse import Events, Shape, bare, data_of, event, shape_of
@@ -171,7 +171,7 @@ class AnthropicCodec:
             return Piece(raw, ends=ends, extra=_beside(value, ""), value=value)
         if kind == "message_start":
             message = value["message"]
-            self._counted(message.get("usage"))
+            self._counted(message.get("usage"), made_by(message))
             extra = (*_beside(value, "message"), *_texts(message, ("message",)))
             return Piece(raw, extra=extra, value=value, unreadable=_blocks(message.get("content")))
         if kind == "message_delta":
@@ -227,9 +227,10 @@ class AnthropicCodec:
             self._shape = shape_of(raw, _MARK, text, lane, channel)
         return Piece(raw, lane, channel, text, True, extra=extra, value=value)
 
-    def _counted(self, usage: Any) -> None:
+    def _counted(self, usage: Any, who: str = "") -> None:
         given, made = count(usage, "input_tokens"), count(usage, "output_tokens")
-        self.usage = Usage(given or self.usage.input_tokens, made or self.usage.output_tokens)
+        known = self.usage
+        self.usage = Usage(given or known.input_tokens, made or known.output_tokens, who or known.made_by)
 
 
 def _blocks(blocks: Any) -> tuple[str, ...]:

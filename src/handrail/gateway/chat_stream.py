@@ -13,7 +13,7 @@ import orjson
 from handrail.gateway import exact
 from handrail.gateway.chat_grown import Grown
 from handrail.gateway.errors import Form, detail
-from handrail.gateway.fields import call_text, count
+from handrail.gateway.fields import call_text, count, made_by
 from handrail.gateway.leaves import LONG_TIME, SAFE_SLOTS, arguments, fields, harmless, identifier, media, within
 from handrail.gateway.logprobs import of_choice
 from handrail.gateway.sse import Events, Shape, bare, data_of, event, shape_of
@@ -343,7 +343,7 @@ class ChatCodec:
     def _counted(self, value: dict[str, Any]) -> None:
         usage = value.get("usage")
         if usage:
-            self.usage = Usage(count(usage, "prompt_tokens"), count(usage, "completion_tokens"))
+            self.usage = Usage(count(usage, "prompt_tokens"), count(usage, "completion_tokens"), made_by(value))
 
 
 def _slot(call: dict[str, Any]) -> tuple[str, str] | None:

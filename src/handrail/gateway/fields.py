@@ -1,5 +1,6 @@
 """What the dialects share: who is speaking and in which conversation, hosted tools, usage."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -153,3 +154,15 @@ def count(usage: Any, name: str) -> int:
     """A token count of an answer's usage, 0 when it is missing or no number."""
     value = usage.get(name) if isinstance(usage, dict) else None
     return value if isinstance(value, int) and value > 0 else 0
+
+
+def made_by(value: Any) -> str:
+    """What the provider says answered: its model, and its fingerprint after a space. Only what has the form of such
+    names, since it is recorded in clear."""
+    if not isinstance(value, dict):
+        return ""
+    names = (value.get("model"), value.get("system_fingerprint"))
+    return " ".join(name for name in names if isinstance(name, str) and _NAME.fullmatch(name))
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,99}")

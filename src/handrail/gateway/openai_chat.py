@@ -22,6 +22,7 @@ from handrail.gateway.fields import (
     first_new,
     invalid,
     list_of,
+    made_by,
     object_of,
     onward,
     rest,
@@ -158,7 +159,7 @@ class ChatFace:
         return Answer(
             body=body,
             messages=(Message(Role.ASSISTANT, tuple(leaves), history, tuple(unreadable)),),
-            usage=Usage(count(usage, "prompt_tokens"), count(usage, "completion_tokens")),
+            usage=Usage(count(usage, "prompt_tokens"), count(usage, "completion_tokens"), made_by(value)),
             tool_calls=calls,
         )
 

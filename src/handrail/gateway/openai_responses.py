@@ -22,6 +22,7 @@ from handrail.gateway.fields import (
     first_new,
     invalid,
     list_of,
+    made_by,
     object_of,
     onward,
     rest,
@@ -166,7 +167,7 @@ class ResponsesFace:
         return Answer(
             body=body,
             messages=tuple(messages),
-            usage=Usage(count(usage, "input_tokens"), count(usage, "output_tokens")),
+            usage=Usage(count(usage, "input_tokens"), count(usage, "output_tokens"), made_by(value)),
             tool_calls=calls,
             reference=f"response:{name}" if isinstance(name, str) else "",
         )

@@ -10,7 +10,7 @@ import orjson
 
 from handrail.gateway import exact
 from handrail.gateway.errors import Form, detail
-from handrail.gateway.fields import call_text, count
+from handrail.gateway.fields import call_text, count, made_by
 from handrail.gateway.growing import Growing, named, put
 from handrail.gateway.leaves import arguments, fields, harmless, identifier, index_of, opaque, small, within
 from handrail.gateway.logprobs import beside
@@ -206,8 +206,8 @@ class ResponsesCodec:
             return [Piece(raw, **_whole(value, response, self._asked), repeats=True, value=value)]
         if kind in _ENDS:
             self.complete = True
-            usage = value["response"].get("usage")
-            self.usage = Usage(count(usage, "input_tokens"), count(usage, "output_tokens"))
+            usage, who = value["response"].get("usage"), made_by(value["response"])
+            self.usage = Usage(count(usage, "input_tokens"), count(usage, "output_tokens"), who)
             items = value["response"].get("output") or ()
             missing = [piece for place, item in enumerate(items) for piece in self._unsaid(item, place)]
             whole = _whole(value, value["response"], self._asked)

@@ -240,7 +240,7 @@ class Chat:
         """Tokens and cost of the answer, against the budget too; once for each interaction. What the provider did not
         count is estimated: a token for four bytes of the request and for four of the `said` characters."""
         if not (usage.input_tokens and usage.output_tokens):
-            usage = Usage(usage.input_tokens or len(draft.turn.body) // 4, usage.output_tokens or said // 4)
+            usage = Usage(usage.input_tokens or len(draft.turn.body) // 4, usage.output_tokens or said // 4, usage.made_by)
         draft.usage = usage
         draft.call_tools = tool_calls
         draft.counted = True

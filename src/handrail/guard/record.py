@@ -144,6 +144,7 @@ class Draft:
             input_tokens=self.usage.input_tokens,
             output_tokens=self.usage.output_tokens,
             cost_micro_minor=self.cost,
+            answered_by=self.usage.made_by,
             latency_ms=int((now - self.started) * 1000),
             first_byte_ms=self.first_byte_ms,
             upstream_ms=self.upstream_ms,

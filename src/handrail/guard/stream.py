@@ -368,7 +368,7 @@ class StreamScreen:
         usage = self.codec.usage
         if self._ended:
             return usage
-        return Usage(usage.input_tokens, max(usage.output_tokens, self._said() // 4))
+        return Usage(usage.input_tokens, max(usage.output_tokens, self._said() // 4), usage.made_by)
 
     def _said(self) -> int:
         """Characters that the model said so far, whoever may see them."""

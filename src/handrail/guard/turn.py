@@ -112,10 +112,12 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Tokens as the provider counts them; 0 when it did not say."""
+    """Tokens as the provider counts them; 0 when it did not say. `made_by`: what the provider says answered, its
+    fingerprint after a space, as far as it says it where it counts."""
 
     input_tokens: int = 0
     output_tokens: int = 0
+    made_by: str = ""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

@@ -157,6 +157,7 @@ class InteractionFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     stage: int = 0  # of the rollout that drew the conversation: its step
     arm: str = ""  # canary, control, pilot, hold_out; empty: not drawn
     share: float = 0.0  # of the canary, at the draw
+    answered_by: str = ""  # the model, and its fingerprint, as the provider says
     # reserved
     holder: str = "bot"
     knowledge_root: Digest | None = None

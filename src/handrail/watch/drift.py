@@ -44,6 +44,17 @@ def after_minute(before: Drift, bad: int, cases: int, baseline: float) -> Drift:
     return held
 
 
+def after_one_of(before: tuple[Drift, ...], which: int, baselines: tuple[float, ...]) -> tuple[Drift, ...]:
+    """After one more case that is of one kind of several, such as an intent: the share of each kind is compared with
+    its own baseline. An alarm when `mixed` reaches the wanted number of cases."""
+    return tuple([after(one, at == which, baselines[at]) for at, one in enumerate(before)])
+
+
+def mixed(kinds: tuple[Drift, ...]) -> float:
+    """The mean over all kinds, so that their number is paid for."""
+    return sum(one.value for one in kinds) / len(kinds)
+
+
 def upper_bound(bad: int, cases: int, level: float = 0.95) -> float:
     """Upper limit of a past rate: the quantile of Beta(bad + 1, cases - bad) (Clopper and Pearson 1934). 1.0 without
     cases, so nothing alarms."""

@@ -71,6 +71,10 @@ class WatchStore(Protocol):
         """Whether it was never seen before; from now on it was."""
         ...
 
+    def knows(self, use_case: str, what: str) -> bool:
+        """Whether any value was seen."""
+        ...
+
     def series_of(self, use_case: str, metric: str) -> Series | None: ...
 
 
@@ -80,13 +84,15 @@ class FoldingTransaction(WatchTransaction, Protocol):
 
 
 class New(msgspec.Struct, frozen=True, kw_only=True):
-    """A value that may never have been seen. `tell`: it is news when it was not."""
+    """A value that may never have been seen. `tell`: it is news when it was not. `beside`: only where another value
+    was seen, so that the first one is none."""
 
     use_case: UseCaseId
     what: str
     value: str
     example: str
     tell: bool
+    beside: bool = False
 
 
 class Folded(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +131,14 @@ def fold_interactions(known: Known, at_ms: int, asked: Sequence[Asked], used: Se
         )
         for one in used
         if not one.drill
+    ]  # fmt: skip
+    new += [
+        New(
+            use_case=one.facts.use_case, what=f"answering model of {one.facts.provider}/{one.facts.model}",
+            value=one.facts.answered_by, example=one.facts.interaction, tell=True, beside=True,
+        )
+        for one in asked
+        if one.facts.answered_by
     ]  # fmt: skip
     first = {(one.use_case, one.what, one.value): one for one in reversed(new)}
     cells = of_interactions(asked)
@@ -188,7 +202,8 @@ class Keep:
         tx.watch.keep(self.folded.series)
         raised = list(self.folded.raised)
         for value in self.folded.new:
-            if tx.watch.see(value.use_case, value.what, value.value) and value.tell:
+            alone = value.beside and not tx.watch.knows(value.use_case, value.what)
+            if tx.watch.see(value.use_case, value.what, value.value) and value.tell and not alone:
                 raised.append(_news(value, tx.now_ms))
         raise_alerts(tx, self.ids, raised)
         return self.folded.series

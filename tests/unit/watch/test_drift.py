@@ -2,7 +2,16 @@
 
 import pytest
 
-from handrail.watch.drift import HOURS, Baseline, Drift, after, after_minute, upper_bound
+from handrail.watch.drift import (
+    HOURS,
+    Baseline,
+    Drift,
+    after,
+    after_minute,
+    after_one_of,
+    mixed,
+    upper_bound,
+)
 
 
 @pytest.mark.promise("DRI-1")
@@ -47,3 +56,10 @@ def test_an_hour_with_a_past_of_its_own_has_its_own_baseline() -> None:
     assert baseline.at(9) > 0.4
     assert baseline.at(10) == baseline.at(11)
     assert baseline.at(10) < 0.05
+
+
+def test_kinds_that_keep_their_shares_grow_the_mixed_statistic_by_one_a_case_on_average() -> None:
+    shares = (0.7, 0.2, 0.1)
+    before = (Drift((3.0, 0.0, 10.0, 1.0, 2.0, 5.0, 7.0)), Drift(), Drift((1.0,) * 7))
+    mean = sum(share * mixed(after_one_of(before, at, shares)) for at, share in enumerate(shares))
+    assert mean == pytest.approx(mixed(before) + 1)

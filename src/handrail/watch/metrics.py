@@ -1,0 +1,208 @@
+"""The figures of the watch with their definitions: what is counted, of what, in which window, and what it hides; pure.
+
+Definitions and pitfalls are those of the design's part 10. A figure that nobody reports is not zero: it is not there.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+import msgspec
+
+from handrail.review.outcome import OutcomeType
+from handrail.watch.measure import Cell, Counts, top
+
+
+class Side(StrEnum):
+    CUSTOMER = "customers"
+    AI = "AI"
+
+
+class Definition(msgspec.Struct, frozen=True, kw_only=True):
+    """`of`: the denominator. `needs`: outcome events without which there is no figure. `pitfall`: what it hides."""
+
+    id: str
+    side: Side
+    words: str
+    of: str
+    pitfall: str = ""
+    needs: OutcomeType | None = None
+
+
+_BEGUN = "conversations that began, once 48 h have passed"
+_ASKED = "interactions that ended"
+_ANSWERED = "interactions the model answered"
+
+DEFINITIONS = (
+    Definition(
+        id="transfer", side=Side.CUSTOMER, words="handed to a person", of=_BEGUN, needs=OutcomeType.TRANSFER,
+        pitfall="a hand-over that a rule forced is not among them (see handed_over), and is no failure",
+    ),
+    Definition(
+        id="contained", side=Side.CUSTOMER, words="answered, without transfer, repeat contact and complaint", of=_BEGUN,
+        needs=OutcomeType.REPEAT_CONTACT,
+        pitfall="dead ends count as contained until the customer comes back: read it beside repeat_contact only",
+    ),
+    Definition(
+        id="repeat_contact", side=Side.CUSTOMER, words="the customer came again about it within 48 h", of=_BEGUN,
+        needs=OutcomeType.REPEAT_CONTACT, pitfall="of customers who are not known nobody can tell",
+    ),
+    Definition(
+        id="override", side=Side.CUSTOMER, words="staff edited or rejected the AI's proposal", of=_BEGUN,
+        needs=OutcomeType.OVERRIDE, pitfall="a proposal that was ignored is not accepted: report shown and used too",
+    ),
+    Definition(
+        id="complaint", side=Side.CUSTOMER, words="complained", of=_BEGUN, needs=OutcomeType.COMPLAINT,
+        pitfall="those reported; what the detector finds stands under findings, with its own precision and recall",
+    ),
+    Definition(
+        id="low_csat", side=Side.CUSTOMER, words="1 or 2 of 5", of="conversations with an answered survey",
+        needs=OutcomeType.CSAT, pitfall="who answers differs: never read it without csat_answered",
+    ),
+    Definition(
+        id="csat_answered", side=Side.CUSTOMER, words="the survey was answered", of=_BEGUN, needs=OutcomeType.CSAT,
+        pitfall="where it falls, low_csat says less",
+    ),
+    Definition(
+        id="unresolved", side=Side.CUSTOMER, words="not resolved", of="conversations whose resolution is known",
+        needs=OutcomeType.RESOLUTION,
+    ),
+    Definition(
+        id="handle_time", side=Side.CUSTOMER, words="seconds of people's work with after-work: median, 90th percentile",
+        of=_BEGUN + "; without a person 0", needs=OutcomeType.HANDLE_TIME,
+        pitfall="no mean: a few long cases would move it; percentiles to 19 %",
+    ),
+    Definition(
+        id="cost_per_resolution", side=Side.CUSTOMER,
+        words="cost of the model for all interactions, for each conversation resolved and not repeated",
+        of="conversations resolved and not repeated within 48 h", needs=OutcomeType.RESOLUTION,
+        pitfall="people's time and refunds are not in it: no price of them is declared",
+    ),
+    Definition(id="finding", side=Side.AI, words="with a finding first seen in it", of=_ASKED),
+    Definition(id="blocked", side=Side.AI, words="blocked", of=_ASKED),
+    Definition(
+        id="handed_over", side=Side.AI, words="handed over by a rule", of=_ASKED, pitfall="a rule that works, no failure",
+    ),
+    Definition(id="held", side=Side.AI, words="held for a person", of="actions that agents asked for"),
+    Definition(id="failed", side=Side.AI, words="without an answer", of=_ASKED),
+    Definition(
+        id="ungrounded", side=Side.AI, words="with a claim its sources do not carry", of=_ASKED,
+        pitfall="judged against remembered context; sources it never saw are unknown to it",
+    ),
+    Definition(
+        id="latency", side=Side.AI, words="ms to the last byte: median, 95th percentile", of=_ANSWERED,
+        pitfall="percentiles to 19 %",
+    ),
+    Definition(id="length", side=Side.AI, words="tokens of the answer: median, 95th percentile", of=_ANSWERED),
+    Definition(id="tokens", side=Side.AI, words="tokens in and out, per interaction", of=_ASKED),
+    Definition(
+        id="cost", side=Side.AI, words="cost of the model, minor units per interaction", of=_ASKED,
+        pitfall="0 for models without a price in the home",
+    ),
+)  # fmt: skip
+"""In the order they are shown."""
+
+
+class Figure(msgspec.Struct, frozen=True, kw_only=True):
+    """`text`: as a person reads it. `count`, `cases`: of a share. `value`: of what is no share. `missing`: why there is
+    none."""
+
+    metric: str
+    side: str
+    text: str
+    cases: int = 0
+    count: int | None = None
+    value: float | None = None
+    missing: str = ""
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures of one use case, cut by what was asked for; empty: all together."""
+
+    use_case: str
+    release: str = ""
+    language: str = ""
+    channel: str = ""
+    interactions: int
+    conversations: int
+    figures: tuple[Figure, ...]
+
+
+def grouped(rows: Iterable[tuple[Cell, Counts]], by: frozenset[str]) -> list[Group]:
+    """`by`: of release, language, channel."""
+    totals: dict[tuple[str, str, str, str], Counts] = {}
+    for cell, counts in rows:
+        key = (
+            cell.use_case,
+            cell.release if "release" in by else "",
+            cell.language if "language" in by else "",
+            cell.channel if "channel" in by else "",
+        )
+        totals.setdefault(key, Counts()).update(counts)
+    return [
+        Group(
+            use_case=key[0], release=key[1], language=key[2], channel=key[3], interactions=counts["interactions"],
+            conversations=counts["conversations"], figures=tuple(figure(one, counts) for one in DEFINITIONS),
+        )
+        for key, counts in sorted(totals.items())
+    ]  # fmt: skip
+
+
+def figure(definition: Definition, counts: Counts) -> Figure:
+    """One figure, or why there is none."""
+    name, side = definition.id, definition.side.value
+    if definition.needs is not None and not counts[f"told.{definition.needs.value}"]:
+        why = f"no {definition.needs.value} event has come, or none is 48 h old"
+        return Figure(metric=name, side=side, text="-", missing=why)
+    shares = {
+        "low_csat": "csat_answered", "unresolved": "resolution_known", "transfer": "conversations",
+        "contained": "conversations", "repeat_contact": "conversations", "override": "conversations",
+        "complaint": "conversations", "csat_answered": "conversations", "finding": "interactions",
+        "blocked": "interactions", "handed_over": "interactions", "failed": "interactions",
+        "ungrounded": "interactions",
+    }  # fmt: skip
+    if name in shares:
+        return _share(name, side, counts[name], counts[shares[name]])
+    if name == "held":
+        return _share(name, side, counts["action.hold"], counts["actions"])
+    if name in ("handle_time", "latency", "length"):
+        high = 0.9 if name == "handle_time" else 0.95
+        middle, upper, cases = quantile(name, counts, 0.5), quantile(name, counts, high), _cases(name, counts)
+        if not cases:
+            return _none(name, side)
+        return Figure(metric=name, side=side, text=f"{middle} / {upper}", cases=cases, value=float(middle))
+    if name == "cost_per_resolution":
+        return _mean(name, side, counts["cost_micro_minor"] / 1e6, counts["resolved_for_good"])
+    if name == "cost":
+        return _mean(name, side, counts["cost_micro_minor"] / 1e6, counts["interactions"])
+    return _mean(name, side, counts["input_tokens"] + counts["output_tokens"], counts["interactions"])
+
+
+def quantile(name: str, counts: Counts, share: float) -> int:
+    """From the bands of an amount: the top of the band it lies in."""
+    bands = sorted((int(key.split("/")[1]), count) for key, count in counts.items() if key.startswith(f"{name}/"))
+    left = share * sum(count for _, count in bands)
+    for number, count in bands:
+        left -= count
+        if left <= 0:
+            return top(number)
+    return 0
+
+
+def _cases(name: str, counts: Counts) -> int:
+    return sum(count for key, count in counts.items() if key.startswith(f"{name}/"))
+
+
+def _share(name: str, side: str, count: int, cases: int) -> Figure:
+    if not cases:
+        return _none(name, side)
+    return Figure(metric=name, side=side, text=f"{count / cases:.2%} ({count} of {cases})", count=count, cases=cases)
+
+
+def _mean(name: str, side: str, total: float, cases: int) -> Figure:
+    if not cases:
+        return _none(name, side)
+    return Figure(metric=name, side=side, text=f"{total / cases:.4g}", cases=cases, value=total / cases)
+
+
+def _none(name: str, side: str) -> Figure:
+    return Figure(metric=name, side=side, text="-", missing="no case in this time")

@@ -1,0 +1,137 @@
+"""Counts of a minute: bands of amounts, what is bad, conversations and what became of them, and the figures made of it."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handrail.ledger.entry import FoundFact, InteractionFacts
+from handrail.review.outcome import OutcomeFacts, OutcomeType
+from handrail.terms.decision import Outcome
+from handrail.terms.finding import Kind
+from handrail.terms.ids import ConversationId, InteractionId, UseCaseId
+from handrail.watch.fold import fold_conversations, fold_interactions, fold_triggers
+from handrail.watch.measure import HOUR_MS, Asked, Cases, Told, Used, band, top
+from handrail.watch.metrics import DEFINITIONS, figure, grouped, quantile
+from handrail.watch.series import LIMIT_CASES, Series, with_bands
+
+SHOP = UseCaseId("shop")
+
+
+def asked(**changes: Any) -> Asked:
+    values = {
+        "interaction": InteractionId("in_1"), "conversation": ConversationId("cv_1"), "use_case": SHOP, "key": "k",
+        "outcome": Outcome.ANSWERED, "first": True, "language": "en", "channel": "chat",
+    }  # fmt: skip
+    return Asked(5 * HOUR_MS, InteractionFacts(**{**values, **changes}))
+
+
+def told(conversation: str, kind: OutcomeType, **changes: Any) -> Told:
+    values = {"outcome": "oc_1", "type": kind, "key": "k", "named": "conversation", "occurred_at_ms": 1}
+    return Told(conversation, OutcomeFacts(**{**values, **changes}))
+
+
+@given(st.integers(0, 10**12))
+def test_an_amount_lies_in_its_band_and_the_bands_are_at_most_a_quarter_wide(amount: int) -> None:
+    number = band(amount)
+    assert amount <= top(number)
+    assert top(number) <= max(amount * 1.25, 1)
+    assert band(top(number)) == number
+    if amount:
+        assert band(amount - 1) <= number
+
+
+def test_a_minute_counts_by_release_language_and_channel() -> None:
+    rows = [asked(), asked(language="de"), asked(outcome=Outcome.FAILED, first=False), asked(channel="mail")]
+    folded = fold_interactions({}, 5 * HOUR_MS, rows)
+    assert {(cell.language, cell.channel): counts["interactions"] for cell, counts in folded.cells.items()} == {
+        ("en", "chat"): 2, ("de", "chat"): 1, ("en", "mail"): 1,
+    }  # fmt: skip
+    by = {one.metric: one for one in folded.series}
+    assert (sum(by["failed"].bad), sum(by["failed"].cases)) == (1, 4)
+
+
+@pytest.mark.promise("WAT-5")
+def test_contained_means_neither_handed_over_nor_back_again_nor_complaining() -> None:
+    rows = [asked(conversation=ConversationId(f"cv_{at}")) for at in range(5)] + [asked(first=False)]
+    after = [
+        told("cv_0", OutcomeType.TRANSFER), told("cv_1", OutcomeType.REPEAT_CONTACT),
+        told("cv_2", OutcomeType.COMPLAINT), told("cv_3", OutcomeType.CSAT, score=2.0),
+        told("cv_3", OutcomeType.CSAT, score=5.0, occurred_at_ms=2),
+    ]  # fmt: skip
+    ((_, counts),) = fold_conversations({}, 5 * HOUR_MS, rows, after).cells.items()
+    assert (counts["conversations"], counts["contained"], counts["transfer"]) == (5, 2, 1)
+    assert (counts["csat_answered"], counts["low_csat"]) == (1, 0)  # of two scores the later one counts
+
+
+def test_what_nobody_reports_has_no_figure_rather_than_zero() -> None:
+    counts = Counter({"conversations": 10, "interactions": 20})
+    by = {one.id: figure(one, counts) for one in DEFINITIONS}
+    assert by["transfer"].text == "-"
+    assert "transfer" in by["transfer"].missing
+    assert by["blocked"].text == "0.00% (0 of 20)"
+
+
+def test_each_figure_says_what_it_is_of_and_every_customer_figure_what_it_hides() -> None:
+    for one in DEFINITIONS:
+        assert one.words
+        assert one.of
+    assert {one.id for one in DEFINITIONS if one.needs and not one.pitfall} == {"unresolved"}
+
+
+def test_groups_add_up_to_the_whole() -> None:
+    rows = [asked(), asked(language="de"), asked(channel="mail")]
+    cells = list(fold_interactions({}, 5 * HOUR_MS, rows).cells.items())
+    (whole,) = grouped(cells, frozenset())
+    parts = grouped(cells, frozenset({"language", "channel"}))
+    assert whole.interactions == sum(part.interactions for part in parts) == 3
+    assert len(parts) == 3
+
+
+def test_a_quantile_is_that_of_the_amounts_to_the_width_of_a_band() -> None:
+    counts = Counter({f"latency/{band(amount)}": 1 for amount in (1,)})
+    counts.update(f"latency/{band(amount)}" for amount in range(1, 1_001))
+    assert 500 <= quantile("latency", counts, 0.5) <= 625
+    assert quantile("latency", Counter(), 0.5) == 0
+
+
+def test_the_limit_of_an_amount_is_what_95_of_100_did_not_exceed() -> None:
+    start = Series(use_case=SHOP, metric="latency")
+    amounts = Counter(str(band(amount)) for amount in range(1, LIMIT_CASES))
+    assert with_bands(start, amounts).limit is None
+    limit = with_bands(with_bands(start, amounts), {str(band(1)): 1}).limit
+    assert limit is not None
+    assert 0.94 * LIMIT_CASES <= limit <= 1.25 * LIMIT_CASES
+
+
+@pytest.mark.promise("WAT-6")
+def test_only_what_a_customer_said_for_the_first_time_is_told_at_once() -> None:
+    def found(**changes: Any) -> FoundFact:
+        values = {"kind": Kind.LEGAL, "side": "input", "score": 1.0, "reason": "x", "action": "mark"}
+        return FoundFact(**{**values, **changes})
+
+    quiet = [found(new=False), found(side="output"), found(action=""), found(kind=Kind.CARD)]
+    assert fold_triggers([asked(findings=tuple(quiet))]).raised == ()
+    (one,) = fold_triggers([asked(findings=(found(),)), asked(findings=(found(),))]).raised
+    assert (one.cause, one.count) == ("trigger/shop/LEGAL", 2)
+
+
+def test_a_drill_is_no_action_of_an_agent() -> None:
+    used = [Used("ac_1", SHOP, "refund", True, "hold"), Used("ac_2", SHOP, "refund", False, "hold")]
+    folded = fold_interactions({}, 5 * HOUR_MS, [], used)
+    assert [counts["actions"] for counts in folded.cells.values()] == [1]
+    assert [one.example for one in folded.new] == ["ac_2"]
+
+
+@pytest.mark.promise("WAT-8")
+def test_another_model_answering_under_the_same_name_is_news_only_beside_the_one_before() -> None:
+    folded = fold_interactions({}, 0, [asked(provider="p", model="m", answered_by="m-0613 fp_1")])
+    (one,) = (each for each in folded.new if each.what.startswith("answering model"))
+    assert (one.what, one.value, one.tell, one.beside) == ("answering model of p/m", "m-0613 fp_1", True, True)
+
+
+def test_a_minute_without_cases_changes_no_series() -> None:
+    assert fold_conversations({}, 0, [], []).series == ()
+    assert Cases(0, 0).cases == 0

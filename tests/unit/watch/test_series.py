@@ -1,0 +1,101 @@
+"""A metric beside its own past: when it has learnt, when it alarms, and how often it may without a reason."""
+
+import random
+
+import pytest
+
+from handrail.terms.ids import UseCaseId
+from handrail.watch.drift import HOURS
+from handrail.watch.measure import HOUR_MS, Cases
+from handrail.watch.series import LEAST_CASES, LEAST_MS, Series, after, anew, answered, hour_of_week
+
+SHOP = UseCaseId("shop")
+MONDAY = 4 * 86_400_000
+"""1970-01-05."""
+
+
+def learnt(rate: float = 0.05, **changes: object) -> Series:
+    one = Series(use_case=SHOP, metric="blocked", **changes)  # type: ignore[arg-type] # the fields of a Series
+    for hour in range(HOURS + 1):
+        one, _ = after(one, MONDAY + hour * HOUR_MS, Cases(round(rate * 1_000), 1_000))
+    assert one.learnt_ms is not None
+    return one
+
+
+def test_the_week_begins_on_monday() -> None:
+    assert hour_of_week(MONDAY) == 0
+    assert hour_of_week(MONDAY - HOUR_MS) == HOURS - 1
+    assert hour_of_week(MONDAY + 25 * HOUR_MS) == 25
+
+
+@pytest.mark.promise("WAT-7")
+def test_it_learns_for_a_week_and_enough_cases_before_it_may_alarm() -> None:
+    one = Series(use_case=SHOP, metric="blocked")
+    one, alarm = after(one, 0, Cases(LEAST_CASES, LEAST_CASES))
+    assert (one.learnt_ms, alarm) == (None, None)
+    one, alarm = after(one, LEAST_MS - 1, Cases(0, 1))
+    assert one.learnt_ms is None
+    one, _ = after(one, LEAST_MS, Cases(0, 1))
+    assert one.learnt_ms == LEAST_MS
+
+
+def test_what_must_be_reported_is_not_learnt_from_silence() -> None:
+    one = Series(use_case=SHOP, metric="transfer")
+    for day in range(30):
+        one, _ = after(one, day * 86_400_000, Cases(0, 1_000))
+    assert one.learnt_ms is None
+    one, _ = after(one, 31 * 86_400_000, Cases(1, 1_000))
+    assert one.learnt_ms is not None
+
+
+@pytest.mark.promise("WAT-7")
+def test_a_doubled_rate_alarms_soon_and_says_since_when_and_its_promise() -> None:
+    one, draw = learnt(), random.Random(7)
+    begun = MONDAY + 200 * HOUR_MS
+    for minute in range(1_000):
+        bad = sum(draw.random() < 0.10 for _ in range(10))
+        one, alarm = after(one, begun + minute * 60_000, Cases(bad, 10))
+        if alarm is not None:
+            break
+    assert alarm is not None
+    assert one.watched <= 1_500
+    assert "blocked of shop is worse than its own past" in alarm.sentence
+    assert "at most once in 100,000 interactions" in alarm.promise
+    assert one.run_since is not None
+    stands, none = after(one, begun, Cases(10, 10))
+    assert (stands, none) == (one, None)
+    assert answered(one).drift.value == 0
+    assert answered(one).bounds == one.bounds
+    assert anew(one) == Series(use_case=SHOP, metric="blocked")
+
+
+@pytest.mark.promise("WAT-9")
+def test_a_rate_that_stays_as_it_was_does_not_alarm_more_often_than_promised() -> None:
+    """40 streams of 5,000 cases with an alarm at 1,000: less than one in 1,000 cases is 200 of them."""
+    draw, alarms = random.Random(11), 0
+    for _ in range(40):
+        one = learnt(wanted=1_000)
+        for minute in range(500):
+            bad = sum(draw.random() < 0.05 for _ in range(10))
+            one, alarm = after(one, MONDAY + 200 * HOUR_MS + minute * 60_000, Cases(bad, 10))
+            if alarm is not None:
+                alarms += 1
+                one = answered(one)
+    assert alarms <= 200
+    assert alarms > 0  # the test can fail
+
+
+@pytest.mark.promise("WAT-9")
+def test_a_rate_that_follows_the_hour_is_compared_with_that_hour() -> None:
+    one = Series(use_case=SHOP, metric="blocked")
+    draw = random.Random(5)
+
+    def bad(hour: int, cases: int) -> int:
+        return sum(draw.random() < (0.2 if hour % 24 == 9 else 0.02) for _ in range(cases))
+
+    for hour in range(HOURS + 1):
+        one, _ = after(one, MONDAY + hour * HOUR_MS, Cases(bad(hour, 500), 500))
+    assert one.bounds[9] > 0.15 > 0.05 > one.bounds[10]
+    for hour in range(HOURS, 3 * HOURS):
+        one, alarm = after(one, MONDAY + hour * HOUR_MS, Cases(bad(hour, 20), 20))
+        assert alarm is None

@@ -73,6 +73,10 @@ ENTRIES = {
     "release.rolled_back": "it takes no new conversation; with the verdict, its numbers and the sentence",
     "release.retired": "it will not be tried, or another went live after it",
     "release.still_answering": "a release that was rolled back for safety answered a minute later",
+    "probe.answered": "a test was answered: no interaction, without a text, in no figure",
+    "probe.decided": "what would have become of a test's action; nothing did",
+    "probe.changed": "the same question to the same release is answered otherwise",
+    "trial.ran": "the tests of a use case ran, with the digest of what they showed",
     "key.created": "an API key was made",
     "key.revoked": "an API key was ended",
     "key.rotated": "an API key was replaced",
@@ -128,6 +132,8 @@ REQUEST = {
     "x-handrail-conversation": "your id of the conversation; without it handrail infers one from the resent history",
     "x-handrail-customer": "your id of the customer; stored only as a keyed hash and a sealed value",
     "x-handrail-channel": "one of the use case's `channels`; another is dropped and noted as `channel.undeclared`",
+    "x-handrail-release": "a digest, or `live`: the release that a test asks, a draft too; refused for every key "
+    "without the scope `probe`",
     "traceparent": "W3C trace context, recorded; where there is none, an `x-request-id` that is a UUID or random "
     "letters and digits (another could name a person)",
 }
@@ -137,6 +143,8 @@ REPLY = {
     "x-handrail-outcome": "answered, blocked, handover, refused or failed",
     "x-handrail-code": "with a refusal: the code, see errors.md",
     "x-handrail-trace": "the trace that was recorded",
+    "x-handrail-probe": "to a key with the scope `probe`, of a whole answer: JSON with release, verdict, findings, "
+    "model, tokens and cost",
     "x-handrail-disclosure": "at the first interaction of a conversation: `version=...; language=...; wording=...`, "
     "each value percent-encoded (UTF-8; spaces and `,.:!?'()/` stay); the language is that of the wording: the "
     "message's, else the use case's first, else English",

@@ -6,6 +6,7 @@ from handrail.home import defaults
 from handrail.home.fields import DataClass, HomeFile, Metric, UseCaseFile
 from handrail.home.fields_rules import CasesFile, RulesFile
 from handrail.home.fields_tools import ToolsFile
+from handrail.home.fields_trials import TrialsFile
 from handrail.home.fit import expected
 from handrail.home.levels import NEVER
 from handrail.terms.finding import NEVER_REST, Kind
@@ -16,6 +17,7 @@ _FILES = (
     ("tools/*.yaml", ToolsFile),
     ("rules/*.yaml", RulesFile),
     ("rules/*.test.yaml", CasesFile),
+    ("tests/*.yaml", TrialsFile),
 )
 
 

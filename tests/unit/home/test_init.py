@@ -103,6 +103,7 @@ WHERE = {
     "tools": "tools/*.yaml",
     "rules": "rules/shop.yaml",
     "cases": "rules/*.test.yaml",
+    "trials": "tests/*.yaml",
 }
 
 

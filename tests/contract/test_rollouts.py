@@ -406,6 +406,21 @@ def test_what_bars_a_release_keeps_it_where_it_is_for_the_judge_and_for_a_person
     durable.run(main())
 
 
+@pytest.mark.promise("ROL-5")
+def test_a_rollback_happens_also_when_its_incident_cannot_be_written(durable: Rig) -> None:
+    def broken(tx: Any, rollout: Rollout) -> None:
+        raise RuntimeError("no incident today")
+
+    async def main() -> None:
+        store = await durable.open()
+        one = await Started(store).begin()
+        await fill(one, 600)
+        await judged(Judging(store, InForce(), "j", ids=IDS, clock=Later(), beside=broken), one.rollout.release)
+        assert (await one.now()).state is State.ROLLED_BACK
+
+    durable.run(main())
+
+
 @pytest.mark.promise("ROL-15")
 def test_an_answer_of_a_release_a_minute_after_its_safety_rollback_is_an_alarm_once(durable: Rig) -> None:
     async def main() -> None:

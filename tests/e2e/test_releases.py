@@ -155,6 +155,7 @@ def test_a_bad_release_goes_back_with_the_offline_judges_verdict_though_the_judg
             assert (shown["state"], shown["verdict"], shown["sentence"]) == (
                 "rolled_back", "worse", now["reached"]["sentence"],
             )  # fmt: skip
+            assert "Worse: complaint" in house.said("alerts", "list")
             assert "Worse: complaint" in house.said("incident", "list", "--all")
             assert [row["release"] for row in api(server.url, "/api/v1/releases", read)["releases"]] == [canary.release]
             told = json.loads(base64.b64decode(now["reached"]["numbers"]))

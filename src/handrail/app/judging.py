@@ -7,6 +7,7 @@ without a canary writes nothing.
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from handrail.app import wire
@@ -20,6 +21,8 @@ from handrail.review.incidents import IncidentTransaction, of_rollback
 from handrail.terms.clock import Clock
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest, Ids
+from handrail.watch.alarm import WatchTransaction, raise_alerts
+from handrail.watch.rollouts import raised_by
 
 if TYPE_CHECKING:
     from handrail.app.wire import Store
@@ -97,10 +100,22 @@ class Judging:
             ids=self._ids, holder=self._holder, lease_ms=LEASE_MS, before=rollout, folded=tuple(folded), step=step,
             beside=self._beside, bars=self._bars,
         )  # fmt: skip
-        after = await self._store.journal.run(command)
+        after = await self._run(command)
         if step is not None and after.version != rollout.version:
             self._say(step, after)
         return after.state is State.CANARY and len(folded) == AT_ONCE
+
+    async def _run(self, command: Judged) -> Rollout:
+        """A rollback is not kept up by what belongs beside it: when that fails, it goes without, and says so."""
+        try:
+            return await self._store.journal.run(command)
+        except HandrailError as error:
+            if error.code in (Code.LOST_RACE, Code.JOURNAL_UNAVAILABLE) or command.beside is None:
+                raise
+            log.error("judge.beside", extra={"code": error.code.value})
+        except Exception:  # whatever is wrong with an incident or an alert: the release goes back
+            log.exception("judge.beside")
+        return await self._store.journal.run(replace(command, beside=None))
 
     async def _lead(self) -> int | None:
         """The database's time; None: another process judges."""
@@ -147,18 +162,28 @@ class Judging:
             since = self._late_from.get(one.release, ended + ALARM_MS)
             late = await self._store.units.late(one.release, max(since, ended + ALARM_MS))
             self._late_from[one.release] = now_ms - 5_000
-            if late and await self._store.journal.run(StillAnswering(ids=self._ids, release=one.release, late=late)):
+            if late and await self._store.journal.run(
+                StillAnswering(ids=self._ids, release=one.release, late=late, beside=self._beside)
+            ):
                 log.error("release.still_answering", extra={"release": one.release, "interactions": late})
 
 
 def judging(store: "Store", in_force: InForce) -> Judging:
     """As the jobs process runs it."""
-    return Judging(store, in_force, wire.IDS.new("jd"), ids=wire.IDS, clock=wire.CLOCK, beside=incident, bars=barred)
+    return Judging(store, in_force, wire.IDS.new("jd"), ids=wire.IDS, clock=wire.CLOCK, beside=beside, bars=barred)
 
 
 def barred(tx: ReleaseTransaction, rollout: Rollout) -> str:
     """What keeps a release from going on, for the judge and for commands."""
     return open_incident_of(cast(IncidentTransaction, tx), rollout)
+
+
+def beside(tx: ReleaseTransaction, rollout: Rollout) -> None:
+    """What belongs into the commit of a move of the judge: an incident, and an alert to the owner."""
+    incident(tx, rollout)
+    raised = raised_by(rollout, tx.now_ms)
+    if raised is not None:
+        raise_alerts(cast(WatchTransaction, tx), wire.IDS, [raised])
 
 
 def incident(tx: ReleaseTransaction, rollout: Rollout) -> None:

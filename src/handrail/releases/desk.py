@@ -365,6 +365,7 @@ class StillAnswering:
     ids: Ids
     release: Digest
     late: int
+    beside: Callable[[ReleaseTransaction, Rollout], None] | None = None
 
     def __call__(self, tx: ReleaseTransaction) -> bool:
         before = tx.rollouts.get(self.release)
@@ -373,6 +374,8 @@ class StillAnswering:
         after = msgspec.structs.replace(before, version=before.version + 1, asked="still answering")
         tx.rollouts.swap(before, after)
         tx.append(entry_of(self.ids, EntryKind.RELEASE_STILL_ANSWERING, after, JUDGE, tx.now_ms, late=self.late))
+        if self.beside is not None:
+            self.beside(tx, after)
         return True
 
 

@@ -271,6 +271,7 @@ def test_a_draft_is_tested_by_all_its_cases_on_its_own_digest(house: ActingHouse
 @pytest.mark.promise("TRI-5")
 def test_an_answer_that_changes_without_a_release_is_noticed_by_the_second_time(tmp_path: Path) -> None:
     golden = "use_case: orders\ntrials:\n  - {id: usual, golden: true, turns: [{say: Anything else?}]}\n"
+    golden += "  - {id: broken, turns: [{say: hello, expect: [{exact: no}]}]}\n"
     with model(tmp_path) as url:
         house = House(tmp_path / "home", model=url)
         cases(house, golden)
@@ -278,19 +279,21 @@ def test_an_answer_that_changes_without_a_release_is_noticed_by_the_second_time(
         house.publish()
         port = url.rsplit(":", 1)[1].split("/")[0]
         with house.serving("--workers", "1") as server:
-            assert "changed" not in run(house, server)
-            assert "changed" not in run(house, server)
+            assert "changed" not in run(house, server, "usual")
+            assert "changed" not in run(house, server, "usual")
             looked = within(25, lambda: [row for row in entries(house, "trial") if row["facts"].get("scheduled")])
-            assert (looked[0]["facts"]["passed"], looked[0]["facts"]["failed"]) == (1, 0)
+            assert (looked[0]["facts"]["passed"], looked[0]["facts"]["not_green"]) == (1, ["broken"])
+            (alert,) = entries(house, "alert.raised")  # in the transaction of the round
+            assert "The live probe broken failed: exact." in json.dumps(alert["facts"])
             assert "probe" in house.said("trial", "list")
             other = {**REPLIES, "fallback": {"id": "f", "text": "Nope, nothing of the sort can be had here, sorry."}}
             again = tmp_path / "again"
             again.mkdir()
             stop_listening(port)
             with model(again, other, "--port", port):
-                assert "changed: " not in run(house, server)
-                assert "changed: orders/usual: only 0.00 of it is as before" in run(house, server)
-                assert "changed: " not in run(house, server)  # told once
+                assert "changed: " not in run(house, server, "usual")
+                assert "changed: orders/usual: only 0.00 of it is as before" in run(house, server, "usual")
+                assert "changed: " not in run(house, server, "usual")  # told once
         changed = entries(house, "probe.changed")
         assert [row["facts"]["case"] for row in changed] == ["usual"]
         assert rows(house, "SELECT count(*) FROM interaction") == [(0,)]

@@ -6,7 +6,7 @@ round that breaks off is tried again at the next time, not at once, since it may
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from handrail.app import wire
 from handrail.app.plan import Plan
@@ -70,6 +70,7 @@ class Probing:
         wanted = Wanted(
             trials=trials, url=url_of(self._plan.settings, host=self._plan.host, port=self._plan.port), whole=False,
             parallel=1, cost_limit=cost_limit_of(probes.cost_at_most_minor), scheduled=True, by=PROBES, keys=self._keys,
+            then=_alert,
         )  # fmt: skip
         self._keys |= await keys_for(self._store, wanted, snapshot)
         _, recorded = await run_trials(self._store, wanted)
@@ -79,6 +80,35 @@ class Probing:
 
 def _take(name: UseCaseId, every_ms: int, tx: "TrialTransaction") -> bool:
     return tx.trials.take_turn(name, every_ms)
+
+
+def _alert(tx: Any, one: "Recorded") -> None:
+    """In the transaction that keeps the round: one alert for each case that failed, and for each changed answer."""
+    from handrail.watch.alarm import raise_alerts  # deferred: as above
+    from handrail.watch.alert import AlertKind, Raised, Severity
+
+    run = one.run
+    promise = "each time it happens; a model that answers by chance may fail a case that is right"
+    found = [
+        Raised(
+            cause=f"probe:{run.use_case}:{case.id}", kind=AlertKind.RELEASE, severity=Severity.WARNING,
+            use_case=run.use_case, metric="probe", example=run.id, at_ms=run.at_ms, promise=promise,
+            sentence=f"The live probe {case.id} failed: {', '.join(case.not_met) or 'it could not run'}.",
+        )
+        for case in run.cases
+        if not case.passed
+    ]  # fmt: skip
+    found += [
+        Raised(
+            cause=f"golden:{run.use_case}:{name}:{run.release}", kind=AlertKind.NEW, severity=Severity.WARNING,
+            use_case=run.use_case, metric="golden answer", example=run.id, at_ms=run.at_ms,
+            promise="unlike twice in a row by chance alone",
+            sentence=f"The answer to {name} changed while the release did not: {change.why}.",
+        )
+        for name, change in one.changed.items()
+    ]  # fmt: skip
+    if found:
+        raise_alerts(tx, wire.IDS, found)
 
 
 def _tell(one: "Recorded") -> None:

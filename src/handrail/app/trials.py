@@ -9,7 +9,8 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from handrail.app import wire
 from handrail.app.settings import Settings
@@ -40,7 +41,8 @@ SCOPES = frozenset({Scope.CHAT, Scope.ACT, Scope.FACTS, Scope.PROBE})
 class Wanted:
     """`url`: of the server. `release`: a digest; empty: what is live. `whole`: the trials are all there are of their
     use cases. `cost_limit`: millionths of a minor unit. `keys`: by use case, where they are given; others are made.
-    `by`: who acts when it is no person."""
+    `by`: who acts when it is no person.
+    `then`: what else the transaction does that keeps a run."""
 
     trials: Sequence[Trial]
     url: str
@@ -53,6 +55,7 @@ class Wanted:
     by: Actor | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
     told: Callable[[CaseResult], None] = lambda _: None
+    then: Callable[[Any, Recorded], None] = lambda _, __: None
 
 
 def trials_of(text: HomeText, ruleset: Ruleset | None = None) -> Read:
@@ -110,8 +113,14 @@ async def run_trials(store: "Store", wanted: Wanted) -> tuple[Results, list[Reco
             ids=wire.IDS, use_case=use_case, release=Digest(next(iter(answered), release)), results=own,
             whole=wanted.whole, token=wanted.token, scheduled=wanted.scheduled,
         )  # fmt: skip
-        recorded.append(await store.journal.run(change))
+        recorded.append(await store.journal.run(partial(_kept, change, wanted.then)))
     return results, recorded
+
+
+def _kept(change: RecordRun, then: Callable[[Any, Recorded], None], tx: Any) -> Recorded:
+    done = change(tx)
+    then(tx, done)
+    return done
 
 
 async def keys_for(store: "Store", wanted: Wanted, snapshot: Snapshot) -> dict[str, str]:

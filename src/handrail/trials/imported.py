@@ -46,9 +46,8 @@ def from_promptfoo(document: Any, *, name: str, judge: str = "") -> Imported:
     given = document.get("prompts") or ["{{prompt}}"]
     prompts = given if isinstance(given, list) else [given]
     shared = document.get("defaultTest") or {}
-    pairs = itertools.product(
-        enumerate(document["tests"]), enumerate(prompts if isinstance(prompts, list) else [prompts])
-    )
+    tests: list[Any] = document["tests"]
+    pairs = itertools.product(enumerate(tests), enumerate(prompts))
     for (at, test), (number, prompt) in itertools.islice(pairs, MOST):
         place = f"tests[{at}]" if len(prompts) == 1 else f"tests[{at}] with prompts[{number}]"
         if not isinstance(test, Mapping):

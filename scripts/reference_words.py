@@ -125,6 +125,15 @@ ENTRIES = {
     "stop.lifted": "another person lifted a stop",
     "notice.given_up": "a receiver of notices could not be reached in time",
     "notice.retried": "a person has a notice sent again",
+    "alert.raised": "the watch found something: its sentence, how often it comes without a reason, who was told",
+    "alert.acknowledged": "a person has an alert",
+    "alert.escalated": "nobody answered an alert in time: the next one was told",
+    "alert.closed": "an alert is over; its cause may be told anew",
+    "alert.silenced": "a person keeps new alerts from being told, until a time and for a reason",
+    "baseline.learnt": "what a metric is compared with from now on, or that a person lets it learn anew",
+    "incident.opened": "an incident, by rule or by hand, with whose interactions it is about",
+    "incident.moved": "an incident was contained or reviewed, got a task, a note, an owner or another severity",
+    "incident.closed": "an incident is over, with the test that would have caught it, or why none can",
 }
 
 REQUEST = {

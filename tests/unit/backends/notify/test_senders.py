@@ -6,6 +6,7 @@ import time
 from email import message_from_bytes, policy
 from typing import Any
 
+import msgspec
 import pytest
 from receivers import Certificate, certificate, http_receiver, mail_receiver, silent_port
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
@@ -32,7 +33,12 @@ def receiver(kind: ReceiverKind, **changes: Any) -> Receiver:
 
 
 def deliver(
-    to: Receiver, *, values: dict[str, str] | None = None, published: bool = True, deadline_s: float = 15.0
+    to: Receiver,
+    *,
+    values: dict[str, str] | None = None,
+    published: bool = True,
+    deadline_s: float = 15.0,
+    message: Message = MESSAGE,
 ) -> Outcome:
     """One try. `values`: what stands under each reference."""
 
@@ -47,7 +53,7 @@ def deliver(
             egress=egress, reference=reference, now_ms=lambda: int(time.time() * 1_000), deadline_s=deadline_s
         )
         try:
-            return await senders.send(to, MESSAGE)
+            return await senders.send(to, message)
         finally:
             await senders.close()
 
@@ -269,3 +275,52 @@ def test_the_deadline_is_shorter_than_the_lease() -> None:
 
     assert send.DEADLINE_S * 1_000 < LEASE_MS
     assert mail.STEP_S <= send.DEADLINE_S
+
+
+ALERT = Message(
+    id="nt_01KTESTTESTTESTTESTTESTTES", at_ms=1_795_000_000_123, subject="An alert of the watch",
+    text="What: worse than its past\nAlert: al_1", body=b'{"type":"alert.raised","data":{"alert_id":"al_1"}}',
+    about="al_1", cause="drift/orders/failed", severity="critical", to="olga@shop.example",
+)  # fmt: skip
+
+
+@pytest.mark.promise("WAT-10")
+def test_a_pager_gets_an_event_of_version_2_with_the_cause_as_its_key() -> None:
+    with http_receiver() as hook:
+        to = receiver(ReceiverKind.PAGER, url=f"{hook.url}/v2/enqueue", secret_env="KEY")
+        outcome = deliver(to, values={"KEY": "R0UT1NGKEY\n"}, message=ALERT)
+        plain = deliver(to, values={"KEY": "R0UT1NGKEY"})
+    assert (outcome.code, plain.code) == ("", "")
+    sent, held = (json.loads(got.body) for got in hook.got)
+    assert hook.got[0].path == "/v2/enqueue"
+    assert hook.got[0].headers["content-type"] == "application/json"
+    assert sent == {
+        "routing_key": "R0UT1NGKEY",
+        "event_action": "trigger",
+        "dedup_key": "drift/orders/failed",
+        "client": "handrail",
+        "payload": {
+            "summary": "An alert of the watch: What: worse than its past; Alert: al_1",
+            "source": "handrail",
+            "severity": "critical",
+            "timestamp": "2026-11-18T11:06:40.123+0000",
+            "class": "drift/orders/failed",
+            "custom_details": {"type": "alert.raised", "data": {"alert_id": "al_1"}},
+        },
+    }
+    assert (held["payload"]["severity"], held["dedup_key"]) == ("warning", MESSAGE.id)
+
+
+def test_a_pager_takes_no_more_than_it_may() -> None:
+    event = json.loads(http.paged("k", msgspec.structs.replace(ALERT, text="x" * 5_000, cause="y" * 500)))
+    assert len(event["payload"]["summary"]) == 1_024
+    assert len(event["dedup_key"]) == 255
+
+
+@pytest.mark.promise("WAT-10")
+def test_mail_of_an_alert_goes_to_its_owner_first_and_other_mail_to_nobody_else() -> None:
+    to = receiver(ReceiverKind.EMAIL, sender="handrail@shop.example", to=("desk@shop.example",))
+    assert mail.letter(to, ALERT)["To"] == "olga@shop.example, desk@shop.example"
+    assert mail.letter(to, MESSAGE)["To"] == "desk@shop.example"
+    number = msgspec.structs.replace(ALERT, to="+49 30 1234")
+    assert mail.letter(to, number)["To"] == "desk@shop.example"

@@ -252,6 +252,24 @@ def test_a_judge_that_starts_in_the_middle_says_what_one_that_saw_everything_say
     durable.run(main())
 
 
+@pytest.mark.promise("ROL-4")
+def test_what_comes_after_a_unit_was_judged_changes_nothing_that_was_said(durable: Rig) -> None:
+    async def main() -> None:
+        store = await durable.open()
+        one = await Started(store).begin()
+        thread, _ = await one.converse()
+        await store.journal.run(lambda tx: tx.fetch("UPDATE unit SET assigned_at = assigned_at - 60000"))
+        await judged(Judging(store, InForce(), "j", ids=IDS, clock=Later()), one.rollout.release)
+        (before,) = await store.units.folded(one.rollout)
+        late = event(thread.conversation, OutcomeType.COMPLAINT, 1)
+        await store.outcomes.save([late], key_id="k1", use_case=None)
+        (after,) = await store.units.folded(one.rollout)
+        assert before.metrics == after.metrics == {"complaint": 0.0, "csat_low": None}
+        assert after.signals != before.signals, "it is kept"
+
+    durable.run(main())
+
+
 class Later:
     """The clock, so many milliseconds later."""
 

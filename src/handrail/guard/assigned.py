@@ -18,13 +18,19 @@ from handrail.releases.assign import Arm, Drawn, drawn, held_out, quarter_salt, 
 from handrail.releases.lifecycle import Rollout
 
 
+SAYS_NOTHING = frozenset({"embeddings"})
+"""Routes whose answers no customer reads: a call there begins no unit."""
+
+
 async def assigned(
     caller: Caller, draws: Draws, threads: Threads, thread: Thread, turn: Turn, now_ms: int
 ) -> tuple[Thread, Caller]:
     """The conversation with what was drawn for it, and its caller on the release that answers."""
     if thread.release is not None:
         return thread, _kept(caller, draws, thread)
-    found = None if thread.unlinked or not thread.first else await _draw(caller, draws, threads, thread, turn, now_ms)
+    found = None
+    if thread.first and not thread.unlinked and turn.route not in SAYS_NOTHING:
+        found = await _draw(caller, draws, threads, thread, turn, now_ms)
     if found is None:
         return msgspec.structs.replace(thread, release=caller.live.digest), caller
     thread = threads.assign(thread, found)

@@ -142,6 +142,24 @@ def test_a_conversation_whose_beginning_is_not_known_is_on_the_live_release_and_
     assert all(each.unlinked for each in facts)
 
 
+def test_a_call_that_no_customer_reads_is_no_unit() -> None:
+    shop = Shop()
+    shop.runs([shop.started()])
+
+    async def main() -> None:
+        for number in range(20):
+            await shop.world.post(
+                "/v1/embeddings", {"model": "support", "input": "order 1"},
+                headers={"x-handrail-conversation": f"e{number}"},
+            )  # fmt: skip
+
+    asyncio.run(main())
+    facts = [entry.facts for entry in shop.world.journal.entries if isinstance(entry.facts, InteractionFacts)]
+    assert len(facts) >= 20
+    assert {each.arm for each in facts} == {""}
+    assert shop.world.threads.units == {}
+
+
 def test_without_a_rollout_nothing_is_drawn_or_written_about_units() -> None:
     shop = Shop()
     facts = shop.talk("c1")

@@ -17,7 +17,6 @@ from handrail.policy.ruleset import Mode
 from handrail.releases.assign import Arm, Drawn, drawn, held_out, quarter_salt, unit_of
 from handrail.releases.lifecycle import Rollout
 
-
 SAYS_NOTHING = frozenset({"embeddings"})
 """Routes whose answers no customer reads: a call there begins no unit."""
 

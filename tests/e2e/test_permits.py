@@ -178,7 +178,7 @@ def test_a_report_that_does_not_come_is_a_question_to_a_person_and_an_alarm(
 ) -> None:
     key = house.agent()
     with house.serving("--workers", "2") as server:
-        given = decide(server, key)[1]
+        given = decide(server, key, conversation="t-1")[1]
         assert given["report_within_s"] == REPORT_S
         assert redeem(server, key, given)[0] == 200
         server.kill()
@@ -186,7 +186,7 @@ def test_a_report_that_does_not_come_is_a_question_to_a_person_and_an_alarm(
         within(6, lambda: told(server, key, given["action_id"])["status"] == "unknown")
         assert given["action_id"] in house.said("approvals", "list")
         within(12, lambda: "handrail_actions_unknown 1" in server.get("/metrics")[1].decode())
-        late = decide(server, key)[1]
+        late = decide(server, key, conversation="t-1")[1]
         assert (late["action_id"], late["status"]) == (given["action_id"], "unknown")
         house.by("ann", "approvals", "settle", given["action_id"], "--done")
         assert told(server, key, given["action_id"])["status"] == "done"
@@ -279,7 +279,7 @@ def test_the_signing_key_is_rotated_backed_up_and_restored(tmp_path: Path, targe
     house.data.mkdir(mode=0o700)
     (house.data / "kek").write_bytes(kek)
     (house.data / "kek").chmod(0o600)
-    house.said("restore", str(tmp_path / "copy"))
+    house.by("root", "restore", str(tmp_path / "copy"))
     after = {path.name: path.read_bytes() for path in keys.glob("*.key") if not path.stem.startswith("intermediate")}
     assert after == before
     with house.serving("--workers", "2") as server:

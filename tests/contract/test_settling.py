@@ -11,7 +11,7 @@ from fakes.target import REFUND, refund_tool, shop_upstream
 
 from handrail.approvals.desk import Ruled, Standing
 from handrail.approvals.facts import ActionFacts
-from handrail.approvals.halt import AT_ONCE, LiftStop, PullStop, RevokeStopped
+from handrail.approvals.halt import AT_ONCE, FIRST, LiftStop, PullStop, RevokeStopped, revoke_stopped
 from handrail.approvals.lifecycle import State
 from handrail.approvals.settle import Cancel, Deny, Edit, HandOn, Settle
 from handrail.approvals.stop import StopScope
@@ -232,13 +232,15 @@ def test_a_stop_over_many_ends_the_rest_in_steps_and_none_is_claimed_in_between(
     async def run() -> None:
         store = await durable.open()
         thread = await begin(store)
-        many = [await store.journal.run(ask(thread)) for _ in range(AT_ONCE + 20)]
+        many = [await store.journal.run(ask(thread)) for _ in range(FIRST + AT_ONCE + 20)]
         await store.journal.run(approve(many[-1]))
         _, revoked = await store.journal.run(pull(StopScope.ALL, ""))
-        assert revoked == AT_ONCE
+        assert revoked == FIRST
         assert (await store.journal.run(claim(many[-1]))).progress.state is State.REVOKED
-        assert await store.journal.run(RevokeStopped(ids=IDS)) == 19
-        assert await store.journal.run(RevokeStopped(ids=IDS)) == 0
+        ended, after = await store.journal.run(RevokeStopped(ids=IDS))
+        assert (ended, after) == (AT_ONCE, many[FIRST + AT_ONCE - 1].progress.action)
+        assert await store.journal.run(RevokeStopped(ids=IDS, after=after)) == (19, None)
+        assert await revoke_stopped(store.journal, IDS) == 0
 
     durable.run(run())
 

@@ -83,7 +83,7 @@ def move_of(command: Any, result: Any) -> str | None:
         case desk.Finish():
             return ENDS[result.progress.state]
         case halt.RevokeStopped():
-            return "revoked" if result else None
+            return "revoked" if result[0] else None
     return {
         settle.Deny: "denied", settle.Edit: "edited", settle.Cancel: "cancelled", desk.TakeOver: "taken over",
         settle.Undo: "asked to undo", halt.PullStop: "stopped",
@@ -267,14 +267,13 @@ class Process:
         return stored
 
     async def waiting(self, name: str = "pay") -> Stored:
-        """One that has waited long, and a new one in its place."""
+        """Any that waits, and a new one in its place."""
         new = await self.ask(name)
-        after = ActionId(f"{new.progress.action[:7]}{self.random.randbytes(8).hex().upper()}")
-        for line in await self.store.acts.queue(frozenset({State.HELD}), limit=50, after=after):
-            if line.tool == self.tool(name):
-                with contextlib.suppress(HandrailError):
-                    stored: Stored = await self.store.acts.get(line.action)
-                    return stored
+        sql = "SELECT id FROM action WHERE state = 'held' ORDER BY random() LIMIT 20"
+        for (action,) in await self.store.reading.rows(sql, ()):
+            stored: Stored = await self.store.acts.get(action)
+            if stored.about.facts.tool == self.tool(name) and not stored.progress.excluded:
+                return stored
         return new
 
     async def carry(self, seconds: float) -> None:

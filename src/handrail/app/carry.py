@@ -123,8 +123,7 @@ class Carrying:
         stops = tuple(stop.id for stop in await self._store.acts.stops())
         if stops == self._stops_done:
             return
-        from handrail.approvals.halt import RevokeStopped  # deferred: as above
+        from handrail.approvals.halt import revoke_stopped  # deferred: as above
 
-        while await self._store.journal.run(RevokeStopped(ids=wire.IDS)):
-            continue
+        await revoke_stopped(self._store.journal, wire.IDS)
         self._stops_done = stops

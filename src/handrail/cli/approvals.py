@@ -12,7 +12,7 @@ from handrail.app import wire
 from handrail.app.settings import environment
 from handrail.app.wire.acting import OnceActing
 from handrail.approvals.behind import behind
-from handrail.approvals.halt import LiftStop, PullStop, RevokeStopped
+from handrail.approvals.halt import LiftStop, PullStop, revoke_stopped
 from handrail.approvals.lifecycle import State
 from handrail.approvals.settle import Approve, Deny, HandOn, ReadCase, Settle
 from handrail.approvals.stop import StopScope
@@ -197,9 +197,7 @@ def stop(scope: str | None, value: str, reason: str, listed: bool, token: str | 
 
     async def work(store: "Store") -> tuple[str, int]:
         made, revoked = await store.journal.run(change)
-        while more := await store.journal.run(RevokeStopped(ids=wire.IDS)):
-            revoked += more
-        return made.id, revoked
+        return made.id, revoked + await revoke_stopped(store.journal, wire.IDS)
 
     name, revoked = options.with_store(home, work)
     click.echo(f"{name}: stopped; {revoked} waiting actions revoked. Another person lifts it: handrail resume {name}")

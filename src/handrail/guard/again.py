@@ -111,6 +111,10 @@ class Again:
         _, tool = registered(done.use_case, done.tool, snapshot)
         if tool.undo is None:
             raise HandrailError(Code.NOT_ALLOWED, "this tool declares no undoing call; see its registration")
+        if done.door is Door.PERMIT and "$key" in tool.undo.arguments.values():
+            raise HandrailError(
+                Code.NOT_ALLOWED, "its caller executed it, so the target knows no key of ours to undo it by; ask there"
+            )
         use_case, undoing = registered(done.use_case, tool.undo.tool, snapshot)
         result = None if stored.result is None else msgspec.json.decode(stored.result)["result"]
         request = Action(

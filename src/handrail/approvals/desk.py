@@ -22,17 +22,18 @@ from handrail.terms.action import Action, ActionId, digest_of
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.decision import Verdict
 from handrail.terms.errors import Code, HandrailError
-from handrail.terms.ids import Digest, Ids, PersonId, SubjectId
+from handrail.terms.ids import Digest, Ids, KeyId, PersonId, SubjectId
 
 BY = Actor(ActorKind.SYSTEM, "actions")
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What only the transaction can tell a decision: the stops in force, and what each limit has used."""
+    """What only the transaction can tell a decision: the stops in force, what each limit has used, and its time."""
 
     stops: tuple[Stop, ...]
     used: Callable[[str, str], int]
+    now_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Ask:
         first = self._first(tx)
         if first is not None:
             return first
-        ruled = self.decide(Standing(tuple(tx.stops.all()), tx.limits.used))
+        ruled = self.decide(Standing(tuple(tx.stops.all()), tx.limits.used, tx.now_ms))
         reserved = reserve(tx, ruled, waits=ruled.decision.verdict is Verdict.HOLD and ruled.route is not None)
         request = self.request
         if ruled.arguments is not None:
@@ -144,7 +145,7 @@ class Ask:
             return lifecycle.held(
                 request.id, digest, now=now, needs=route.persons, route=route.id,
                 decide_by=now + 1_000 * route.decide_within_s, otherwise=Otherwise(route.otherwise),
-                excluded=excluded_of(tx, ruled), escalate_at=next_step(route, now, 0),
+                excluded=excluded_of(tx, ruled, request.key), escalate_at=next_step(route, now, 0),
                 execute_within_ms=1_000 * route.execute_within_s, cool_off_ms=self.cool_off_ms, drill=self.drill,
                 report_within_ms=self.report_within_ms,
             )  # fmt: skip
@@ -176,12 +177,16 @@ def reserve(tx: ActionTransaction, ruled: Ruled, *, waits: bool) -> tuple[tuple[
     return tuple(taken)
 
 
-def excluded_of(tx: ActionTransaction, ruled: Ruled) -> frozenset[PersonId]:
-    """Who may not settle it: the requester, the owner, and the authors of the rules."""
+def excluded_of(tx: ActionTransaction, ruled: Ruled, key: str) -> frozenset[PersonId]:
+    """Who may not settle it: the requester, the owner, the authors of the rules, and whoever made the `key` that asks
+    or one of its line: who holds a key can ask with it."""
+    keys = {one.id: one for one in tx.keys.all()}
+    line = keys[KeyId(key)].lineage if KeyId(key) in keys else key
+    made = {PersonId(one.by) for one in keys.values() if one.lineage == line and one.by}
     owners = {found.id for mail in ruled.owners if (found := tx.persons.by_mail(mail)) is not None}
     authors = {tx.rulesets.rule_author(rule) for rule in ruled.rules}
     wrote = {PersonId(author.id) for author in authors if author is not None and author.kind is ActorKind.PERSON}
-    return ruled.excluded | owners | wrote
+    return ruled.excluded | owners | wrote | made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

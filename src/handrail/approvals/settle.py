@@ -91,7 +91,7 @@ class Edit:
             return drills.edited(tx, self.ids, stored, self.request.arguments, person, self.comment)
         for scope, period, amount in stored.reserved:
             tx.limits.release(scope, period, amount)
-        ruled = self.decide(Standing(tuple(tx.stops.all()), tx.limits.used))
+        ruled = self.decide(Standing(tuple(tx.stops.all()), tx.limits.used, tx.now_ms))
         if ruled.decision.verdict is Verdict.DENY:
             why = ", ".join(dict.fromkeys(reason.code for reason in ruled.decision.reasons))
             raise HandrailError(Code.NOT_ALLOWED, f"the rules deny the edited call ({why}); nothing was changed")
@@ -104,7 +104,7 @@ class Edit:
             after,
             route=route.id,
             needs=max(after.needs, route.persons),
-            excluded=after.excluded | excluded_of(tx, ruled) | {person.id},
+            excluded=after.excluded | excluded_of(tx, ruled, request.key) | {person.id},
         )
         if route.id != stored.progress.route:
             after = msgspec.structs.replace(after, step=0, escalate_at=next_step(route, tx.now_ms, 0))

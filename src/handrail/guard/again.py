@@ -1,7 +1,8 @@
 """An action looked at again: before its claim, when its arguments are edited, when it is to be undone.
 
 Before the claim the ruleset in force now is asked once more with what the decision rested on; it may only tighten: what
-it denies is revoked, what it would hold was approved. When what it rested on cannot be read, it is revoked.
+it denies or would only draft is revoked, and so is what it would hold, unless a person has approved it. When what it
+rested on cannot be read, it is revoked.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,6 +14,7 @@ from handrail.approvals.desk import Standing
 from handrail.approvals.settle import Edit, Undo
 from handrail.approvals.store import Stored
 from handrail.guard.execute import filled
+from handrail.guard.history import NO_CEILING
 from handrail.guard.tool_call import ToolCalls, Weighed, registered
 from handrail.in_force.snapshot import Snapshot
 from handrail.ledger.store import Journal
@@ -44,8 +46,15 @@ def refused_now(snapshot: Snapshot, prepared: Prepared, now_ms: int) -> Callable
             limit = scope.partition(":")[0]
             if limit in at_most:
                 room.append(Room(limit, at_most[limit] - standing.used(scope, period) + amount))
-        decision = decide_action(msgspec.structs.replace(given, stopped=(), room=tuple(room)), prepared)
-        return decision.verdict is Verdict.DENY
+        given = msgspec.structs.replace(given, stopped=())
+        decision = decide_action(msgspec.structs.replace(given, room=tuple(room)), prepared)
+        if decision.verdict is Verdict.DENY or decision.draft:
+            return True
+        if stored.progress.needs:
+            return False
+        # nobody was asked: what others reserved since for a person to look at is no reason to ask now
+        plenty = tuple(Room(limit, NO_CEILING) for limit in at_most)
+        return decide_action(msgspec.structs.replace(given, room=plenty), prepared).verdict is Verdict.HOLD
 
     return refused
 

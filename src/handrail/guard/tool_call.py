@@ -6,6 +6,7 @@ claim is durable before anything leaves, and the outcome before the agent hears 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -29,7 +30,7 @@ from handrail.policy.action import ActionDecision, ActionInput, Fact, Room, Why
 from handrail.policy.action_rules import Limit, Per
 from handrail.policy.decide_action import Prepared, decide_action, encode
 from handrail.policy.ruleset import UseCase, rule_digests
-from handrail.terms.action import Action, ActionId, Door, ToolId, canonical_arguments
+from handrail.terms.action import Action, ActionId, ActionType, Door, ToolId, canonical_arguments
 from handrail.terms.clock import Clock
 from handrail.terms.decision import Reason, Verdict
 from handrail.terms.errors import Code, HandrailError
@@ -145,8 +146,11 @@ class ToolCalls:
             conversation=thread.conversation, customer=called.customer,
         )  # fmt: skip
         weighed = await self.weighed(action, called.facts, use_case, tool, snapshot, called.conversation is not None)
-        decide = self.decide(weighed, action, tool, snapshot, prepared, thread.release)
+        release = thread.release or _live(snapshot, use_case.id)
+        decide = self.decide(weighed, action, tool, snapshot, prepared, release)
         asked = self.asked(action, thread.subject.id, decide, tool, snapshot, permit_ms=called.permit_ms)
+        if called.conversation is None:  # nothing tells two calls apart but who asks, and for whom
+            asked = replace(asked, business=self._business(action, tool, called.key.lineage), anywhere=True)
         stored = await self._committed(asked)
         mine = stored.progress.action == action.id and stored.progress.state is State.CLAIMED
         return await self._executor.carry_out(stored) if mine else stored
@@ -179,7 +183,9 @@ class ToolCalls:
         """The command. `at_once` False: what may run is left to the jobs process; with `permit_ms`, to the caller."""
         return Ask(
             ids=self._ids, request=action, subject=subject, decide=decide, business=self._business(action, tool),
-            same_since_ms=_same_since(tool, self._clock.now_ms()), ruleset=snapshot.ruleset_digest,
+            same_since_ms=0 if action.parent else _same_since(tool, self._clock.now_ms()),
+            anywhere=bool(tool.same_within_s), repeats=tool.type is ActionType.READ and not tool.same_within_s,
+            ruleset=snapshot.ruleset_digest,
             owner=self._executor.owner, lease_ms=LEASE_MS, cool_off_ms=1_000 * tool.cool_off_s,
             at_once=at_once and not permit_ms, permit_ms=permit_ms,
             report_within_ms=1_000 * tool.report_within_s if permit_ms else 0,
@@ -210,18 +216,20 @@ class ToolCalls:
         prepared: Prepared,
         release: Digest | None,
     ) -> Callable[[Standing], Ruled]:
-        """The pure decision that a transaction makes, with what only it can tell."""
+        """The pure decision that a transaction makes, with what only it can tell; limits and counts go by its clock."""
         limits = _limits(snapshot, action.use_case, tool)
-        now, zone = self._clock.now_ms(), snapshot.ruleset.time_zone
-        local = datetime.fromtimestamp(now / 1_000, UTC).astimezone(ZoneInfo(zone))
+        zone = ZoneInfo(snapshot.ruleset.time_zone)
 
         def scope_of(name: str, per: Per) -> str:
             return self._scope(name, per, action, tool)
 
-        periods = {limit.id: (scope_of(limit.id, limit.per), local.strftime(FORMS[limit.within])) for limit in limits}
-        counts = counts_of(names_in(snapshot.ruleset.actions), tool, local, scope_of)
+        scopes = {limit.id: scope_of(limit.id, limit.per) for limit in limits}
 
         def decide(standing: Standing) -> Ruled:
+            now = standing.now_ms or self._clock.now_ms()
+            local = datetime.fromtimestamp(now / 1_000, UTC).astimezone(zone)
+            periods = {limit.id: (scopes[limit.id], local.strftime(FORMS[limit.within])) for limit in limits}
+            counts = counts_of(names_in(snapshot.ruleset.actions), tool, local, scope_of)
             return _ruled(weighed, action, tool, snapshot, prepared, standing, limits, periods, counts, release)
 
         return decide
@@ -259,17 +267,19 @@ class ToolCalls:
             weekday=local.weekday(),
         )
 
-    def _business(self, action: Action, tool: Tool) -> bytes:
-        """What makes two calls the same: the tool and its key's values, or all arguments."""
+    def _business(self, action: Action, tool: Tool, asker: str = "") -> bytes:
+        """What makes two calls the same: the tool and its key's values, or all arguments where one has no value; within
+        the conversation, or of the same `asker` for the same customer where none was named."""
         if action.parent:  # an action is undone once
             return self._hashing.message(f"undo\0{action.parent}".encode())
         values = [list(values_at(action.arguments, path)) for path in tool.business_key]
+        within = [asker, action.customer] if asker else action.conversation
         same = msgspec.json.encode(
             [
                 action.use_case,
                 action.tool,
-                values or action.arguments,
-                None if tool.same_within_s else action.conversation,
+                values if values and all(values) else action.arguments,
+                None if tool.same_within_s else within,
             ],
             order="sorted",
         )
@@ -373,13 +383,15 @@ def _ruled(
         given, stopped=tuple(stop.id for stop in standing.stops if covers(stop, names)), room=room,
         past=past_of(counts, standing.used),
     )  # fmt: skip
+    weighed = msgspec.structs.replace(weighed, input=full)  # it is decided again with what was known now
     decision = decide_action(full, prepared)
     ceilings = {limit.id: limit.at_most for limit in limits}
     caps = {limit.id: limit.held_at_most for limit in limits if limit.held_at_most is not None}
     # what is held counts too; over a limit it counts when a person is asked, since only a person can pass it
     held = decision.verdict is Verdict.HOLD
+    past_caps = held or decision.would_be is not None  # where it only observes, a cap refuses nothing
     reserve = tuple(
-        (*periods[name], amount, standing.used(*periods[name]) + amount if held else ceilings[name])
+        (*periods[name], amount, standing.used(*periods[name]) + amount if past_caps else ceilings[name])
         for name, amount in decision.reserve
         if name in periods
     )
@@ -412,6 +424,12 @@ def _ruled(
         given=msgspec.json.encode(weighed),
         arguments=_changed(action, decision),
     )
+
+
+def _live(snapshot: Snapshot, use_case: UseCaseId) -> Digest | None:
+    """The release of an action whose conversation never talked here: the one that is live."""
+    live = snapshot.live.get(use_case)
+    return live.digest if live is not None else None
 
 
 def _changed(action: Action, decision: ActionDecision) -> dict[str, Any] | None:

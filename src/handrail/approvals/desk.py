@@ -39,9 +39,10 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class Ruled:
     """A decision with what the desk needs to act on it. `reserve`: scope, period, amount and ceiling of each limit
-    drawn on; `waiting`: the same of what may wait for a person, taken while it does. `payload`: the canonical input of the decision and the call, to be sealed. `rules`: digests of the rules
-    it rests on, whose authors may not settle it. `owners`: addresses of who owns the use case, likewise. `given`:
-    what it rests on, to be decided again. `arguments`: as the rules change them, when they do."""
+    drawn on; `waiting`: the same of what may wait for a person, taken while it does. `payload`: the canonical input of
+    the decision and the call, to be sealed. `rules`: digests of the rules it rests on, whose authors may not settle it.
+    `owners`: addresses of who owns the use case, likewise. `given`: what it rests on, to be decided again. `arguments`:
+    as the rules change them, when they do."""
 
     decision: ActionDecision
     payload: bytes

@@ -130,7 +130,9 @@ class LimitFile(Strict, frozen=True):
     tools: Annotated[ToolList | None, says("As in rules.")] = None
     types: Annotated[tuple[ActionType, ...], says("As in rules.")] = ()
     use_cases: Annotated[tuple[Words, ...], says("As in rules.")] = ()
-    held_at_most: Annotated[Minor | None, says("How much of it may wait for a person at a time; above it a call is refused.")] = None
+    held_at_most: Annotated[Minor | None, says("How much of it may wait for a person at a time; above, refused.")] = (
+        None
+    )
 
 
 class StepFile(Strict, frozen=True):

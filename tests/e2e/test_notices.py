@@ -52,6 +52,7 @@ def types(hook: HttpReceiver) -> list[str]:
 
 @pytest.mark.promise("NOT-2")
 @pytest.mark.promise("NOT-4")
+@pytest.mark.promise("NOT-9")
 def test_people_and_the_agent_are_told_and_nothing_of_the_customer_goes_out(tmp_path: Path) -> None:
     with (
         till(tmp_path) as target,

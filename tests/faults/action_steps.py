@@ -272,7 +272,7 @@ class Process:
         sql = "SELECT id FROM action WHERE state = 'held' ORDER BY random() LIMIT 20"
         for (action,) in await self.store.reading.rows(sql, ()):
             stored: Stored = await self.store.acts.get(action)
-            if stored.about.facts.tool == self.tool(name) and not stored.progress.excluded:
+            if stored.about.facts.tool == self.tool(name) and not stored.progress.revision:
                 return stored
         return new
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from acting_house import ActingHouse, act, till
-from house import within
+from house import Server, within
 from receivers import HttpReceiver, http_receiver, mail_receiver
 from standardwebhooks.webhooks import Webhook
 
@@ -79,6 +79,7 @@ def test_people_and_the_agent_are_told_and_nothing_of_the_customer_goes_out(tmp_
             )
             within(40, lambda: "action.handover" in types(desk) and len(mail.letters) >= 3)
             within(20, lambda: types(agent) == ["action.denied", "action.expired"])
+            customer_is_passed_on(server, key, left["action_id"])
             link_changes_nothing(desk, server.url.removesuffix("/v1"), house, left["action_id"])
         sent = house.said("notices", "list", "--state", "sent")
         assert "nothing waits" in house.said("notices", "list")
@@ -98,6 +99,18 @@ def test_people_and_the_agent_are_told_and_nothing_of_the_customer_goes_out(tmp_
     assert "wartet auf eine Entscheidung" in json.loads(room.got[0].body)["text"]
     assert held["action_id"] in went_out
     assert "secret-path" not in sent + "".join(server.lines)
+
+
+def customer_is_passed_on(server: Server, key: str, action: str) -> None:
+    """What the agent hears of a case that nobody decided and a person takes over."""
+    request = urllib.request.Request(
+        f"{server.url.removesuffix('/v1')}/api/v1/actions/{action}", headers={"authorization": f"Bearer {key}"}
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.headers["x-handrail-outcome"] == "handover"
+        told = json.load(answer)
+    assert told["status"] == "expired"
+    assert "passed this to a colleague" in told["message"]
 
 
 def link_changes_nothing(desk: HttpReceiver, root: str, house: ActingHouse, action: str) -> None:

@@ -13,10 +13,10 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from handrail.approvals.lifecycle import ENDED, State
+from handrail.approvals.lifecycle import ENDED, Otherwise, State
 from handrail.approvals.settle import Cancel
 from handrail.approvals.store import ActionReader, Stored
-from handrail.gateway.http import Request, Response, Route
+from handrail.gateway.http import JSON, Request, Response, Route
 from handrail.gateway.identity import Identity
 from handrail.guard.tool_call import Called, ToolCalls
 from handrail.in_force.snapshot import InForce, Snapshot
@@ -156,18 +156,22 @@ def understood(body: bytes) -> Asked:
 
 
 def answer(stored: Stored, language: str) -> Response:
-    """200 when it has ended, 202 while it waits or runs. A denial is an answer, not an error: the agent goes on."""
+    """200 when it has ended, 202 while it waits or runs. A denial is an answer, not an error: the agent goes on. When
+    nobody decided and a person takes the case over, the customer is told so, and a header tells the agent's system."""
     state = stored.progress.state
+    handed = state is State.EXPIRED and stored.progress.otherwise is Otherwise.HANDOVER
+    said = State.HELD if handed else _SAID.get(state)
     over = state in ENDED
     result = msgspec.json.decode(stored.result) if stored.result is not None else None
     told = Told(
         action_id=stored.progress.action,
         status=state.value,
-        message=sentence_for({"*": "", **(SENTENCES[_SAID[state]] if state in _SAID else {})}, language),
+        message=sentence_for({"*": "", **(SENTENCES[said] if said is not None else {})}, language),
         retry_after=None if over else RETRY_AFTER_S,
         result=result["result"] if isinstance(result, dict) else None,
     )
-    return Response(200 if over else 202, msgspec.json.encode(told))
+    headers = (JSON, (b"x-handrail-outcome", b"handover")) if handed else (JSON,)
+    return Response(200 if over else 202, msgspec.json.encode(told), headers)
 
 
 def called_by(body: Asked, key: ApiKey) -> Called:

@@ -1,5 +1,6 @@
 """What persons do to held actions, and the stop switch, on SQLite and PostgreSQL: read inside the transaction."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from handrail.approvals.desk import Ruled, Standing
 from handrail.approvals.facts import ActionFacts
 from handrail.approvals.halt import AT_ONCE, FIRST, LiftStop, PullStop, RevokeStopped, revoke_stopped
 from handrail.approvals.lifecycle import State
-from handrail.approvals.settle import Cancel, Deny, Edit, HandOn, Settle
+from handrail.approvals.settle import Cancel, Deny, Edit, HandOn, Settle, settled
 from handrail.approvals.stop import StopScope
 from handrail.policy.action import ActionDecision
 from handrail.policy.action_rules import ActionRules, Route, Rule
@@ -254,5 +255,24 @@ def test_a_stop_needs_a_reason_and_a_scope_with_its_value(durable: Rig) -> None:
 
     def without_reason(stop: PullStop) -> PullStop:
         return PullStop(ids=IDS, scope=stop.scope, value=stop.value, reason=" ", token=stop.token)
+
+    durable.run(run())
+
+
+@pytest.mark.promise("APR-3")
+def test_two_processes_that_decide_at_once_give_one_decision_and_the_other_learns_whose_it_is(durable: Rig) -> None:
+    async def run() -> None:
+        store, other = await durable.open(), await durable.open()
+        thread = await begin(store)
+        for _ in range(6):
+            stored = await store.journal.run(ask(thread))
+            found = await asyncio.gather(
+                settled(store.journal, approve(stored, "pe_a")), settled(other.journal, deny(stored, "pe_b")),
+                return_exceptions=True,
+            )  # fmt: skip
+            (late,) = [one for one in found if isinstance(one, HandrailError)]
+            (done,) = [one for one in found if not isinstance(one, BaseException)]
+            assert late.code is Code.ALREADY_DECIDED
+            assert done.progress.settled_by in late.message
 
     durable.run(run())

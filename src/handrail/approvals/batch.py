@@ -15,7 +15,7 @@ import msgspec
 from handrail.approvals import lifecycle
 from handrail.approvals.lifecycle import State
 from handrail.approvals.route import APPROVERS
-from handrail.approvals.settle import Approve, Deny
+from handrail.approvals.settle import Approve, Deny, settled
 from handrail.approvals.store import ActionTransaction, Stored
 from handrail.ledger.store import Journal
 from handrail.policy.action_rules import Route
@@ -138,7 +138,7 @@ async def decide_batch(
             below=below,
         )  # fmt: skip
         try:
-            results.append(Result(member.action, await journal.run(one)))
+            results.append(Result(member.action, await settled(journal, one)))
         except HandrailError as error:
             if error.code in (Code.TOKEN_INVALID, Code.JOURNAL_UNAVAILABLE):
                 raise

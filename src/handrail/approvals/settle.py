@@ -16,6 +16,7 @@ from handrail.approvals.lifecycle import State
 from handrail.approvals.route import APPROVERS, Case, covers, moment, next_step, require_decider
 from handrail.approvals.store import ActionTransaction, Stored
 from handrail.ledger.entry import Entry, EntryKind
+from handrail.ledger.store import Journal
 from handrail.people.acting import person_of
 from handrail.people.authorise import Act, require
 from handrail.people.person import Person
@@ -252,6 +253,19 @@ class Undo:
             return replace(ruled, excluded=ruled.excluded | {person.id})
 
         return replace(self.ask, decide=decide, by=by)(tx)
+
+
+async def settled(journal: Journal, command: Callable[[ActionTransaction], Stored]) -> Stored:
+    """Run a person's command. Who loses a race to another process is answered from where the action is then: who
+    decided and when. Raises HandrailError as the command does."""
+    try:
+        first: Stored = await journal.run(command)
+    except HandrailError as error:
+        if error.code is not Code.LOST_RACE:
+            raise
+        again: Stored = await journal.run(command)
+        return again
+    return first
 
 
 def decider(tx: ActionTransaction, stored: Stored, token: str, *, hours: bool = True) -> Person:

@@ -16,7 +16,7 @@ from handrail.approvals.behind import behind
 from handrail.approvals.halt import LiftStop, PullStop, revoke_stopped
 from handrail.approvals.lifecycle import State
 from handrail.approvals.route import APPROVERS
-from handrail.approvals.settle import Approve, Deny, HandOn, ReadCase, Settle
+from handrail.approvals.settle import Approve, Deny, HandOn, ReadCase, Settle, settled
 from handrail.approvals.stop import StopScope
 from handrail.approvals.store import Stored
 from handrail.approvals.view import CaseView, view
@@ -175,7 +175,7 @@ def approve(
     async def work(store: "Store") -> Stored:
         seen = Digest(digest) if digest else (await store.acts.get(ActionId(action))).progress.digest
         change = Approve(ids=wire.IDS, action=ActionId(action), digest=seen, token=token, comment=comment)
-        return await store.journal.run(change)
+        return await settled(store.journal, change)
 
     _say(options.with_store(home, work))
 
@@ -192,7 +192,8 @@ def deny(action: str | None, lines: Any, below: int | None, comment: str, token:
         _batch(home, action, lines, approve=False, token=token, comment=comment, below=below)
         return
     action = _named(action)
-    _say(options.command(home, Deny(ids=wire.IDS, action=ActionId(action), token=token, comment=comment)))
+    change = Deny(ids=wire.IDS, action=ActionId(action), token=token, comment=comment)
+    _say(options.with_store(home, lambda store: settled(store.journal, change)))
 
 
 @approvals.command()

@@ -148,6 +148,7 @@ class ShiftFile(Strict, frozen=True):
     weekdays: Annotated[tuple[Annotated[int, Meta(ge=0, le=6)], ...], says("Monday 0.", min_length=1)]
     start: Annotated[int, says("Minute of the day.", ge=0, le=1_439)]
     end: Annotated[int, says("Minute of the day.", ge=1, le=1_440)]
+    zone: Annotated[Words | None, says("IANA time zone; left out: the organisation's.")] = None
 
 
 class RouteFile(Strict, frozen=True):

@@ -6,8 +6,10 @@ that have a mistake are not published.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
+
+import msgspec
 
 from handrail.policy.action_rules import ActionRules, Limit, Per, Route, Rule, Within
 from handrail.policy.cel import LONGEST, VARIABLES, CelCompiler, CelError, NoCel
@@ -68,9 +70,33 @@ def check_rules(rules: ActionRules, ground: Ground) -> list[Mistake]:
     return found
 
 
-def unsettled(rules: ActionRules, ground: Ground) -> list[Mistake]:
-    """Routes on which too few persons are left, once it is known who holds which role (`Ground.holders`)."""
-    return [Mistake(route.place or route.id, what) for route in rules.routes for what in _quorum(route, ground)]
+def unsettled(rules: ActionRules, ground: Ground, authors: Mapping[str, str]) -> list[Mistake]:
+    """Routes on which too few persons are left, once it is known who holds which role (`Ground.holders`), and rules and
+    limits that hold what nobody could settle once their author is left out. `authors`: person by `rule:ID` and
+    `limit:ID`."""
+    found = [Mistake(route.place or route.id, what) for route in rules.routes for what in _quorum(route, ground)]
+    holding: list[Rule | Limit] = [rule for rule in rules.rules if rule.then is Verdict.HOLD and not rule.doubt]
+    holding += [limit for limit in rules.limits if limit.over is Verdict.HOLD]
+    for scoped in holding:
+        author = authors.get(f"{'rule' if isinstance(scoped, Rule) else 'limit'}:{scoped.id}")
+        named = scoped.route if isinstance(scoped, Rule) else ""
+        route = next((one for one in rules.routes if one.id == named), rules.routes[0] if rules.routes else None)
+        if author is None or route is None:
+            continue
+        barred = {name: ground.barred.get(name, frozenset()) | {author} for name in ground.tools}
+        concerned = tuple(
+            name
+            for name in scoped.use_cases or tuple(ground.tools)
+            if name in ground.tools and (not route.use_cases or name in route.use_cases)
+        )
+        if concerned:
+            without = replace(ground, barred=barred)
+            narrowed = msgspec.structs.replace(route, use_cases=concerned)
+            found += [
+                Mistake(scoped.place or scoped.id, f"its author may not settle it, and without her {what}")
+                for what in _quorum(narrowed, without)
+            ]
+    return list(dict.fromkeys(found))
 
 
 def check_tools(tools: Iterable[Tool], facts: Mapping[str, str]) -> list[Mistake]:

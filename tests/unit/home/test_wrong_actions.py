@@ -213,3 +213,11 @@ def test_the_table_has_more_than_sixty_wrong_policies() -> None:
 def test_a_right_policy_has_no_mistake() -> None:
     assert check(shop_home(), ENGINES) == []
     assert compile_home(shop_home(), ENGINES).ruleset.actions.rules
+
+
+def test_a_shift_in_a_time_zone_that_is_none_is_a_mistake() -> None:
+    text = SHOP[RULES] + "\n"
+    shift = "    shifts: [{ weekdays: [0], start: 0, end: 600, zone: Europe/Berln }]"
+    wrong = check(shop_home({RULES: text.replace("    roles: [approver]\n", f"    roles: [approver]\n{shift}\n", 1)}))
+    assert [one.code for one in wrong] == ["route.zone"]
+    assert "Europe/Berlin" in wrong[0].hint

@@ -74,12 +74,12 @@ def desk(log: Path, name: str, described: str) -> MCPServer[Any]:
         return to
 
     @server.tool()
-    async def rename(title: str, ctx: Context) -> str:  # type: ignore[type-arg]  # as above
-        """Another description for `refund`: what a changed server looks like."""
-        server.remove_tool("refund")
-        server.tool(description=title)(refund)
+    async def redo(ctx: Context) -> str:  # type: ignore[type-arg]  # as above
+        """Another description for `look_up`: what a changed server looks like."""
+        server.remove_tool("look_up")
+        server.tool(description="Read an order, and more.")(look_up)
         await ctx.session.send_tool_list_changed()
-        return title
+        return "changed"
 
     @server.resource("shop://hours")
     def hours() -> str:
@@ -111,6 +111,7 @@ def main() -> None:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", args.port))
+    listener.listen(128)  # who connects before the server runs waits
     print(f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", flush=True)
     config = uvicorn.Config(server.streamable_http_app(), log_level="error", timeout_graceful_shutdown=1)
     uvicorn.Server(config).run(sockets=[listener])

@@ -1,6 +1,7 @@
 """The MCP door of a running server, asked with the official SDK's client; two MCP servers and an HTTP one behind it."""
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Iterator
@@ -178,7 +179,7 @@ def test_errors_have_stable_codes_and_clear_texts(house: McpHouse, key: str, des
     async def work(client: Client) -> Any:
         said: dict[str, Any] = {}
         for name, tool, given in (
-            ("unregistered", "desk__rename", {"title": "x"}),
+            ("unregistered", "desk__redo", {}),
             ("nothing", "handrail_action_status", {"action_id": "ac_none"}),
         ):
             with pytest.raises(MCPError) as failed:
@@ -234,6 +235,34 @@ def test_a_stop_is_read_by_the_door_and_ends_what_waits(house: McpHouse, key: st
         house.by("dora", "resume", stop)
 
 
+@pytest.mark.promise("MCP-10")
+@pytest.mark.parametrize("version", REVISIONS)
+def test_resources_and_prompts_of_every_server_pass_kept_apart_and_read_by_the_detectors(
+    house: McpHouse, key: str, version: str
+) -> None:
+    async def work(client: Client) -> Any:
+        resources = [str(one.uri) for one in (await client.list_resources()).resources]
+        templates = [one.uri_template for one in (await client.list_resource_templates()).resource_templates]
+        prompts = [one.name for one in (await client.list_prompts()).prompts]
+        hours = await client.read_resource("desk+shop://hours")
+        greeting = await client.get_prompt("depot.greet", {"name": "Eve"})
+        codes = []
+        for name in ("shop://hours", "till+shop://hours", "desk+shop://nothing", "depot+shop://orders/7"):
+            with pytest.raises(MCPError) as failed:
+                await client.read_resource(name)
+            codes.append(failed.value.error.data["code"])
+        return resources, templates, prompts, hours, greeting, codes
+
+    resources, templates, prompts, hours, greeting, codes = house.visit(key, work, version=version)
+    assert resources == ["depot+shop://hours", "desk+shop://hours"]
+    assert templates == ["depot+shop://orders/{order}", "desk+shop://orders/{order}"]
+    assert prompts == ["depot.greet", "desk.greet"]
+    assert "Mo-Fr 9-17" in hours.contents[0].text
+    assert "4111" not in hours.contents[0].text  # a card number never goes on
+    assert greeting.messages[0].content.text == "Greet Eve kindly."
+    assert codes == [*["store.not_found"] * 3, "content.blocked"]  # the page of an order holds an injection
+
+
 def test_an_agent_keeps_its_session_while_others_come_and_go(house: McpHouse, key: str) -> None:
     async def work() -> list[Any]:
         async with agent(f"{house.door}/mcp/orders", key) as one, agent(f"{house.door}/mcp/orders", key) as two:
@@ -243,6 +272,61 @@ def test_an_agent_keeps_its_session_while_others_come_and_go(house: McpHouse, ke
             return [told(each)["order"] for each in await asyncio.gather(*calls)]
 
     assert asyncio.run(work()) == [str(at) for at in range(16)]
+
+
+@pytest.mark.promise("MCP-11")
+@pytest.mark.parametrize("version", ["2025-11-25", "2026-07-28"])
+def test_a_changed_server_is_told_and_its_calls_hold_until_it_is_published(
+    house: McpHouse, server: Server, key: str, folder: Path, version: str
+) -> None:
+    with desk(folder, f"shift{version[:4]}") as shift:
+        name = f"shift{version[:4]}"
+        house.register(name, shift.url)
+        tools = house.root / "tools" / f"{name}.yaml"
+        published = tools.read_text()
+        path = house.root / "use-cases" / "orders.yaml"
+        before = path.read_text()
+        path.write_text(before.replace("tools: [", f"tools: [{name}.look_up, {name}.note_down, "))
+        house.by("root", "publish", str(house.root))
+        time.sleep(1)
+        heard: list[str] = []
+
+        async def hear(message: Any) -> None:
+            heard.append(getattr(message, "method", ""))
+
+        async def work() -> Any:
+            async with agent(f"{house.door}/mcp/orders", key, version=version, message_handler=hear) as client:
+                stack = contextlib.AsyncExitStack()
+                if version == "2026-07-28":
+                    await stack.enter_async_context(client.listen(tools_list_changed=True))
+                fine = await client.call_tool(f"{name}__look_up", {"order": "a"})
+                async with Client(shift.url, mode="legacy") as direct:
+                    await direct.call_tool("redo", {})
+                await asyncio.sleep(6)  # a listing serves decisions for five seconds
+                changed = await client.call_tool(f"{name}__look_up", {"order": "b"})
+                kept = await client.call_tool(f"{name}__note_down", {"text": "same as before"})
+                waiting = rows(house, "held")
+                await asyncio.to_thread(house.register, name, shift.url)
+                await asyncio.to_thread(house.by, "root", "publish", str(house.root))
+                await asyncio.sleep(1.5)
+                again = await client.call_tool(f"{name}__look_up", {"order": "c"})
+                await stack.aclose()
+                return fine, changed, kept, again, waiting
+
+        try:
+            fine, changed, kept, again, waiting = asyncio.run(work())
+        finally:
+            path.write_text(before)
+            tools.unlink()
+            house.by("root", "publish", str(house.root))
+        assert "manifest" in published
+        assert told(fine)["order"] == "a"
+        assert told(changed)["status"] == "held"
+        why = next(row for row in waiting if row["action"] == told(changed)["action_id"])
+        assert "tool.manifest_changed" in json.dumps(why)
+        assert not kept.is_error
+        assert told(again)["order"] == "c"
+        assert "notifications/tools/list_changed" in heard
 
 
 def rows(house: McpHouse, state: str) -> list[dict[str, str]]:

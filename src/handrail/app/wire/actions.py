@@ -11,7 +11,7 @@ from handrail.app.wire.request import published
 from handrail.backends.cel import installed_cel
 from handrail.backends.egress import Egress, system_resolve
 from handrail.backends.schemas import ArgumentSchemas
-from handrail.backends.tools.by_kind import Announcing, ByKind
+from handrail.backends.tools.by_kind import ByKind
 from handrail.backends.tools.http import HttpTargets
 from handrail.detectors.assent import assent_reader
 from handrail.guard.again import Again
@@ -31,7 +31,7 @@ from handrail.tools.registry import Tool, Upstream
 
 if TYPE_CHECKING:
     from handrail.app.wire import Store
-
+    from handrail.backends.tools.mcp import McpTargets
 
 
 class Acting:
@@ -47,7 +47,9 @@ class Acting:
         secret = folder.read(DOWNSTREAM) or folder.make(DOWNSTREAM, IDS.token(KEY_SIZE), IDS)
         egress = Egress(resolve=system_resolve, published=published(in_force), monotonic=CLOCK.monotonic)
         secrets = Secrets(given.home, env)
-        self._targets = ByKind(HttpTargets(egress=egress, secret=secrets), lambda: mcp_targets(egress, secrets))
+        self._targets: ByKind[McpTargets] = ByKind(
+            HttpTargets(egress=egress, secret=secrets), lambda: mcp_targets(egress, secrets)
+        )
         schemas = ArgumentSchemas()
         self.executor = Executor(
             journal=journal, targets=self._targets, registry=Registered(in_force), clock=CLOCK, ids=IDS,
@@ -76,12 +78,16 @@ class Acting:
         """Raises HandrailError GUARD_UNAVAILABLE."""
         return prepared(snapshot)
 
+    def sources(self) -> "McpTargets":
+        """The MCP servers, for what is no tool. Raises HandrailError GUARD_UNAVAILABLE."""
+        return self._targets.mcp()
+
     async def close(self) -> None:
         """Running calls end unsure."""
         await self._targets.close()
 
 
-def mcp_targets(egress: Egress, secrets: Secrets) -> Announcing:
+def mcp_targets(egress: Egress, secrets: Secrets) -> "McpTargets":
     """Raises HandrailError GUARD_UNAVAILABLE when the extra is not installed."""
     try:
         from handrail.backends.tools.mcp import McpTargets  # deferred: an extra, and 60 MB that few processes need

@@ -27,6 +27,7 @@ CODES = {
     "journal.unavailable": "the record cannot be written; nothing passes unrecorded",
     "gateway.draining": "this server is ending; another, or the same after its restart, answers",
     "gateway.not_published": "nothing is in force yet: `handrail publish`",
+    "gateway.stopped": "a stop covers this caller, its use case, release or provider: hand the conversation over",
     "upstream.timeout": "the provider took too long",
     "upstream.unreachable": "no connection to the provider, or its key is missing",
     "upstream.error": "the provider refused or broke off",

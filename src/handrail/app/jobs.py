@@ -28,9 +28,9 @@ import uvloop
 from handrail.app import wire
 from handrail.app.carry import EARLY_MS, EVERY_S, Carrying
 from handrail.app.child import begin, give_back, settle
+from handrail.app.drills import put_drills, schedule_drills
 from handrail.app.notify import EVERY_S as NOTIFY_S
 from handrail.app.notify import Notifying
-from handrail.app.drills import put_drills, schedule_drills
 from handrail.app.plan import Plan
 from handrail.app.provider_keys import without_key
 from handrail.app.settings import Secrets, environment
@@ -206,6 +206,7 @@ async def _hourly(store: "Store", in_force: InForce) -> None:
         for name, use_case in in_force.current.ruleset.use_cases.items():
             days = use_case.retention
             await store.erasing.expire(name, keep_days=days.payload_days, minimum_days=days.minimum_days, by=BY)
+            await store.erasing.expire_actions(name, keep_days=days.payload_days, minimum_days=days.minimum_days, by=BY)
     made = [made_at_ms(name) for name in store.keys.folder.names() if name.startswith("intermediate-")]
     if made and wire.CLOCK.now_ms() - max(made) >= ROTATE_AFTER_MS:
         await store.erasing.rotate(by=BY)

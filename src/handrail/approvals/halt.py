@@ -62,6 +62,7 @@ class PullStop:
         revoked, _ = _revoke(tx, self.ids, lambda names: covers(stop, names), FIRST, None)
         tx.append(_entry(self.ids, EntryKind.STOP_SET, stop, by, tx.now_ms, revoked))
         tell_stop(tx, self.ids, Event.STOP_SET, stop)
+        tx.bump_epoch()  # conversations follow what is in force
         return stop, revoked
 
 
@@ -101,6 +102,7 @@ class LiftStop:
             raise HandrailError(Code.NOT_ALLOWED, "you pulled this stop; another person must lift it")
         tx.append(_entry(self.ids, EntryKind.STOP_LIFTED, stop, by, tx.now_ms, 0))
         tell_stop(tx, self.ids, Event.STOP_LIFTED, stop)
+        tx.bump_epoch()
         return stop
 
 

@@ -232,6 +232,10 @@ class ActionTransaction(Transaction, Register, Protocol):
     @property
     def stops(self) -> StopStore: ...
 
+    def bump_epoch(self) -> int:
+        """Every process reads what is in force again."""
+        ...
+
     @property
     def drills(self) -> DrillStore: ...
 

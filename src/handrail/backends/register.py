@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from handrail.approvals.stop import Stop
 from handrail.in_force.snapshot import Snapshot
 from handrail.people.key import ApiKey, Scope
 from handrail.people.person import Person
@@ -240,8 +241,12 @@ def snapshot(fetch: Fetch) -> Snapshot | None:
             if use_case in ruleset.use_cases
         },
         keys={key.hash: key for key in Keys(fetch).all()},
+        stops=tuple([_STOP.decode(bytes(row[0])) for row in fetch("SELECT stop FROM stop ORDER BY id", ())]),
         rules=rules_of(ruleset),
     )
+
+
+_STOP = msgspec.json.Decoder(Stop)
 
 
 def _require(changed: Sequence[object]) -> None:

@@ -1,6 +1,6 @@
 """One interaction, start to finish: the numbered steps, in order.
 
-1. `open`: count the request against its budget, find the conversation.
+1. `open`: nothing where a stop is in force; else count the request against its budget, find the conversation.
 2. `check`: screen what goes to the model and decide.
 3. A block or a hand-over answers with its sentence; a refusal is an error in the client's dialect.
 4. `announce`: the opened entry is queued (not awaited), so that a crash leaves a trace.
@@ -131,6 +131,11 @@ class Chat:
         """Step 1. Raises RefusedError with no interaction written when the budget is used up or storage is away."""
         net, caller, turn = self.net, call.caller, call.turn
         use_case, history = caller.use_case, history_of(turn.messages)
+        if caller.stopped:
+            stopped = HandrailError(
+                Code.CHAT_STOPPED, f"model answers are stopped here ({caller.stopped}); hand this conversation over"
+            )
+            raise RefusedError(stopped, ReplyIds(call.interaction, None), begun=False)
         noted: tuple[Reason, ...] = ()
         try:
             try:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from handrail.approvals.stop import Stop
 from handrail.people.key import ApiKey
 from handrail.policy.evaluate import Rules
 from handrail.policy.ruleset import Ruleset
@@ -11,13 +12,14 @@ from handrail.terms.ids import Digest, UseCaseId
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """`keys`: by SHA-256 of the whole key, so that an unknown key costs one look-up and no comparison leaks time.
-    `epoch` grows with every publish, key change and erasure."""
+    `epoch` grows with every publish, key change, stop and erasure."""
 
     epoch: int
     ruleset_digest: Digest
     ruleset: Ruleset
     live: dict[UseCaseId, LiveRelease]
     keys: dict[bytes, ApiKey]
+    stops: tuple[Stop, ...] = ()
     rules: dict[UseCaseId, Rules] = {}  # `policy.evaluate.rules_of(ruleset)`, made once per epoch
 
 

@@ -92,9 +92,9 @@ def action(
                 permit = await rail.permit(name, arguments, wait_s=wait_s)
                 if isinstance(permit, Action):
                     return told(permit)
+                _follow(bound, arguments, permit)
                 if not await rail.redeem(permit):
                     return told(await rail.look(permit.action_id))
-                _follow(bound, arguments, permit)
                 try:
                     result = await function(*bound.args, **bound.kwargs)
                 except NoEffect as why:
@@ -119,9 +119,9 @@ def action(
             permit = rail.permit(name, arguments, wait_s=wait_s)
             if isinstance(permit, Action):
                 return told(permit)
+            _follow(bound, arguments, permit)
             if not rail.redeem(permit):
                 return told(rail.look(permit.action_id))
-            _follow(bound, arguments, permit)
             try:
                 result = function(*bound.args, **bound.kwargs)
             except NoEffect as why:
@@ -144,7 +144,10 @@ def _bound(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str
 
 
 def _follow(bound: inspect.BoundArguments, sent: Mapping[str, Any], permit: Permit) -> None:
-    """What the rules changed is what the body gets."""
+    """What the rules changed is what the body gets, as JSON. Raises TypeError, before anything is done, for an argument
+    that the function cannot take."""
+    if unknown := permit.arguments.keys() - bound.signature.parameters.keys():
+        raise TypeError(f"the permit says {min(unknown)!r}, and the function has no such parameter: it is not done")
     for key, value in permit.arguments.items():
         if key not in sent or sent[key] != value:
             bound.arguments[key] = value

@@ -96,6 +96,7 @@ ENTRIES = {
     "action.revoked": "a stop, or what is in force now, ended it before its claim",
     "action.cancelled": "the agent took it back before its claim",
     "action.unreachable": "nobody is left who could call the target",
+    "action.tried": "somebody asked what would be decided; nothing waits and nothing is executed",
     "action.permitted": "approved, and its caller got a one-time permit to execute it",
     "action.claimed": "one process has the single right to call; the call follows",
     "action.taken_over": "its process went silent: another one asks for the outcome",

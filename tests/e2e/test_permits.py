@@ -251,6 +251,29 @@ def test_what_a_caller_says_that_a_read_showed_is_not_on_record(house: ActingHou
         assert shown["origins"]["order"] != "record"
 
 
+@pytest.mark.promise("PRM-4")
+def test_a_dry_run_says_what_would_be_decided_and_leaves_only_its_entry(
+    house: ActingHouse, target: TillProcess
+) -> None:
+    key = house.agent()
+    call = {"action": "till.refund", "arguments": {"order": "A-1", "amount": 4_000}, "conversation": "t-1"}
+    with house.serving("--workers", "2") as server:
+        status, said = decide(server, key, **call, dry_run=True)
+        assert (status, said["status"], said["permits"], said["action_id"]) == (200, "held", False, "")
+        assert said["reasons"]
+        wrong = decide(server, key, "till.refund", arguments={"order": "A-1", "amount": 0}, dry_run=True)[1]
+        assert wrong["status"] == "denied"
+        note = decide(server, key, conversation="t-1", dry_run=True)[1]
+        assert (note["status"], note["permits"], note["arguments"]) == ("approved", True, NOTE)
+        assert "permit" not in note
+        assert house.run("approvals", "list", "--json", "--state", "held", "--state", "approved").stdout == ""
+        held = act(server, key, call["action"], arguments=call["arguments"], conversation="t-1")[1]
+        assert decide(server, key, **call, dry_run=True)[1]["action_id"] == held["action_id"]
+    rows = [json.loads(line) for line in house.run("log", "--kind", "action.tried", "--json").stdout.splitlines()]
+    assert len(rows) == 3
+    assert target.effects() == []
+
+
 def test_the_signing_key_is_rotated_backed_up_and_restored(tmp_path: Path, target: TillProcess, model: str) -> None:
     house = ActingHouse(tmp_path / "home", target.url, model=model)
     house.publish()

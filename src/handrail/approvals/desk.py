@@ -64,9 +64,9 @@ class Ask:
     `decide` is pure and may be called again. `business`: keyed hash of what makes two calls the same; an equal call
     within `same_since_ms` gets the first one's action, whatever came of it. `by`: who asks, when it is not the key.
     `at_once`: what may run is claimed here; else the jobs process carries it out. `report_within_ms`: above 0, its
-    caller executes it under a permit, which it gets within `permit_ms` (`approvals.redeem`).
-    `at_once`: what may run is claimed here; else the jobs process carries it out. `anywhere`: equal calls of other
-    conversations count. `repeats`: a read, answered by an equal one only while that waits or runs.
+    caller executes it under a permit, which it gets within `permit_ms` (`approvals.redeem`). `anywhere`: equal calls of
+    other conversations count. `repeats`: a read, answered by an equal one only while that waits or runs. `dry_run`: it
+    is decided and recorded as tried; nothing waits, is reserved or may be executed.
     """
 
     ids: Ids
@@ -86,6 +86,7 @@ class Ask:
     report_within_ms: int = 0
     anywhere: bool = False
     repeats: bool = False
+    dry_run: bool = False
 
     def __call__(self, tx: ActionTransaction) -> Stored:
         """Raises HandrailError NOT_FOUND when the subject was erased, LOST_RACE when a limit was used up meanwhile,
@@ -94,6 +95,8 @@ class Ask:
         if first is not None:
             return first
         ruled = self.decide(Standing(tuple(tx.stops.all()), tx.limits.used, tx.now_ms))
+        if self.dry_run:
+            return self._tried(tx, ruled)
         reserved = reserve(tx, ruled, waits=ruled.decision.verdict is Verdict.HOLD and ruled.route is not None)
         request = self.request
         if ruled.arguments is not None:
@@ -137,6 +140,22 @@ class Ask:
         if self.anywhere and first.request is not None and first.request.customer != self.request.customer:
             raise HandrailError(Code.ALREADY, "an equal call was made for another customer; a person must look at it")
         return first
+
+    def _tried(self, tx: ActionTransaction, ruled: Ruled) -> Stored:
+        """What would be; only the entry of the question is kept, so that nobody feels out the rules unseen."""
+        request = self.request
+        if ruled.arguments is not None:
+            request = msgspec.structs.replace(request, arguments=ruled.arguments)
+        progress = self._begin(tx, ruled, request)
+        tx.append(
+            action_entry(
+                EntryKind.ACTION_TRIED, progress, request, ids=self.ids, at_ms=tx.now_ms,
+                by=Actor(ActorKind.KEY, request.key), subject=self.subject, payload=ruled.payload,
+                ruleset=self.ruleset, facts=ruled.facts,
+            )
+        )  # fmt: skip
+        about = About(use_case=request.use_case, facts=ruled.facts, route=ruled.route, ruleset=self.ruleset)
+        return Stored(progress=progress, about=about, subject=self.subject, request=request, business=self.business)
 
     def _begin(self, tx: ActionTransaction, ruled: Ruled, request: Action) -> Progress:
         decision, now = ruled.decision, tx.now_ms

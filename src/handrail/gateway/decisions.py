@@ -20,6 +20,7 @@ from handrail.gateway.http import Request, Response, Route
 from handrail.gateway.identity import Identity
 from handrail.gateway.metrics import Counter, Metrics
 from handrail.guard.permits import PermitKeys, Permits
+from handrail.guard.tool_call import TRIED
 from handrail.in_force.snapshot import InForce, Snapshot
 from handrail.people.key import ApiKey, Scope
 from handrail.policy.decide_action import Prepared
@@ -35,10 +36,12 @@ Name = Annotated[str, Meta(min_length=1, max_length=200)]
 
 class Wanted(Asked, frozen=True, kw_only=True):
     """Body of a decision. `audience`: who shall execute it, as that service calls itself; left out: the tool's
-    upstream. `permit_s`: how long the permit lives, at most 30 s."""
+    upstream. `permit_s`: how long the permit lives, at most 30 s. `dry_run`: only say what would be decided; for any
+    tool."""
 
     audience: Name | None = None
     permit_s: Annotated[int, Meta(ge=1, le=30)] = 30
+    dry_run: bool = False
 
 
 class Permitted(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +55,19 @@ class Permitted(msgspec.Struct, frozen=True, kw_only=True):
     audience: str
     expires_at: int
     report_within_s: int
+
+
+class Tried(msgspec.Struct, frozen=True, kw_only=True):
+    """What would be decided: `approved`, `held`, `denied` or `drafted`, or how far the same call is already (then
+    `action_id` names it). `reasons`: codes. `arguments`: as the rules would change them. `permits`: whether its caller
+    may execute it. No action exists by this."""
+
+    dry_run: bool
+    action_id: str
+    status: str
+    reasons: tuple[str, ...]
+    arguments: dict[str, Any]
+    permits: bool
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -107,8 +123,12 @@ def decision_routes(
         snapshot = await fresh()
         tool = snapshot.ruleset.tools.get(body.action)
         audience = body.audience or (tool.upstream if tool is not None else "")
-        called = msgspec.structs.replace(called_by(body, key), door=Door.PERMIT, permit_ms=1_000 * body.permit_s)
+        called = msgspec.structs.replace(
+            called_by(body, key), door=Door.PERMIT, permit_ms=1_000 * body.permit_s, dry_run=body.dry_run
+        )
         decided = await acting().permits.decide(called, audience, snapshot, prepared(snapshot))
+        if body.dry_run:
+            return _tried(decided.stored, tool is not None and gives_permits(tool))
         permit, asked = decided.permit, decided.stored.request
         if permit is None or asked is None:
             return answer(decided.stored, body.language)
@@ -179,6 +199,19 @@ def decision_routes(
         Route(method="POST", path=f"{PATH}/", handler=follow_up, scope=Scope.ACT, unguarded=after),
         Route(method="GET", path=KEYS, handler=public, unguarded="public keys only, takes no input"),
     )
+
+
+def _tried(stored: Stored, permits: bool) -> Response:
+    facts, request = stored.about.facts, stored.request
+    told = Tried(
+        dry_run=True,
+        action_id="" if stored.progress.action.startswith(f"{TRIED}_") else stored.progress.action,
+        status=stored.progress.state.value,
+        reasons=tuple(dict.fromkeys([reason.code for reason in facts.reasons])),
+        arguments=request.arguments if request is not None else {},
+        permits=permits,
+    )
+    return Response(200, msgspec.json.encode(told))
 
 
 def _read(body: bytes, form: type[Any]) -> Any:

@@ -69,7 +69,7 @@ class Permits:
         """1 the decision, as for an action, with what it reserves. 2 the permit, when it is approved. Raises
         HandrailError as `ToolCalls.call`, and PERMIT_REFUSED."""
         stored = await self._calls.call(called, snapshot, prepared)
-        if stored.progress.state is not State.APPROVED or not stored.progress.report_within_ms:
+        if called.dry_run or stored.progress.state is not State.APPROVED or not stored.progress.report_within_ms:
             return Decided(stored)
         require_permits(snapshot.ruleset.tools[called.tool])
         stored = await self._journal.run(

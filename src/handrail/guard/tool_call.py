@@ -40,6 +40,7 @@ from handrail.tools.paths import replaced, values_at
 from handrail.tools.registry import Tool, UpstreamKind, gives_permits
 
 DAY_MS = 24 * 3_600_000
+TRIED = "tr"  # what a dry run decided is called so: no action has this id
 NO_ROUTE = "route.none"
 """A reason: routes are written, and none of them may settle this amount or use case."""
 MAX_ARGUMENTS = 256 * 1024
@@ -59,6 +60,7 @@ class Called(msgspec.Struct, frozen=True, kw_only=True):
     facts: tuple[Fact, ...] = ()
     language: str = ""
     permit_ms: int = 0  # for the door PERMIT: how long the caller wants to have for its redeem
+    dry_run: bool = False  # decided and recorded as tried, nothing else
 
 
 class Weighed(msgspec.Struct, frozen=True):
@@ -132,7 +134,7 @@ class ToolCalls:
         when it may run at once. 5 the call itself. 6 the outcome."""
         use_case, tool = registered(called.key.use_case, called.tool, snapshot)
         _require_here(tool, snapshot, called)
-        if called.door is Door.PERMIT:
+        if called.door is Door.PERMIT and not called.dry_run:
             require_permits(tool)
         if len(canonical_arguments(called.arguments)) > MAX_ARGUMENTS:
             raise HandrailError(Code.REQUEST_TOO_LARGE, f"arguments are larger than {MAX_ARGUMENTS} bytes")
@@ -141,9 +143,9 @@ class ToolCalls:
             customer=called.customer, history=(), new_from=0,
         )  # fmt: skip
         action = Action(
-            id=ActionId(self._ids.new("ac")), use_case=use_case.id, tool=tool.id, arguments=called.arguments,
-            salt=self._ids.token(16), door=called.door, key=called.key.id, agent=called.key.agent,
-            conversation=thread.conversation, customer=called.customer,
+            id=ActionId(self._ids.new(TRIED if called.dry_run else "ac")), use_case=use_case.id, tool=tool.id,
+            arguments=called.arguments, salt=self._ids.token(16), door=called.door, key=called.key.id,
+            agent=called.key.agent, conversation=thread.conversation, customer=called.customer,
         )  # fmt: skip
         weighed = await self.weighed(action, called.facts, use_case, tool, snapshot, called.conversation is not None)
         release = thread.release or _live(snapshot, use_case.id)
@@ -151,6 +153,8 @@ class ToolCalls:
         asked = self.asked(action, thread.subject.id, decide, tool, snapshot, permit_ms=called.permit_ms)
         if called.conversation is None:  # nothing tells two calls apart but who asks, and for whom
             asked = replace(asked, business=self._business(action, tool, called.key.lineage), anywhere=True)
+        if called.dry_run:
+            asked = replace(asked, dry_run=True)
         stored = await self._committed(asked)
         mine = stored.progress.action == action.id and stored.progress.state is State.CLAIMED
         return await self._executor.carry_out(stored) if mine else stored

@@ -26,6 +26,7 @@ from handrail.people.key import ApiKey, Scope
 from handrail.policy.decide_action import Prepared
 from handrail.terms.action import ActionId, Door
 from handrail.terms.errors import Code, HandrailError
+from handrail.tools.registry import gives_permits
 
 PATH = "/api/v1/decisions"
 KEYS = f"{PATH}/keys"

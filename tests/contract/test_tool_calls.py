@@ -229,3 +229,31 @@ def test_before_its_claim_an_action_is_decided_with_the_past_it_was_decided_with
         assert refused_now(tighter.snapshot, tighter.prepared, CLOCK.now_ms())(kept, standing)
 
     at_desk(durable, play, tool, rules=ActionRules(routes=(LEADS,), rules=(first_only,)))
+
+
+@pytest.mark.promise("ACD-10")
+def test_a_limit_per_order_is_not_passed_by_writing_it_otherwise_or_naming_more(durable: Rig) -> None:
+    tool = note(objects={"order": "order", "lines.*": "line"})
+    once = Limit(id="once", at_most=1, per=Per.OBJECT, within=Within.EVER, over=Verdict.DENY)
+
+    async def play(store: Any, shop: Shop, desk: Desk) -> None:
+        states = []
+        for lines, order in ((["x"], "A-1"), (["x", "y"], "A-1"), ([], " a-1"), (["x"], "A-2"), (["z"], "A-3")):
+            states.append((await desk.call(tool, order=order, lines=lines, amount=1)).progress.state)
+        assert states == [State.HELD, State.DENIED, State.DENIED, State.DENIED, State.HELD]  # what waits counts
+
+    at_desk(durable, play, tool, rules=ActionRules(routes=(LEADS,), limits=(once,)))
+
+
+@pytest.mark.promise("ACD-10")
+def test_a_limit_per_customer_holds_when_nobody_knows_the_customer(durable: Rig) -> None:
+    tool = note()
+    cap = Limit(id="cap", at_most=1, per=Per.CUSTOMER, within=Within.DAY)
+
+    async def play(store: Any, shop: Shop, desk: Desk) -> None:
+        for nobody in (None, "", "  "):
+            held = await desk.call(tool, f"t-{nobody!r}", nobody, order="A-1", amount=1)
+            assert held.progress.state is State.HELD
+        assert shop.effects == []
+
+    at_desk(durable, play, tool, rules=ActionRules(routes=(LEADS,), limits=(cap,)), autonomy=Autonomy.A4)

@@ -23,6 +23,7 @@ from handrail.approvals.store import Stored
 from handrail.guard.execute import LEASE_MS, Executor
 from handrail.guard.history import FORMS, NO_CEILING, Count, counts_of, names_in, past_of
 from handrail.guard.ports import Manifests, Threads
+from handrail.guard.scopes import counted_by, same_arguments
 from handrail.in_force.snapshot import Snapshot
 from handrail.ledger.store import Journal
 from handrail.people.key import ApiKey
@@ -132,6 +133,9 @@ class ToolCalls:
         1 the use case and the tool, as registered. 2 the conversation, and whose key seals this. 3 what the decision
         rests on. 4 in one transaction: the same call before? the decision, what it reserves, its entry, and the claim
         when it may run at once. 5 the call itself. 6 the outcome."""
+        called = msgspec.structs.replace(  # an empty name is none
+            called, conversation=(called.conversation or "").strip() or None, customer=_named(called.customer)
+        )
         use_case, tool = registered(called.key.use_case, called.tool, snapshot)
         _require_here(tool, snapshot, called)
         if called.door is Door.PERMIT and not called.dry_run:
@@ -224,16 +228,19 @@ class ToolCalls:
         limits = _limits(snapshot, action.use_case, tool)
         zone = ZoneInfo(snapshot.ruleset.time_zone)
 
-        def scope_of(name: str, per: Per) -> str:
-            return self._scope(name, per, action, tool)
+        def scopes_of(name: str, per: Per) -> tuple[str, ...]:
+            return self._scopes(name, per, action, tool, weighed.input.facts)
 
-        scopes = {limit.id: scope_of(limit.id, limit.per) for limit in limits}
+        scopes = {limit.id: scopes_of(limit.id, limit.per) for limit in limits}
 
         def decide(standing: Standing) -> Ruled:
             now = standing.now_ms or self._clock.now_ms()
             local = datetime.fromtimestamp(now / 1_000, UTC).astimezone(zone)
-            periods = {limit.id: (scopes[limit.id], local.strftime(FORMS[limit.within])) for limit in limits}
-            counts = counts_of(names_in(snapshot.ruleset.actions), tool, local, scope_of)
+            periods = {
+                limit.id: tuple([(scope, local.strftime(FORMS[limit.within])) for scope in scopes[limit.id]])
+                for limit in limits
+            }
+            counts = counts_of(names_in(snapshot.ruleset.actions), tool, local, scopes_of)
             return _ruled(weighed, action, tool, snapshot, prepared, standing, limits, periods, counts, release)
 
         return decide
@@ -276,31 +283,26 @@ class ToolCalls:
         the conversation, or of the same `asker` for the same customer where none was named."""
         if action.parent:  # an action is undone once
             return self._hashing.message(f"undo\0{action.parent}".encode())
-        values = [list(values_at(action.arguments, path)) for path in tool.business_key]
+        arguments = same_arguments(action, tool, self._digits)
+        values = [list(values_at(arguments, path)) for path in tool.business_key]
         within = [asker, action.customer] if asker else action.conversation
         same = msgspec.json.encode(
             [
                 action.use_case,
                 action.tool,
-                values if values and all(values) else action.arguments,
+                values if values and all(values) else arguments,
                 None if tool.same_within_s else within,
             ],
             order="sorted",
         )
         return self._hashing.message(b"action\0" + same)
 
-    def _scope(self, name: str, per: Per, action: Action, tool: Tool) -> str:
+    def _scopes(self, name: str, per: Per, action: Action, tool: Tool, facts: tuple[Fact, ...]) -> tuple[str, ...]:
         """Of a limit or a count for this action. What it counts by is hashed: it may be a person's."""
-        by = {
-            Per.ACTION: action.id,
-            Per.CUSTOMER: action.customer or action.conversation or "",
-            Per.OBJECT: repr([list(values_at(action.arguments, path)) for path in sorted(tool.objects)]),
-            Per.CONVERSATION: action.conversation or "",
-            Per.AGENT: action.agent or action.key,
-            Per.USE_CASE: action.use_case,
-            Per.FLEET: "",
-        }[per]
-        return f"{name}:{self._hashing.message(f'limit{by}'.encode()).hex()}"
+        return tuple(
+            f"{name}:{self._hashing.message(f'limit{by}'.encode()).hex()}"
+            for by in counted_by(per, action, tool, facts)
+        )
 
 
 def registered(name: UseCaseId | None, called: ToolId, snapshot: Snapshot) -> tuple[UseCase, Tool]:
@@ -339,9 +341,13 @@ def require_permits(tool: Tool) -> None:
     if not gives_permits(tool):
         raise HandrailError(
             Code.PERMIT_REFUSED,
-            f"{tool.id} gives no permits (its type is {tool.type.value}); let handrail execute it: POST /api/v1/actions,"
-            " or write permits: true in its registration",
+            f"{tool.id} gives no permits (its type is {tool.type.value}); let handrail execute it: POST /api/v1/actions"
+            ", or write permits: true in its registration",
         )
+
+
+def _named(customer: CustomerId | None) -> CustomerId | None:
+    return customer if customer and customer.strip() else None
 
 
 def _limits(snapshot: Snapshot, use_case: UseCaseId, tool: Tool) -> tuple[Limit, ...]:
@@ -363,7 +369,7 @@ def _ruled(
     prepared: Prepared,
     standing: Standing,
     limits: Sequence[Limit],
-    periods: Mapping[str, tuple[str, str]],
+    periods: Mapping[str, tuple[tuple[str, str], ...]],
     counts: list[Count],
     release: Digest | None,
 ) -> Ruled:
@@ -374,14 +380,17 @@ def _ruled(
         release=release,
     )  # fmt: skip
     names = names_of(About(use_case=action.use_case, facts=facts))
-    waiting = {limit.id: (waiting_scope(periods[limit.id][0]), periods[limit.id][1]) for limit in limits}
+    waiting = {name: [(waiting_scope(scope), period) for scope, period in those] for name, those in periods.items()}
     room = tuple(
         Room(
             limit.id,
-            limit.at_most - standing.used(*periods[limit.id]),
-            None if limit.held_at_most is None else limit.held_at_most - standing.used(*waiting[limit.id]),
+            min(limit.at_most - standing.used(*one) for one in periods[limit.id]),
+            None
+            if limit.held_at_most is None
+            else min(limit.held_at_most - standing.used(*one) for one in waiting[limit.id]),
         )
         for limit in limits
+        if periods[limit.id]  # without what it counts by its room is unknown, which holds
     )
     full = msgspec.structs.replace(
         given, stopped=tuple(stop.id for stop in standing.stops if covers(stop, names)), room=room,
@@ -395,11 +404,11 @@ def _ruled(
     held = decision.verdict is Verdict.HOLD
     past_caps = held or decision.would_be is not None  # where it only observes, a cap refuses nothing
     reserve = tuple(
-        (*periods[name], amount, standing.used(*periods[name]) + amount if past_caps else ceilings[name])
+        (*one, amount, standing.used(*one) + amount if past_caps else ceilings[name])
         for name, amount in decision.reserve
-        if name in periods
+        for one in periods.get(name, ())
     )
-    reserve += tuple([(one.scope, one.periods[0], 1, NO_CEILING) for one in counts if one.counts])
+    reserve += tuple([(scope, one.periods[0], 1, NO_CEILING) for one in counts if one.counts for scope in one.scopes])
     route = None
     if held and not decision.draft:
         case = Case(use_case=action.use_case, amount_minor=given.amount_minor, currency=given.currency)
@@ -421,7 +430,9 @@ def _ruled(
             currency=given.currency,
         ),
         reserve=reserve,
-        waiting=tuple((*waiting[name], amount, caps[name]) for name, amount in decision.reserve if name in caps),
+        waiting=tuple(
+            (*one, amount, caps[name]) for name, amount in decision.reserve if name in caps for one in waiting[name]
+        ),
         route=route,
         rules=digests_behind(snapshot, decision),
         owners=frozenset({snapshot.ruleset.use_cases[action.use_case].owner.lower()}),

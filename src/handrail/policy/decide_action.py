@@ -184,7 +184,9 @@ def _schema(given: ActionInput, draft: _Draft) -> None:
 def _limits(given: ActionInput, concern: _Concern, draft: _Draft) -> None:
     if given.amount_error:
         draft.add(Verdict.HOLD, Why.AMOUNT)
-    room = {one.limit: one.left for one in given.room}
+    room: dict[str, int] = {}
+    for one in given.room:  # the least, when a call draws on a limit of several objects
+        room[one.limit] = min(one.left, room.get(one.limit, one.left))
     for limit in concern.limits:
         if limit.currency and given.amount_minor is None:
             if not given.amount_error:

@@ -163,6 +163,7 @@ def test_a_receiver_is_tested_given_up_ones_are_listed_and_sent_again(tmp_path: 
         assert (got["type"], got["data"]) == ("test", {})
         assert 'did you mean "desk"' in house.said("notices", "test", "deks", code=1)
         assert "CHAT_URL, which is not set" in house.said("notices", "test", "leads", code=1)
+        assert "nothing can be sent to leads" in house.run("doctor", "--offline", code=None).stdout
         assert "smtp.unreachable" in house.said("notices", "test", "duty", code=1)
         desk.status = 410
         house.hire()
@@ -174,6 +175,11 @@ def test_a_receiver_is_tested_given_up_ones_are_listed_and_sent_again(tmp_path: 
             row = next(line for line in house.said("notices", "list").splitlines() if "given_up" in line)
             assert "http.410" in row
             assert row.split()[0] in house.said("log", "--kind", "notice.given_up", "--json")
+            advice = house.run("doctor", "--offline", code=None).stdout
+            assert "notices did not reach desk" in advice
+            assert "nothing can be sent to leads" not in advice
+            with urllib.request.urlopen(server.url.removesuffix("/v1") + "/metrics", timeout=10) as numbers:
+                assert b"handrail_notices_delayed" in numbers.read()
             desk.status = 200
             assert "person" in house.by("ann", "notices", "retry", row.split()[0], code=1)
             assert "due now" in house.by("root", "notices", "retry", row.split()[0])

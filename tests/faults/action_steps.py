@@ -364,8 +364,7 @@ class Process:
 
     async def to_expiry(self) -> None:
         await asyncio.gather(*(self.ask("brief") for _ in range(2)))
-        await asyncio.sleep(1.02)
-        await self.carry(0.2)
+        await self.carry(1.3)
 
     async def to_lapse(self) -> None:
         await self.approve(await self.asked("brief", execute_within_s=0))
@@ -373,8 +372,7 @@ class Process:
 
     async def to_escalation(self) -> None:
         await self.ask("stepped")
-        await asyncio.sleep(1.02)
-        await self.carry(0.2)
+        await self.carry(1.3)
 
     async def to_stop(self) -> None:
         await asyncio.gather(*(self.ask("halted") for _ in range(2)))
@@ -466,7 +464,7 @@ def way_of(step: str) -> Callable[[Process], Awaitable[None]]:
     return WAYS[step] if step in WAYS else WAYS[step.rpartition(":")[0]]
 
 
-PATIENCE_S = 40.0
+PATIENCE_S = 240.0
 LOADED = (
     "handrail.app.wire.actions",
     "handrail.backends.postgres.open",

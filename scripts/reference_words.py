@@ -45,6 +45,7 @@ CODES = {
     "home.invalid": "the home or its keys cannot be used; the message says what to mend",
     "action.already_decided": "it is decided or has ended; the sentence says by whom and when",
     "tool.unregistered": "the tool is not in `tools/*.yaml`, or the use case does not list it",
+    "tool.elsewhere": "a process of `handrail mcp` alone can call this tool: the agent asks there",
     "tool.arguments_invalid": "the arguments do not fit the tool's schema",
     "action.stopped": "a stop is in force",
     "action.stop_unreadable": "what is in force cannot be read, so nothing is done; try again",

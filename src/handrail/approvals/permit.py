@@ -28,7 +28,7 @@ from handrail.terms.ids import Digest
 MAX_LIFE_MS = 30_000
 """Decisions: actions."""
 MAX_TOKEN = 4_096
-"""Characters; ours have some 900."""
+"""Characters; ours have some 600."""
 TYPE = "handrail-permit+jwt"
 ISSUER = "handrail"
 

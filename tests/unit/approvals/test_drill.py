@@ -30,7 +30,7 @@ def ground(**changes: object) -> Ground:
         "digits": DIGITS,
         **changes,
     }
-    return Ground(**values)  # type: ignore[arg-type]  the tests name fields by hand
+    return Ground(**values)
 
 
 def test_the_interval_is_wilsons() -> None:

@@ -25,7 +25,7 @@ class Raced:
 
 
 def run(journal: Any) -> Any:
-    return asyncio.run(settled(journal, lambda tx: "done"))  # type: ignore[arg-type, return-value]  the fake has no tx
+    return asyncio.run(settled(journal, lambda tx: "done"))
 
 
 @pytest.mark.promise("APR-3")

@@ -2,6 +2,7 @@
 
 import math
 
+import msgspec
 import pytest
 from fakes.actions import DIGITS, RULES, SHOP, TOOLS, prepared, rules
 from hypothesis import given
@@ -9,13 +10,17 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from handrail.approvals.drill import FEW, Drill, DrillState, Made, Plan, Wrong, rate, results, share_text
+from handrail.approvals.lifecycle import Otherwise, held
 from handrail.approvals.made_up import Draw, Ground, Recent, candidates, example_iban
+from handrail.approvals.notices import events_of
 from handrail.backends.schemas import ArgumentSchemas
+from handrail.ledger.entry import EntryKind
 from handrail.policy.decide_action import decide_action
+from handrail.policy.notices import Event
 from handrail.policy.written import Source, tools_of
-from handrail.terms.action import ToolId
+from handrail.terms.action import ActionId, ToolId
 from handrail.terms.decision import Verdict
-from handrail.terms.ids import UseCaseId
+from handrail.terms.ids import Digest, UseCaseId
 
 PLAIN = tools_of(YAML(typ="safe").load(TOOLS), Source("shop.yaml", lambda node: ""))[1]
 """As they are published, not as the reader of YAML left them."""
@@ -140,3 +145,13 @@ def test_addresses_are_of_ranges_that_nobody_has() -> None:
 def test_a_use_case_without_anything_that_can_be_wrong_has_no_requests() -> None:
     reads = tuple(tool for tool in PLAIN if tool.type.value == "read" and not tool.outbound)
     assert list(candidates(ground(use_case=UseCaseId("reads"), tools=reads), "s")) == []
+
+
+def test_a_drill_that_nobody_decided_is_handed_to_nobody() -> None:
+    waits = held(
+        ActionId("ac_1"), Digest("0" * 64), now=0, needs=1, route="leads", decide_by=9, otherwise=Otherwise.HANDOVER,
+        excluded=frozenset(), drill=True,
+    )  # fmt: skip
+    assert events_of(EntryKind.ACTION_EXPIRED, waits, "leads") == (Event.EXPIRED,)
+    real = msgspec.structs.replace(waits, drill=False)
+    assert events_of(EntryKind.ACTION_EXPIRED, real, "leads") == (Event.HANDOVER,)

@@ -184,7 +184,7 @@ def taken_over(rig: Rig, left: Any, tries: list[Any]) -> None:
     asyncio.run(run())
 
 
-@pytest.mark.promise("ACT-9")
+@pytest.mark.promise("ACT-30")
 def test_a_process_whose_loop_stalls_keeps_the_claim_of_what_it_carries_out(durable: Rig) -> None:
     async def play(store: Any, shop: Shop) -> None:
         shop.pause = 0.5
@@ -206,7 +206,7 @@ def test_a_process_whose_loop_stalls_keeps_the_claim_of_what_it_carries_out(dura
     played(durable, play)
 
 
-@pytest.mark.promise("ACT-9")
+@pytest.mark.promise("ACT-30")
 def test_nobody_else_asks_while_one_process_waits_long_to_be_sure_that_there_was_no_effect(durable: Rig) -> None:
     async def play(store: Any, shop: Shop) -> None:
         tools = (refund_tool(asks=True), ask_tool())

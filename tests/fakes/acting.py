@@ -173,6 +173,9 @@ class MemoryActingTransaction:
     def append(self, entry: Entry) -> None:
         self._state.entries.append(entry)
 
+    def bump_epoch(self) -> int:
+        return 1
+
 
 class MemoryActing:
     def __init__(self) -> None:

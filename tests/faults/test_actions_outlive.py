@@ -56,7 +56,7 @@ def hold(server: Any, key: str, order: str) -> str:
 
 
 @pytest.mark.faults
-@pytest.mark.promise("ACT-10")
+@pytest.mark.promise("ACT-31")
 @pytest.mark.parametrize("engine", ["sqlite", "postgres"])
 def test_a_hold_outlives_the_server_and_the_database(
     engine: str, tmp_path: Path, target: TillProcess, own_postgres: Callable[[], PostgresServer]
@@ -99,7 +99,7 @@ def answers(server: Any, key: str) -> bool:
 
 
 @pytest.mark.faults
-@pytest.mark.promise("ACT-11")
+@pytest.mark.promise("ACT-32")
 def test_a_process_that_cannot_read_the_stops_for_a_second_refuses_every_action(
     tmp_path: Path, target: TillProcess, own_postgres: Callable[[], PostgresServer]
 ) -> None:
@@ -123,7 +123,7 @@ def test_a_process_that_cannot_read_the_stops_for_a_second_refuses_every_action(
 
 
 @pytest.mark.faults
-@pytest.mark.promise("ACT-11")
+@pytest.mark.promise("ACT-32")
 def test_while_another_has_the_database_file_to_itself_nothing_leaves(tmp_path: Path, target: TillProcess) -> None:
     house = ActingHouse(tmp_path / "home", target.url)
     house.publish()
@@ -180,7 +180,7 @@ def token(tx: Any, name: str) -> str:
 
 
 @pytest.mark.faults
-@pytest.mark.promise("ACT-10")
+@pytest.mark.promise("ACT-31")
 @pytest.mark.parametrize("engine", ["sqlite", "postgres"])
 def test_what_the_version_before_actions_recorded_is_there_after_the_upgrade_and_actions_are_held_and_done(
     engine: str, tmp_path: Path, target: TillProcess, postgres_server: Callable[[], PostgresServer]
@@ -206,7 +206,7 @@ def test_what_the_version_before_actions_recorded_is_there_after_the_upgrade_and
 
 
 @pytest.mark.faults
-@pytest.mark.promise("ACT-10")
+@pytest.mark.promise("ACT-31")
 @pytest.mark.parametrize("engine", ["sqlite", "postgres"])
 def test_a_hold_of_an_earlier_version_is_decided_and_executed_after_the_upgrade(
     engine: str, tmp_path: Path, target: TillProcess, postgres_server: Callable[[], PostgresServer]

@@ -255,6 +255,19 @@ class Desk(RuleBasedStateMachine):
             self.now = one.lease_until
 
     @precondition(lambda self: self.known)
+    @rule(at=pick, by=st.sampled_from([-1, 0, 1]), early=st.booleans())
+    def at_the_edge(self, at: int, by: int, early: bool) -> None:
+        """As it should, but in the last millisecond, or the first after it, or around the end of a cool-off."""
+        one = self.one(at)
+        may = [name for name in STAFF if self.may_decide(one, name) and name not in one.approved_by]
+        if one.state == "held" and may:
+            self.now = (one.decide_by or 0) + by
+            self.approved(self.known.index(one), may[0], False, False)
+        elif one.state == "approved":
+            self.now = (one.not_before if early else one.execute_by or 0) + by
+            self.claimed(self.known.index(one), "p1", False, False)
+
+    @precondition(lambda self: self.known)
     @rule(at=pick, person=people, dies=dies)
     def deny(self, at: int, person: str, dies: bool) -> None:
         one = self.one(at)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,33 @@ def test_similar_holds_are_read_and_approved_together_and_one_that_was_edited_is
         house.by("ann", "approvals", "deny", "--batch", str(tmp_path / "seen"), "--comment", "not like this")
         within(3, lambda: told(server, key, held[3])["status"] == "denied")
         assert sorted(row["body"]["amount"] for row in target.effects("refunds")) == [1_000, 3_000]
+
+
+@pytest.mark.promise("APR-5")
+def test_callers_at_once_wait_for_no_more_than_the_limit_lets_wait_and_room_comes_back(
+    house: ActingHouse, target: TillProcess
+) -> None:
+    rules = house.root / "rules" / "till.yaml"
+    cap = (
+        "limits:\n  - { id: waits, at_most: 900000, per: use-case, within: day, currency: EUR, held_at_most: 9000, "
+        "tools: [till.refund] }\n"
+    )
+    rules.write_text(rules.read_text().replace("limits:\n", cap))
+    house.by("root", "publish")
+    key = house.agent()
+    with house.serving("--workers", "2") as server, ThreadPoolExecutor(12) as pool:
+
+        def call(at: int) -> str:
+            return str(act(server, key, "till.refund", arguments={"order": f"A-{at}", "amount": 4_000})[1]["status"])
+
+        found = list(pool.map(call, range(12)))
+        assert sorted(found) == ["denied"] * 10 + ["held"] * 2
+        rows = [json.loads(line) for line in house.run("approvals", "list", "--json").stdout.splitlines()]
+        assert len(rows) == 2
+        decided = [json.loads(line) for line in house.run("log", "--kind", "action", "--json").stdout.splitlines()]
+        reasons = {reason["code"] for row in decided for reason in row["facts"].get("reasons", ())}
+        assert "limit.waiting" in reasons
+        house.by("ann", "approvals", "deny", str(rows[0]["action"]))
+        assert call(20) == "held"
+        assert call(21) == "denied"
+    assert target.effects() == []

@@ -40,7 +40,11 @@ demo: .venv/.runtime  ## the main job on the embedded default: a contact centre 
 examples: .venv/.dev .venv-examples/.ready  ## run examples/agents: two agent frameworks whose tools are actions
 	@$(PY) examples/agents/run.py
 
-test: .venv/.dev .venv-examples/.ready  ## every test
+tests/npm/node_modules: tests/npm/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is absent: one test of an MCP server in TypeScript will not run"; exit 0; }; \
+	npm ci --silent --no-audit --no-fund --prefix tests/npm && touch $@ || echo "npm ci failed: see above; that test will not run"
+
+test: .venv/.dev .venv-examples/.ready tests/npm/node_modules  ## every test
 	@$(PY) scripts/run_tests.py all
 
 check: .venv/.dev  ## lint, types, contracts and unit tests; under a minute

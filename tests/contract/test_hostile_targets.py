@@ -20,7 +20,7 @@ from handrail.backends.egress import Egress, parse_url
 from handrail.backends.tools.http import MAX_ANSWER, HttpTargets
 from handrail.guard.execute import Effect
 from handrail.terms.errors import Code, HandrailError
-from handrail.tools.registry import Call, Check, Expect
+from handrail.tools.registry import Call, Check, Credential, Expect
 
 SECRET = "sk-till-0123456789"
 
@@ -34,10 +34,8 @@ async def target(answer: Callable[[asyncio.StreamWriter, bytes], Any]) -> AsyncI
         tasks.add(asyncio.current_task())
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             head = await reader.readuntil(b"\r\n\r\n")
-            size = int(
-                next((line[15:] for line in head.lower().split(b"\r\n") if line[:15] == b"content-length:"), b"0")
-            )
-            body = await reader.readexactly(size)
+            lengths = [line[15:] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+            body = await reader.readexactly(int(lengths[0]))
             await answer(writer, head + body)
         writer.close()
 
@@ -104,7 +102,8 @@ def test_a_target_that_echoes_its_credential_tells_it_to_nobody() -> None:
     async def echo(writer: asyncio.StreamWriter, request: bytes) -> None:
         reply(writer, json.dumps({"headers": request.decode()}).encode(), 400)
 
-    told = asked(echo)
+    told = asked(echo, credential=Credential(env="TILL_KEY"))
+    assert b"[secret]" in told.response
     assert SECRET.encode() not in told.response
     assert SECRET not in json.dumps(told.result)
     assert told.effect is Effect.NONE

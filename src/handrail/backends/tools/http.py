@@ -2,9 +2,9 @@
 
 The call goes out on a connection of its own, so a kept one that had died cannot leave a doubt. What is certain: a 2xx
 answer is an effect; a connection that was never made or a 4xx (but 408, 409, 425) is none; everything else (a time-out,
-an answer that broke off or is larger than `MAX_ANSWER`, a 5xx, a redirect, which is never followed) is unsure. Nothing is
-tried again here. `timeout_ms` bounds the whole call, so a target that drips does not hold it. What a target repeats of
-its credential is blotted out before anybody sees it.
+an answer that broke off or is larger than `MAX_ANSWER`, a 5xx, a redirect, which is never followed) is unsure. Nothing
+is tried again here. `timeout_ms` bounds the whole call, so a target that drips does not hold it. What a target repeats
+of its credential is blotted out before anybody sees it.
 """
 
 import asyncio

@@ -13,8 +13,9 @@ from fakes.actions import use_case
 from fakes.storage import CLOCK, IDS, ORDERS, Rig
 from fakes.target import REFUND, FitsAll, RemembersNothing, Shop, ask_tool, refund_tool, shop_upstream
 
+from handrail.approvals.desk import Claim, Standing
 from handrail.approvals.lifecycle import State
-from handrail.guard.again import Again
+from handrail.guard.again import Again, refused_now
 from handrail.guard.tool_call import Called, ToolCalls
 from handrail.in_force.snapshot import Snapshot
 from handrail.people.key import ApiKey, Scope
@@ -133,8 +134,6 @@ def test_an_action_is_undone_once_whenever_it_is_asked_again(durable: Rig) -> No
     async def play(store: Any, shop: Shop, desk: Desk) -> None:
         done = await desk.call(tool, order="A-1", amount=1)
         undone = await desk.again.undo(done, desk.snapshot, desk.prepared, token=token("pe_a")[1])
-        from handrail.approvals.desk import Claim
-
         claimed = await store.journal.run(Claim(ids=IDS, action=undone.progress.action, owner="p1", lease_ms=60_000))
         await executor(store, shop, tool, back).carry_out(claimed)
         await asyncio.sleep(1.1)
@@ -209,8 +208,6 @@ def test_who_made_the_key_that_asks_does_not_decide(durable: Rig) -> None:
 @pytest.mark.promise("ACT-8")
 def test_before_its_claim_an_action_is_decided_with_the_past_it_was_decided_with(durable: Rig) -> None:
     """A rule that lets pass by what happened before would otherwise hold at the claim what it let pass."""
-    from handrail.guard.again import refused_now
-
     tool = note(cool_off_s=60)
     first_only = Rule(
         id="second", then=Verdict.HOLD, why="a second note", tools=(REFUND,),
@@ -221,8 +218,6 @@ def test_before_its_claim_an_action_is_decided_with_the_past_it_was_decided_with
         waits = await desk.call(tool, order="A-1", amount=1)
         assert waits.progress.state is State.APPROVED
         kept = await store.journal.run(lambda tx: tx.actions.get(waits.progress.action))
-        from handrail.approvals.desk import Standing
-
         standing = Standing((), lambda scope, period: 1)
         assert not refused_now(desk.snapshot, desk.prepared, CLOCK.now_ms())(kept, standing)
         tighter = Desk(store, shop, tool, rules=ActionRules(routes=(LEADS,)), autonomy=Autonomy.A1)
@@ -257,3 +252,65 @@ def test_a_limit_per_customer_holds_when_nobody_knows_the_customer(durable: Rig)
         assert shop.effects == []
 
     at_desk(durable, play, tool, rules=ActionRules(routes=(LEADS,), limits=(cap,)), autonomy=Autonomy.A4)
+
+
+@pytest.mark.promise("ACT-26")
+def test_a_target_gets_no_more_calls_at_once_than_it_takes_and_the_rest_waits(durable: Rig) -> None:
+    tool = note()
+
+    async def play(store: Any, shop: Shop, desk: Desk) -> None:
+        two = msgspec.structs.replace(shop_upstream(shop.port), max_in_flight=2)
+        ruleset = msgspec.structs.replace(desk.snapshot.ruleset, upstreams={two.id: two})
+        desk.snapshot = msgspec.structs.replace(desk.snapshot, ruleset=ruleset)
+        shop.pause = 0.5
+        calls = [asyncio.create_task(desk.call(tool, order=f"A-{at}", amount=1)) for at in range(5)]
+        told = [one.progress.state for one in await asyncio.gather(*calls)]
+        assert sorted(told) == [State.APPROVED] * 3 + [State.DONE] * 2
+        assert len(shop.effects) == 2
+        later = await desk.call(tool, order="A-9", amount=1)
+        assert later.progress.state is State.DONE
+        used = await store.journal.run(lambda tx: tx.limits.used("in-flight/shop", "now"))
+        assert used == 0
+        waits = next(one for one in await asyncio.gather(*calls) if one.progress.state is State.APPROVED)
+        kept = await store.journal.run(lambda tx: tx.actions.get(waits.progress.action))
+        assert kept.given is not None
+        claimed = await store.journal.run(
+            Claim(
+                ids=IDS, action=waits.progress.action, owner="p1", lease_ms=60_000, in_flight={"shop": 1},
+                refused=refused_now(desk.snapshot, desk.prepared, CLOCK.now_ms()),
+            )
+        )  # fmt: skip
+        assert claimed.progress.state is State.CLAIMED
+
+    at_desk(durable, play, tool)
+
+
+def test_what_waits_for_its_cool_off_is_taken_back_by_a_person(durable: Rig) -> None:
+    tool = note(cool_off_s=60)
+
+    async def play(store: Any, shop: Shop, desk: Desk) -> None:
+        waits = await desk.call(tool, order="A-1", amount=1)
+        assert waits.progress.state is State.APPROVED
+        back = await desk.again.undo(waits, desk.snapshot, desk.prepared, token=token("pe_a")[1])
+        assert (back.progress.state, back.progress.settled_by) == (State.CANCELLED, "pe_a")
+        assert shop.calls == []
+
+    at_desk(durable, play, tool)
+
+
+def test_an_undo_is_neither_decided_nor_executed_after_its_window(durable: Rig) -> None:
+    back = note(id="shop.forget", name="forget", type=ActionType.WRITE_FINAL)
+    tool = note(
+        reversibility=Reversibility.WINDOW, undo_within_s=2,
+        undo=Call(tool=back.id, arguments={"order": "$arguments.order"}),
+    )  # fmt: skip
+
+    async def play(store: Any, shop: Shop, desk: Desk) -> None:
+        done = await desk.call(tool, order="A-1", amount=1)
+        end = done.progress.ended_at + 2_000
+        held = await desk.again.undo(done, desk.snapshot, desk.prepared, token=token("pe_a")[1])
+        assert (held.progress.state, held.progress.decide_by) == (State.HELD, end)
+        approved = await store.journal.run(approve(held, "pe_b"))
+        assert approved.progress.execute_by == end
+
+    at_desk(durable, play, tool, back)

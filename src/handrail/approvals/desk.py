@@ -1,8 +1,8 @@
 """Commands on actions. Each is called with a transaction: the move, its entry and what it reserves or gives back commit
 together or not at all. Time is the database's."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -25,6 +25,9 @@ from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest, Ids, KeyId, PersonId, SubjectId
 
 BY = Actor(ActorKind.SYSTEM, "actions")
+BUSY_MS = 250
+"""For so long an action whose target is busy is put off."""
+NO_END = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,8 @@ class Ask:
     `at_once`: what may run is claimed here; else the jobs process carries it out. `report_within_ms`: above 0, its
     caller executes it under a permit, which it gets within `permit_ms` (`approvals.redeem`). `anywhere`: equal calls of
     other conversations count. `repeats`: a read, answered by an equal one only while that waits or runs. `dry_run`: it
-    is decided and recorded as tried; nothing waits, is reserved or may be executed.
+    is decided and recorded as tried; nothing waits, is reserved or may be executed. `in_flight`: as in `Claim`; what
+    finds its target busy is left to the jobs process. `until`: Unix ms after which it makes no sense any more.
     """
 
     ids: Ids
@@ -87,6 +91,8 @@ class Ask:
     anywhere: bool = False
     repeats: bool = False
     dry_run: bool = False
+    in_flight: Mapping[str, int] = field(default_factory=dict)
+    until: int | None = None
 
     def __call__(self, tx: ActionTransaction) -> Stored:
         """Raises HandrailError NOT_FOUND when the subject was erased, LOST_RACE when a limit was used up meanwhile,
@@ -101,7 +107,7 @@ class Ask:
         request = self.request
         if ruled.arguments is not None:
             request = msgspec.structs.replace(request, arguments=ruled.arguments)
-        progress = self._begin(tx, ruled, request)
+        progress = lifecycle.until(self._begin(tx, ruled, request), self.until)
         about = About(
             use_case=request.use_case, facts=ruled.facts, route=ruled.route, ruleset=self.ruleset,
             rules=ruled.rules,
@@ -114,7 +120,7 @@ class Ask:
             request=request,
             business=self.business,
             reserved=reserved,
-            given=ruled.given if waits or not self.at_once else None,
+            given=ruled.given if waits or not self.at_once or _busy(tx, about, self.in_flight) else None,
         )
         tx.actions.add(stored)
         by = self.by or Actor(ActorKind.KEY, request.key)
@@ -126,7 +132,9 @@ class Ask:
         )  # fmt: skip
         tell(tx, self.ids, EntryKind.ACTION_DECIDED, progress, about)
         if progress.state is State.APPROVED and not waits and self.at_once:
-            return Claim(ids=self.ids, action=request.id, owner=self.owner, lease_ms=self.lease_ms)(tx)
+            return Claim(
+                ids=self.ids, action=request.id, owner=self.owner, lease_ms=self.lease_ms, in_flight=self.in_flight
+            )(tx)  # fmt: skip
         return stored
 
     def _first(self, tx: ActionTransaction) -> Stored | None:
@@ -179,6 +187,16 @@ class Ask:
         return msgspec.structs.replace(approved, state=state, execute_by=None)
 
 
+def _slot(about: About) -> tuple[str, str]:
+    """Scope and period under which the register counts the calls in flight to an action's target."""
+    return f"in-flight/{about.facts.upstream}", "now"
+
+
+def _busy(tx: ActionTransaction, about: About, in_flight: Mapping[str, int]) -> bool:
+    at_most = in_flight.get(about.facts.upstream)
+    return at_most is not None and tx.limits.used(*_slot(about)) >= at_most
+
+
 def waiting_scope(scope: str) -> str:
     """Under which the register counts what of a limit waits for a person."""
     return f"{_WAITING}{scope}"
@@ -212,16 +230,19 @@ def excluded_of(tx: ActionTransaction, ruled: Ruled, key: str) -> frozenset[Pers
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """The single right to execute. Stops are read here, in the same transaction, so that none is missed; `refused` says
-    whether what is in force now denies it. What is stopped or refused is revoked instead."""
+    whether what is in force now denies it. What is stopped or refused is revoked instead. `in_flight`: how many calls
+    each target takes at once, of all processes together; where it takes no more, the action stays approved and is put
+    off."""
 
     ids: Ids
     action: ActionId
     owner: str
     lease_ms: int
     refused: Callable[[Stored, Standing], bool] | None = None
+    in_flight: Mapping[str, int] = field(default_factory=dict)
 
     def __call__(self, tx: ActionTransaction) -> Stored:
-        """`state` is CLAIMED for this owner, or REVOKED. Raises HandrailError NOT_FOUND, ALREADY_DECIDED, NOT_ALLOWED
+        """`state` is CLAIMED for this owner, REVOKED, or still APPROVED. Raises HandrailError NOT_FOUND, ALREADY_DECIDED, NOT_ALLOWED
         or LOST_RACE."""
         stored = tx.actions.get(self.action)
         request = stored.request
@@ -233,7 +254,14 @@ class Claim:
         stopped = any(covers(stop, names) for stop in stops)
         if stopped or (self.refused is not None and self.refused(stored, Standing(stops, tx.limits.used))):
             return moved(tx, self.ids, stored, lifecycle.revoke(stored.progress), EntryKind.ACTION_REVOKED, BY)
+        if _busy(tx, stored.about, self.in_flight):
+            after = lifecycle.put_off(stored.progress, tx.now_ms + BUSY_MS)
+            tx.actions.move(stored.progress, after)
+            return msgspec.structs.replace(stored, progress=after)
         after = lifecycle.claim(stored.progress, self.owner, digest_of(request), now=tx.now_ms, lease_ms=self.lease_ms)
+        if stored.about.facts.upstream in self.in_flight:
+            tx.limits.reserve(*_slot(stored.about), 1, at_most=NO_END)
+            after = msgspec.structs.replace(after, slot=True)
         return moved(tx, self.ids, stored, after, EntryKind.ACTION_CLAIMED, BY)
 
 
@@ -390,6 +418,8 @@ def moved(
         waited = scope.startswith(_WAITING)
         if (was.state is State.HELD and after.state is not State.HELD) if waited else after.state in _GIVES_BACK:
             tx.limits.release(scope, period, amount)
+    if was.slot and was.state is State.CLAIMED and after.state is not State.CLAIMED:
+        tx.limits.release(*_slot(stored.about), 1)
     if comment and payload is None and stored.request is not None:
         payload = msgspec.json.encode({"comment": comment})
     tx.append(

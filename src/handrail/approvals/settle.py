@@ -252,7 +252,25 @@ class Undo:
             ruled = self.ask.decide(standing)
             return replace(ruled, excluded=ruled.excluded | {person.id})
 
-        return replace(self.ask, decide=decide, by=by)(tx)
+        until = None if self.undo_within_s is None else since + 1_000 * self.undo_within_s
+        return replace(self.ask, decide=decide, by=by, until=until)(tx)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeBack:
+    """An approved action that has not left yet, such as one whose cool-off runs: it never will."""
+
+    ids: Ids
+    action: ActionId
+    token: str
+
+    def __call__(self, tx: ActionTransaction) -> Stored:
+        """Raises HandrailError NOT_FOUND, TOKEN_INVALID, NOT_ALLOWED, or ALREADY_DECIDED (it runs or has ended)."""
+        stored = tx.actions.get(self.action)
+        person = person_of(tx, self.token)
+        by = require(Act.UNDO, person, people_exist=True)
+        after = lifecycle.take_back(stored.progress, person.id, now=tx.now_ms)
+        return moved(tx, self.ids, stored, after, EntryKind.ACTION_CANCELLED, by)
 
 
 async def settled(journal: Journal, command: Callable[[ActionTransaction], Stored]) -> Stored:

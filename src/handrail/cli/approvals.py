@@ -254,7 +254,9 @@ def stop(scope: str | None, value: str, reason: str, listed: bool, token: str | 
     SCOPE is agent, use-case, tool, release, provider or all."""
     if listed:
         for one in options.with_store(home, lambda store: store.acts.stops()):
-            click.echo(f"{one.id}  {one.scope.value}  {one.value}  by {one.by}  {_time(one.at_ms)}  {one.reason}")
+            click.echo(
+                f"{one.id}  {one.scope.value}  {one.value}  by {one.by}  {_time(one.at_ms)}  {escaped(one.reason)}"
+            )
         return
     if scope is None:
         raise click.UsageError("say what to stop: handrail stop SCOPE VALUE --reason ..., or --list")

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from handrail.approvals.desk import Standing
-from handrail.approvals.settle import Edit, Undo
+from handrail.approvals.lifecycle import State
+from handrail.approvals.settle import Edit, TakeBack, Undo
 from handrail.approvals.store import Stored
 from handrail.guard.execute import filled
 from handrail.guard.history import NO_CEILING
@@ -114,8 +115,12 @@ class Again:
         return edited
 
     async def undo(self, stored: Stored, snapshot: Snapshot, prepared: Prepared, *, token: str) -> Stored:
-        """The action that undoes this one; asked twice, the same. Raises HandrailError NOT_FOUND, TOOL_UNREGISTERED,
+        """The action that undoes this one; asked twice, the same. What was approved and has not left is taken back
+        itself. Raises HandrailError NOT_FOUND, TOOL_UNREGISTERED,
         TOKEN_INVALID, ALREADY_DECIDED or NOT_ALLOWED (nothing undoes it)."""
+        if stored.progress.state is State.APPROVED:
+            kept: Stored = await self._journal.run(TakeBack(ids=self._ids, action=stored.progress.action, token=token))
+            return kept
         done = _request(stored)
         _, tool = registered(done.use_case, done.tool, snapshot)
         if tool.undo is None:

@@ -193,7 +193,7 @@ class ToolCalls:
             ids=self._ids, request=action, subject=subject, decide=decide, business=self._business(action, tool),
             same_since_ms=0 if action.parent else _same_since(tool, self._clock.now_ms()),
             anywhere=bool(tool.same_within_s), repeats=tool.type is ActionType.READ and not tool.same_within_s,
-            ruleset=snapshot.ruleset_digest,
+            in_flight=in_flight(snapshot), ruleset=snapshot.ruleset_digest,
             owner=self._executor.owner, lease_ms=LEASE_MS, cool_off_ms=1_000 * tool.cool_off_s,
             at_once=at_once and not permit_ms, permit_ms=permit_ms,
             report_within_ms=1_000 * tool.report_within_s if permit_ms else 0,
@@ -334,6 +334,11 @@ def _require_here(tool: Tool, snapshot: Snapshot, called: Called) -> None:
             Code.TOOL_ELSEWHERE,
             f"{tool.id} is a child of a process of handrail mcp, which alone can call it; the agent asks there",
         )
+
+
+def in_flight(snapshot: Snapshot) -> dict[str, int]:
+    """How many calls each target takes at once."""
+    return {name: upstream.max_in_flight for name, upstream in snapshot.ruleset.upstreams.items()}
 
 
 def require_permits(tool: Tool) -> None:

@@ -1,6 +1,7 @@
 """The outbox of notices on SQLite and PostgreSQL: a notice is there if and only if its move is, each goes out at least
 once under one id or is recorded as given up, and nobody's silence delays another."""
 
+import asyncio
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -258,6 +259,25 @@ def test_who_dies_while_sending_leaves_the_notice_to_another_under_the_same_id(d
         await store.journal.run(NoticeSent(notice=first.notice.id, owner="alive"))
         listed = await store.notices.listed(frozenset({NoticeState.SENT}), limit=9)
         assert [one.notice.id for one in listed] == [first.notice.id]
+
+    durable.run(run())
+
+
+@pytest.mark.promise("NOT-3")
+def test_of_several_processes_that_claim_at_once_each_notice_has_one(durable: Rig) -> None:
+    async def run() -> None:
+        stores = [await durable.open() for _ in range(3)]
+        thread = await begin(stores[0])
+        await publish(stores[0], receiver("leads", events=(Event.HELD,)))
+        held = [await stores[0].journal.run(ask(thread)) for _ in range(30)]
+        claimed: list[str] = []
+        while True:
+            commands = [store.journal.run(take(f"p{at}")) for at, store in enumerate(stores)]
+            rows = [one for found in await asyncio.gather(*commands) for one in found]
+            if not rows:
+                break
+            claimed += [one.notice.about for one in rows]
+        assert sorted(claimed) == sorted(one.progress.action for one in held)
 
     durable.run(run())
 

@@ -95,7 +95,14 @@ def test_each_request_is_wrong_in_exactly_the_way_that_it_says() -> None:
             assert made.input.amount_minor == facts["order.total"]
         assert (made.wrong is Wrong.NOT_OWN) is (set(made.tool.objects) != set(made.input.own))
         assert (made.wrong is Wrong.UNTRUSTED) is ("untrusted" in origins.values())
-        assert (made.wrong is Wrong.NOT_THEIRS) is ("unknown" in origins.values())
+        unknown = made.wrong in (Wrong.NOT_THEIRS, Wrong.ABOVE_ASKED)
+        assert unknown is ("unknown" in origins.values())
+        said = " ".join(line.text for line in made.said if line.role == "user")
+        assert "about ." not in said
+        for path, origin in origins.items():
+            value = made.arguments[path]
+            if isinstance(value, str):
+                assert (origin == "customer") is (value in said), (made.wrong, path, said)
         assert (made.wrong is Wrong.SECOND_TIME) is any(one.value for one in made.input.past)
         assert (made.wrong is Wrong.SECOND_TIME) is (made.path == "")
 

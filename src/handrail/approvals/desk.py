@@ -242,8 +242,8 @@ class Claim:
     in_flight: Mapping[str, int] = field(default_factory=dict)
 
     def __call__(self, tx: ActionTransaction) -> Stored:
-        """`state` is CLAIMED for this owner, REVOKED, or still APPROVED. Raises HandrailError NOT_FOUND, ALREADY_DECIDED, NOT_ALLOWED
-        or LOST_RACE."""
+        """`state` is CLAIMED for this owner, REVOKED, or still APPROVED. Raises HandrailError NOT_FOUND,
+        ALREADY_DECIDED, NOT_ALLOWED or LOST_RACE."""
         stored = tx.actions.get(self.action)
         request = stored.request
         if request is None:

@@ -156,7 +156,7 @@ def similar(action: str, below: int | None, as_json: bool, token: str, home: Pat
 
 @approvals.command()
 @click.argument("action", required=False)
-@click.option("--digest", help="Of what you saw (`show` prints it). Left out: of the call as it is now.")
+@click.option("--digest", help="Of what you saw (`show` prints it). Left out: of a call that nobody edited.")
 @batch
 @comment
 @token
@@ -173,7 +173,10 @@ def approve(
     action = _named(action)
 
     async def work(store: "Store") -> Stored:
-        seen = Digest(digest) if digest else (await store.acts.get(ActionId(action))).progress.digest
+        now = (await store.acts.get(ActionId(action))).progress
+        if not digest and now.revision:
+            raise HandrailError(Code.REQUEST_INVALID, "this call was edited: read it, and give the --digest you saw")
+        seen = Digest(digest) if digest else now.digest
         change = Approve(ids=wire.IDS, action=ActionId(action), digest=seen, token=token, comment=comment)
         return await settled(store.journal, change)
 

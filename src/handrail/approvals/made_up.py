@@ -380,7 +380,8 @@ class _Making:
     ) -> tuple[Heard, ...]:
         """A conversation that fits, in which an attentive person finds what is wrong."""
         said = _WORDS.get(self._ground.language, _WORDS["en"])
-        named = (str(value) for at in self._about(path) for value in values_at(arguments, at))
+        hidden = "" if wrong is Wrong.NOT_OWN else path
+        named = (str(value) for at in self._about(hidden) for value in values_at(arguments, at))
         about = next(named, said["mine"][0])
         what = (self._tool.title or self._tool.name.replace("_", " ")).rstrip(".").lower()
         digits = self._ground.digits.get(currency, 2)

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import os
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 
 import pytest
 from acting_house import TillProcess, till
-from house import Server, within
+from house import HANDRAIL, Server, within
 from mcp import Client
 from mcp.shared.exceptions import MCPError
 from mcp_house import TOOLS, Desk, McpHouse, agent, desk, refused, told
@@ -332,3 +334,30 @@ def test_a_changed_server_is_told_and_its_calls_hold_until_it_is_published(
 def rows(house: McpHouse, state: str) -> list[dict[str, str]]:
     said = house.run("approvals", "list", "--json", f"--state={state}").stdout
     return [json.loads(line) for line in said.splitlines()]
+
+
+@pytest.mark.promise("MCP-5")
+def test_the_door_alone_serves_and_counts_what_it_refused(tmp_path: Path, target: TillProcess) -> None:
+    house = McpHouse(tmp_path / "home", target.url, {})
+    path = house.root / "handrail.yaml"
+    path.write_text(path.read_text().replace("doors: { ", "doors: { serve: never, "))
+    house.publish()
+    key = house.agent()
+    command = [*HANDRAIL, "doors", "--home", str(house.root)]
+    with subprocess.Popen(command, env={**os.environ, **house.env}, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            house.opened()
+
+            async def work(client: Client) -> Any:
+                with pytest.raises(MCPError):
+                    await client.call_tool("till__open_drawer", {})
+                return await client.call_tool("till__note", {"order": "alone", "text": "x"})
+
+            assert not house.visit(key, work).is_error
+        finally:
+            process.terminate()
+            said = process.communicate(timeout=30)[1]
+    assert process.returncode == 0, said
+    assert len(target.effects("notes/alone")) == 1
+    refused_calls = [json.loads(line) for line in house.run("log", "--kind", "call", "--json").stdout.splitlines()]
+    assert [row["facts"]["code"] for row in refused_calls] == ["tool.unregistered"]

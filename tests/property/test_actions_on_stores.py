@@ -254,6 +254,22 @@ class Desk(RuleBasedStateMachine):
         elif one.state == "claimed" and self.now < one.lease_until:
             self.now = one.lease_until
 
+    @precondition(lambda self: any(one.state in ("held", "unknown") for one in self.known))
+    @rule(at=pick, what=st.integers(0, 3))
+    def an_excluded_person_tries(self, at: int, what: int) -> None:
+        waiting = [one for one in self.known if one.state in ("held", "unknown")]
+        one = waiting[at % len(waiting)]
+        for person in sorted(one.excluded & {"pe_a", "pe_b", "pe_e"}):
+            place = self.known.index(one)
+            if what == 0:
+                self.approved(place, person, False, False)
+            elif what == 1:
+                self.deny(place, person, False)
+            elif what == 2:
+                self.edit(place, person, 5, False, 1, False, False)
+            else:
+                self.settle(place, person, True, False)
+
     @precondition(lambda self: self.known)
     @rule(at=pick, by=st.sampled_from([-1, 0, 1]), early=st.booleans())
     def at_the_edge(self, at: int, by: int, early: bool) -> None:

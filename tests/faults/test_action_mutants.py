@@ -42,7 +42,7 @@ def tried(copy: Path, test: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         cwd=TESTS.parent,
-        env={**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "HANDRAIL_FAULT": "1"},
         check=False,
         timeout=600,
     )

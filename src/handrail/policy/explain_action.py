@@ -23,6 +23,7 @@ _WOULD = {
 }
 _WHY = {
     Why.RULE_ERROR: "A rule could not be answered for this call.",
+    Why.RULE_UNKNOWN: "A rule speaks of what was never read, so nobody can say that it does not match.",
     Why.DOUBTS: "The doubts together are enough to hold it.",
     Why.LIMIT: "It would go over a limit.",
     Why.LIMIT_UNKNOWN: "What a limit still holds could not be told.",

@@ -17,7 +17,7 @@ from fakes.target import ASK, Shop, ask_tool, refund_tool, shop_upstream
 
 from handrail.approvals.lifecycle import State
 from handrail.backends.egress import Egress, parse_url
-from handrail.backends.tools.http import MAX_ANSWER, HttpTargets
+from handrail.backends.tools.http import MAX_ANSWER, HttpTargets, told
 from handrail.guard.execute import Effect
 from handrail.terms.errors import Code, HandrailError
 from handrail.tools.registry import Call, Check, Credential, Expect
@@ -122,6 +122,13 @@ def test_a_connection_that_is_never_made_certainly_had_no_effect() -> None:
         return await made.call(refund_tool(), where, {"order": "A-1", "amount": 1}, key="")
 
     assert asyncio.run(run()).effect is Effect.NONE
+
+
+@pytest.mark.parametrize(
+    ("body", "effect"), [(b'{"error": "no such order"}', Effect.NONE), (b'{"refund": 1}', Effect.DONE)]
+)
+def test_an_error_in_an_answer_that_says_ok_is_told_by_how_it_begins(body: bytes, effect: Effect) -> None:
+    assert told(200, body, b"", ('{"error"',)).effect is effect
 
 
 def test_what_a_target_answers_when_it_resets_the_connection_is_unsure() -> None:

@@ -15,6 +15,7 @@ from fakes.target import REFUND, FitsAll, RemembersNothing, Shop, ask_tool, refu
 
 from handrail.approvals.desk import Claim, Standing
 from handrail.approvals.lifecycle import State
+from handrail.approvals.settle import Cancel
 from handrail.guard.again import Again, refused_now
 from handrail.guard.tool_call import Called, ToolCalls
 from handrail.in_force.snapshot import Snapshot
@@ -310,6 +311,7 @@ def test_an_undo_is_neither_decided_nor_executed_after_its_window(durable: Rig) 
         end = done.progress.ended_at + 2_000
         held = await desk.again.undo(done, desk.snapshot, desk.prepared, token=token("pe_a")[1])
         assert (held.progress.state, held.progress.decide_by) == (State.HELD, end)
+        assert (await refused(store, Cancel(ids=IDS, action=held.progress.action, key="k1"))).code is Code.NOT_ALLOWED
         approved = await store.journal.run(approve(held, "pe_b"))
         assert approved.progress.execute_by == end
 

@@ -22,7 +22,7 @@ from handrail.people.authorise import Act, require
 from handrail.people.person import Person
 from handrail.policy.action_rules import Route
 from handrail.policy.ruleset import Ruleset
-from handrail.terms.action import Action, ActionId, digest_of
+from handrail.terms.action import Action, ActionId, Door, digest_of
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.decision import Verdict
 from handrail.terms.errors import Code, HandrailError
@@ -172,6 +172,8 @@ class Cancel:
     def __call__(self, tx: ActionTransaction) -> Stored:
         """Raises HandrailError NOT_FOUND, or ALREADY_DECIDED (it runs or has ended)."""
         stored = tx.actions.get(self.action)
+        if stored.request is not None and stored.request.door is Door.UNDO:
+            raise HandrailError(Code.NOT_ALLOWED, "a person asked for this undo; an agent does not cancel it")
         after = lifecycle.cancel(stored.progress)
         return moved(tx, self.ids, stored, after, EntryKind.ACTION_CANCELLED, Actor(ActorKind.KEY, self.key))
 

@@ -162,7 +162,7 @@ def told(status: int, body: bytes, sent: bytes, fails_with: tuple[str, ...] = ()
     except msgspec.DecodeError:
         result = body.decode(errors="replace")
     if 200 <= status < 300:
-        text = result if isinstance(result, str) else ""
+        text = result if isinstance(result, str) else body.decode(errors="replace").lstrip()
         effect = Effect.NONE if any(text.startswith(start) for start in fails_with) else Effect.DONE
     elif 400 <= status < 500 and status not in UNSURE_STATUS:
         effect = Effect.NONE

@@ -11,9 +11,19 @@ from typing import NamedTuple
 
 import msgspec
 
-from handrail.policy.action_rules import ActionRules, Limit, Per, Route, Rule, Within
+from handrail.policy.action_rules import About, ActionRules, Limit, Per, Route, Rule, Within
 from handrail.policy.cel import LONGEST, VARIABLES, CelCompiler, CelError, NoCel
-from handrail.policy.check_matches import Words, check_match, check_tool, lists_of, regions_of, words_of
+from handrail.policy.cel_names import names_of
+from handrail.policy.check_matches import (
+    Words,
+    check_match,
+    check_name,
+    check_tool,
+    check_value,
+    lists_of,
+    regions_of,
+    words_of,
+)
 from handrail.policy.contradictions import pointless, unreachable
 from handrail.terms.decision import Verdict
 from handrail.terms.ids import UseCaseId
@@ -152,7 +162,7 @@ def _rule(rule: Rule, rules: ActionRules, ground: Ground, words: Words) -> Itera
     if rule.doubt < 0 or (rule.doubt and rule.then is not Verdict.HOLD):
         yield "`weight` is a whole number from 1"
     yield from _outcome(rule, rules, ground)
-    yield from _cel(rule, ground)
+    yield from _cel(rule, ground, words)
     if wrong:
         return
     tools = _tools(rule, ground)
@@ -167,6 +177,9 @@ def _rule(rule: Rule, rules: ActionRules, ground: Ground, words: Words) -> Itera
             yield f"it can never match: `{said}` contradicts the rest, or the schema"
 
 
+_NO_WORDS = Words({}, {}, {})
+
+
 def _outcome(rule: Rule, rules: ActionRules, ground: Ground) -> Iterator[str]:
     if rule.then is Verdict.CHANGE and not rule.change:
         yield "`change` needs `to`: argument and value"
@@ -174,8 +187,12 @@ def _outcome(rule: Rule, rules: ActionRules, ground: Ground) -> Iterator[str]:
         yield "`to` belongs to `change`"
     for path in rule.change:
         for tool in _tools(rule, ground):
-            if path.partition(".")[0] not in tool.arguments.get("properties", {}):
+            if any(True for _ in check_name(About.ARGUMENT, path, [tool], _NO_WORDS)):
                 yield f"{tool.id} has no argument {path!r} to change"
+            elif tool.money is not None and (covers(tool.money.amount, path) or path == tool.money.currency_at):
+                yield f"{path!r} is the amount that limits and routes have counted, and cannot be changed by a rule"
+            elif wrong := list(check_value(path, rule.change[path], tool)):
+                yield wrong[0]
             elif any(covers(pattern, path) or covers(path, pattern) for pattern in tool.objects):
                 yield f"{path!r} names the customer's object and cannot be changed by a rule"
     if rule.route:
@@ -199,7 +216,7 @@ def _band(rule: Rule, route: Route) -> Iterator[str]:
                 yield f"nobody on the route {route.id!r} may decide amounts above {route.up_to}"
 
 
-def _cel(rule: Rule, ground: Ground) -> Iterator[str]:
+def _cel(rule: Rule, ground: Ground, words: Words) -> Iterator[str]:
     if not rule.cel:
         return
     if len(rule.cel) > LONGEST:
@@ -209,6 +226,9 @@ def _cel(rule: Rule, ground: Ground) -> Iterator[str]:
         ground.cel.compile(rule.cel, VARIABLES)
     except CelError as error:
         yield f"`cel`: {error}"
+    tools = _tools(rule, ground)
+    for about, name in dict.fromkeys(names_of(rule.cel)):
+        yield from (f"`cel`: {what}" for what in check_name(about, name, tools, words))
     if rule.id not in ground.tested:
         yield "a rule with `cel` needs a case in the tests beside it, since it cannot be proved"
 

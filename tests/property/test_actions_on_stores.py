@@ -54,6 +54,7 @@ people = st.sampled_from(sorted(STAFF))
 owners = st.sampled_from(OWNERS)
 pick = st.integers(0, 2)
 dies = st.sampled_from([False, False, False, False, False, True])
+seldom = st.sampled_from([False, False, False, True])
 
 
 def hire(tx: Any) -> None:
@@ -109,9 +110,11 @@ class Desk(RuleBasedStateMachine):
             journal=None, targets=None, registry=None, clock=HandClock(), ids=IDS, secret=bytes(32), owner="p"
         ).key_of  # type: ignore[arg-type]  only its keys are asked for
 
-    @initialize(honours=st.booleans())
-    def begin(self, honours: bool) -> None:
+    @initialize(honours=st.booleans(), needs=st.integers(1, 2), amounts=st.lists(st.integers(5, 40), max_size=2))
+    def begin(self, honours: bool, needs: int, amounts: list[int]) -> None:
         self.honours = honours
+        for at, amount in enumerate(amounts):
+            self.ask(Verdict.HOLD, needs, "pe_e", amount, 400 * at, TOOLS[at], at == 1, "p1", False)
 
     # one command: it does what these rules say, and writes one entry for each move
 
@@ -233,6 +236,14 @@ class Desk(RuleBasedStateMachine):
             one.not_before = self.now + one.cool_off
             one.execute_by = one.not_before + one.within
 
+    @precondition(lambda self: any(self.waits(one) for one in self.known))
+    @rule(at=pick, amount=st.integers(5, 40), needs=st.integers(1, 2))
+    def edit_as_may_be(self, at: int, amount: int, needs: int) -> None:
+        waiting = [one for one in self.known if self.waits(one)]
+        one = waiting[at % len(waiting)]
+        for person in [name for name in STAFF if self.may_decide(one, name)][:1]:
+            self.edit(self.known.index(one), person, amount, False, needs, False, False)
+
     @precondition(lambda self: any(one.approved_by for one in self.known))
     @rule(at=pick)
     def approve_again(self, at: int) -> None:
@@ -241,10 +252,13 @@ class Desk(RuleBasedStateMachine):
         self.approved(self.known.index(one), sorted(one.approved_by)[0], False, False)
 
     @precondition(lambda self: self.known)
-    @rule(at=pick, owner=owners)
-    def go_on(self, at: int, owner: str) -> None:
+    @rule(at=pick, owner=owners, steps=st.integers(1, 4))
+    def go_on(self, at: int, owner: str, steps: int) -> None:
         """As it should: by who may, in time."""
-        one = self.one(at)
+        for _ in range(steps):
+            self.next_of(self.one(at), owner)
+
+    def next_of(self, one: Known, owner: str) -> None:
         if self.waits(one):
             may = [name for name in STAFF if self.may_decide(one, name) and name not in one.approved_by]
             if may:
@@ -254,6 +268,8 @@ class Desk(RuleBasedStateMachine):
             self.claimed(self.known.index(one), owner, False, False)
         elif one.state == "claimed" and self.now < one.lease_until:
             self.now = one.lease_until
+        elif one.state == "claimed":
+            self.finish(self.known.index(one), one.owner, State.UNKNOWN, False)
 
     @precondition(lambda self: any(one.state in ("held", "unknown") for one in self.known))
     @rule(at=pick, what=st.integers(0, 3))
@@ -425,6 +441,7 @@ class Desk(RuleBasedStateMachine):
         if self.does(command, may, dies=dies) is not None:
             one.state = "done" if done else "failed"
 
+    @precondition(lambda self: self.known)
     @rule(dies=dies)
     def sweep(self, dies: bool) -> None:
         changed, waiting, moves = [], set(), 0
@@ -452,9 +469,11 @@ class Desk(RuleBasedStateMachine):
                 one.step, one.step_at = one.step + 1, None
             one.state = state
 
-    @precondition(lambda self: len(self.stops) < 2)
-    @rule(person=people, tool=st.sampled_from([*TOOLS, ""]), dies=dies)
-    def stop(self, person: str, tool: str, dies: bool) -> None:
+    @precondition(lambda self: self.known and len(self.stops) < 2)
+    @rule(person=people, tool=st.sampled_from([*TOOLS, ""]), dies=dies, seldom=seldom)
+    def stop(self, person: str, tool: str, dies: bool, seldom: bool) -> None:
+        if not seldom:
+            return
         scope = StopScope.TOOL if tool else StopScope.ALL
         ends = [one for one in self.known if one.state in ("held", "approved") and tool in ("", one.tool)]
         command = PullStop(ids=IDS, scope=scope, value=tool, reason="odd", token=TOKENS[person][1])

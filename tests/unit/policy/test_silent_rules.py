@@ -25,14 +25,14 @@ def decided(rule: str, **changes: Any) -> tuple[Verdict, set[str]]:
     return made.verdict, {reason.code for reason in made.reasons}
 
 
-@pytest.mark.promise("ACD-6")
+@pytest.mark.promise("ACD-11")
 @pytest.mark.parametrize("bound", ["above: 50000", "at-most: 100", "is: 7", "below: 5"])
 def test_an_amount_in_another_currency_holds_whichever_side_of_the_bound_its_number_lies(bound: str) -> None:
     rule = f"{{ id: big, deny: too much, tools: [refund], when: [{{ amount: {{ {bound}, currency: USD }} }}] }}"
     assert decided(rule) == (Verdict.HOLD, {"rule", "rule.error"})
 
 
-@pytest.mark.promise("ACD-6")
+@pytest.mark.promise("ACD-11")
 @pytest.mark.parametrize(
     "condition",
     [

@@ -379,7 +379,8 @@ class Books:
         sums = Counter[tuple[str, str]]()
         for one in self.actions.values():
             for scope, period, amount in one.reserved:
-                sums[scope, period] += amount * (one.progress.state not in GIVES_BACK)
+                if scope.startswith(f"{knows}-"):
+                    sums[scope, period] += amount * (one.progress.state not in GIVES_BACK)
         assert {key: used for key, used in self.used.items() if used} == {
             key: used for key, used in sums.items() if used
         }

@@ -22,7 +22,7 @@ from handrail.approvals.facts import ActionFacts
 from handrail.approvals.halt import LiftStop, PullStop, RevokeStopped
 from handrail.approvals.lifecycle import State
 from handrail.approvals.settle import Approve, Cancel, Deny, Edit, Settle
-from handrail.approvals.stop import StopScope
+from handrail.approvals.stop import Stop, StopScope
 from handrail.guard.execute import Executor
 from handrail.people.person import Person
 from handrail.people.role import Role
@@ -484,6 +484,17 @@ class Desk(RuleBasedStateMachine):
         self.stops[done[0].id] = (scope.value, tool, person)
         for one in ends:
             one.state = "revoked"
+
+    @precondition(lambda self: self.known and len(self.stops) < 2)
+    @rule(at=pick, tool=st.sampled_from([*TOOLS, ""]), owner=owners)
+    def stop_before_all_that_waits_was_ended(self, at: int, tool: str, owner: str) -> None:
+        """As with thousands waiting: the stop is in force, this one still waits, and a process claims it."""
+        scope = StopScope.TOOL if tool else StopScope.ALL
+        name = IDS.new("st")
+        stop = Stop(id=name, scope=scope, value=tool, by=PersonId("pe_c"), reason="odd", at_ms=self.now)
+        self.store.do(lambda tx: tx.stops.add(stop), self.now)
+        self.stops[name] = (scope.value, tool, "pe_c")
+        self.claimed(at % len(self.known), owner, False, False)
 
     @precondition(lambda self: self.stops)
     @rule(person=people, dies=dies)

@@ -28,7 +28,6 @@ from handrail.app.stdio_asker import Given, Listed, Server
 from handrail.gateway.mcp.asker import About, about
 from handrail.gateway.mcp.calls import Context, as_mcp
 from handrail.gateway.mcp.shapes import INSTRUCTIONS, OWN, either
-from handrail.terms.action import canonical_arguments
 from handrail.terms.errors import Code, HandrailError
 from handrail.tools.door_names import CANCEL, STATUS
 from handrail.tools.manifest import manifest_of
@@ -39,8 +38,6 @@ FAILED = frozenset({"denied", "expired", "lapsed", "revoked", "cancelled", "unre
 LOOK_S = 0.5
 ALIVE_S = 1.0
 CALL_S = 60.0
-MOST_HELD = 1_000
-"""Calls that waited and are remembered, so that the same call again is the same action."""
 REFUSALS = frozenset({types.INVALID_REQUEST, types.METHOD_NOT_FOUND, types.INVALID_PARAMS})
 _RESULT: TypeAdapter[Any] = TypeAdapter(types.CallToolResult | types.InputRequiredResult)
 
@@ -77,8 +74,6 @@ class Owner:
         self._tools = dict(tools)
         self._runner = runner
         self._waiting: dict[str, _Waiting] = {}
-        self._held: dict[bytes, dict[str, Any]] = {}
-        self._calls = 0
 
     async def list(self, ctx: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         """What is registered and the child still has, under the child's own names."""
@@ -130,28 +125,12 @@ class Owner:
                 Code.TOOL_ELSEWHERE,
                 f"the server announces {name} otherwise than it was published; review it and run: handrail publish",
             )
-        waiting = _Waiting(self._same(_body(tool.id, given, said)), tool)
+        waiting = _Waiting(_body(tool.id, given, said), tool)
         answer = await self._server.decide(waiting.call)
         waiting = self._waiting.setdefault(answer.action_id, waiting) if _open(answer) else waiting
         if answer.status in WAITS and not answer.permit:
-            self._remember(waiting.call)
             await self._server.alive(self._runner, [answer.action_id])
         return await self._end(ctx, answer, waiting, said.wait_s)
-
-    def _same(self, call: dict[str, Any]) -> dict[str, Any]:
-        """A call that names no conversation stands alone, so that a read is read again; but one that waited is the same
-        when it comes again."""
-        if "conversation" in call:
-            return call
-        self._calls += 1
-        alone = {**call, "conversation": f"{self._runner}-{self._calls}"}
-        return self._held.get(canonical_arguments(call), alone)
-
-    def _remember(self, call: dict[str, Any]) -> None:
-        named = {name: value for name, value in call.items() if name != "conversation"}
-        self._held[canonical_arguments(named)] = call
-        if len(self._held) > MOST_HELD:
-            del self._held[next(iter(self._held))]
 
     async def _end(self, ctx: Context, answer: Given, waiting: _Waiting, wait_s: float) -> types.CallToolResult:
         waited = 0.0

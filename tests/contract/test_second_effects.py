@@ -15,7 +15,7 @@ from fakes.target import Shop, refund_tool
 from handrail.approvals.desk import Ruled, Standing
 from handrail.approvals.facts import ActionFacts
 from handrail.approvals.lifecycle import State
-from handrail.approvals.settle import Edit, HandOn
+from handrail.approvals.settle import Edit, HandOn, Undo
 from handrail.approvals.stop import StopScope
 from handrail.guard.execute import LEASE_MS
 from handrail.policy.action import ActionDecision
@@ -28,6 +28,7 @@ async def found(store: Any, stored: Any) -> Any:
     return await store.journal.run(lambda tx: tx.actions.get(stored.progress.action))
 
 
+UNDO = b"u" * 32
 FUTURE = 2**53
 """A window that is over for everything."""
 
@@ -82,6 +83,37 @@ def test_an_equal_call_of_another_conversation_is_answered_by_the_first_where_it
         theirs = request(other, customer="c-9")
         leaked = await refused(store, ask(other, business=business, anywhere=True, request=theirs))
         assert leaked.code is Code.ALREADY
+
+    durable.run(run())
+
+
+@pytest.mark.promise("ACT-38")
+@pytest.mark.parametrize("state", [State.DONE, State.FAILED, State.UNKNOWN])
+def test_what_was_undone_may_be_asked_for_anew_and_what_only_perhaps_was_may_not(durable: Rig, state: State) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        thread = await begin(store)
+        business = IDS.token(32)
+        first = await store.journal.run(ask(thread, Verdict.ALLOW, business=business))
+        first = await store.journal.run(finish(first))
+
+        async def equal() -> Any:
+            return await store.journal.run(ask(thread, Verdict.ALLOW, business=business))
+
+        back = Undo(
+            ask=ask(thread, Verdict.ALLOW, request=request(thread, parent=first.progress.action), business=UNDO),
+            token=token("pe_a")[1], undo_within_s=None,
+        )  # fmt: skip
+        undo = await store.journal.run(back)
+        assert (await equal()).progress.action == first.progress.action  # not undone yet
+        await store.journal.run(finish(undo, state=state))
+        again = await equal()
+        assert (again.progress.action != first.progress.action) is (state is State.DONE)
+        assert (await equal()).progress.action == again.progress.action  # once
+        if state is not State.FAILED:
+            assert (await store.journal.run(back)).progress.action == undo.progress.action  # an undo is one for good
+        kept = await found(store, first)
+        assert kept.progress.undone_by == (undo.progress.action if state is State.DONE else "")
 
     durable.run(run())
 

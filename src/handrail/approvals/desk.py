@@ -407,7 +407,8 @@ def moved(
     payload: bytes | None = None,
     before: Progress | None = None,
 ) -> Stored:
-    """Make a move: its compare-and-set, its entry, and what it had reserved given back when it ends without an effect.
+    """Make a move: its compare-and-set, its entry, what it had reserved given back when it ends without an effect, and
+    what it undoes marked when it is done.
     `before`: where it was, when more than its progress has changed. A comment is a person's words: sealed."""
     stored, was = msgspec.structs.replace(stored, progress=after), before or stored.progress
     if before is None:
@@ -420,6 +421,8 @@ def moved(
             tx.limits.release(scope, period, amount)
     if was.slot and was.state is State.CLAIMED and after.state is not State.CLAIMED:
         tx.limits.release(*_slot(stored.about), 1)
+    if after.state is State.DONE and stored.request is not None and stored.request.parent:
+        _mark_undone(tx, ActionId(stored.request.parent), after.action)
     if comment and payload is None and stored.request is not None:
         payload = msgspec.json.encode({"comment": comment})
     tx.append(
@@ -430,3 +433,9 @@ def moved(
     )  # fmt: skip
     tell(tx, ids, kind, after, stored.about, was.route)
     return stored
+
+
+def _mark_undone(tx: ActionTransaction, parent: ActionId, by: ActionId) -> None:
+    """What was done is done for good, so nobody else moves it."""
+    before = tx.actions.get(parent).progress
+    tx.actions.move(before, lifecycle.undone(before, by))

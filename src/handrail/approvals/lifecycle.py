@@ -81,7 +81,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     ended the waiting. `ended_at`: when the outcome was recorded. `report_within_ms`: above 0, its caller executes it,
     never handrail, under a permit, and reports within so long. `slot`: while claimed it counts among the calls in
     flight to its target. `until`: it makes no sense later, whoever approves it (an undo's window). Times in Unix ms of
-    the database."""
+    the database. `undone_by`: the action that took its effect back; the same call may be asked for anew then."""
 
     action: ActionId
     state: State
@@ -111,6 +111,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     permit: Issued | None = None
     slot: bool = False
     until: int | None = None
+    undone_by: str = ""
 
 
 def held(
@@ -322,6 +323,13 @@ def settle(before: Progress, state: State, person: PersonId, *, now: int) -> Pro
     if before.state is not State.UNKNOWN:
         raise HandrailError(Code.ALREADY_DECIDED, f"{_standing(before)}; nothing is open")
     return _moved(before, state=state, settled_by=person, settled_at=now)
+
+
+def undone(before: Progress, by: ActionId) -> Progress:
+    """Its effect is taken back. Raises ALREADY_DECIDED for what was not done."""
+    if before.state is not State.DONE:
+        raise HandrailError(Code.ALREADY_DECIDED, f"{_standing(before)}; only what was done is undone")
+    return _moved(before, undone_by=by)
 
 
 def _standing(before: Progress) -> str:

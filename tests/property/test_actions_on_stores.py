@@ -497,9 +497,10 @@ class Desk(RuleBasedStateMachine):
         self.claimed(at % len(self.known), owner, False, False)
 
     @precondition(lambda self: self.stops)
-    @rule(person=people, dies=dies)
-    def resume(self, person: str, dies: bool) -> None:
+    @rule(person=people, own=st.booleans(), dies=dies)
+    def resume(self, person: str, own: bool, dies: bool) -> None:
         name = next(iter(self.stops))  # the oldest; ids are not the same in every run
+        person = self.stops[name][2] if own else person
         may = STAFF[person] is Role.COMPLIANCE and self.stops[name][2] != person
         if self.does(LiftStop(ids=IDS, stop=name, token=TOKENS[person][1]), may, dies=dies) is not None:
             del self.stops[name]

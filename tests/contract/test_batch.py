@@ -6,14 +6,14 @@ import msgspec
 import pytest
 from contract.test_actions import approve, ask, begin, kinds, request, token
 from contract.test_drills import seeded
-from contract.test_settling import edited, published
+from contract.test_settling import edited, published, refused
 from fakes.storage import IDS, Rig
 
 from handrail.approvals.batch import Member, alike, decide_batch, in_batch
 from handrail.approvals.desk import Ruled, Standing
 from handrail.approvals.facts import ActionFacts
 from handrail.approvals.lifecycle import State
-from handrail.policy.action import ActionDecision
+from handrail.policy.action import ActionDecision, Why
 from handrail.policy.action_rules import Route
 from handrail.terms.action import ToolId
 from handrail.terms.decision import Reason, Verdict
@@ -132,5 +132,22 @@ def test_a_drill_in_a_batch_that_is_approved_was_missed(durable: Rig) -> None:
         assert found[0].stored.progress.state is State.APPROVED
         assert found[0].stored.drilled is None
         assert found[1].stored.drilled.caught is False
+
+    durable.run(run())
+
+
+@pytest.mark.promise("APR-6")
+def test_what_moves_nobody_knows_how_much_is_decided_by_itself(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        thread = await begin(store)
+        free = Route(id="free", roles=("approver",), batch=4, batch_up_to=5_000, currency="EUR")
+        low = Route(id="low", roles=("approver",), up_to=90_000, currency="EUR")
+        one = await held(store, thread, None, reason=Why.AMOUNT.value, route=free)
+        other = await held(store, thread, None, reason=Why.AMOUNT.value, route=free)
+        assert [bool(each.left_out) for each in await decide(store, members(one, other), one)] == [True, True]
+        bounded = await held(store, thread, None, reason=Why.AMOUNT.value, route=low)
+        assert (await refused(store, approve(bounded))).code is Code.NOT_ALLOWED
+        assert (await store.journal.run(approve(one))).progress.state is State.APPROVED
 
     durable.run(run())

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from handrail.approvals import lifecycle
+from handrail.approvals.facts import unread
 from handrail.approvals.lifecycle import State
 from handrail.approvals.route import APPROVERS
 from handrail.approvals.settle import Approve, Deny, settled
@@ -67,6 +68,8 @@ def in_batch(stored: Stored, *, below: int | None = None) -> str:
     amount = stored.about.facts.amount_minor
     if route.batch < 2:
         return f"route {route.id} decides one by one"
+    if unread(stored.about.facts):
+        return "nobody could read how much money it moves, so it is decided by itself"
     if amount is None:
         return ""
     if route.batch_up_to is None:

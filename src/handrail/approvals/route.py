@@ -22,11 +22,12 @@ APPROVERS = Route(id="approvers", roles=(Role.APPROVER.value,))
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """What a route looks at. `amount_minor` None: no money moves."""
+    """What a route looks at. `amount_minor` None: no money moves, or, with `unread`, nobody can tell how much."""
 
     use_case: UseCaseId
     amount_minor: int | None = None
     currency: str = ""
+    unread: bool = False
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -48,8 +49,10 @@ def covers(route: Route, case: Case) -> bool:
     """Whether this route may settle such a case at all: its use cases and its amounts."""
     if route.use_cases and case.use_case not in route.use_cases:
         return False
-    if route.up_to is None or case.amount_minor is None:
+    if route.up_to is None:
         return True
+    if case.amount_minor is None:
+        return not case.unread
     return route.currency == case.currency and case.amount_minor <= route.up_to
 
 

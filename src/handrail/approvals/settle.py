@@ -11,7 +11,7 @@ import msgspec
 
 from handrail.approvals import drills, lifecycle
 from handrail.approvals.desk import Ask, Ruled, Standing, excluded_of, moved, reserve
-from handrail.approvals.facts import About, ReadFacts
+from handrail.approvals.facts import About, ReadFacts, unread
 from handrail.approvals.lifecycle import State
 from handrail.approvals.route import APPROVERS, Case, covers, moment, next_step, require_decider
 from handrail.approvals.store import ActionTransaction, Stored
@@ -328,7 +328,9 @@ def _colleague(tx: ActionTransaction, stored: Stored, token: str) -> Person:
 
 def _case(stored: Stored) -> Case:
     facts = stored.about.facts
-    return Case(use_case=stored.about.use_case, amount_minor=facts.amount_minor, currency=facts.currency)
+    return Case(
+        use_case=stored.about.use_case, amount_minor=facts.amount_minor, currency=facts.currency, unread=unread(facts)
+    )
 
 
 def _ruleset(tx: ActionTransaction) -> Ruleset | None:

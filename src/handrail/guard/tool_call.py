@@ -416,7 +416,10 @@ def _ruled(
     reserve += tuple([(scope, one.periods[0], 1, NO_CEILING) for one in counts if one.counts for scope in one.scopes])
     route = None
     if held and not decision.draft:
-        case = Case(use_case=action.use_case, amount_minor=given.amount_minor, currency=given.currency)
+        case = Case(
+            use_case=action.use_case, amount_minor=given.amount_minor, currency=given.currency,
+            unread=bool(given.amount_error),
+        )  # fmt: skip
         route = route_of(snapshot.ruleset.actions.routes, decision.route, case)
         if route is None:
             reasons = (*decision.reasons, Reason(NO_ROUTE, "", ""))

@@ -52,6 +52,16 @@ def refused(*args: Any, **more: Any) -> str:
 
 
 @pytest.mark.promise("APR-2")
+def test_an_amount_that_nobody_could_read_is_settled_by_a_route_without_a_bound_alone() -> None:
+    unread, free = Case(use_case=SHOP, unread=True), Route(id="free", roles=("approver",))
+    assert "amount" in refused(person(Role.APPROVER), of=unread)
+    decide(person(Role.APPROVER), free, unread)
+    assert route_of((LOW, HIGH), "low", unread) is None
+    assert route_of((LOW, free), "low", unread) == free
+    assert covers(LOW, Case(use_case=SHOP))  # no money moves
+
+
+@pytest.mark.promise("APR-2")
 def test_a_route_asks_its_roles_and_an_admin_passes_around_none() -> None:
     decide(person(Role.APPROVER))
     for roles in ((Role.ADMIN,), (Role.ADMIN, Role.OWNER, Role.ENGINEER), (Role.STAFF,), ()):

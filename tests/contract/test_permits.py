@@ -115,6 +115,20 @@ def test_what_is_reported_is_the_receipt_and_the_answer_to_the_same_call(durable
     durable.run(run())
 
 
+@pytest.mark.promise("PRM-3")
+def test_a_report_whose_answer_was_lost_may_be_sent_again_whoever_approved_the_action(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        stored = await decided(store, Verdict.HOLD)
+        await store.journal.run(approve(stored))
+        await store.journal.run(redeem(await given(store, stored)))
+        done = await store.journal.run(report(stored))
+        assert (await store.journal.run(report(stored))).progress == done.progress
+        assert await code_of(store, report(stored, State.FAILED)) is Code.ALREADY_DECIDED
+
+    durable.run(run())
+
+
 @pytest.mark.promise("PRM-1")
 def test_a_permit_that_is_not_redeemed_lapses_and_gives_back_what_it_had_reserved(durable: Rig) -> None:
     async def run() -> None:

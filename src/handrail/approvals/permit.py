@@ -187,6 +187,11 @@ def report(before: Progress, state: State, *, now: int) -> Progress:
     return _ended(before, state, now)
 
 
+def settled_since(before: Progress) -> bool:
+    """Whether a person, and not its caller, said what came of it. Who approved it has decided before."""
+    return before.settled_at is not None and before.settled_at >= (before.ended_at or 0)
+
+
 def overdue(before: Progress, *, now: int) -> Progress:
     """The report did not come: nobody can tell, and a person is asked. Raises HandrailError LOST_RACE when there is
     still time, or no report is awaited."""

@@ -107,7 +107,7 @@ class Report:
         before, request = stored.progress, stored.request
         if before.permit is None or before.permit.key not in self.keys:
             raise HandrailError(Code.PERMIT_INVALID, "no permit of this action was redeemed by this API key")
-        if before.state is self.state and not before.settled_by:
+        if before.state is self.state and not permit.settled_since(before):
             return stored
         late = before.state is State.UNKNOWN
         after = permit.report(before, self.state, now=tx.now_ms)

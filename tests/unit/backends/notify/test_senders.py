@@ -12,8 +12,9 @@ from receivers import Certificate, certificate, http_receiver, mail_receiver, si
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from handrail.approvals.notice_words import Message
-from handrail.backends.egress import Egress, system_resolve
+from handrail.backends.egress import Egress, parse_url, system_resolve
 from handrail.backends.notify import http, mail, send
+from handrail.backends.notify.apprise_child import Asked, Fence
 from handrail.backends.notify.outcome import Outcome, retry_after
 from handrail.backends.notify.send import Senders, receiver_origins
 from handrail.backends.notify.signing import key_of
@@ -102,6 +103,26 @@ def test_a_chat_gets_its_text_as_json_with_its_signs_escaped() -> None:
     assert outcome.code == ""
     assert hook.got[0].path == "/services/T0/B0/secret?sig=1"
     assert json.loads(hook.got[0].body) == {"text": f"*{MESSAGE.subject}*\n{MESSAGE.text}"}
+
+
+def test_an_address_is_called_with_the_path_that_stands_there() -> None:
+    with http_receiver() as hook:
+        assert deliver(webhook(f"{hook.url}/hook/"), values={"SECRET": SECRET}).code == ""
+        to = receiver(ReceiverKind.CHAT, url_env="CHAT", hosts=(f"LOCALHOST:{hook.port}",))
+        assert deliver(to, values={"CHAT": f"http://localhost:{hook.port}/in/?a=1"}).code == ""
+    assert [got.path for got in hook.got] == ["/hook/", "/in/?a=1"]
+
+
+def test_an_ipv6_host_stands_in_brackets_and_silences_no_other_receiver() -> None:
+    six = receiver(ReceiverKind.CHAT, url_env="CHAT", hosts=("[::1]:8443", "[::1]"))
+    published = receiver_origins(Notices(receivers={six.id: six}))
+    assert {(origin.host, origin.port) for origin in published} == {("::1", 8443), ("::1", 443), ("::1", 80)}
+    for url, fine in (("https://[::1]:8443/x", True), ("https://[::1]/x", True), ("https://[::1]:8444/x", False)):
+        assert http.leads_to(parse_url(url)[0], six.hosts) is fine
+    fence = Fence(Asked(url="", title="", body="", hosts=six.hosts, private_network=True))
+    fence("socket.connect", (None, ("::1", 8443, 0, 0)))
+    with pytest.raises(PermissionError):
+        fence("socket.connect", (None, ("::1", 25, 0, 0)))
 
 
 @pytest.mark.promise("NOT-7")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import threading
 import time
 from email import message_from_bytes, policy
@@ -244,6 +245,16 @@ def test_a_mail_server_that_cannot_encrypt_or_is_not_trusted_gets_nothing(pem: C
         assert deliver(mailbox(port)).code == "smtp.tls"
         assert deliver(mailbox(port, private_network=False)).code == "egress.denied"
         assert server.letters == []
+
+
+def test_a_mail_server_whose_first_address_does_not_answer_is_reached_at_its_next() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with mail._connected(("127.0.0.2", "127.0.0.1"), port, 2.0) as made:
+            assert made.getpeername() == ("127.0.0.1", port)
+            assert made.gettimeout() == 2.0
+        with pytest.raises(ConnectionRefusedError):
+            mail._connected(("127.0.0.2", "127.0.0.3"), port, 2.0)
 
 
 def test_a_mail_server_that_refuses_is_told_by_its_code(pem: Certificate) -> None:

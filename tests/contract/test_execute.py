@@ -61,6 +61,7 @@ def test_an_approved_call_happens_once_with_a_key_the_agent_never_saw(durable: R
         assert done.progress.state is State.DONE
         assert shop.effects == [(work.key_of(held.request), {"refund": "re_0", "amount": 4000})]
         assert shop.calls == ["POST /orders/A-1/refunds"]
+        assert work.key_of(held.request) != work.key_of(request(await begin(store)))
 
     played(durable, play)
 

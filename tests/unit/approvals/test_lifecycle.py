@@ -89,6 +89,12 @@ def test_a_drill_is_never_claimed() -> None:
     assert refused.value.code is Code.NOT_ALLOWED
 
 
+def test_a_person_settles_only_what_nobody_could_tell() -> None:
+    with pytest.raises(HandrailError) as refused:
+        lifecycle.settle(claimed(), State.DONE, ANN, now=3_000)
+    assert refused.value.code is Code.ALREADY_DECIDED
+
+
 @pytest.mark.parametrize("state", [State.HELD, State.DENIED, State.REVOKED])
 def test_only_what_was_claimed_has_an_outcome(state: State) -> None:
     with pytest.raises(ValueError, match="no outcome"):

@@ -61,8 +61,8 @@ reference: .venv/.dev  ## write docs/reference from the code
 
 lock: $(UV)  ## renew the hash-locked requirements
 	@$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade --python-version 3.11 requirements/bootstrap.in -o requirements/bootstrap.txt
-	@$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade --python-version 3.11 requirements/build.in pyproject.toml -o requirements/runtime.txt
-	@$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade --python-version 3.11 pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
+	@$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade --python-version 3.11 requirements/build.in pyproject.toml --extra judge -o requirements/runtime.txt
+	@$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade --python-version 3.11 pyproject.toml --extra judge --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	@$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade --python-version 3.11 requirements/build.in requirements/examples.in -o requirements/examples.txt
 
 clean:  ## remove what setup built

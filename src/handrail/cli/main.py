@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "resume": ("approvals", "lift a stop; another person than who pulled it"),
     "undo": ("approvals", "undo an action that was done, where its tool can"),
     "notices": ("notices", "notices of what waits: list, test a receiver, send again"),
+    "judge": ("judge", "say whether a canary is worse, from outcomes you bring"),
     "erase": ("erase", "destroy the key of a customer or a conversation"),
     "legal-hold": ("erase", "set or lift a legal hold"),
     "rotate-keys": ("erase", "replace the sealing key, the key-encryption key, or that of permits"),

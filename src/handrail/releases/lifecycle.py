@@ -1,0 +1,229 @@
+"""How far a release has come, and the legal moves; pure.
+
+    draft -> tested -> signed off -> canary -> live -> retired
+    canary -> rolled back | draft's end by hand: retired
+
+Every move takes what is stored and the time of its own transaction and gives what shall be stored, `version` one
+higher; the store swaps it only against the version it came from. Tests and sign-offs are bound to the digest, so what
+was changed starts anew. A verdict that was reached stays, with its numbers.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import Digest, PersonId, UseCaseId
+
+
+class State(StrEnum):
+    """In the ledger for good."""
+
+    DRAFT = "draft"
+    TESTED = "tested"
+    SIGNED_OFF = "signed_off"
+    CANARY = "canary"
+    LIVE = "live"
+    RETIRED = "retired"
+    ROLLED_BACK = "rolled_back"
+
+
+OVER = frozenset({State.RETIRED, State.ROLLED_BACK})
+
+
+class UnitKind(StrEnum):
+    """What is randomised, and so what is counted. A turn is none: turns of a conversation fail together."""
+
+    CONVERSATION = "conversation"
+    CUSTOMER_WEEK = "customer_week"
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One step of a ramp. `share`: of new units. `least_units`, `least_minutes`: before it may end. `pilot`: attribute
+    values that alone see the release, such as `region: de`; a stage that is not compared."""
+
+    share: float
+    least_units: int = 0
+    least_minutes: int = 0
+    pilot: dict[str, str] = {}
+
+
+class Ramp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of a use case. `sign_offs`: roles whose yes a release needs before it starts, each of another person than its
+    author. `maturity_minutes`: until a unit's outcomes are complete. `planned_units`: over which later starts of the
+    evidence are spread. `finish`: whether conversations on a release that is rolled back by hand may end on it."""
+
+    unit: UnitKind = UnitKind.CONVERSATION
+    stages: tuple[Stage, ...]
+    sign_offs: tuple[str, ...] = ()
+    alpha: float = 0.01
+    beta: float = 0.05
+    maturity_minutes: int = 60
+    planned_units: int = 20_000
+
+
+class SignOff(msgspec.Struct, frozen=True):
+    person: PersonId
+    role: str
+    at_ms: int
+
+
+class Tested(msgspec.Struct, frozen=True):
+    """What a run of its tests showed. `digest`: of the results."""
+
+    digest: Digest
+    passed: int
+    failed: int
+    at_ms: int
+
+
+class Reached(msgspec.Struct, frozen=True, kw_only=True):
+    """A verdict with its numbers, for good. `numbers`: as `handrail judge` prints them, JSON."""
+
+    verdict: str
+    sentence: str
+    at_ms: int
+    numbers: bytes
+
+
+class Rollout(msgspec.Struct, frozen=True, kw_only=True):
+    """`salt`: of its draw, new for each start. `control`: what it is compared with. `stage`: index into the ramp, -1:
+    not started. `frozen`: why the ramp stands still; empty: it does not. `safety`: rolled back so that running
+    conversations leave it at their next turn."""
+
+    release: Digest
+    use_case: UseCaseId
+    author: str
+    state: State = State.DRAFT
+    version: int = 0
+    created_at: int
+    tested: Tested | None = None
+    sign_offs: tuple[SignOff, ...] = ()
+    ramp: Ramp | None = None
+    salt: bytes = b""
+    control: Digest | None = None
+    stage: int = -1
+    stage_at: int = 0
+    frozen: str = ""
+    reached: Reached | None = None
+    safety: bool = False
+    ended_at: int | None = None
+
+    @property
+    def share(self) -> float:
+        """Of new units that the canary gets now."""
+        if self.state is not State.CANARY or self.ramp is None:
+            return 0.0
+        return self.ramp.stages[self.stage].share
+
+
+def tested(before: Rollout, found: Tested) -> Rollout:
+    """Its tests were run. One failure keeps it a draft. Raises NOT_ALLOWED."""
+    _require(before, State.DRAFT, State.TESTED, State.SIGNED_OFF, move="be tested")
+    green = found.failed == 0 and found.passed > 0
+    return _moved(before, state=State.TESTED if green else State.DRAFT, tested=found, sign_offs=())
+
+
+def signed(before: Rollout, person: PersonId, role: str, *, needs: tuple[str, ...], now: int) -> Rollout:
+    """One role's yes. `needs`: roles the use case asks for. Raises NOT_ALLOWED."""
+    _require(before, State.TESTED, move="be signed off")
+    if person == before.author:
+        raise HandrailError(Code.NOT_ALLOWED, "you wrote this release: another person must sign it off")
+    if role not in needs:
+        raise HandrailError(Code.NOT_ALLOWED, f"this use case does not ask for the role {role}")
+    if any(one.person == person or one.role == role for one in before.sign_offs):
+        raise HandrailError(Code.NOT_ALLOWED, "this role or person has signed it off already")
+    signs = (*before.sign_offs, SignOff(person, role, now))
+    complete = {one.role for one in signs} >= set(needs)
+    return _moved(before, state=State.SIGNED_OFF if complete else State.TESTED, sign_offs=signs)
+
+
+def started(before: Rollout, ramp: Ramp, *, salt: bytes, control: Digest, used: frozenset[bytes], now: int) -> Rollout:
+    """The first stage begins. `used`: salts of all earlier rollouts. Raises NOT_ALLOWED: tests that are not green on
+    this very digest, a missing sign-off, or a plan whose counts could not be trusted."""
+    missing = set(ramp.sign_offs) - {one.role for one in before.sign_offs}
+    if missing:
+        raise HandrailError(Code.NOT_ALLOWED, f"it lacks the sign-off of {', '.join(sorted(missing))}")
+    _require(before, State.SIGNED_OFF if ramp.sign_offs else State.TESTED, State.SIGNED_OFF, move="start")
+    require_ramp(ramp)
+    if salt in used or len(salt) < 16:
+        raise HandrailError(
+            Code.NOT_ALLOWED, "a draw needs a salt of its own: with an old one the same customers would be canaries"
+        )
+    if control == before.release:
+        raise HandrailError(Code.NOT_ALLOWED, "this release is live already; there is nothing to compare it with")
+    return _moved(
+        before, state=State.CANARY, ramp=ramp, salt=salt, control=control, stage=0, stage_at=now, frozen="",
+        reached=None, safety=False,
+    )  # fmt: skip
+
+
+def require_ramp(ramp: Ramp) -> None:
+    """Raises NOT_ALLOWED for a plan that would compare what cannot be compared."""
+    if not ramp.stages:
+        raise HandrailError(Code.NOT_ALLOWED, "a ramp needs a stage, such as 5 %")
+    for number, stage in enumerate(ramp.stages, 1):
+        if not 0 < stage.share <= 1:
+            raise HandrailError(Code.NOT_ALLOWED, f"stage {number} has the share {stage.share:g}; write 0.05 for 5 %")
+    shares = [stage.share for stage in ramp.stages if not stage.pilot]
+    if shares != sorted(shares):
+        raise HandrailError(Code.NOT_ALLOWED, "the shares of a ramp only grow; a smaller one needs a new start")
+
+
+def advanced(before: Rollout, *, now: int) -> Rollout:
+    """The next stage. Raises NOT_ALLOWED when it is frozen, at its end, or before its time."""
+    _require(before, State.CANARY, move="go to the next stage")
+    assert before.ramp is not None
+    if before.frozen:
+        raise HandrailError(Code.NOT_ALLOWED, f"the ramp stands still: {before.frozen}")
+    if before.stage + 1 >= len(before.ramp.stages):
+        raise HandrailError(Code.NOT_ALLOWED, "this is the last stage; promote it or roll it back")
+    if now < before.stage_at + before.ramp.stages[before.stage].least_minutes * 60_000:
+        raise HandrailError(Code.NOT_ALLOWED, "this stage has not run for its least time")
+    return _moved(before, stage=before.stage + 1, stage_at=now)
+
+
+def froze(before: Rollout, why: str, *, now: int) -> Rollout:
+    """The ramp stands still and falls back to its first stage, until a person lets it go on. Nothing is decided."""
+    _require(before, State.CANARY, move="be frozen")
+    return _moved(before, frozen=why, stage=0, stage_at=before.stage_at if before.stage == 0 else now)
+
+
+def thawed(before: Rollout, *, now: int) -> Rollout:
+    _require(before, State.CANARY, move="go on")
+    return _moved(before, frozen="", stage_at=now)
+
+
+def promoted(before: Rollout, *, now: int, reached: Reached | None = None) -> Rollout:
+    """It answers everybody. Raises NOT_ALLOWED after a verdict of worse."""
+    _require(before, State.CANARY, move="be promoted")
+    if before.reached is not None and before.reached.verdict == "worse":
+        raise HandrailError(Code.NOT_ALLOWED, f"it was shown to be worse: {before.reached.sentence}")
+    return _moved(before, state=State.LIVE, reached=reached or before.reached, frozen="", ended_at=None, stage_at=now)
+
+
+def rolled_back(before: Rollout, *, now: int, safety: bool, reached: Reached | None = None) -> Rollout:
+    """The old release answers every new conversation; with `safety` the running ones too, from their next turn."""
+    _require(before, State.CANARY, State.LIVE, move="be rolled back")
+    return _moved(
+        before, state=State.ROLLED_BACK, reached=before.reached or reached, safety=safety, ended_at=now, frozen=""
+    )
+
+
+def retired(before: Rollout, *, now: int) -> Rollout:
+    """Nothing new begins on it. A canary is rolled back, not retired."""
+    _require(before, State.DRAFT, State.TESTED, State.SIGNED_OFF, State.LIVE, move="be retired")
+    return _moved(before, state=State.RETIRED, ended_at=now)
+
+
+def _require(before: Rollout, *states: State, move: str) -> None:
+    if before.state not in states:
+        wanted = " or ".join(sorted({state.value.replace("_", " ") for state in states}))
+        raise HandrailError(
+            Code.NOT_ALLOWED,
+            f"a release that is {before.state.value.replace('_', ' ')} cannot {move}; expected {wanted}",
+        )
+
+
+def _moved(before: Rollout, **changes: object) -> Rollout:
+    return msgspec.structs.replace(before, version=before.version + 1, **changes)

@@ -1,0 +1,67 @@
+"""The verdict as one sentence that a CX lead understands: which metric, by how much, against what, since when, and what
+was or should be done; pure."""
+
+from handrail.releases.bets import Kind
+from handrail.releases.judge import MISSING, Conclusion, MetricVerdict, Verdict
+
+
+def sentence(conclusion: Conclusion, *, unit: str = "unit", done: str = "Roll it back.") -> str:
+    """`unit`: what was randomised, singular. `done`: what was done, or is to do, on "worse"."""
+    verdict, units = conclusion.verdict, conclusion.units
+    counted = f"{units:,} {unit}{'' if units == 1 else 's'}"
+    if verdict is Verdict.WORSE:
+        once = round(1 / conclusion.alpha)
+        return (
+            f"Worse: {_compared(conclusion)}, over {counted} from the start to number {conclusion.decided_at:,}; "
+            f"a release that is no worse would look like this less than once in {once:,}. {done}"
+        )
+    if verdict is Verdict.BETTER:
+        return f"Better: {_compared(conclusion)}, over {counted}; no metric is worse than its margin allows."
+    if verdict is Verdict.SAFE:
+        return (
+            f"Safe: over {counted} every metric was shown to stay within its margin; nearest: {_compared(conclusion)}."
+        )
+    if verdict is Verdict.TOO_EARLY:
+        return f"Too early: only {counted} so far. Keep the share as it is."
+    return (
+        f"Cannot tell yet: over {counted} neither worse nor shown to be safe; nearest: {_compared(conclusion)}. "
+        "Hold the share and ask its owner; do not ship it."
+    )
+
+
+def _compared(conclusion: Conclusion) -> str:
+    named = [name for name, one in conclusion.metrics.items() if one.named] or [conclusion.leading]
+    named.sort(key=lambda name: -conclusion.metrics[name].log_e)
+    if conclusion.verdict is Verdict.BETTER:
+        named = [min(conclusion.metrics, key=lambda name: _ratio(conclusion.metrics[name]))]
+    return " and ".join(_one(name, conclusion.metrics[name]) for name in named)
+
+
+def _one(name: str, metric: MetricVerdict) -> str:
+    called = f"missing {name.removesuffix(MISSING)}" if name.endswith(MISSING) else name
+    if metric.kind is Kind.BINARY:
+        said = (
+            f"{called} in {_percent(metric.canary_mean)} of the canary's {metric.canary_units:,} against "
+            f"{_percent(metric.control_mean)} of the control's {metric.control_units:,}"
+        )
+        if metric.interval is None:
+            return said
+        low, high = metric.interval
+        upper = "and more" if high is None else f"to {high:.2g}"
+        return f"{said} ({low:.2g} {upper} times as often)"
+    said = (
+        f"{called} on average {metric.canary_mean:.3f} in the canary's {metric.canary_units:,} against "
+        f"{metric.control_mean:.3f} in the control's {metric.control_units:,}"
+    )
+    if metric.interval is None:
+        return said
+    low, high = metric.interval
+    return f"{said} (difference {low:+.3f} to {high:+.3f})"
+
+
+def _ratio(metric: MetricVerdict) -> float:
+    return metric.canary_mean / metric.control_mean if metric.control_mean else 1.0
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.2g} %" if share < 0.1 else f"{share * 100:.1f} %"

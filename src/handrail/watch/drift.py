@@ -1,0 +1,123 @@
+"""Has a rate become worse than its own past? The e-Shiryaev-Roberts statistic; pure.
+
+No control arm is needed, so it answers for what already runs: it pages and stops ramps, and rolls nothing back by
+itself. With a baseline that the past rate does not exceed, false alarms are at least `wanted` cases apart on average.
+Source: the statistics of rollback of the design, formula (5).
+"""
+
+import math
+
+import msgspec
+
+RISKS = (1.15, 1.3, 1.5, 2.0, 3.0, 5.0, 10.0)
+"""Times the baseline that are looked for, with equal money."""
+HIGHEST = 0.95
+HOURS = 168
+"""Of a week: a rate that follows the hour has a baseline for each."""
+
+
+class Drift(msgspec.Struct, frozen=True):
+    """`amounts`: of the statistic, one per risk."""
+
+    amounts: tuple[float, ...] = (0.0,) * len(RISKS)
+
+    @property
+    def value(self) -> float:
+        """The mean; an alarm when it reaches the wanted number of cases between false alarms."""
+        return sum(self.amounts) / len(RISKS)
+
+
+def after(before: Drift, bad: bool, baseline: float) -> Drift:
+    """After one more case. `baseline`: upper bound of the past rate at this hour, in (0, 1)."""
+    factors = _factors(baseline)[bad]
+    return Drift(tuple([(1.0 + amount) * factor for amount, factor in zip(before.amounts, factors, strict=True)]))
+
+
+def after_minute(before: Drift, bad: int, cases: int, baseline: float) -> Drift:
+    """After a minute's counts; their order within the minute is not known, and the failures are taken to have come
+    last."""
+    held = before
+    for _ in range(cases - bad):
+        held = after(held, False, baseline)
+    for _ in range(bad):
+        held = after(held, True, baseline)
+    return held
+
+
+def upper_bound(bad: int, cases: int, level: float = 0.95) -> float:
+    """Upper limit of a past rate: the quantile of Beta(bad + 1, cases - bad) (Clopper and Pearson 1934). 1.0 without
+    cases, so nothing alarms."""
+    if bad >= cases:
+        return 1.0
+    low, high = bad / cases, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if _beta_cdf(bad + 1, cases - bad, middle) < level:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+class Baseline(msgspec.Struct, frozen=True):
+    """Past counts per hour of the week, `HOURS` of each. `floor`: least cases of an hour before its own rate is used;
+    until then that of all hours is."""
+
+    bad: tuple[int, ...]
+    cases: tuple[int, ...]
+    floor: int = 200
+
+    def at(self, hour: int) -> float:
+        """The bound at an hour of the week, 0 to 167, Monday first."""
+        if self.cases[hour] >= self.floor:
+            return _open(upper_bound(self.bad[hour], self.cases[hour]))
+        return _open(upper_bound(sum(self.bad), sum(self.cases)))
+
+
+def _open(bound: float) -> float:
+    """Kept off the ends, where nothing could be bet."""
+    return min(max(bound, 1e-6), 0.94)
+
+
+_KNOWN: dict[float, tuple[tuple[float, ...], tuple[float, ...]]] = {}
+"""Factors by baseline, good cases first; at most one per hour and metric, emptied when it grows past `_MOST`."""
+_MOST = 4096
+
+
+def _factors(baseline: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    found = _KNOWN.get(baseline)
+    if found is None:
+        rates = [min(risk * baseline, HIGHEST) for risk in RISKS]
+        found = (
+            tuple((1 - rate) / (1 - baseline) for rate in rates),
+            tuple(rate / baseline for rate in rates),
+        )
+        if len(_KNOWN) >= _MOST:
+            _KNOWN.clear()
+        _KNOWN[baseline] = found
+    return found
+
+
+def _beta_cdf(a: float, b: float, x: float) -> float:
+    """Regularised incomplete beta function, by its continued fraction (DLMF 8.17.22), evaluated by Lentz's method."""
+    if x <= 0 or x >= 1:
+        return float(x >= 1)
+    if x > (a + 1) / (a + b + 2):
+        return 1 - _beta_cdf(b, a, 1 - x)
+    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)) / a
+    tiny = 1e-300
+    c, d = 1.0, 1 - (a + b) * x / (a + 1)
+    d = 1 / (d if abs(d) > tiny else tiny)
+    value = d
+    for m in range(1, 1000):
+        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        for term in (even, odd):
+            d = 1 + term * d
+            d = 1 / (d if abs(d) > tiny else tiny)
+            c = 1 + term / c
+            c = c if abs(c) > tiny else tiny
+            value *= d * c
+        if abs(d * c - 1) < 1e-15:
+            break
+    return front * value

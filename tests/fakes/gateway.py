@@ -195,6 +195,7 @@ def world(
         memo=Memo(b"k" * 32),
         clock=clock,
         ids=ids,
+        in_force=in_force,
     )
     identity, refusals, metrics = Identity(in_force, clock), Refusals(b"s" * 32), Metrics()
     table = (*face_routes(), *own_routes(identity, metrics, lambda: None, None), *routes)

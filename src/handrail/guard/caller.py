@@ -69,7 +69,7 @@ def _stopped(
 ) -> tuple[str, list[Choice]]:
     """The stop that covers the caller, and the models that are left; once for each key and epoch, so that a request
     pays one comparison. A stop of a provider ends the caller when no other one is on the route."""
-    names = {StopScope.AGENT: key.agent, StopScope.USE_CASE: use_case, StopScope.RELEASE: live.digest}
+    names = _names(key, use_case, live)
     for stop in stops:
         if covers(stop, names):
             return stop.id, choices
@@ -78,6 +78,16 @@ def _stopped(
     if choices and not left:
         return providers[choices[0].target.provider], choices
     return "", left
+
+
+def stop_of(caller: Caller, provider: str, stops: tuple[Stop, ...]) -> str:
+    """The id of the stop that ends an answer which this provider gives this caller; empty: none does."""
+    names = {**_names(caller.key, caller.use_case.id, caller.live), StopScope.PROVIDER: provider}
+    return next((stop.id for stop in stops if covers(stop, names)), "")
+
+
+def _names(key: ApiKey, use_case: UseCaseId, live: LiveRelease) -> dict[StopScope, str]:
+    return {StopScope.AGENT: key.agent, StopScope.USE_CASE: use_case, StopScope.RELEASE: live.digest}
 
 
 def choices_for(caller: Caller, model: str, speaks: frozenset[Dialect]) -> tuple[Choice, ...]:

@@ -5,7 +5,7 @@
 3. A block or a hand-over answers with its sentence; a refusal is an error in the client's dialect.
 4. `announce`: the opened entry is queued (not awaited), so that a crash leaves a trace.
 5. `ask`: mask every message the same way every turn, then the model, falling back only before the first token.
-6. `weigh`: screen the answer and decide.
+6. `weigh`: screen the answer and decide; a stop that began meanwhile refuses it.
 7. `finish`: the full entry is durable (strict) or taken by the bounded queue (relaxed) before the last byte leaves.
 8. The answer goes back, tokens restored for the audience that may see them.
 
@@ -21,7 +21,7 @@ from functools import lru_cache
 import msgspec
 
 from handrail.guard.budgets import Budgets
-from handrail.guard.caller import Caller, choices_for
+from handrail.guard.caller import Caller, choices_for, stop_of
 from handrail.guard.disclosure import Told
 from handrail.guard.ports import Model, References, Threads
 from handrail.guard.record import Draft, Weighed
@@ -29,6 +29,7 @@ from handrail.guard.rewrite import changed, context, masked
 from handrail.guard.route import Asked, ask
 from handrail.guard.screen import Memo, Screened, Screener, Setting, screen
 from handrail.guard.turn import Answer, Face, Message, ReplyIds, Turn, Usage
+from handrail.in_force.snapshot import InForce
 from handrail.ledger.entry import Entry, InteractionFacts
 from handrail.ledger.store import Journal
 from handrail.policy.evaluate import Decision, DecisionInput, Found, Side, decide
@@ -56,6 +57,7 @@ class Net:
     memo: Memo
     clock: Clock
     ids: Ids
+    in_force: InForce
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -113,6 +115,7 @@ class Chat:
             asked = await self.ask(call, draft)
             answer = call.face.answer(asked.body or b"", call.turn)
             decision = self.weigh(draft, answer)
+            self.still_allowed(draft)
             if decision.outcome is not Outcome.ANSWERED:
                 return await self.speak(call, draft, decision)
             body, history = self.released(call, draft, answer)
@@ -132,10 +135,7 @@ class Chat:
         net, caller, turn = self.net, call.caller, call.turn
         use_case, history = caller.use_case, history_of(turn.messages)
         if caller.stopped:
-            stopped = HandrailError(
-                Code.CHAT_STOPPED, f"model answers are stopped here ({caller.stopped}); hand this conversation over"
-            )
-            raise RefusedError(stopped, ReplyIds(call.interaction, None), begun=False)
+            raise RefusedError(_stopped(caller.stopped), ReplyIds(call.interaction, None), begun=False)
         noted: tuple[Reason, ...] = ()
         try:
             try:
@@ -201,6 +201,18 @@ class Chat:
             return await ask(self.net.model, call.face, draft)
         finally:
             draft.upstream_ms = int((self.net.clock.monotonic() - before) * 1000)
+
+    def still_allowed(self, draft: Draft) -> None:
+        """Raises HandrailError CHAT_STOPPED when a stop that began meanwhile ends this answer. One comparison as long
+        as nothing new is in force."""
+        now = self.net.in_force.current
+        if now is draft.stands_under:
+            return
+        draft.stands_under = now
+        if now is not None and now.stops and draft.choice is not None:
+            stop = stop_of(draft.caller, draft.choice.target.provider, now.stops)
+            if stop:
+                raise _stopped(stop)
 
     def weigh(self, draft: Draft, answer: Answer) -> Decision:
         """Step 6 for a whole answer. Raises HandrailError for a refusal of the rules."""
@@ -378,6 +390,10 @@ class Chat:
 def history_of(messages: Sequence[Message]) -> list[bytes]:
     """What recognises those of the messages that belong to the conversation."""
     return [message.history for message in messages if message.history is not None]
+
+
+def _stopped(stop: str) -> HandrailError:
+    return HandrailError(Code.CHAT_STOPPED, f"model answers are stopped here ({stop}); hand this conversation over")
 
 
 def broken(mistake: Exception) -> HandrailError:

@@ -16,6 +16,7 @@ from handrail.guard.masking import Vault
 from handrail.guard.ports import Thread
 from handrail.guard.screen import Screened
 from handrail.guard.turn import Leaf, Message, Turn, Usage
+from handrail.in_force.snapshot import Snapshot
 from handrail.ledger.entry import Entry, EntryKind, FoundFact, InteractionFacts
 from handrail.policy.evaluate import Decision, DecisionInput, encode, joined
 from handrail.policy.ruleset import FindingAction
@@ -79,6 +80,7 @@ class Draft:
     outcome: Outcome | None = None
     status = 0
     error = ""
+    stands_under: Snapshot | None = None  # what was in force when stops were looked at last
     recorded = False  # its full entry was handed to the journal; there is never a second one
 
     def __init__(

@@ -45,6 +45,7 @@ def net(given: Settings, env: Mapping[str, str], store: "Store", in_force: InFor
         memo=Memo(IDS.token(32)),
         clock=CLOCK,
         ids=IDS,
+        in_force=in_force,
     )
 
 

@@ -52,7 +52,7 @@ def test_a_case_says_all_that_a_decision_needs_and_steers_no_terminal(house: Act
         assert not set(text) & set("\x1b\x07\x9b\u202e\u2066")
     assert json.loads(raw)["arguments"] == body["arguments"]
     for part in (
-        "what: till.refund  (Pay money back), money, 4000 minor EUR",
+        "what: till.refund  (Pay money back), money, 40.00 EUR",
         "to whom: customer c-1",
         "rule: refunds are looked at [rules/till.yaml: rules.look",
         "how far it reaches: money in till",

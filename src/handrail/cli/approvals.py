@@ -21,7 +21,7 @@ from handrail.approvals.stop import StopScope
 from handrail.approvals.store import Stored
 from handrail.approvals.view import CaseView, view
 from handrail.cli import options
-from handrail.cli.case_text import case_text, escaped, escaped_json
+from handrail.cli.case_text import case_text, escaped, escaped_json, money
 from handrail.in_force.snapshot import InForce, Snapshot
 from handrail.policy.action_rules import ActionRules
 from handrail.terms.action import ActionId, ToolId
@@ -68,7 +68,7 @@ def list_cases(states: tuple[str, ...], limit: int, as_json: bool, home: Path) -
         if as_json:
             click.echo(msgspec.json.encode(one))
             continue
-        amount = f"{one.amount_minor} minor {one.currency}" if one.amount_minor is not None else "-"
+        amount = money(one.amount_minor, one.currency) if one.amount_minor is not None else "-"
         until = _time(one.decide_by) if one.decide_by is not None else "-"
         click.echo(
             f"{one.action}  {one.state.value}  {one.use_case}  {one.tool}  {amount}  {one.given}/{one.needs} "
@@ -105,13 +105,15 @@ async def looked_at(store: "Store", action: ActionId, token: str) -> CaseView:
     stored: Stored = await store.journal.run(ReadCase(ids=wire.IDS, action=action, token=token))
     snapshot = await store.in_force.load()
     given = None if stored.given is None else msgspec.json.decode(stored.given, type=Weighed).input
-    tool = None if snapshot is None else snapshot.ruleset.tools.get(ToolId(stored.about.facts.tool))
+    tools = {} if snapshot is None else snapshot.ruleset.tools
+    tool = tools.get(ToolId(stored.about.facts.tool))
     linked = stored.request.conversation if stored.request is not None else None
     record = Record() if linked is None else await store.acts.record(linked, most=MOST)
+    past = await store.acts.past(stored.about, most=PAST)
     return view(
         stored, given, tool, snapshot.ruleset.actions if snapshot is not None else ActionRules(),
-        await store.acts.past(stored.about, most=PAST), said=heard(stored, record),
-        known=await store.journal.run(lambda tx: behind(tx, stored)),
+        past, said=heard(stored, record),
+        known=await store.journal.run(lambda tx: behind(tx, stored, past)), tools=tools,
     )  # fmt: skip
 
 

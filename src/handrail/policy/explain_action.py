@@ -64,6 +64,11 @@ def explain_action(decision: ActionDecision, rules: ActionRules) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
+def built_in(code: str) -> str:
+    """The sentence of a reason that no rule gave, without its full stop; empty for a code that has none."""
+    return _WHY[Why(code)].removesuffix(".") if code in _WHY else ""
+
+
 def unexplained(codes: Iterable[str]) -> list[str]:
     """Codes that no sentence stands for."""
     return [code for code in codes if code not in _WHY and code not in (Why.RULE, Why.DOUBT)]

@@ -19,6 +19,7 @@ import msgspec
 from handrail.approvals.drill import Wrong
 from handrail.policy.action import ActionInput, Agreed, Fact, Origin, Past, Room, Traced, Vouched
 from handrail.policy.action_rules import About, ActionRules, Op, Per
+from handrail.policy.consent import Consent, facts_of_consent
 from handrail.terms.action import ActionType, ToolId
 from handrail.terms.ids import UseCaseId
 from handrail.tools.paths import covers, values_at
@@ -80,6 +81,12 @@ class MadeUp(msgspec.Struct, frozen=True, kw_only=True):
     said: tuple[Heard, ...]
     wrong: Wrong
     path: str
+
+
+def _heard(agreed: Agreed, traced: Sequence[Traced]) -> Iterator[Fact]:
+    """What the conversation of such a call would teach: it stands in every case, so a drill without it would show."""
+    said = {one.path: "customer" if one.origin is Origin.CUSTOMER else "nobody" for one in traced}
+    return facts_of_consent(Consent(agreed, said=said, action=True))
 
 
 class Draw:
@@ -166,6 +173,8 @@ class _Making:
         if wrong in (Wrong.ABOVE_RECORD, Wrong.ABOVE_ASKED) and money is not None and right is not None:
             amount = self._more(right)
             arguments = self._paid(arguments, money, amount)
+        traced = self._traced(arguments, wrong, path)
+        agreed = Agreed.OTHER if wrong is Wrong.ABOVE_ASKED else Agreed.CONFIRMED
         given = ActionInput(
             use_case=self._ground.use_case,
             tool=tool.id,
@@ -175,10 +184,13 @@ class _Making:
             session=True,
             amount_minor=amount,
             currency=self._currency(money) if amount is not None else "",
-            facts=tuple(Fact(name, value, Vouched.VERIFIED) for name, value in record.items()),
+            facts=(
+                *(Fact(name, value, Vouched.VERIFIED) for name, value in record.items()),
+                *_heard(agreed, traced),
+            ),
             own=tuple(one for one in tool.objects if not (wrong is Wrong.NOT_OWN and one == path)),
-            traced=self._traced(arguments, wrong, path),
-            agreed=Agreed.OTHER if wrong is Wrong.ABOVE_ASKED else Agreed.CONFIRMED,
+            traced=traced,
+            agreed=agreed,
             past=tuple(Past(name, self._before(name, wrong)) for name in self._ground.past_names),
             room=tuple(
                 Room(limit.id, limit.at_most) for limit in self._ground.rules.limits if limit.per is not Per.ACTION

@@ -15,6 +15,8 @@ from handrail.approvals.made_up import Draw, Ground, Recent, candidates, example
 from handrail.approvals.notices import events_of
 from handrail.backends.schemas import ArgumentSchemas
 from handrail.ledger.entry import EntryKind
+from handrail.policy.action import Agreed, Origin
+from handrail.policy.consent import Consent, facts_of_consent
 from handrail.policy.decide_action import decide_action
 from handrail.policy.notices import Event
 from handrail.policy.written import Source, tools_of
@@ -113,6 +115,19 @@ def test_the_same_seed_makes_the_same_requests_and_another_one_others() -> None:
 
     assert made("a") == made("a")
     assert made("a") != made("b")
+
+
+@pytest.mark.promise("DRL-3")
+def test_a_drill_has_the_facts_that_every_conversation_teaches() -> None:
+    always = {fact.name for fact in facts_of_consent(Consent(Agreed.NOTHING))}
+    assert len(always) == 4
+    for made in candidates(ground(), "s"):
+        facts = {fact.name: fact.value for fact in made.input.facts}
+        assert always <= facts.keys()
+        for traced in made.input.traced:
+            assert facts[f"said.{traced.path.partition('.')[0]}"] == (
+                "customer" if traced.origin is Origin.CUSTOMER else "nobody"
+            )
 
 
 @pytest.mark.promise("DRL-4")

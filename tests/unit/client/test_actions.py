@@ -386,6 +386,26 @@ def test_a_permit_for_what_the_function_cannot_do_is_not_redeemed() -> None:
     assert paths(played) == ["decisions"]
 
 
+def test_what_has_not_happened_when_the_body_returns_is_never_reported_as_done() -> None:
+    rail, played = client(PERMIT, REDEEMED)
+
+    def parts(order: str, amount: int) -> Any:
+        yield order
+
+    with pytest.raises(TypeError, match="generator"):
+        action("shop.refund", via=rail, here=True)(parts)
+
+    @action("shop.refund", via=rail, here=True)
+    def refund(order: str, amount: int) -> Any:
+        return asyncio.Future(loop=loop)
+
+    loop = asyncio.new_event_loop()
+    with pytest.raises(TypeError, match="ac_1"):
+        refund("1", 5)
+    loop.close()
+    assert paths(played) == ["decisions", "decisions/ac_1/redeem"]
+
+
 def test_a_report_that_is_lost_leaves_the_result_and_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     rail, _ = client(PERMIT, REDEEMED, TAKEN)
 

@@ -61,10 +61,13 @@ def action(
     default is left out of the call while it is None. Calls raise Refused, Unreachable, or TypeError for a value that
     JSON cannot carry.
 
-    Raises TypeError here for a function with *args or **kwargs, or a client of the other kind."""
+    Raises TypeError here for a function with *args or **kwargs, a generator that is to be done here, or a client of the
+    other kind."""
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         signature = _checked(function, via, local)
+        if here and (inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)):
+            raise TypeError(f"{function.__qualname__}: a call of a generator does nothing yet; return the result")
 
         def sent(bound: inspect.BoundArguments) -> dict[str, Any]:
             return {
@@ -126,6 +129,8 @@ def action(
                 result = function(*bound.args, **bound.kwargs)
             except NoEffect as why:
                 return told(rail.report(permit, failed=why.code))
+            if inspect.isawaitable(result):  # it has not happened yet, and nobody can tell whether it will
+                raise TypeError(f"{permit.action_id}: what is awaited is written async def; it is not reported")
             try:
                 rail.report(permit, _reported(result))
             except (Refused, Unreachable) as error:

@@ -66,6 +66,11 @@ def test_a_case_says_all_that_a_decision_needs_and_steers_no_terminal(house: Act
     ):
         assert part in said, part
     assert "(rules unknown)" not in said
+    about = house.run("log", "--about", held).stdout
+    assert [line.split()[2] for line in about.splitlines()] == ["payload.read", "payload.read", "action.decided"]
+    assert house.run("log", "--about", held, "--kind", "action").stdout.count("\n") == 1
+    assert f"log --about {held}" in house.by("ann", "show", held, code=1)
+    assert "actions decided (handrail log --kind action): hold 2" in house.run("report").stdout
 
 
 def test_similar_holds_are_read_and_approved_together_and_one_that_was_edited_is_left_out(

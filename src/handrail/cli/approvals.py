@@ -21,7 +21,8 @@ from handrail.approvals.stop import StopScope
 from handrail.approvals.store import Stored
 from handrail.approvals.view import CaseView, view
 from handrail.cli import options
-from handrail.cli.case_text import case_text, escaped, escaped_json, money
+from handrail.cli.case_text import case_text, escaped, escaped_json
+from handrail.home.codes import money
 from handrail.in_force.snapshot import InForce, Snapshot
 from handrail.policy.action_rules import ActionRules
 from handrail.terms.action import ActionId, ToolId

@@ -10,7 +10,7 @@ import msgspec
 
 from handrail.approvals.lifecycle import Otherwise, State
 from handrail.approvals.view import CaseView
-from handrail.home.codes import CURRENCIES
+from handrail.home.codes import money
 from handrail.policy.explain_action import built_in
 
 _UNDONE = {
@@ -159,15 +159,6 @@ def _money(minor: int | None, currency: str) -> str:
 
 def _use(count: int, currency: str) -> str:
     return money(count, currency) if currency else str(count)
-
-
-def money(minor: int, currency: str) -> str:
-    """Exact, as people write it: 1200 of EUR is 12.00 EUR. A currency that is not known keeps its minor units."""
-    places = CURRENCIES.get(currency)
-    if places is None:
-        return f"{minor} minor {currency}"
-    sign, digits = "-" if minor < 0 else "", str(abs(minor)).rjust(places + 1, "0")
-    return f"{sign}{digits[:-places]}.{digits[-places:]} {currency}" if places else f"{sign}{digits} {currency}"
 
 
 def _json(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections import deque
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ from handrail.terms.decision import NO_ANSWER, Outcome, Verdict
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Kind
 from handrail.terms.ids import CustomerId, Digest, EntryId, InteractionId, UseCaseId
+from handrail.watch.acted import Acted
 from handrail.watch.outcomes import Reported, reported
 from handrail.watch.refused import Refused
 from handrail.watch.report import UseCaseReport
@@ -178,6 +180,11 @@ def _no_interaction(name: str) -> str:
     """Why nothing is shown under a name, and where to look."""
     if name.startswith("cv_"):
         return f"{name} is a conversation: handrail find --conversation {name}"
+    if name.startswith("ac_"):
+        return (
+            f"{name} is an action: handrail log --about {name} for what happened, handrail policy explain {name} for "
+            f"why, handrail approvals show {name} for the case"
+        )
     if name.startswith("en_"):
         return f"{name} is the name of an entry: handrail log, or handrail proof {name}"
     return (
@@ -219,14 +226,22 @@ async def _record_reading(store: "Store", facts: PayloadReadFacts, token: str | 
 @since
 @until
 @click.option("--kind", "wanted", multiple=True, help="A kind, such as key.created, or an area, such as key.")
+@click.option("--about", help="Only entries about this id, such as ac_... of an action.")
 @click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=50, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="With the facts.")
 @options.home
-def log(since: str | None, until: str | None, wanted: tuple[str, ...], limit: int, as_json: bool, home: Path) -> None:
+def log(
+    since: str | None, until: str | None, wanted: tuple[str, ...], about: str | None, limit: int, as_json: bool,
+    home: Path,
+) -> None:  # fmt: skip
     """List entries of the ledger by kind, newest first: who changed, erased, read or reported what."""
     kinds = tuple(kind for name in wanted for kind in _kinds(name))
     query = Listing(kinds=kinds, since_ms=instant(since), until_ms=instant(until), limit=limit)
-    found = options.with_store(home, lambda store: store.reader.latest(query))
+
+    async def work(store: "Store") -> list[tuple[int, bytes]]:
+        return await (store.reader.latest(query) if about is None else _about(store, query, about))
+
+    found = options.with_store(home, work)
     if found and not as_json:
         _heads("at", "entry", "kind", "by", "use case", "about")
     for _, data in found:
@@ -234,12 +249,30 @@ def log(since: str | None, until: str | None, wanted: tuple[str, ...], limit: in
             click.echo(data)
             continue
         one = read_facts(data)
-        about = one.about or one.interaction or ""
-        click.echo(f"{_time(one.at_ms)}  {one.id}  {one.kind}  {one.actor.id}  {one.use_case or '-'}  {about}")
+        whom = one.about or one.interaction or ""
+        click.echo(f"{_time(one.at_ms)}  {one.id}  {one.kind}  {one.actor.id}  {one.use_case or '-'}  {whom}")
     if not found:
         click.echo("nothing found", err=True)
     elif len(found) == limit:
         click.echo(f"the newest {limit}: narrow the search or raise --limit", err=True)
+
+
+async def _about(store: "Store", query: Listing, about: str) -> list[tuple[int, bytes]]:
+    """As `latest`, of one id only: reads the whole ledger, since nothing is indexed by it."""
+    found: deque[tuple[int, bytes]] = deque(maxlen=query.limit)
+    after = 0
+    while rows := await store.reader.entries(after, 2_000):
+        for seq, data in rows:
+            one = read_facts(data)
+            if (
+                about in (one.about, one.interaction, one.id)
+                and (not query.kinds or one.kind in query.kinds)
+                and (query.since_ms is None or one.at_ms >= query.since_ms)
+                and (query.until_ms is None or one.at_ms < query.until_ms)
+            ):
+                found.append((seq, data))
+        after = rows[-1][0]
+    return list(reversed(found))
 
 
 def _kinds(name: str) -> list[EntryKind]:
@@ -268,13 +301,13 @@ def report(since: str | None, until: str | None, use_case: str | None, home: Pat
     case is held, exceeded, or not measurable."""
     begin, end = instant(since), instant(until)
 
-    refused = Refused(begin, end)
+    refused, acted = Refused(begin, end), Acted(begin, end)
 
     async def work(store: "Store") -> tuple[list[UseCaseReport], Accepts, int]:
         facts: list[InteractionFacts] = []
         events: list[Reported] = []
         async for recorded in _entries(store):
-            if refused.take(recorded):
+            if refused.take(recorded) or acted.take(recorded):
                 continue
             event = reported(recorded)
             if event is not None:
@@ -288,7 +321,7 @@ def report(since: str | None, until: str | None, use_case: str | None, home: Pat
         snapshot = await store.in_force.load()
         use_cases = snapshot.ruleset.use_cases.values() if snapshot else ()
         accepts = {one.id: one.accepted_failures for one in use_cases}
-        rows = summarise(facts, events, refused.by_use_case)
+        rows = summarise(facts, events, refused.by_use_case, acted.by_use_case)
         if use_case is not None:
             rows = [row for row in rows if row.use_case == use_case]
             if not rows:

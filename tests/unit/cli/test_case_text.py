@@ -7,7 +7,8 @@ from handrail.approvals.behind import Use
 from handrail.approvals.lifecycle import Otherwise, State
 from handrail.approvals.store import Past
 from handrail.approvals.view import Blast, CaseView, Why
-from handrail.cli.case_text import case_text, money
+from handrail.cli.case_text import case_text
+from handrail.home.codes import money
 from handrail.terms.action import ActionId
 from handrail.terms.ids import Digest
 

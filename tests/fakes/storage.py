@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
-from fakes.guard import MemoryReferences, MemorySpending, MemoryThreads, committing
+from fakes.guard import MemoryModelCalls, MemoryReferences, MemorySpending, MemoryThreads, committing
 from fakes.outcomes import MemoryOutcomes
 from handrail.backends.postgres.open import PostgresStore
 from handrail.backends.sqlite.open import SqliteStore
@@ -189,6 +189,7 @@ class MemoryStore:
         self.threads = MemoryThreads(CLOCK.now_ms)
         self.outcomes = MemoryOutcomes(self.journal, self.threads, CLOCK.now_ms)
         self.references = MemoryReferences()
+        self.model_calls = MemoryModelCalls()
         self.spending = MemorySpending()
         self.reader = MemoryReader(self.journal)
 

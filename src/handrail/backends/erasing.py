@@ -423,6 +423,7 @@ def _destroy_conversation(tx: ErasingTransaction, conversation: str, entry: str)
     )
     acted = forget_actions_of(tx, conversation)
     tx.fetch("DELETE FROM provider_object WHERE conversation = $1", (conversation,))
+    tx.fetch("DELETE FROM model_call WHERE conversation = $1", (conversation,))
     tx.fetch("DELETE FROM party WHERE conversation = $1", (conversation,))
     tx.fetch(
         "UPDATE conversation SET key_id = '', given = NULL, tail = NULL, seen = $1 WHERE id = $2", (b"", conversation)
@@ -441,6 +442,9 @@ def _destroy(tx: ErasingTransaction, subject: str, entry: str) -> int:
         tx.fetch("DELETE FROM provider_object WHERE customer = $1", (customer,))
     tx.fetch(
         "DELETE FROM provider_object WHERE conversation IN (SELECT id FROM conversation WHERE subject = $1)", (subject,)
+    )
+    tx.fetch(
+        "DELETE FROM model_call WHERE conversation IN (SELECT id FROM conversation WHERE subject = $1)", (subject,)
     )
     payloads = tx.fetch(
         "UPDATE payload SET sealed = NULL WHERE subject = $1 AND sealed IS NOT NULL RETURNING seq", (subject,)

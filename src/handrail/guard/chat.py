@@ -23,7 +23,7 @@ import msgspec
 from handrail.guard.budgets import Budgets
 from handrail.guard.caller import Caller, choices_for, stop_of
 from handrail.guard.disclosure import Told
-from handrail.guard.ports import Model, References, Threads
+from handrail.guard.ports import Model, ModelCalls, References, Threads
 from handrail.guard.record import Draft, Weighed
 from handrail.guard.rewrite import changed, context, masked
 from handrail.guard.route import Asked, ask
@@ -52,6 +52,7 @@ class Net:
     threads: Threads
     journal: Journal
     references: References
+    model_calls: ModelCalls
     screener: Screener
     budgets: Budgets
     memo: Memo
@@ -254,10 +255,12 @@ class Chat:
     def released(self, call: Call, draft: Draft, answer: Answer) -> tuple[bytes, Sequence[bytes]]:
         """Step 8: the answer as the client may see it, and what stands for it in the history."""
         changes = changed(draft, answer.messages)
+        draft.calls = answer.calls
         if not changes:
             return answer.body, history_of(answer.messages)
         body = call.face.rewritten(answer, changes)
         again = call.face.answer(body, call.turn)
+        draft.calls = again.calls
         return body, history_of(again.messages)
 
     async def speak(self, call: Call, draft: Draft, decision: Decision) -> Reply:
@@ -277,6 +280,13 @@ class Chat:
                 customer=draft.turn.customer,
                 name=reference,
                 conversation=draft.thread.conversation,
+            )
+        if draft.calls:
+            net.model_calls.record(
+                use_case=use_case.id,
+                key_id=draft.caller.key.lineage,
+                conversation=draft.thread.conversation,
+                calls=draft.calls,
             )
         await net.threads.close_turn(draft.thread, history=[*draft.history, *history])
         now_ms = net.clock.now_ms()

@@ -19,7 +19,7 @@ from handrail.guard.record import Draft, Weighed
 from handrail.guard.rewrite import argument_values
 from handrail.guard.route import Asked
 from handrail.guard.screen import Screened, Setting, Spot, screen
-from handrail.guard.turn import Channel, Codec, Leaf, Message, Piece, ReplyIds, Usage
+from handrail.guard.turn import Channel, Codec, Leaf, Message, ModelCall, Piece, ReplyIds, Usage
 from handrail.policy.evaluate import DecisionInput, Found, Side, Unreadable, decide, handover_for
 from handrail.terms.decision import Outcome
 from handrail.terms.errors import Code, HandrailError
@@ -114,6 +114,9 @@ class StreamChat:
             error = broken(mistake)
             ready, tail, outcome = screen.ready(), codec.failed(error, ids), Outcome.REFUSED
         screen.settle()
+        if outcome is Outcome.ANSWERED and codec.tools:
+            sent = screen.sent()
+            draft.calls = tuple([ModelCall(tool, sent.get(lane, "")) for lane, tool in codec.tools.items()])
         draft.outcome, draft.status, draft.error = outcome, 200, error.code.value if error else ""
         try:
             await self._chat.finish(draft, codec.said(screen.sent()), codec.reference)

@@ -22,7 +22,7 @@ from handrail.approvals.stop import covers, names_of
 from handrail.approvals.store import Stored
 from handrail.guard.execute import LEASE_MS, Executor
 from handrail.guard.history import FORMS, NO_CEILING, Count, counts_of, names_in, past_of
-from handrail.guard.ports import Manifests, Threads
+from handrail.guard.ports import Manifests, ModelCalls, Threads
 from handrail.guard.scopes import counted_by, same_arguments
 from handrail.in_force.snapshot import Snapshot
 from handrail.ledger.store import Journal
@@ -37,6 +37,7 @@ from handrail.terms.decision import Reason, Verdict
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import ConversationId, CustomerId, Digest, Ids, SubjectId, UseCaseId
 from handrail.tools.amount import amount_of
+from handrail.tools.door_names import tool_names
 from handrail.tools.paths import replaced, values_at
 from handrail.tools.registry import Tool, UpstreamKind, gives_permits
 
@@ -99,7 +100,8 @@ class Hashing(Protocol):
 
 
 class ToolCalls:
-    """`digits`: minor digits by currency. `manifests`: None where no target announces its tools."""
+    """`digits`: minor digits by currency. `manifests`: None where no target announces its tools. `model_calls`: None
+    where no model is heard."""
 
     def __init__(
         self,
@@ -114,6 +116,7 @@ class ToolCalls:
         ids: Ids,
         digits: Mapping[str, int],
         manifests: Manifests | None = None,
+        model_calls: ModelCalls | None = None,
     ) -> None:
         self._journal = journal
         self._threads = threads
@@ -125,6 +128,7 @@ class ToolCalls:
         self._ids = ids
         self._digits = dict(digits)
         self._manifests = manifests
+        self._model_calls = model_calls
 
     async def call(self, called: Called, snapshot: Snapshot, prepared: Prepared) -> Stored:
         """The action, however far it has come. Raises HandrailError USE_CASE_UNREGISTERED, TOOL_UNREGISTERED,
@@ -142,8 +146,9 @@ class ToolCalls:
             require_permits(tool)
         if len(canonical_arguments(called.arguments)) > MAX_ARGUMENTS:
             raise HandrailError(Code.REQUEST_TOO_LARGE, f"arguments are larger than {MAX_ARGUMENTS} bytes")
+        conversation = called.conversation or await self._linked(called, use_case, tool)
         thread = await self._threads.open(
-            use_case=use_case.id, key_id=called.key.lineage, conversation=called.conversation,
+            use_case=use_case.id, key_id=called.key.lineage, conversation=conversation,
             customer=called.customer, history=(), new_from=0,
         )  # fmt: skip
         action = Action(
@@ -151,7 +156,7 @@ class ToolCalls:
             arguments=called.arguments, salt=self._ids.token(16), door=called.door, key=called.key.id,
             agent=called.key.agent, conversation=thread.conversation, customer=called.customer,
         )  # fmt: skip
-        weighed = await self.weighed(action, called.facts, use_case, tool, snapshot, called.conversation is not None)
+        weighed = await self.weighed(action, called.facts, use_case, tool, snapshot, conversation is not None)
         release = thread.release or _live(snapshot, use_case.id)
         decide = self.decide(weighed, action, tool, snapshot, prepared, release)
         asked = self.asked(action, thread.subject.id, decide, tool, snapshot, permit_ms=called.permit_ms)
@@ -162,6 +167,21 @@ class ToolCalls:
         stored = await self._committed(asked)
         mine = stored.progress.action == action.id and stored.progress.state is State.CLAIMED
         return await self._executor.carry_out(stored) if mine else stored
+
+    async def _linked(self, called: Called, use_case: UseCase, tool: Tool) -> ConversationId | None:
+        """The conversation in which a model asked for exactly this call a moment ago, when it is the only one that did.
+        A model knows the tool by its full name, its name at the MCP door, or its own. None, which holds a consequential
+        action, also when the record cannot be read."""
+        if self._model_calls is None:
+            return None
+        names = [name for name, each in tool_names(use_case.tools).items() if each == tool.id]
+        try:
+            return await self._model_calls.conversation(
+                use_case=use_case.id, key_id=called.key.lineage, names=(*names, tool.id, tool.name),
+                arguments=called.arguments,
+            )  # fmt: skip
+        except HandrailError:
+            return None
 
     async def _committed(self, asked: Ask) -> Stored:
         """Decided anew when another caller took the last of a limit in between: then it is held or denied with its

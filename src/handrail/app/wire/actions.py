@@ -66,6 +66,7 @@ class Acting:
             ids=IDS,
             digits=CURRENCIES,
             manifests=self._targets,
+            model_calls=store.model_calls,
         )
         self.again = Again(self.calls, journal, IDS)
         self.drilling = Drilling(

@@ -10,6 +10,7 @@ from handrail.backends.acted import StoredActs
 from handrail.backends.erasing import StoredErasing
 from handrail.backends.journal import BatchedJournal
 from handrail.backends.keyring import KeyFolder, Keyring
+from handrail.backends.model_calls import StoredModelCalls
 from handrail.backends.notices import StoredNotices
 from handrail.backends.outcomes import StoredOutcomes
 from handrail.backends.postgres.database import LEAST, LOSING, PoolReading, connect, migrate
@@ -31,8 +32,8 @@ TAKE = "SELECT e.seq, e.commitment FROM unsequenced u JOIN entry e ON e.seq = u.
 
 
 class PostgresStore:
-    """`journal`, `threads`, `references`, `spending`, `outcomes`, `reader`, `acts`, `notices`, `sequencing`,
-    `erasing`, `in_force`: the ports. `keys.forget`: to be called when the epoch grew. Belongs to the event loop that
+    """`journal`, `threads`, `references`, `model_calls`, `spending`, `outcomes`, `reader`, `acts`, `notices`,
+    `sequencing`, `erasing`, `in_force`: the ports. `keys.forget`: to be called when the epoch grew. Belongs to the event loop that
     opened it."""
 
     def __init__(self, dsn: str, keys: Keyring, pool: Any, *, ids: Ids, clock: Clock, capacity: int) -> None:
@@ -42,6 +43,7 @@ class PostgresStore:
         self.reading = reading = PoolReading(pool)  # for backends.log.records
         self.threads = StoredThreads(self.journal, keys, PostgresLookups(reading), ids, clock)
         self.references = StoredReferences(self.journal, reading, keys.lookup)
+        self.model_calls = StoredModelCalls(self.journal, reading, keys.lookup, clock)
         self.spending = StoredSpending(self.journal)
         self.outcomes = StoredOutcomes(self.journal, reading, keys, ids)
         self.reader = StoredReader(reading, keys)

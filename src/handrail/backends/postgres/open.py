@@ -33,8 +33,8 @@ TAKE = "SELECT e.seq, e.commitment FROM unsequenced u JOIN entry e ON e.seq = u.
 
 class PostgresStore:
     """`journal`, `threads`, `references`, `model_calls`, `spending`, `outcomes`, `reader`, `acts`, `notices`,
-    `sequencing`, `erasing`, `in_force`: the ports. `keys.forget`: to be called when the epoch grew. Belongs to the event loop that
-    opened it."""
+    `sequencing`, `erasing`, `in_force`: the ports. `keys.forget`: to be called when the epoch grew. Belongs to the
+    event loop that opened it."""
 
     def __init__(self, dsn: str, keys: Keyring, pool: Any, *, ids: Ids, clock: Clock, capacity: int) -> None:
         self.keys = keys

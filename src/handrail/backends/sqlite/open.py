@@ -38,8 +38,8 @@ highest of their numbers says, all below it have one."""
 
 class SqliteStore:
     """`journal`, `threads`, `references`, `model_calls`, `spending`, `outcomes`, `reader`, `acts`, `notices`,
-    `sequencing`, `erasing`, `in_force`: the ports. `db`: a read-only connection of the event loop's thread, for further repositories.
-    `keys.forget`: to be called when the epoch grew."""
+    `sequencing`, `erasing`, `in_force`: the ports. `db`: a read-only connection of the event loop's thread, for further
+    repositories. `keys.forget`: to be called when the epoch grew."""
 
     def __init__(
         self,

@@ -41,7 +41,7 @@ class ActionFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     response: Digest | None = None
     verified: bool | None = None
     took_ms: int | None = None
-    by_claim: str = ""  # how an outcome became known: `answer`, `asked`, `person`
+    by_claim: str = ""  # how an outcome became known: `answer`, `asked`, `person`; `restored`: why not
     drill: bool = False
     parent: str = ""
     upstream: str = ""

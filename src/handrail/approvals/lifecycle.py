@@ -1,6 +1,7 @@
 """How far an action has come, and the legal moves; pure.
 
     held -> approved -> claimed -> done | failed | unknown
+    approved -> unknown (in a backup that was restored)
     held -> denied | expired | revoked | cancelled        approved -> lapsed | revoked | cancelled | unreachable
     unknown -> done | failed (a person settles it)
 
@@ -323,6 +324,13 @@ def settle(before: Progress, state: State, person: PersonId, *, now: int) -> Pro
     if before.state is not State.UNKNOWN:
         raise HandrailError(Code.ALREADY_DECIDED, f"{_standing(before)}; nothing is open")
     return _moved(before, state=state, settled_by=person, settled_at=now)
+
+
+def doubtful(before: Progress, *, now: int) -> Progress:
+    """A backup says approved: what became of it since, nobody can tell. Raises ALREADY_DECIDED."""
+    if before.state is not State.APPROVED:
+        raise HandrailError(Code.ALREADY_DECIDED, f"{_standing(before)}; nothing is in doubt")
+    return _moved(before, state=State.UNKNOWN, ended_at=now)
 
 
 def undone(before: Progress, by: ActionId) -> Progress:

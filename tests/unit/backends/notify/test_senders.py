@@ -15,6 +15,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from handrail.approvals.notice_words import Message
 from handrail.backends.egress import Egress, parse_url, system_resolve
 from handrail.backends.notify import http, mail, send
+from handrail.backends.notify.apprise import word_of
 from handrail.backends.notify.apprise_child import Asked, Fence
 from handrail.backends.notify.outcome import Outcome, retry_after
 from handrail.backends.notify.send import Senders, receiver_origins
@@ -299,6 +300,22 @@ def test_an_apprise_plugin_reaches_no_other_host_no_private_one_unlisted_and_fol
         assert apprise("nonsense", (at,)).code == "apprise.url"
     assert other.got == []
     assert [got.path for got in hook.got] == ["/"]
+
+
+@pytest.mark.promise("NOT-7")
+@pytest.mark.parametrize(
+    ("said", "word"),
+    [
+        (b"ok\n", "ok"),
+        (b"loaded\nok\n", "ok"),
+        (b"calling https://hooks/secret\napprise.refused\n", "apprise.refused"),
+        (b"Traceback of https://hooks/secret\n", "apprise.broken"),
+        (b"\xff", "apprise.broken"),
+        (b"", "apprise.broken"),
+    ],
+)
+def test_what_a_plugin_prints_is_neither_kept_nor_taken_for_its_word(said: bytes, word: str) -> None:
+    assert word_of(said) == word
 
 
 def test_the_deadline_is_shorter_than_the_lease() -> None:

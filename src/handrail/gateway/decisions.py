@@ -216,11 +216,13 @@ def _tried(stored: Stored, permits: bool) -> Response:
 
 
 def _read(body: bytes, form: type[Any]) -> Any:
-    """Raises HandrailError REQUEST_INVALID with the place of what is wrong."""
+    """Raises HandrailError REQUEST_INVALID with the place of what is wrong, or REQUEST_TOO_DEEP."""
     try:
         return msgspec.json.decode(body, type=form)
     except msgspec.DecodeError as error:
         raise HandrailError(Code.REQUEST_INVALID, str(error)) from None
+    except RecursionError:
+        raise HandrailError(Code.REQUEST_TOO_DEEP, "the body is nested too deeply") from None
 
 
 def _unread() -> HandrailError:

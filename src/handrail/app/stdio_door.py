@@ -38,7 +38,7 @@ FAILED = frozenset({"denied", "expired", "lapsed", "revoked", "cancelled", "unre
 LOOK_S = 0.5
 ALIVE_S = 1.0
 CALL_S = 60.0
-REFUSALS = frozenset({types.INVALID_REQUEST, types.METHOD_NOT_FOUND, types.INVALID_PARAMS})
+REFUSALS = frozenset({types.METHOD_NOT_FOUND, types.INVALID_PARAMS})
 _RESULT: TypeAdapter[Any] = TypeAdapter(types.CallToolResult | types.InputRequiredResult)
 
 

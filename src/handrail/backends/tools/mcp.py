@@ -10,6 +10,7 @@ tried again here.
 """
 
 import asyncio
+import logging
 import math
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -41,16 +42,16 @@ from handrail.terms.ids import Digest
 from handrail.tools.manifest import manifest_of
 from handrail.tools.registry import Credential, KeyPlace, Tool, Upstream, UpstreamId, UpstreamKind
 
+logging.getLogger("mcp").setLevel(logging.CRITICAL + 1)  # the SDK writes down what it cannot read, customers' words too
 PAGES = 100
 """More pages than this are a server that never ends."""
 ALIVE_S = 20.0
 ERA_S = 60.0
 KEPT_S = 5.0
 """How long a listing serves decisions; the call itself always looks again."""
-REFUSALS = frozenset(
-    {types.PARSE_ERROR, types.INVALID_REQUEST, types.METHOD_NOT_FOUND, types.INVALID_PARAMS, types.HEADER_MISMATCH}
-)
-"""JSON-RPC errors that speak of the request itself: it was not carried out."""
+REFUSALS = frozenset({types.METHOD_NOT_FOUND, types.INVALID_PARAMS, types.HEADER_MISMATCH})
+"""JSON-RPC errors that speak of the request itself: it was not carried out. PARSE_ERROR and INVALID_REQUEST are none of
+them: the SDK makes those itself of an answer that it cannot read, and then nobody knows what was done."""
 CHANGED = "tool.manifest_changed"
 _ASKED: Mapping[str, tuple[Any, Any, str, str]] = {
     "resources/list": (types.ListResourcesRequest, types.ListResourcesResult, "resources", "resources"),

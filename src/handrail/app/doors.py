@@ -57,7 +57,10 @@ class Doors:
             from handrail.gateway.mcp.door import McpDoor  # deferred: an extra, absent in the base install
             from handrail.gateway.mcp.serve import assembled
         except ImportError:
-            log.error("doors.missing", extra={"reason": "the MCP door needs the extra: pip install 'handrail[mcp]'"})
+            log.error(
+                "doors.missing",
+                extra={"reason": "the MCP door needs the extra: make extras, or pip install 'handrail[mcp]'"},
+            )
             await _parent_gone(life)
             return 0
         async with wire.opened(settings, env, checkpoints=False) as store:

@@ -94,7 +94,7 @@ def mcp_targets(egress: Egress, secrets: Secrets) -> "McpTargets":
         from handrail.backends.tools.mcp import McpTargets  # deferred: an extra, and 60 MB that few processes need
     except ImportError:
         raise HandrailError(
-            Code.GUARD_UNAVAILABLE, "an MCP target needs the extra: pip install 'handrail[mcp]'"
+            Code.GUARD_UNAVAILABLE, "an MCP target needs the extra: make extras, or pip install 'handrail[mcp]'"
         ) from None
     return McpTargets(egress=egress, secret=secrets, clock=CLOCK)
 

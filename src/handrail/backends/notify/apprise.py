@@ -30,7 +30,8 @@ class AppriseSender:
     async def send(self, receiver: Receiver, message: Message) -> Outcome:
         if find_spec("apprise") is None:
             raise HandrailError(
-                Code.HOME_INVALID, f"receiver {receiver.id} needs the extra notify: pip install 'handrail[notify]'"
+                Code.HOME_INVALID,
+                f"receiver {receiver.id} needs the extra notify: make extras, or pip install 'handrail[notify]'",
             )
         asked = Asked(
             url=self._reference(f"receiver {receiver.id}", receiver.url_env, receiver.url_file), title=message.subject,

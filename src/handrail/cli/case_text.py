@@ -146,6 +146,9 @@ def _deciding(case: CaseView) -> Iterator[str]:
         yield f"  never: {named(case.excluded)}"
     if case.settled_by:
         yield f"  decided by {named((case.settled_by,))}"
+    if case.state is State.UNKNOWN:
+        yield f"nobody can tell whether it took effect: find out, then handrail approvals settle {case.action} --done"
+        yield "  or --failed, when it certainly has not"
     if case.state is State.HELD:
         for step in case.ahead:
             yield f"  from {_time(step.at_ms)} also {', '.join(step.roles)}"

@@ -64,3 +64,8 @@ def test_similar_cases_say_who_decided_by_name() -> None:
     )
     said = case_text(case(past=(past,), names={"pe_1": "Ann"}))
     assert "  ac_9  denied by Ann  1970-01-01 00:00:00Z  0.50 EUR" in said
+
+
+def test_a_case_whose_outcome_nobody_can_tell_says_how_it_is_settled() -> None:
+    assert any("handrail approvals settle ac_1 --done" in line for line in case_text(case(state=State.UNKNOWN)))
+    assert not any("settle" in line for line in case_text(case()))

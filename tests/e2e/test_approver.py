@@ -1,5 +1,7 @@
 """The approver's desk by commands: the whole case in plain text that steers no terminal, and similar holds together."""
 
+import base64
+import hashlib
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -97,6 +99,14 @@ def test_similar_holds_are_read_and_approved_together_and_one_that_was_edited_is
         (tmp_path / "seen").write_text(rest)
         house.by("ann", "approvals", "deny", "--batch", str(tmp_path / "seen"), "--comment", "not like this")
         within(3, lambda: told(server, key, held[3])["status"] == "denied")
+        done = house.run("log", "--about", held[0], "--kind", "action.done").stdout.split()[1]
+        assert "--unmask" in house.by("cleo", "show", done, "--payload", "--reason", "audit 1", code=2)
+        shown = json.loads(house.by("cleo", "show", done, "--payload", "--unmask", "--reason", "audit 1"))
+        salt = base64.b64decode(shown["payload"]["salt"])
+        for part in ("request", "response"):
+            data = shown["payload"][part].encode()
+            assert hashlib.sha256(salt + data).hexdigest() == shown["facts"][part]
+        assert house.run("log", "--about", done, "--kind", "payload.read").stdout.count("\n") == 1
         assert sorted(row["body"]["amount"] for row in target.effects("refunds")) == [1_000, 3_000]
 
 

@@ -58,6 +58,14 @@ def instant(text: str | None) -> int | None:
     return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
+class EntryReadFacts(msgspec.Struct, frozen=True):
+    """Facts of `payload.read` when it is no interaction's, such as the receipt of an action. `reason`: as below."""
+
+    entry: EntryId
+    reason: str
+    unmasked: bool = False
+
+
 class PayloadReadFacts(msgspec.Struct, frozen=True):
     """Facts of `payload.read`. `reason`: a `ledger.erase.reference`, such as `ticket 4711`. `unmasked`: with what the
     masks stand for."""
@@ -146,16 +154,24 @@ def _heads(*names: str) -> None:
 @options.token
 @options.home
 def show(interaction: str, payload: bool, reason: str, unmask: bool, token: str | None, home: Path) -> None:
-    """Show one INTERACTION: its facts, its place in the log and, with --payload, its texts."""
+    """Show one INTERACTION: its facts, its place in the log and, with --payload, its texts.
+
+    Or one entry (en_..., as `handrail log` names it), such as action.done with its receipt: the digests in its facts
+    are SHA-256 over the salt and the bytes. What an entry holds is not masked, so that needs --unmask too."""
     if unmask and not payload:
         raise click.UsageError("--unmask goes with --payload")
     if payload and not reason:
         raise click.UsageError("--payload needs --reason, a reference such as `ticket 4711`; it is recorded for ever")
+    if payload and interaction.startswith("en_") and not unmask:
+        raise click.UsageError("what an entry holds is not masked, such as a receipt's arguments: add --unmask")
     said = reference(reason) if payload else ""
 
     async def work(store: "Store") -> dict[str, object]:
         try:
-            shown = await store.reader.show(InteractionId(interaction))
+            if interaction.startswith("en_"):
+                shown = await store.reader.entry(EntryId(interaction))
+            else:
+                shown = await store.reader.show(InteractionId(interaction))
         except HandrailError as error:
             if error.code is Code.NOT_FOUND:
                 raise HandrailError(Code.NOT_FOUND, _no_interaction(interaction)) from None
@@ -169,7 +185,7 @@ def show(interaction: str, payload: bool, reason: str, unmask: bool, token: str 
             "facts": orjson.loads(bytes(shown.recorded.facts)),
         }
         if payload:
-            await _record_reading(store, PayloadReadFacts(InteractionId(interaction), said, unmask), token)
+            await _record_reading(store, interaction, said, token, unmask=unmask)
             out["payload"] = _texts(shown.payload, unmask=unmask) if shown.payload else f"({shown.missing or 'none'})"
         return out
 
@@ -186,7 +202,7 @@ def _no_interaction(name: str) -> str:
             f"why, handrail approvals show {name} for the case"
         )
     if name.startswith("en_"):
-        return f"{name} is the name of an entry: handrail log, or handrail proof {name}"
+        return f"there is no entry {name}; handrail log lists them"
     return (
         f"no interaction is recorded under {name}; a call that was refused before it became one (a spent budget, a "
         "body that cannot be read) is only counted: handrail log --kind call"
@@ -203,8 +219,11 @@ def _texts(payload: bytes, *, unmask: bool) -> dict[str, object]:
     return found
 
 
-async def _record_reading(store: "Store", facts: PayloadReadFacts, token: str | None) -> None:
+async def _record_reading(store: "Store", name: str, reason: str, token: str | None, *, unmask: bool) -> None:
     """Who read which payload and why; without this entry nothing is shown."""
+    facts: PayloadReadFacts | EntryReadFacts = PayloadReadFacts(InteractionId(name), reason, unmask)
+    if name.startswith("en_"):
+        facts = EntryReadFacts(EntryId(name), reason, unmask)
 
     def record(tx: PeopleTransaction) -> None:
         by = acting(tx, token, Act.READ_PAYLOAD)
@@ -215,7 +234,7 @@ async def _record_reading(store: "Store", facts: PayloadReadFacts, token: str | 
                 at_ms=tx.now_ms,
                 actor=by,
                 facts=facts,
-                about=facts.interaction,
+                about=name,
             )
         )
 

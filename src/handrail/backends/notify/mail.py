@@ -144,7 +144,7 @@ def _deliver(
     except OSError as error:
         return Outcome(code="smtp.unreachable", detail=f"the mail server cannot be reached ({type(error).__name__})")
     if refused:  # some have it; sending again would reach those twice
-        return Outcome(detail=f"accepted, but for {len(refused)} of {len(receiver.to)} addresses")
+        return Outcome(detail=f"accepted, but for {len(refused)} of {len(receiver.to)} addresses", partly=True)
     return Outcome(detail="accepted by the mail server")
 
 

@@ -264,6 +264,19 @@ def test_a_mail_server_that_refuses_is_told_by_its_code(pem: Certificate) -> Non
         assert deliver(mailbox(port, ca_file=str(pem.chain))).code == "smtp.451"
 
 
+def test_a_letter_that_some_addresses_did_not_get_says_so_and_one_that_nobody_got_was_not_sent(
+    pem: Certificate,
+) -> None:
+    with mail_receiver(pem) as (server, port):
+        to = mailbox(port, ca_file=str(pem.chain))
+        server.unknown = ("desk@shop.example",)
+        some = deliver(to)
+        assert (some.code, some.partly, some.detail) == ("", True, "accepted, but for 1 of 2 addresses")
+        server.unknown = to.to
+        assert deliver(to).code == "smtp.550"
+    assert len(server.letters) == 1
+
+
 def test_a_mail_server_that_hangs_ends_at_the_deadline_with_its_thread(pem: Certificate) -> None:
     with silent_port() as port:
         began = time.monotonic()

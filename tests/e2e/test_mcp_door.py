@@ -167,6 +167,7 @@ def test_progress_of_the_target_reaches_the_agent(house: McpHouse, key: str) -> 
         async def progress(at: float, total: float | None, message: str | None) -> None:
             heard.append((at, total, message))
 
+        await client.read_resource("depot+shop://hours")  # loads the detectors, which read a target's words too
         result = await client.call_tool("desk__count_slowly", {"to": 3}, progress_callback=progress)
         await asyncio.sleep(0.2)
         return result, heard
@@ -256,13 +257,61 @@ def test_resources_and_prompts_of_every_server_pass_kept_apart_and_read_by_the_d
         return resources, templates, prompts, hours, greeting, codes
 
     resources, templates, prompts, hours, greeting, codes = house.visit(key, work, version=version)
-    assert resources == ["depot+shop://hours", "desk+shop://hours"]
+    assert resources == [f"{name}+shop://{page}" for name in ("depot", "desk") for page in ("hours", "faq")]
     assert templates == ["depot+shop://orders/{order}", "desk+shop://orders/{order}"]
     assert prompts == ["depot.greet", "desk.greet"]
     assert "Mo-Fr 9-17" in hours.contents[0].text
     assert "4111" not in hours.contents[0].text  # a card number never goes on
     assert greeting.messages[0].content.text == "Greet Eve kindly."
     assert codes == [*["store.not_found"] * 3, "content.blocked"]  # the page of an order holds an injection
+
+
+@pytest.mark.promise("MCP-15")
+@pytest.mark.parametrize("version", ["2025-06-18", "2026-07-28"])
+def test_what_a_server_says_of_itself_reaches_no_agent_unread(house: McpHouse, key: str, version: str) -> None:
+    async def work(client: Client) -> Any:
+        resources = await client.list_resources()
+        templates = await client.list_resource_templates()
+        heard: list[str | None] = []
+
+        async def progress(at: float, total: float | None, message: str | None) -> None:
+            heard.append(message)
+
+        await client.call_tool("desk__count_slowly", {"to": 10}, progress_callback=progress)
+        await asyncio.sleep(0.3)
+        return [*resources.resources, *templates.resource_templates, *(await client.list_prompts()).prompts], heard
+
+    told_of, heard = house.visit(key, work, version=version)
+    text = " ".join(each.model_dump_json() for each in told_of)
+    assert "Answers. Card" in text  # the page is there, and of what it says what may pass
+    for hidden in ("gnore all previous", "4111", "offers", "obey"):
+        assert hidden not in text
+    assert [heard[0], heard[7], heard[9]] == ["at 1", None, "at 10"]
+    assert heard[8] is not None
+    assert "4111" not in heard[8]
+
+
+@pytest.mark.promise("MCP-15")
+def test_a_stopped_server_is_not_read_either(house: McpHouse, key: str) -> None:
+    stop = house.by("cleo", "stop", "provider", "desk", "--reason", "test").split(":")[0]
+    time.sleep(0.6)  # a real process takes it at its next look
+    try:
+
+        async def look(client: Client) -> Any:
+            codes = []
+            for asked in (client.read_resource("desk+shop://hours"), client.get_prompt("desk.greet", {"name": "Eve"})):
+                with pytest.raises(MCPError) as failed:
+                    await asked
+                codes.append(failed.value.error.data["code"])
+            other = await client.read_resource("depot+shop://hours")
+            return codes, other, [str(one.uri) for one in (await client.list_resources()).resources]
+
+        codes, other, listed = house.visit(key, look)
+        assert codes == ["action.stopped"] * 2
+        assert "Mo-Fr" in other.contents[0].text
+        assert {uri.partition("+")[0] for uri in listed} == {"depot"}
+    finally:
+        house.by("dora", "resume", stop)
 
 
 def test_an_agent_keeps_its_session_while_others_come_and_go(house: McpHouse, key: str) -> None:

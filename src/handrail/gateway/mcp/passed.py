@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import mcp_types as types
 from mcp.server.lowlevel.server import Server
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
+from mcp.shared.exceptions import MCPError
 from mcp.shared.subscriptions import (
     PromptsListChanged,
     ResourcesListChanged,
@@ -21,11 +22,12 @@ from mcp.shared.subscriptions import (
     event_to_notification,
 )
 
-from handrail.gateway.mcp.asker import asker_of
-from handrail.gateway.mcp.calls import Context, as_mcp
+from handrail.approvals.stop import StopScope, covers
+from handrail.gateway.mcp.asker import Asker, asker_of
+from handrail.gateway.mcp.calls import Context, as_mcp, closed, current
 from handrail.guard.outside import Let, let_through
 from handrail.guard.screen import Screener
-from handrail.in_force.snapshot import InForce
+from handrail.in_force.snapshot import InForce, Snapshot
 from handrail.policy.evaluate import Rules, rules_of
 from handrail.terms.clock import Clock
 from handrail.terms.errors import Code, HandrailError
@@ -35,7 +37,17 @@ from handrail.tools.registry import Upstream, UpstreamId, UpstreamKind
 
 log = logging.getLogger("handrail.doors")
 AGAIN_S = 5.0
+TELLING_S = 1.0
 MOST_SESSIONS = 1_000
+MOST_ROWS = 1_000
+"""Of one server in a list; more are left out."""
+WORDS = 300
+"""Characters of what a target says while it runs."""
+ROW = ("uri", "uriTemplate", "name", "title", "description", "mimeType", "size", "arguments")
+ARGUMENT = ("name", "title", "description", "required")
+KEYS = frozenset({"uri", "uriTemplate", "name"})
+"""By these a row is asked for again: one that would have to be masked there is left out."""
+UNREAD = frozenset({"_meta", "annotations", "icons"})
 NOTICES: Mapping[str, Callable[[], ServerEvent]] = {
     "notifications/tools/list_changed": ToolsListChanged,
     "notifications/prompts/list_changed": PromptsListChanged,
@@ -57,18 +69,21 @@ class Sources(Protocol):
 
 
 class Passed:
-    """`sources`, `screener`: made when the first one is needed. `key`: 32 random bytes, for masks."""
+    """`newer`: as in `gateway.mcp.calls`. `sources`, `screener`: made when the first one is needed. `key`: 32 random
+    bytes, for masks."""
 
     def __init__(
         self,
         *,
         in_force: InForce,
+        newer: Callable[[], Awaitable[bool]],
         sources: Callable[[], Sources],
         screener: Callable[[], Screener],
         clock: Clock,
         key: bytes,
     ) -> None:
         self._in_force = in_force
+        self._newer = newer
         self._sources = sources
         self._screener = screener
         self._clock = clock
@@ -81,12 +96,12 @@ class Passed:
     def add_to(self, server: Server[Any]) -> None:
         """Registers the handlers."""
         add = server.add_request_handler
-        add("resources/list", types.PaginatedRequestParams, self.resources)
-        add("resources/templates/list", types.PaginatedRequestParams, self.templates)
-        add("resources/read", types.ReadResourceRequestParams, self.read)
-        add("prompts/list", types.PaginatedRequestParams, self.prompts)
-        add("prompts/get", types.GetPromptRequestParams, self.prompt)
-        add("subscriptions/listen", types.SubscriptionsListenRequestParams, self.listen)
+        add("resources/list", types.PaginatedRequestParams, closed(self.resources))
+        add("resources/templates/list", types.PaginatedRequestParams, closed(self.templates))
+        add("resources/read", types.ReadResourceRequestParams, closed(self.read))
+        add("prompts/list", types.PaginatedRequestParams, closed(self.prompts))
+        add("prompts/get", types.GetPromptRequestParams, closed(self.prompt))
+        add("subscriptions/listen", types.SubscriptionsListenRequestParams, closed(self.listen))
         server.add_notification_handler("notifications/initialized", types.NotificationParams, self.began)
 
     async def resources(self, ctx: Context, params: types.PaginatedRequestParams) -> types.ListResourcesResult:
@@ -102,11 +117,15 @@ class Passed:
 
     async def read(self, ctx: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
         name, own = resource_of(str(params.uri))
-        upstream = self._upstream(ctx, name, "resource")
+        upstream = await self._upstream(ctx, name, "resource")
         result = await self._asked(upstream, "resources/read", {"uri": own})
-        contents = result.get("contents", [])
+        contents = [_only(row, ("uri", "mimeType", "text", "blob")) for row in result.get("contents", [])]
         texts = [row["text"] for row in contents if "text" in row]
-        let = await self._let(ctx, texts, ["blob" for row in contents if "blob" in row], upstream)
+        uris = [row["uri"] for row in contents]
+        blobs = ["blob" for row in contents if "blob" in row]
+        let = await self._let(ctx, [*texts, *uris], blobs, upstream)
+        if list(let.texts[len(texts) :]) != uris:
+            raise as_mcp(HandrailError(Code.BLOCKED, "the address of this resource holds what does not pass"))
         passed = iter(let.texts)
         told = [
             {**row, "uri": resource_uri(upstream.id, row["uri"]), **({"text": next(passed)} if "text" in row else {})}
@@ -122,15 +141,26 @@ class Passed:
 
     async def prompt(self, ctx: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
         name, own = prompt_of(params.name)
-        upstream = self._upstream(ctx, name, "prompt")
+        upstream = await self._upstream(ctx, name, "prompt")
         result = await self._asked(upstream, "prompts/get", {"name": own, "arguments": params.arguments or {}})
-        said = [message["content"] for message in result.get("messages", [])]
+        messages = [
+            {"role": message["role"], "content": _content(message["content"])} for message in result.get("messages", [])
+        ]
+        said = [message["content"] for message in messages]
         places = [place for content in said if (place := _place(content)) is not None]
         other = [str(content.get("type")) for content in said if _place(content) is None]
         let = await self._let(ctx, [place["text"] for place in places], other, upstream)
         for place, text in zip(places, let.texts, strict=True):
             place["text"] = text
-        return types.GetPromptResult.model_validate({**result, "_meta": _marks(let)})
+        return types.GetPromptResult.model_validate({"messages": messages, "_meta": _marks(let)})
+
+    async def words(self, ctx: Context, text: str) -> str | None:
+        """What a target says while it runs; None when the rules do not let it pass."""
+        try:
+            let = await self._let(ctx, [text[:WORDS]], [], None)
+        except MCPError:
+            return None
+        return None if let.untrusted else let.texts[0]
 
     async def listen(
         self, ctx: Context, params: types.SubscriptionsListenRequestParams
@@ -156,7 +186,8 @@ class Passed:
         for named, (use_case, session) in list(self._sessions.items()):
             if use_case in use_cases:
                 try:
-                    await session.send_notification(event_to_notification(event, {}))
+                    async with asyncio.timeout(TELLING_S):  # who does not read keeps nobody else from hearing
+                        await session.send_notification(event_to_notification(event, {}))
                 except Exception:  # noqa: BLE001  a session that ended: whatever its stream raises, it is forgotten
                     self._sessions.pop(named, None)
 
@@ -200,7 +231,10 @@ class Passed:
             await asyncio.sleep(AGAIN_S)
 
     async def _all(self, ctx: Context, method: str, field: str) -> list[tuple[Upstream, dict[str, Any]]]:
-        upstreams = list(self._of(asker_of(ctx).use_case).values())
+        """Rows of every server that no stop covers, read by the detectors; of each the fields that are passed on."""
+        snapshot = await self._current()
+        asker = asker_of(ctx)
+        upstreams = [up for up in self._of(asker.use_case).values() if not _stopped(snapshot, asker, up)]
         results = await asyncio.gather(
             *(self._asked(upstream, method, {}) for upstream in upstreams), return_exceptions=True
         )  # fmt: skip
@@ -209,8 +243,47 @@ class Passed:
             if isinstance(result, BaseException):
                 log.warning("doors.unlisted", extra={"upstream": upstream.id, "reason": type(result).__name__})
                 continue
-            rows += [(upstream, row) for row in result.get(field, [])]
+            told = [_only(row, ROW) for row in result.get(field, [])[:MOST_ROWS]]
+            rows += [(upstream, row) for row in await self._clean(ctx, told, upstream)]
         return rows
+
+    async def _clean(self, ctx: Context, rows: list[dict[str, Any]], upstream: Upstream) -> list[dict[str, Any]]:
+        """Without the rows in which an injection stands or which the rules do not let pass: an agent reads what a
+        server says of itself as it reads tools. Halved until the bad ones are alone."""
+        if not rows:
+            return []
+        places = [place for row in rows for place in _texts(row)]
+        try:
+            let = await self._let(ctx, [holder[name] for holder, name in places], [], upstream)
+        except MCPError as error:
+            data = error.error.data
+            if not (isinstance(data, dict) and data.get("code") == Code.BLOCKED.value):
+                log.warning("doors.unread", extra={"upstream": upstream.id})
+                return []
+            let = None
+        if (
+            let is None
+            or let.untrusted
+            or any(
+                name in KEYS and holder[name] != text for (holder, name), text in zip(places, let.texts, strict=True)
+            )
+        ):
+            if len(rows) == 1:
+                log.warning("doors.left_out", extra={"upstream": upstream.id})
+                return []
+            half = len(rows) // 2
+            return [
+                *await self._clean(ctx, rows[:half], upstream), *await self._clean(ctx, rows[half:], upstream),
+            ]  # fmt: skip
+        for (holder, name), text in zip(places, let.texts, strict=True):
+            holder[name] = text
+        return rows
+
+    async def _current(self) -> Snapshot:
+        try:
+            return await current(self._in_force, self._newer)
+        except HandrailError as error:
+            raise as_mcp(error) from None
 
     async def _asked(self, upstream: Upstream, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
         try:
@@ -218,18 +291,19 @@ class Passed:
         except HandrailError as error:
             raise as_mcp(error) from None
 
-    async def _let(self, ctx: Context, texts: list[str], unreadable: list[str], upstream: Upstream) -> Let:
+    async def _let(self, ctx: Context, texts: list[str], unreadable: list[str], upstream: Upstream | None) -> Let:
         """Off the loop: a large text takes its time."""
         rules = self._rules_of(asker_of(ctx).use_case)
+        of = upstream.id if upstream is not None else ""
         try:
             let = await asyncio.to_thread(
                 let_through, texts, unreadable, rules, screener=self._screener(), clock=self._clock, key=self._key
             )
         except HandrailError as error:
-            log.warning("doors.blocked", extra={"upstream": upstream.id, "code": error.code.value})
+            log.warning("doors.blocked", extra={"upstream": of, "code": error.code.value})
             raise as_mcp(error) from None
         if let.kinds:
-            log.info("doors.found", extra={"upstream": upstream.id, "kinds": let.kinds, "untrusted": let.untrusted})
+            log.info("doors.found", extra={"upstream": of, "kinds": let.kinds, "untrusted": let.untrusted})
         return let
 
     def _rules_of(self, use_case: UseCaseId) -> Rules:
@@ -240,10 +314,15 @@ class Passed:
             self._rules = (snapshot.ruleset_digest, rules_of(snapshot.ruleset))
         return self._rules[1][use_case]
 
-    def _upstream(self, ctx: Context, name: UpstreamId, what: str) -> Upstream:
-        found = self._of(asker_of(ctx).use_case).get(name)
+    async def _upstream(self, ctx: Context, name: UpstreamId, what: str) -> Upstream:
+        snapshot = await self._current()
+        asker = asker_of(ctx)
+        found = self._of(asker.use_case).get(name)
         if found is None:
             raise as_mcp(HandrailError(Code.NOT_FOUND, f"there is no such {what} at this door; see its list"))
+        stop = _stopped(snapshot, asker, found)
+        if stop:
+            raise as_mcp(HandrailError(Code.STOPPED, f"reading from {name} is stopped here ({stop})"))
         return found
 
     def _of(self, use_case: UseCaseId) -> dict[UpstreamId, Upstream]:
@@ -269,6 +348,39 @@ class Passed:
 
     def _bus(self, use_case: UseCaseId) -> InMemorySubscriptionBus:
         return self._buses.setdefault(use_case, InMemorySubscriptionBus())
+
+
+def _stopped(snapshot: Snapshot, asker: Asker, upstream: Upstream) -> str:
+    """The id of a stop that covers reading from this server; empty: none does."""
+    live = snapshot.live.get(asker.use_case)
+    names = {
+        StopScope.AGENT: asker.key.agent,
+        StopScope.USE_CASE: str(asker.use_case),
+        StopScope.RELEASE: str(live.digest) if live is not None else "",
+        StopScope.PROVIDER: str(upstream.id),
+    }
+    return next((stop.id for stop in snapshot.stops if covers(stop, names)), "")
+
+
+def _only(row: Mapping[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
+    """What is read here and passes; a server's `_meta`, its icons and fields that nobody knows do not."""
+    return {name: row[name] for name in fields if name in row}
+
+
+def _texts(row: dict[str, Any]) -> list[tuple[Any, str]]:
+    """Where the texts of a list's row stand, those of a prompt's arguments too."""
+    found: list[tuple[Any, str]] = [(row, name) for name, value in row.items() if isinstance(value, str)]
+    row["arguments"] = [_only(each, ARGUMENT) for each in row.get("arguments") or ()]
+    if not row["arguments"]:
+        del row["arguments"]
+    return found + [(each, name) for each in row.get("arguments", ()) for name in each if isinstance(each[name], str)]
+
+
+def _content(content: Mapping[str, Any]) -> dict[str, Any]:
+    told = {name: value for name, value in content.items() if name not in UNREAD}
+    if isinstance(told.get("resource"), dict):
+        told["resource"] = {name: value for name, value in told["resource"].items() if name not in UNREAD}
+    return told
 
 
 def _place(content: Mapping[str, Any]) -> Any:

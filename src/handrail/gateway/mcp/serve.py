@@ -8,7 +8,7 @@ from mcp.server.lowlevel.server import Server
 from handrail.approvals.store import ActionReader
 from handrail.gateway.actions import Acting
 from handrail.gateway.identity import Refusals
-from handrail.gateway.mcp.calls import Tools
+from handrail.gateway.mcp.calls import Tools, closed
 from handrail.gateway.mcp.passed import Passed, Sources
 from handrail.gateway.mcp.shapes import INSTRUCTIONS
 from handrail.guard.screen import Screener
@@ -52,13 +52,16 @@ def assembled(
     screener: Callable[[], Screener],
 ) -> Assembled:
     """As in `gateway.mcp.calls.Tools` and `gateway.mcp.passed.Passed`."""
+    passed = Passed(
+        in_force=in_force, newer=newer, sources=sources, screener=screener, clock=clock, key=ids.token(32)
+    )  # fmt: skip
     tools = Tools(
         in_force=in_force, acting=acting, reader=reader, journal=journal, prepared=prepared, newer=newer,
-        refusals=refusals, clock=clock, ids=ids,
+        refusals=refusals, clock=clock, ids=ids, words=passed.words,
     )  # fmt: skip
     server: Server[Any] = Server(
-        "handrail", version=version, instructions=INSTRUCTIONS, on_list_tools=tools.list, on_call_tool=tools.call
-    )
-    passed = Passed(in_force=in_force, sources=sources, screener=screener, clock=clock, key=ids.token(32))
+        "handrail", version=version, instructions=INSTRUCTIONS, on_list_tools=closed(tools.list),
+        on_call_tool=closed(tools.call),
+    )  # fmt: skip
     passed.add_to(server)
     return Assembled(server, tools, passed)

@@ -350,6 +350,7 @@ class Process:
 
     async def to_renewal(self) -> None:
         await asyncio.gather(*(self.ask("note", "slow-900") for _ in range(3)))
+        await self.carry(0.3)  # claims of processes that died here take the target's room
 
     async def to_take_over(self) -> None:
         for _ in range(2):

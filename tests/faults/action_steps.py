@@ -344,9 +344,11 @@ class Process:
 
     async def to_late_effects(self) -> None:
         await self.ask("note", "late-150")
+        await self.carry(0.05)
 
     async def to_late_answers(self) -> None:
         await self.ask("note", "slow-150")
+        await self.carry(0.05)
 
     async def to_renewal(self) -> None:
         await asyncio.gather(*(self.ask("note", "slow-900") for _ in range(3)))

@@ -75,6 +75,7 @@ def test_a_case_says_all_that_a_decision_needs_and_steers_no_terminal(house: Act
     assert "actions decided (handrail log --kind action): hold 2" in house.run("report").stdout
 
 
+@pytest.mark.promise("APR-22")
 def test_similar_holds_are_read_and_approved_together_and_one_that_was_edited_is_left_out(
     house: ActingHouse, target: TillProcess, tmp_path: Path
 ) -> None:

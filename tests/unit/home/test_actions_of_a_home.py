@@ -240,6 +240,7 @@ def test_notes_say_what_a_registration_leaves_open() -> None:
     assert {one.code for one in notes(look(shop_home()))} == {"disclosure.built_in", "route.unheard"}
 
 
+@pytest.mark.promise("APR-21")
 def test_a_note_says_that_nothing_is_held_while_a_use_case_observes_and_its_agents_may_write() -> None:
     name, text = next((name, text) for name, text in SHOP.items() if "mode: enforce" in text)
     for written in (text.replace("mode: enforce", "mode: observe"), text.replace("mode: enforce\n", "")):

@@ -34,6 +34,7 @@ def said(acted: Acted) -> list[str]:
     return lines(report((), acts=acted.by_use_case))
 
 
+@pytest.mark.promise("APR-21")
 def test_what_was_decided_and_what_became_of_it_and_the_money_that_moved_are_told() -> None:
     acted = Acted()
     take(acted, EntryKind.ACTION_DECIDED, decided("ac_1"))

@@ -60,3 +60,24 @@ def test_no_digit_of_a_card_in_groups_apart_leaves_a_stream(text: str, step: int
 )
 def test_a_list_or_an_order_number_is_no_card(text: str) -> None:
     assert [each for each in find_personal(text) if each.kind is Kind.CARD] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (f"my card{ONES} ok", [(Kind.CARD, ONES)]),
+        (f"card no{ONES} ok", [(Kind.CARD, ONES)]),
+        (f"Kartennummer{ONES} ok", [(Kind.CARD, ONES)]),
+        (f"Visa{ONES}, cvv123", [(Kind.CARD, ONES), (Kind.CVV, "123")]),
+        ("CVV-1234 and pin4711", [(Kind.CVV, "1234"), (Kind.PIN, "4711")]),
+        (f"%B{ONES}^DOE/JANE^2712101123456?", [(Kind.CARD, ONES), (Kind.CVV, "2712101123456")]),
+        (f";{ONES}=2712101123456?", [(Kind.CARD, ONES), (Kind.CVV, "2712101123456")]),
+        (f"order{ONES} and id{ONES}", []),
+        ("card4111111111111112, pin12, spin1234, pin-1234-99", []),
+    ],
+)
+def test_a_value_that_nothing_parts_from_its_name_is_found(text: str, found: list[tuple[Kind, str]]) -> None:
+    assert [(each.kind, text[each.start : each.end]) for each in find_personal(text)] == found
+    window = Window(lambda finding, value: f"[{finding.kind.value}]")
+    sent = "".join(window.feed(letter).text for letter in text) + window.feed("", True).text
+    assert not any(value in sent for _, value in found)

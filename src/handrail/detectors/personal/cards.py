@@ -89,6 +89,27 @@ _PARTED = (
 _LISTS = re.compile(r"[,;:|\n]|\A\s+\Z")
 """Signs that part the values of a list or a table as well."""
 LEAST_DIGITS = 12
+_GLUED = re.compile(
+    r"(?<![a-z0-9])(?:(?:credit|debit|kredit|bank)?(?:card|karte|kaart)|visa|mastercard|amex|cc|pan|carte|tarjeta|carta|cartao|"
+    r"karta|karten)[ _\-]?(?:no|nr|num|number|nummer|numero)?\.?(\d{13,19})(?![a-z0-9])"
+)
+_TRACK = re.compile(r"(?:b(\d{13,19})\^[^\^?]{2,26}\^|(?<![a-z0-9])(\d{13,19})=)(\d{7,40})")
+"""A magnetic stripe as a reader types it, ISO/IEC 7813: the number, and what stands behind it, which may never rest."""
+
+
+def find_glued(page: Page) -> list[Hit]:
+    """CARD by Luhn where nothing parts it from the word before, and magnetic stripes."""
+    hits: list[Hit] = []
+    for match in _GLUED.finditer(page.low):
+        digits = match[1]
+        if _issued(digits, _ISSUED) and luhn(digits):
+            hits.append(Hit(Kind.CARD, match.start(1), match.end(1), 0.95, "luhn_named"))
+    for match in _TRACK.finditer(page.low):
+        number = 1 if match[1] else 2
+        if luhn(match[number]):
+            hits.append(Hit(Kind.CARD, match.start(number), match.end(number), 0.99, "luhn"))
+            hits.append(Hit(Kind.CVV, match.start(3), match.end(3), 0.95, "track"))
+    return hits
 
 
 def find_parted(page: Page) -> list[Hit]:

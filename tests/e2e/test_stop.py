@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from acting_house import ActingHouse, act, till
-from house import Server, post, scripted_model
+from house import Server, open_stream, post, scripted_model
 
 LIMIT_S = 1.0
 
@@ -89,3 +89,21 @@ def test_a_stop_of_a_use_case_ends_its_model_answers_within_a_second_and_a_resum
             house.by("dora", "resume", stop)
             time.sleep(LIMIT_S)
             assert post(f"{server.url}/chat/completions", key, body)[0] == 200
+
+
+@pytest.mark.promise("ACT-23")
+def test_a_stop_ends_an_answer_that_a_running_server_is_streaming(tmp_path: Path) -> None:
+    body = {"model": "scripted-1", "stream": True, "messages": [{"role": "user", "content": "Where is my order?"}]}
+    with till(tmp_path) as target, scripted_model("--pause-ms", "900") as model:
+        house = ActingHouse(tmp_path / "home", target.url, model=model)
+        house.publish()
+        house.hire()
+        key = house.agent()
+        with house.serving() as server, open_stream(f"{server.url}/chat/completions", key, body) as answer:
+            assert answer.readline().startswith(b"data: ")
+            house.by("cleo", "stop", "all", "--reason", "drill")
+            stopped = time.monotonic()
+            rest = answer.read()
+            assert time.monotonic() - stopped < LIMIT_S + 2.0  # one pause of the model's after the stop was seen
+    assert b"gateway.stopped" in rest
+    assert rest.endswith(b"data: [DONE]\n\n")

@@ -87,6 +87,23 @@ def test_every_tool_of_every_upstream_is_listed_under_a_name_of_its_own_and_can_
     assert version not in str(desks["desk"].effects("note_down"))
 
 
+@pytest.mark.promise("MCP-16")
+def test_a_server_over_http_is_asked_for_its_tools(house: McpHouse, desks: dict[str, Desk], tmp_path: Path) -> None:
+    words = ("tools", "import", "--url", desks["desk"].url, "--upstream", "desk", "--key-env", "DESK_KEY")
+    drafted = house.run(*words, "--private-network").stdout
+    for tool in TOOLS:
+        assert f"  {tool}:" in drafted
+    assert f"base_url: {desks['desk'].url}" in drafted
+    assert "kind: mcp\n" in drafted
+    published = (house.root / "tools" / "desk.yaml").read_text()
+    manifests = [line.split()[-1] for line in published.splitlines() if "manifest:" in line]
+    assert all(manifest in drafted for manifest in manifests)  # the same digests as the server's calls are held to
+    assert "desk-secret" not in drafted
+    assert "egress.denied" in house.run(*words, code=1).stderr  # loopback is a private network
+    house.run("tools", "import", code=2)
+    assert "key.missing" in house.run(*words[:-1], "NO_SUCH_KEY", code=1).stderr
+
+
 @pytest.mark.promise("MCP-2")
 @pytest.mark.parametrize("version", REVISIONS)
 def test_a_call_is_held_polled_approved_and_gives_its_receipt_once(
@@ -157,6 +174,28 @@ def test_what_waits_is_taken_back_by_the_tool_and_by_cancelling_the_call(
     house.visit(key, by_leaving, version=version)
     within(5, lambda: len(rows(house, "cancelled")) == before + 1)
     assert not [row for row in desks["depot"].effects("refund") if version in row["order"]]
+
+
+@pytest.mark.promise("MCP-3")
+@pytest.mark.parametrize("version", ["2025-11-25", "2026-07-28"])
+def test_what_runs_when_the_agent_leaves_gets_to_its_end_and_keeps_its_receipt(
+    house: McpHouse, key: str, version: str
+) -> None:
+    meta = {"handrail/conversation": f"running-{version}"}
+
+    async def leave(client: Client) -> None:
+        call = asyncio.create_task(client.call_tool("desk__count_slowly", {"to": 30}, meta=meta))
+        await asyncio.sleep(0.8)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+
+    before = {row["action"] for row in rows(house, "done")}
+    house.visit(key, leave, version=version)
+
+    def ended() -> bool:
+        return len({row["action"] for row in rows(house, "done") if "count_slowly" in str(row)} - before) == 1
+
+    within(10, ended)
 
 
 @pytest.mark.promise("MCP-4")

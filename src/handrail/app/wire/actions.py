@@ -13,6 +13,7 @@ from handrail.backends.egress import Egress, system_resolve
 from handrail.backends.schemas import ArgumentSchemas
 from handrail.backends.tools.by_kind import ByKind
 from handrail.backends.tools.http import HttpTargets
+from handrail.backends.upstream.request import Secret
 from handrail.detectors.assent import assent_reader
 from handrail.guard.again import Again
 from handrail.guard.drill import Drilling
@@ -88,7 +89,7 @@ class Acting:
         await self._targets.close()
 
 
-def mcp_targets(egress: Egress, secrets: Secrets) -> "McpTargets":
+def mcp_targets(egress: Egress, secrets: Secret) -> "McpTargets":
     """Raises HandrailError GUARD_UNAVAILABLE when the extra is not installed."""
     try:
         from handrail.backends.tools.mcp import McpTargets  # deferred: an extra, and 60 MB that few processes need

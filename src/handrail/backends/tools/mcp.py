@@ -60,6 +60,7 @@ _ASKED: Mapping[str, tuple[Any, Any, str, str]] = {
     ),
     "resources/read": (types.ReadResourceRequest, types.ReadResourceResult, "resources", "contents"),
     "prompts/list": (types.ListPromptsRequest, types.ListPromptsResult, "prompts", "prompts"),
+    "tools/list": (types.ListToolsRequest, types.ListToolsResult, "tools", "tools"),
     "prompts/get": (types.GetPromptRequest, types.GetPromptResult, "prompts", "messages"),
 }  # fmt: skip
 """Method to its request, its result, the capability it needs, and the field of its rows."""

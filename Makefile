@@ -5,13 +5,16 @@ PY := .venv/bin/python
 export UV_PROJECT_ENVIRONMENT := .venv
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test check bench faults examples lock reference clean
+.PHONY: help setup extras demo test check bench faults examples lock reference clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
 
 setup: .venv/.runtime  ## build .venv from the locked requirements; the command is then .venv/bin/handrail
 	@echo "ready: .venv/bin/handrail"
+
+extras: .venv/.runtime  ## add what the optional parts need: mcp, notify (apprise), cel, otel, aiohttp
+	@$(UV) pip install --quiet --python $(PY) --no-build-isolation -c requirements/dev.txt --editable '.[mcp,notify,cel,otel,aiohttp]'
 
 .tools/bin/uv: requirements/bootstrap.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "handrail needs Python 3.11 or later; set PYTHON=python3.11"; exit 1; }
@@ -40,7 +43,11 @@ demo: .venv/.runtime  ## the main job on the embedded default: a contact centre 
 examples: .venv/.dev .venv-examples/.ready  ## run examples/agents: two agent frameworks whose tools are actions
 	@$(PY) examples/agents/run.py
 
-test: .venv/.dev .venv-examples/.ready  ## every test
+tests/npm/node_modules: tests/npm/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is absent: one test of an MCP server in TypeScript will not run"; exit 0; }; \
+	npm ci --silent --no-audit --no-fund --prefix tests/npm && touch $@ || echo "npm ci failed: see above; that test will not run"
+
+test: .venv/.dev .venv-examples/.ready tests/npm/node_modules  ## every test
 	@$(PY) scripts/run_tests.py all
 
 check: .venv/.dev  ## lint, types, contracts and unit tests; under a minute

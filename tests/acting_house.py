@@ -95,6 +95,11 @@ class ActingHouse(House):
 
     def __init__(self, root: Path, till: str, *, knows: str = "asks", **more: Any) -> None:
         super().__init__(root, **more)
+        self.equip(till, knows)
+
+    def equip(self, till: str, knows: str = "asks") -> None:
+        """Give a home its tools and rules."""
+        root = self.root
         self.env["TILL_KEY"] = "till-secret"
         (root / "tools").mkdir()
         (root / "rules").mkdir()

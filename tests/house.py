@@ -256,6 +256,11 @@ def post(url: str, key: str, body: Any) -> tuple[int, dict[str, Any], Any]:
         return error.code, json.loads(error.read() or b"{}"), error.headers
 
 
+def open_stream(url: str, key: str, body: Any) -> Any:
+    """The answer, to be read and closed."""
+    return urllib.request.urlopen(_request(url, key, body), timeout=30)
+
+
 def _request(url: str, key: str, body: Any) -> urllib.request.Request:
     headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
     return urllib.request.Request(url, json.dumps(body).encode(), headers)

@@ -57,7 +57,11 @@ class HttpReceiver:
             def log_message(self, *_: Any) -> None:
                 return
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, *_: Any) -> None:
+                return  # a caller that died
+
+        self._server = Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.port = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
@@ -119,14 +123,22 @@ def certificate(folder: Path) -> Certificate:
 
 
 class MailReceiver:
-    """`letters`: bytes as they came. `answer`: to a message. `password`: of user `handrail`, when it asks."""
+    """`letters`: bytes as they came. `answer`: to a message. `unknown`: mailboxes that it refuses. `password`: of user
+    `handrail`, when it asks."""
 
     def __init__(self, password: str = "") -> None:
         self.letters: list[bytes] = []
         self.recipients: list[str] = []
         self.encrypted: list[bool] = []
         self.answer = "250 OK"
+        self.unknown: tuple[str, ...] = ()
         self.password = password
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        if address in self.unknown:
+            return "550 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         if self.answer.startswith("250"):

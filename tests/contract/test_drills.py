@@ -10,10 +10,12 @@ from contract.test_actions import approve, ask, begin, claim, finish, kinds, tok
 from contract.test_settling import TWO, deny, edited, published, pull, refused
 from fakes.storage import IDS, ORDERS, Rig
 
+from handrail.approvals import lifecycle
 from handrail.approvals.desk import Sweep, TakeOver
 from handrail.approvals.drill import Drill, Made, Plan, Wrong, results
 from handrail.approvals.drills import ForgetResults, ReadResults, ScheduleDrills, Seed, SkipDrill, StartDrills
 from handrail.approvals.lifecycle import State
+from handrail.approvals.redeem import Issue
 from handrail.approvals.settle import Cancel, HandOn, Settle, Undo
 from handrail.approvals.stop import StopScope
 from handrail.policy.action_rules import Route
@@ -108,6 +110,17 @@ def test_a_drill_that_was_approved_in_an_older_form_is_still_claimed_by_nobody(d
         await store.journal.run(lambda tx: tx.actions.move(stored.progress, left))
         assert (await refused(store, claim(stored))).code is Code.NOT_ALLOWED
         assert (await store.journal.run(Sweep(ids=IDS)))[0] == []
+        issue = Issue(
+            ids=IDS, action=left.action, key="k1", keys=frozenset({"k1"}), audience="caller", life_ms=30_000
+        )  # fmt: skip
+        assert (await store.journal.run(issue)).progress.permit is None
+        permitted = msgspec.structs.replace(left, version=left.version + 1, report_within_ms=60_000)
+        await store.journal.run(lambda tx: tx.actions.move(left, permitted))
+        assert (await store.journal.run(issue)).progress.permit is None
+        for redeeming in (True, False):
+            with pytest.raises(HandrailError) as drill:
+                lifecycle.claim(permitted, "p", permitted.digest, now=0, lease_ms=1, permit=redeeming)
+            assert drill.value.code is Code.NOT_ALLOWED
 
     durable.run(run())
 
@@ -160,6 +173,7 @@ def test_a_drill_reserves_nothing_and_is_no_similar_case(durable: Rig) -> None:
         thread = await begin(store)
         real = await store.journal.run(ask(thread, reserve=(CAP,)))
         first = await seeded(store, thread, reserve=(CAP,))
+        assert await store.journal.run(lambda tx: tx.limits.used("refund-day", "2026-11-21")) == 4_000
         await store.journal.run(deny(first))
         await store.journal.run(approve(await seeded(store, thread, reserve=(CAP,))))
         assert await store.journal.run(lambda tx: tx.limits.used("refund-day", "2026-11-21")) == 4_000

@@ -61,6 +61,7 @@ def test_an_approved_call_happens_once_with_a_key_the_agent_never_saw(durable: R
         assert done.progress.state is State.DONE
         assert shop.effects == [(work.key_of(held.request), {"refund": "re_0", "amount": 4000})]
         assert shop.calls == ["POST /orders/A-1/refunds"]
+        assert work.key_of(held.request) != work.key_of(request(await begin(store)))
 
     played(durable, play)
 
@@ -184,7 +185,7 @@ def taken_over(rig: Rig, left: Any, tries: list[Any]) -> None:
     asyncio.run(run())
 
 
-@pytest.mark.promise("ACT-9")
+@pytest.mark.promise("ACT-30")
 def test_a_process_whose_loop_stalls_keeps_the_claim_of_what_it_carries_out(durable: Rig) -> None:
     async def play(store: Any, shop: Shop) -> None:
         shop.pause = 0.5
@@ -206,7 +207,7 @@ def test_a_process_whose_loop_stalls_keeps_the_claim_of_what_it_carries_out(dura
     played(durable, play)
 
 
-@pytest.mark.promise("ACT-9")
+@pytest.mark.promise("ACT-30")
 def test_nobody_else_asks_while_one_process_waits_long_to_be_sure_that_there_was_no_effect(durable: Rig) -> None:
     async def play(store: Any, shop: Shop) -> None:
         tools = (refund_tool(asks=True), ask_tool())

@@ -1,6 +1,8 @@
 """One suite for the journal: in memory, SQLite and PostgreSQL behave the same."""
 
 import asyncio
+import threading
+from typing import Any
 
 import pytest
 from fakes.storage import OPERATOR, Rig, begin, entry_of
@@ -91,6 +93,24 @@ def test_a_command_reads_the_databases_clock(rig: Rig) -> None:
         assert 1_700_000_000_000 < first <= second
 
     rig.run(body())
+
+
+def test_a_command_that_had_to_wait_for_another_process_reads_the_clock_after_it(durable: Rig) -> None:
+    async def run() -> None:
+        store, other = await durable.open(), await durable.open()
+        began = threading.Event()
+
+        def slow(tx: Any) -> int:
+            began.set()
+            threading.Event().wait(0.3)
+            return int(tx.now_ms)
+
+        first = asyncio.ensure_future(store.journal.run(slow))
+        await asyncio.to_thread(began.wait)
+        second = await other.journal.run(lambda tx: tx.now_ms)
+        assert second >= await first + 250
+
+    durable.run(run())
 
 
 def test_a_payload_without_a_subject_is_refused(rig: Rig) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from contract.test_actions import approve, ask, begin, claim, kinds, request, token
-from fakes.storage import CLOCK, IDS, Rig, kek
+from fakes.storage import CLOCK, IDS, OPERATOR, Rig, kek
 
 from handrail.approvals.desk import Sweep, TakeOver
 from handrail.approvals.lifecycle import State
@@ -19,6 +19,9 @@ from handrail.approvals.settle import Settle
 from handrail.approvals.stop import Stop, StopScope
 from handrail.backends.keyring import KeyFolder
 from handrail.backends.permit_keys import StoredPermitKeys
+from handrail.ledger.commitment import read_facts
+from handrail.ledger.entry import EntryKind
+from handrail.ledger.erase import Who
 from handrail.terms.action import ActionId, Door
 from handrail.terms.decision import Verdict
 from handrail.terms.errors import Code, HandrailError
@@ -115,6 +118,20 @@ def test_what_is_reported_is_the_receipt_and_the_answer_to_the_same_call(durable
     durable.run(run())
 
 
+@pytest.mark.promise("PRM-3")
+def test_a_report_whose_answer_was_lost_may_be_sent_again_whoever_approved_the_action(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        stored = await decided(store, Verdict.HOLD)
+        await store.journal.run(approve(stored))
+        await store.journal.run(redeem(await given(store, stored)))
+        done = await store.journal.run(report(stored))
+        assert (await store.journal.run(report(stored))).progress == done.progress
+        assert await code_of(store, report(stored, State.FAILED)) is Code.ALREADY_DECIDED
+
+    durable.run(run())
+
+
 @pytest.mark.promise("PRM-1")
 def test_a_permit_that_is_not_redeemed_lapses_and_gives_back_what_it_had_reserved(durable: Rig) -> None:
     async def run() -> None:
@@ -153,6 +170,22 @@ def test_a_report_that_does_not_come_asks_a_person_and_never_the_target(durable:
         assert (await store.journal.run(settle)).progress.state is State.FAILED
         assert await used(store) == 0
         assert await code_of(store, report(stored)) is Code.ALREADY_DECIDED
+
+    durable.run(run())
+
+
+def test_a_report_about_somebody_who_was_erased_leaves_no_digest_that_could_be_guessed(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        stored = await decided(store)
+        await store.journal.run(redeem(await given(store, stored)))
+        who = Who(conversation=stored.request.conversation)
+        await store.erasing.erase(who, reason="case 7", by=OPERATOR)
+        done = await store.journal.run(report(stored, result={"name": "Ann"}, response_digest="ab" * 32))
+        assert (done.progress.state, done.request, done.result) == (State.DONE, None, None)
+        rows = [read_facts(facts) for _, facts in await store.reader.entries(0, 100)]
+        (said,) = [row.facts for row in rows if row.kind == EntryKind.ACTION_DONE.value]
+        assert not {"request", "response"} & msgspec.json.decode(bytes(said)).keys()
 
     durable.run(run())
 

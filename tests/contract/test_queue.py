@@ -5,18 +5,22 @@ import asyncio
 import time
 from typing import Any
 
+import msgspec
 import pytest
-from contract.test_actions import approve, ask, begin, token
+from contract.test_actions import ROUTE, approve, ask, begin, token
 from fakes.storage import IDS, Rig
 
 from handrail.approvals.lifecycle import State
 from handrail.approvals.settle import Deny, ReadCase
 from handrail.approvals.view import view
 from handrail.policy.action_rules import ActionRules
+from handrail.terms.action import Door
 from handrail.terms.errors import Code, HandrailError
 
 HELD = frozenset({State.HELD})
 WAITING = 10_000
+PATIENT = msgspec.structs.replace(ROUTE, decide_within_s=3_600)
+"""Nothing expires while a busy machine makes so many."""
 
 
 @pytest.mark.slow
@@ -27,7 +31,7 @@ def test_ten_thousand_waiting_actions_are_listed_and_decided_in_time(durable: Ri
         thread = await begin(store)
         held = []
         for _ in range(WAITING // 500):
-            held += await asyncio.gather(*(store.journal.run(ask(thread)) for _ in range(500)))
+            held += await asyncio.gather(*(store.journal.run(ask(thread, route=PATIENT)) for _ in range(500)))
         await store.acts.queue(HELD, limit=10)
         best = wall = 9.0
         for _ in range(3):
@@ -93,6 +97,14 @@ def test_similar_cases_that_ended_are_shown_the_newest_first(durable: Rig) -> No
         held = [await store.journal.run(ask(thread)) for _ in range(4)]
         for stored in held[:3]:
             await store.journal.run(Deny(ids=IDS, action=stored.progress.action, token=token("pe_b")[1]))
+        ended = await store.acts.get(held[0].progress.action)
+        assert ended.request is not None
+        own = view(ended, None, None, ActionRules(), await store.acts.past(ended.about, most=5))
+        assert held[0].progress.action not in {one.action for one in own.past}
+        assert (len(own.past), own.undoes) == (2, "")
+        request = msgspec.structs.replace(ended.request, door=Door.UNDO, parent="ac_before")
+        undo = view(msgspec.structs.replace(ended, request=request), None, None, ActionRules(), ())
+        assert undo.undoes == "ac_before"
         past = await store.acts.past(held[3].about, most=2)
         assert [(one.action, one.state, one.settled_by) for one in past] == [
             (held[at].progress.action, State.DENIED, "pe_b") for at in (2, 1)

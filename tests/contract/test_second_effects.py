@@ -15,7 +15,8 @@ from fakes.target import Shop, refund_tool
 from handrail.approvals.desk import Ruled, Standing
 from handrail.approvals.facts import ActionFacts
 from handrail.approvals.lifecycle import State
-from handrail.approvals.settle import Edit, HandOn
+from handrail.approvals.restored import doubt_approved
+from handrail.approvals.settle import Edit, HandOn, Settle, Undo
 from handrail.approvals.stop import StopScope
 from handrail.guard.execute import LEASE_MS
 from handrail.policy.action import ActionDecision
@@ -28,6 +29,7 @@ async def found(store: Any, stored: Any) -> Any:
     return await store.journal.run(lambda tx: tx.actions.get(stored.progress.action))
 
 
+UNDO = b"u" * 32
 FUTURE = 2**53
 """A window that is over for everything."""
 
@@ -82,6 +84,37 @@ def test_an_equal_call_of_another_conversation_is_answered_by_the_first_where_it
         theirs = request(other, customer="c-9")
         leaked = await refused(store, ask(other, business=business, anywhere=True, request=theirs))
         assert leaked.code is Code.ALREADY
+
+    durable.run(run())
+
+
+@pytest.mark.promise("ACT-38")
+@pytest.mark.parametrize("state", [State.DONE, State.FAILED, State.UNKNOWN])
+def test_what_was_undone_may_be_asked_for_anew_and_what_only_perhaps_was_may_not(durable: Rig, state: State) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        thread = await begin(store)
+        business = IDS.token(32)
+        first = await store.journal.run(ask(thread, Verdict.ALLOW, business=business))
+        first = await store.journal.run(finish(first))
+
+        async def equal() -> Any:
+            return await store.journal.run(ask(thread, Verdict.ALLOW, business=business))
+
+        back = Undo(
+            ask=ask(thread, Verdict.ALLOW, request=request(thread, parent=first.progress.action), business=UNDO),
+            token=token("pe_a")[1], undo_within_s=None,
+        )  # fmt: skip
+        undo = await store.journal.run(back)
+        assert (await equal()).progress.action == first.progress.action  # not undone yet
+        await store.journal.run(finish(undo, state=state))
+        again = await equal()
+        assert (again.progress.action != first.progress.action) is (state is State.DONE)
+        assert (await equal()).progress.action == again.progress.action  # once
+        if state is not State.FAILED:
+            assert (await store.journal.run(back)).progress.action == undo.progress.action  # an undo is one for good
+        kept = await found(store, first)
+        assert kept.progress.undone_by == (undo.progress.action if state is State.DONE else "")
 
     durable.run(run())
 
@@ -264,5 +297,31 @@ def test_a_stop_of_something_that_does_not_exist_is_refused(durable: Rig, scope:
         await published(store)
         error = await refused(store, pull(scope, value))
         assert error.code is Code.REQUEST_INVALID
+
+    durable.run(run())
+
+
+@pytest.mark.promise("ACT-39")
+def test_what_was_approved_when_a_backup_was_made_is_a_persons_to_settle_once_it_is_restored(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        thread = await begin(store)
+        business = IDS.token(32)
+        cap = ("cap", "2026-11-21", 4_000, 100_000)
+        waits = await store.journal.run(
+            ask(thread, Verdict.ALLOW, business=business, cool_off_ms=60_000, reserve=(cap,))
+        )
+        held = await store.journal.run(ask(thread))
+        ends = await store.journal.run(ask(thread, Verdict.ALLOW))
+        assert (await store.journal.run(lambda tx: doubt_approved(tx, IDS))) == 1
+        assert (await found(store, waits)).progress.state is State.UNKNOWN
+        assert [(await found(store, one)).progress.state for one in (held, ends)] == [State.HELD, State.CLAIMED]
+        assert (await refused(store, claim(waits))).code is Code.ALREADY_DECIDED
+        again = await store.journal.run(ask(thread, Verdict.ALLOW, business=business))
+        assert again.progress.action == waits.progress.action
+        settle = Settle(ids=IDS, action=waits.progress.action, done=False, token=token("pe_a")[1])
+        assert (await store.journal.run(settle)).progress.state is State.FAILED
+        assert await store.journal.run(lambda tx: tx.limits.used("cap", "2026-11-21")) == 0
+        assert (await store.journal.run(lambda tx: doubt_approved(tx, IDS))) == 0
 
     durable.run(run())

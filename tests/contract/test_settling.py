@@ -1,5 +1,6 @@
 """What persons do to held actions, and the stop switch, on SQLite and PostgreSQL: read inside the transaction."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -11,9 +12,9 @@ from fakes.target import REFUND, refund_tool, shop_upstream
 
 from handrail.approvals.desk import Ruled, Standing
 from handrail.approvals.facts import ActionFacts
-from handrail.approvals.halt import AT_ONCE, LiftStop, PullStop, RevokeStopped
+from handrail.approvals.halt import AT_ONCE, FIRST, LiftStop, PullStop, RevokeStopped, revoke_stopped
 from handrail.approvals.lifecycle import State
-from handrail.approvals.settle import Cancel, Deny, Edit, HandOn, Settle
+from handrail.approvals.settle import Cancel, Deny, Edit, HandOn, Settle, settled
 from handrail.approvals.stop import StopScope
 from handrail.policy.action import ActionDecision
 from handrail.policy.action_rules import ActionRules, Route, Rule
@@ -232,13 +233,15 @@ def test_a_stop_over_many_ends_the_rest_in_steps_and_none_is_claimed_in_between(
     async def run() -> None:
         store = await durable.open()
         thread = await begin(store)
-        many = [await store.journal.run(ask(thread)) for _ in range(AT_ONCE + 20)]
+        many = [await store.journal.run(ask(thread)) for _ in range(FIRST + AT_ONCE + 20)]
         await store.journal.run(approve(many[-1]))
         _, revoked = await store.journal.run(pull(StopScope.ALL, ""))
-        assert revoked == AT_ONCE
+        assert revoked == FIRST
         assert (await store.journal.run(claim(many[-1]))).progress.state is State.REVOKED
-        assert await store.journal.run(RevokeStopped(ids=IDS)) == 19
-        assert await store.journal.run(RevokeStopped(ids=IDS)) == 0
+        ended, after = await store.journal.run(RevokeStopped(ids=IDS))
+        assert (ended, after in {one.progress.action for one in many}) == (AT_ONCE, True)
+        assert await store.journal.run(RevokeStopped(ids=IDS, after=after)) == (19, None)
+        assert await revoke_stopped(store.journal, IDS) == 0
 
     durable.run(run())
 
@@ -252,5 +255,24 @@ def test_a_stop_needs_a_reason_and_a_scope_with_its_value(durable: Rig) -> None:
 
     def without_reason(stop: PullStop) -> PullStop:
         return PullStop(ids=IDS, scope=stop.scope, value=stop.value, reason=" ", token=stop.token)
+
+    durable.run(run())
+
+
+@pytest.mark.promise("APR-3")
+def test_two_processes_that_decide_at_once_give_one_decision_and_the_other_learns_whose_it_is(durable: Rig) -> None:
+    async def run() -> None:
+        store, other = await durable.open(), await durable.open()
+        thread = await begin(store)
+        for _ in range(6):
+            stored = await store.journal.run(ask(thread))
+            found = await asyncio.gather(
+                settled(store.journal, approve(stored, "pe_a")), settled(other.journal, deny(stored, "pe_b")),
+                return_exceptions=True,
+            )  # fmt: skip
+            (late,) = [one for one in found if isinstance(one, HandrailError)]
+            (done,) = [one for one in found if not isinstance(one, BaseException)]
+            assert late.code is Code.ALREADY_DECIDED
+            assert done.progress.settled_by in late.message
 
     durable.run(run())

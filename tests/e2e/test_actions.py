@@ -141,7 +141,9 @@ def test_an_edit_starts_over_and_the_edited_call_is_what_happens(house: ActingHo
         assert "deny" in house.by("ann", "approvals", "edit", held, "--arguments", wrong, code=1)
         house.by("ann", "approvals", "edit", held, "--arguments", json.dumps(refund(amount=2_500)))
         house.by("bob", "approvals", "approve", held, "--digest", seen, code=1)
-        house.by("bob", "approvals", "approve", held)
+        assert "was edited" in house.by("bob", "approvals", "approve", held, code=1)
+        again = json.loads(house.by("bob", "approvals", "show", held, "--json"))["digest"]
+        house.by("bob", "approvals", "approve", held, "--digest", again)
         assert told(server, key, held, wait=10)["status"] == "done"
         assert [row["body"]["amount"] for row in target.effects("refunds")] == [2_500]
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from acting_house import ActingHouse, act, till, told
 from fakes.storage import PostgresServer
 from house import HANDRAIL, House, Server, scripted_model, within
 
@@ -146,6 +147,25 @@ def lived(life: tuple[House, Path, str, str], tmp_path: Path) -> tuple[House, st
     house, backup, key, gone = life
     shutil.copytree(backup, tmp_path / "b")
     return house.copy(tmp_path / "home"), key, gone
+
+
+@pytest.mark.promise("ACT-39")
+def test_what_was_approved_when_a_backup_was_made_does_not_leave_once_it_is_restored(tmp_path: Path) -> None:
+    with till(tmp_path) as target:
+        house = ActingHouse(tmp_path / "home", target.url)
+        tools = house.root / "tools" / "till.yaml"
+        tools.write_text(tools.read_text().replace("  note:\n", "  note:\n    cool_off_s: 5\n"))
+        house.publish()
+        key = house.agent()
+        with house.serving() as server:
+            asked = act(server, key, "till.note", arguments={"order": "A-1", "text": "x"})[1]
+            assert asked["status"] == "approved"
+            house.run("backup", str(tmp_path / "b.zip"))
+        house.run("restore", str(tmp_path / "b.zip"), "--replace", "--accept-older", "drill 1")
+        with house.serving() as server:
+            time.sleep(6)
+            assert told(server, key, asked["action_id"])["status"] == "unknown"
+        assert target.effects() == []
 
 
 @pytest.mark.promise("OPS-4")

@@ -1,6 +1,9 @@
 """The client SDK's actions against a real server, a real target and real commands; blocking and awaited."""
 
 import asyncio
+import json
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -212,3 +215,37 @@ def test_a_hundred_calls_at_once_in_one_loop_are_a_hundred_actions(later: AsyncA
     assert {answer.status for answer in answers} == {Status.DONE}
     assert len({answer.id for answer in answers}) == 100
     within(5, lambda: len(target.effects("/notes/many-")) == 100)
+
+
+@pytest.mark.promise("CLI-1")
+@pytest.mark.parametrize("kind", ["blocking", "awaited"])
+def test_who_waits_while_the_server_is_restarted_gets_the_receipt_of_one_effect(
+    house: ActingHouse, key: str, target: TillProcess, kind: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    url, call = f"http://127.0.0.1:{port}", {"order": f"74-{kind}", "amount": 1_200}
+    answers: list[Any] = []
+
+    def wait() -> None:
+        if kind == "blocking":
+            answers.append(Actions(url, key, attempts=8).ask("till.refund", call, conversation="s-5", wait_s=60))
+        else:
+            rail = AsyncActions(url, key, attempts=8)
+            answers.append(asyncio.run(rail.ask("till.refund", call, conversation="s-5", wait_s=60)))
+
+    waiting = threading.Thread(target=wait)
+    with house.serving("--workers", "1", "--port", str(port)) as first:
+        waiting.start()
+        held = within(10, lambda: [row for row in queue(house) if row["amount_minor"] == 1_200])
+        first.kill()
+    with house.serving("--workers", "1", "--port", str(port)):
+        house.by("ann", "approvals", "approve", held[0]["action"])
+        waiting.join(60)
+    assert [answer.status for answer in answers] == [Status.DONE]
+    assert answers[0].id == held[0]["action"]
+    assert len(target.effects(f"/orders/74-{kind}")) == 1
+
+
+def queue(house: ActingHouse) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in house.run("approvals", "list", "--json").stdout.splitlines()]

@@ -35,9 +35,16 @@ def run(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, "subprocess.CompletedProcess[str]"]:
+    """A demo without a terminal, from start to end: its folder and what it said."""
+    folder = tmp_path_factory.mktemp("played")
+    return folder, run(folder)
+
+
 @pytest.mark.promise("DEMO-1")
-def test_the_demo_plays_checks_itself_verifies_the_ledger_and_ends_with_0(tmp_path) -> None:
-    done = run(tmp_path)
+def test_the_demo_plays_checks_itself_verifies_the_ledger_and_ends_with_0(played) -> None:
+    folder, done = played
     assert done.returncode == 0, done.stdout + done.stderr
     assert "NOT AS EXPECTED" not in done.stdout
     assert "first guarded answer" in done.stdout
@@ -53,12 +60,12 @@ def test_the_demo_plays_checks_itself_verifies_the_ledger_and_ends_with_0(tmp_pa
     assert re.search(r"OK: [1-9]\d* entries under the checkpoint", done.stdout)
     assert "OPENAI_BASE_URL=http://127.0.0.1:" in done.stdout
     assert done.stdout.rstrip().endswith("the demo ended")
-    assert (tmp_path / "demo-home" / "handrail.yaml").exists()
+    assert (folder / "demo-home" / "handrail.yaml").exists()
 
 
 @pytest.mark.promise("DEMO-5")
-def test_the_agents_calls_pass_wait_or_are_stopped_with_their_reason_and_the_books_agree(tmp_path) -> None:
-    done = run(tmp_path)
+def test_the_agents_calls_pass_wait_or_are_stopped_with_their_reason_and_the_books_agree(played) -> None:
+    folder, done = played
     assert done.returncode == 0, done.stdout + done.stderr
     acts = done.stdout.partition("the agent acts")[2]
     for line in (
@@ -75,12 +82,12 @@ def test_the_agents_calls_pass_wait_or_are_stopped_with_their_reason_and_the_boo
     assert re.search(r"^refund +7 +2 +3 +1 +4 +163.00 EUR$", acts, re.MULTILINE)
     assert "the shop's own books: 3 refunds, 163.00 EUR; 1 new address" in acts
     assert "handrail approvals list" in acts
-    denied = listed(tmp_path, "denied")
+    denied = listed(folder, "denied")
     assert [row["amount_minor"] for row in denied] == [48_000, 4_000, 3_500, 2_900]
-    again = run(tmp_path, "--keep")
+    again = run(folder, "--keep")
     assert again.returncode == 0, again.stdout + again.stderr
     assert "refund KP-31201, 29: done at once" in again.stdout
-    assert len(listed(tmp_path, "denied")) == 8
+    assert len(listed(folder, "denied")) == 8
 
 
 def listed(folder: Path, state: str) -> list[dict[str, object]]:
@@ -131,6 +138,20 @@ def test_on_a_terminal_it_asks_about_what_is_held_and_stays_up_until_ctrl_c(tmp_
         assert process.wait(60) == 0
         assert not _is_ready(address[1].decode())
     os.close(ours)
+
+
+def test_ctrl_c_at_a_question_ends_it_and_what_is_held_stays_held(tmp_path) -> None:
+    ours, theirs = pty.openpty()
+    env = {name: value for name, value in os.environ.items() if name != "DEMO_SECONDS"}
+    command = [sys.executable, "-m", "handrail.cli.main", "demo", "--pace", "0", "--decide-within", "600"]
+    with subprocess.Popen(command, cwd=tmp_path, env=env, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        _until(ours, b"approve it? y or n, within 600 s: ")
+        process.send_signal(signal.SIGINT)
+        _until(ours, b"the demo was stopped early")
+        assert process.wait(60) == 130
+    os.close(ours)
+    assert [row["amount_minor"] for row in listed(tmp_path, "held")] == [8_900]
 
 
 def _until(terminal: int, sign: bytes) -> bytes:

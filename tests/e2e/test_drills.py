@@ -69,6 +69,9 @@ def test_drills_stand_in_the_queue_like_other_holds_and_nothing_of_them_reaches_
             house.by("ann", "undo", drill, code=1)
         within(3, lambda: told(server, key, real)["status"] == "revoked")
     assert target.effects() == []
+    report = house.said("report")
+    assert "0 interactions" in report
+    assert "hold 1\n" in report  # the real one alone
     said = house.by("cleo", "drill", "results")
     assert "0 of 1 caught" in said
     assert "too few to judge" in said

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from acting_house import ActingHouse, act, till
-from house import within
+from house import Server, within
 from receivers import HttpReceiver, http_receiver, mail_receiver
 from standardwebhooks.webhooks import Webhook
 
@@ -52,6 +52,7 @@ def types(hook: HttpReceiver) -> list[str]:
 
 @pytest.mark.promise("NOT-2")
 @pytest.mark.promise("NOT-4")
+@pytest.mark.promise("NOT-9")
 def test_people_and_the_agent_are_told_and_nothing_of_the_customer_goes_out(tmp_path: Path) -> None:
     with (
         till(tmp_path) as target,
@@ -78,6 +79,7 @@ def test_people_and_the_agent_are_told_and_nothing_of_the_customer_goes_out(tmp_
             )
             within(40, lambda: "action.handover" in types(desk) and len(mail.letters) >= 3)
             within(20, lambda: types(agent) == ["action.denied", "action.expired"])
+            customer_is_passed_on(server, key, left["action_id"])
             link_changes_nothing(desk, server.url.removesuffix("/v1"), house, left["action_id"])
         sent = house.said("notices", "list", "--state", "sent")
         assert "nothing waits" in house.said("notices", "list")
@@ -97,6 +99,18 @@ def test_people_and_the_agent_are_told_and_nothing_of_the_customer_goes_out(tmp_
     assert "wartet auf eine Entscheidung" in json.loads(room.got[0].body)["text"]
     assert held["action_id"] in went_out
     assert "secret-path" not in sent + "".join(server.lines)
+
+
+def customer_is_passed_on(server: Server, key: str, action: str) -> None:
+    """What the agent hears of a case that nobody decided and a person takes over."""
+    request = urllib.request.Request(
+        f"{server.url.removesuffix('/v1')}/api/v1/actions/{action}", headers={"authorization": f"Bearer {key}"}
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.headers["x-handrail-outcome"] == "handover"
+        told = json.load(answer)
+    assert told["status"] == "expired"
+    assert "passed this to a colleague" in told["message"]
 
 
 def link_changes_nothing(desk: HttpReceiver, root: str, house: ActingHouse, action: str) -> None:
@@ -149,6 +163,7 @@ def test_a_receiver_is_tested_given_up_ones_are_listed_and_sent_again(tmp_path: 
         assert (got["type"], got["data"]) == ("test", {})
         assert 'did you mean "desk"' in house.said("notices", "test", "deks", code=1)
         assert "CHAT_URL, which is not set" in house.said("notices", "test", "leads", code=1)
+        assert "nothing can be sent to leads" in house.run("doctor", "--offline", code=None).stdout
         assert "smtp.unreachable" in house.said("notices", "test", "duty", code=1)
         desk.status = 410
         house.hire()
@@ -160,6 +175,11 @@ def test_a_receiver_is_tested_given_up_ones_are_listed_and_sent_again(tmp_path: 
             row = next(line for line in house.said("notices", "list").splitlines() if "given_up" in line)
             assert "http.410" in row
             assert row.split()[0] in house.said("log", "--kind", "notice.given_up", "--json")
+            advice = house.run("doctor", "--offline", code=None).stdout
+            assert "notices did not reach desk" in advice
+            assert "nothing can be sent to leads" not in advice
+            with urllib.request.urlopen(server.url.removesuffix("/v1") + "/metrics", timeout=10) as numbers:
+                assert b"handrail_notices_delayed" in numbers.read()
             desk.status = 200
             assert "person" in house.by("ann", "notices", "retry", row.split()[0], code=1)
             assert "due now" in house.by("root", "notices", "retry", row.split()[0])

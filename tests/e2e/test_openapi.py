@@ -19,6 +19,7 @@ from handrail.gateway.openapi import FACE_EXAMPLES, document
 from handrail.gateway.reading import reading_routes
 from handrail.gateway.releases import release_routes
 from handrail.gateway.routes import face_routes, own_routes
+from handrail.gateway.runners import runner_routes
 from handrail.in_force.snapshot import InForce
 from handrail.review.outcome import _Wire
 
@@ -51,6 +52,7 @@ def test_every_route_of_the_table_is_in_it(served_document: Any) -> None:
         *reading_routes(identity, None, InForce()),
         *release_routes(identity, None),
         *action_routes(identity, InForce(), None, None, None, None, None, None),
+        *runner_routes(identity, InForce(), None),
         *decision_routes(identity, InForce(), None, None, None, None, None, metrics),
     ]
     described = {
@@ -63,7 +65,10 @@ def test_every_route_of_the_table_is_in_it(served_document: Any) -> None:
 
 @pytest.mark.promise("API-1")
 def test_every_example_is_taken_by_a_live_server(server: Served, served_document: Any) -> None:
-    keys = {"events": server.key("events"), "chat": server.key("chat", "support-chat"), "read": server.key("read")}
+    keys = {
+        "events": server.key("events"), "chat": server.key("chat", "support-chat"), "read": server.key("read"),
+        "act": server.key("act", "support-chat"),
+    }  # fmt: skip
     tried = 0
     for path, row in served_document["paths"].items():
         for method, operation in row.items():

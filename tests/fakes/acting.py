@@ -155,6 +155,7 @@ class MemoryState:
         self.stops: dict[str, Stop] = {}
         self.persons: Any = MemoryRows("person")
         self.tokens: Any = MemoryTokens("token")
+        self.keys: Any = MemoryRows("API key")
         self.entries: list[Entry] = []
 
 
@@ -166,11 +167,14 @@ class MemoryActingTransaction:
         self.actions = MemoryActions(state.actions, now_ms)
         self.limits = MemoryLimits(state.limits)
         self.stops = MemoryStops(state.stops)
-        self.persons, self.tokens = state.persons, state.tokens
+        self.persons, self.tokens, self.keys = state.persons, state.tokens, state.keys
         self.rulesets, self.notices = NothingPublished(), NobodyListens()
 
     def append(self, entry: Entry) -> None:
         self._state.entries.append(entry)
+
+    def bump_epoch(self) -> int:
+        return 1
 
 
 class MemoryActing:

@@ -12,6 +12,7 @@ from tests.fakes.guard import (
     CountingIds,
     HandClock,
     MemoryJournal,
+    MemoryModelCalls,
     MemoryReferences,
     MemoryThreads,
     ScriptedModel,
@@ -112,6 +113,7 @@ class World:
     journal: MemoryJournal
     threads: MemoryThreads
     references: MemoryReferences
+    model_calls: MemoryModelCalls
     clock: HandClock
     in_force: InForce
     refusals: Refusals
@@ -184,22 +186,25 @@ def world(
     )
     in_force = InForce(snapshot)
     journal, threads, references = MemoryJournal(steps.append), MemoryThreads(), MemoryReferences()
+    model_calls = MemoryModelCalls()
     model = ScriptedModel(script or (lambda request: Answering([b"{}"])))
     net = Net(
         model=model,
         threads=threads,
         journal=journal,
         references=references,
+        model_calls=model_calls,
         screener=screener or Runner(DETECTORS, clock.monotonic),
         budgets=Budgets(clock),
         memo=Memo(b"k" * 32),
         clock=clock,
         ids=ids,
+        in_force=in_force,
     )
     identity, refusals, metrics = Identity(in_force, clock), Refusals(b"s" * 32), Metrics()
     table = (*face_routes(), *own_routes(identity, metrics, lambda: None, None), *routes)
     gateway = Gateway(net, identity, refusals, metrics, table, bounds)
-    return World(gateway, model, journal, threads, references, clock, in_force, refusals, steps)
+    return World(gateway, model, journal, threads, references, model_calls, clock, in_force, refusals, steps)
 
 
 async def call(

@@ -6,12 +6,14 @@ Each implements its whole port, failures included, so a test says what the world
 import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from handrail.guard.ports import ModelRequest, Spent, Subject, Thread
+from handrail.guard.turn import ModelCall
 from handrail.ledger.entry import Entry
 from handrail.ledger.store import Commit
 from handrail.releases.assign import Drawn
@@ -224,6 +226,28 @@ class MemoryReferences:
         self, *, use_case: UseCaseId, customer: CustomerId | None, name: str, conversation: ConversationId | None
     ) -> None:
         self.names[use_case, customer, name] = conversation
+
+
+class MemoryModelCalls:
+    """Calls in a list."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str, ConversationId, ModelCall]] = []
+
+    def record(
+        self, *, use_case: UseCaseId, key_id: str, conversation: ConversationId, calls: Sequence[ModelCall]
+    ) -> None:
+        self.calls += [(use_case, key_id, conversation, call) for call in calls]
+
+    async def conversation(
+        self, *, use_case: UseCaseId, key_id: str, names: Sequence[str], arguments: Mapping[str, Any]
+    ) -> ConversationId | None:
+        found = [
+            there
+            for case, key, there, call in self.calls
+            if (case, key) == (use_case, key_id) and call.name in names and json.loads(call.arguments) == arguments
+        ]
+        return found[0] if len(found) == 1 else None
 
 
 class MemorySpending:

@@ -13,7 +13,7 @@ from handrail.ledger.entry import Entry
 from handrail.people.person import Person
 from handrail.people.token import Token
 from handrail.policy.evaluate import rules_of
-from handrail.policy.ruleset import Ruleset
+from handrail.policy.ruleset import Ruleset, rule_digests
 from handrail.releases.lifecycle import Rollout, State
 from handrail.releases.release import LiveRelease, Release
 from handrail.terms.actor import Actor
@@ -181,6 +181,12 @@ class MemoryRulesets:
         if digest not in self.kept:
             raise HandrailError(Code.NOT_FOUND, "nothing with this digest was published")
         return self.kept[digest][1]
+
+    def rule_author(self, rule: Digest) -> Actor | None:
+        for ruleset, by in self.kept.values():
+            if rule in rule_digests(ruleset.actions).values():
+                return by
+        return None
 
     def current(self) -> Digest | None:
         return self.now

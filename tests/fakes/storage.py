@@ -1,14 +1,18 @@
 """The journal and the reader in memory, and one way to open any storage for a test."""
 
 import asyncio
+import contextlib
+import os
 import shutil
+import signal
+import subprocess
 import tempfile
 import warnings
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
-from fakes.guard import MemoryReferences, MemorySpending, MemoryThreads, committing
+from fakes.guard import MemoryModelCalls, MemoryReferences, MemorySpending, MemoryThreads, committing
 from fakes.outcomes import MemoryOutcomes
 from handrail.backends.postgres.open import PostgresStore
 from handrail.backends.sqlite.open import SqliteStore
@@ -185,6 +189,7 @@ class MemoryStore:
         self.threads = MemoryThreads(CLOCK.now_ms)
         self.outcomes = MemoryOutcomes(self.journal, self.threads, CLOCK.now_ms)
         self.references = MemoryReferences()
+        self.model_calls = MemoryModelCalls()
         self.spending = MemorySpending()
         self.reader = MemoryReader(self.journal)
 
@@ -213,6 +218,36 @@ class PostgresServer:
         self._count += 1
         self._server.psql(f"CREATE DATABASE test_{self._count}")
         return self._server.get_uri(database=f"test_{self._count}")
+
+    def restored(self, dump: Path) -> str:
+        """The dsn of a new database that holds what `pg_dump` wrote."""
+        dsn = self.new_database()
+        psql = Path(self._server.bin_path) / "psql"
+        subprocess.run(
+            [str(psql), "-q", "-v", "ON_ERROR_STOP=1", "-f", str(dump), dsn], check=True, capture_output=True
+        )
+        return dsn
+
+    def restart(self, meanwhile: Callable[[], None]) -> None:
+        """Stop the server, with every connection to it, and start it again."""
+        self._server.stop()
+        try:
+            meanwhile()
+        finally:
+            self._server.start()
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Every process of it stands still: nobody is refused, and nobody is answered."""
+        postmaster = int((self.folder / "postmaster.pid").read_text().split()[0])
+        pids = [postmaster, *map(int, Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split())]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
 
     def stop(self) -> None:
         self._server.cleanup()

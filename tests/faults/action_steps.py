@@ -83,7 +83,7 @@ def move_of(command: Any, result: Any) -> str | None:
         case desk.Finish():
             return ENDS[result.progress.state]
         case halt.RevokeStopped():
-            return "revoked" if result else None
+            return "revoked" if result[0] else None
     return {
         settle.Deny: "denied", settle.Edit: "edited", settle.Cancel: "cancelled", desk.TakeOver: "taken over",
         settle.Undo: "asked to undo", halt.PullStop: "stopped",
@@ -267,14 +267,13 @@ class Process:
         return stored
 
     async def waiting(self, name: str = "pay") -> Stored:
-        """One that has waited long, and a new one in its place."""
+        """Any that waits, and a new one in its place."""
         new = await self.ask(name)
-        after = ActionId(f"{new.progress.action[:7]}{self.random.randbytes(8).hex().upper()}")
-        for line in await self.store.acts.queue(frozenset({State.HELD}), limit=50, after=after):
-            if line.tool == self.tool(name):
-                with contextlib.suppress(HandrailError):
-                    stored: Stored = await self.store.acts.get(line.action)
-                    return stored
+        sql = "SELECT id FROM action WHERE state = 'held' ORDER BY random() LIMIT 20"
+        for (action,) in await self.store.reading.rows(sql, ()):
+            stored: Stored = await self.store.acts.get(action)
+            if stored.about.facts.tool == self.tool(name) and not stored.progress.revision:
+                return stored
         return new
 
     async def carry(self, seconds: float) -> None:
@@ -345,12 +344,15 @@ class Process:
 
     async def to_late_effects(self) -> None:
         await self.ask("note", "late-150")
+        await self.carry(0.05)
 
     async def to_late_answers(self) -> None:
         await self.ask("note", "slow-150")
+        await self.carry(0.05)
 
     async def to_renewal(self) -> None:
         await asyncio.gather(*(self.ask("note", "slow-900") for _ in range(3)))
+        await self.carry(0.3)  # claims of processes that died here take the target's room
 
     async def to_take_over(self) -> None:
         for _ in range(2):
@@ -365,8 +367,7 @@ class Process:
 
     async def to_expiry(self) -> None:
         await asyncio.gather(*(self.ask("brief") for _ in range(2)))
-        await asyncio.sleep(1.02)
-        await self.carry(0.2)
+        await self.carry(1.3)
 
     async def to_lapse(self) -> None:
         await self.approve(await self.asked("brief", execute_within_s=0))
@@ -374,8 +375,7 @@ class Process:
 
     async def to_escalation(self) -> None:
         await self.ask("stepped")
-        await asyncio.sleep(1.02)
-        await self.carry(0.2)
+        await self.carry(1.3)
 
     async def to_stop(self) -> None:
         await asyncio.gather(*(self.ask("halted") for _ in range(2)))
@@ -467,7 +467,7 @@ def way_of(step: str) -> Callable[[Process], Awaitable[None]]:
     return WAYS[step] if step in WAYS else WAYS[step.rpartition(":")[0]]
 
 
-PATIENCE_S = 40.0
+PATIENCE_S = 240.0
 LOADED = (
     "handrail.app.wire.actions",
     "handrail.backends.postgres.open",

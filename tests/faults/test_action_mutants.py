@@ -14,7 +14,7 @@ import handrail
 
 TESTS = Path(__file__).parent.parent
 FAULTS: list[dict[str, str]] = tomllib.loads((TESTS / "mutants" / "actions.toml").read_text())["fault"]
-CAUGHT_BY = "property/test_actions_on_stores.py"
+CAUGHT_BY = "property/test_actions.py property/test_actions_on_stores.py"
 SHARE = 7
 """Every so many faults are tried in the short form."""
 
@@ -29,11 +29,20 @@ def copy(tmp_path_factory: Any) -> Path:
 
 def tried(copy: Path, test: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-x", "-k", "not postgres", "--hypothesis-seed=1", f"tests/{test}"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-x",
+            "-k",
+            "not postgres",
+            "--hypothesis-seed=1",
+            *(f"tests/{one}" for one in test.split()),
+        ],
         capture_output=True,
         text=True,
         cwd=TESTS.parent,
-        env={**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "HANDRAIL_FAULT": "1"},
         check=False,
         timeout=600,
     )

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -179,15 +179,22 @@ class Driver:
         os.close(self._log)
 
 
+LATE = 3
+"""The exit code of a process that did not come to its step in its time."""
+AGAIN = 4
+LATE_SEEDS = 500_000
+
+
 @dataclass
 class Kills:
-    """Steps still to be killed at, taken by every driver; what came of them. `flying`: the fewest actions in flight
-    that were seen."""
+    """Steps still to be killed at, taken by every driver; what came of them. A process that did not come to its step in
+    its time was not killed: another one is sent, `AGAIN` times at most."""
 
     left: list[tuple[str, int, int]]
     done: Counter[str]
     wrong: list[str]
     lock: threading.Lock
+    late: Counter[str] = field(default_factory=Counter)
 
     def serve(self, driver: Driver) -> None:
         while True:
@@ -199,6 +206,9 @@ class Kills:
             with self.lock:
                 if (code, reached) == (-9, True):
                     self.done[step] += 1
+                elif (code, reached) == (LATE, False) and self.late[step] < AGAIN:
+                    self.late[step] += 1
+                    self.left.append((step, 1, seed + LATE_SEEDS))
                 else:
                     self.wrong.append(f"{step}: exit {code}, reached: {reached}")
 
@@ -379,7 +389,8 @@ class Books:
         sums = Counter[tuple[str, str]]()
         for one in self.actions.values():
             for scope, period, amount in one.reserved:
-                sums[scope, period] += amount * (one.progress.state not in GIVES_BACK)
+                if scope.startswith(f"{knows}-"):
+                    sums[scope, period] += amount * (one.progress.state not in GIVES_BACK)
         assert {key: used for key, used in self.used.items() if used} == {
             key: used for key, used in sums.items() if used
         }

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("handrail.actions")
 EVERY_S = 0.25
-AT_ONCE = 32
-"""Actions carried out at a time by one process."""
+AT_ONCE = 256
+"""Actions carried out at a time by one process; more than a hanging target takes (`max_in_flight`), so that others go
+on."""
 EARLY_MS = 1_000
 """The sweep itself goes by the database's clock; ours may be this much behind it."""
 _LOST = frozenset({Code.LOST_RACE, Code.ALREADY_DECIDED, Code.NOT_FOUND})
@@ -93,7 +94,8 @@ class Carrying:
         except Exception:  # the action, not the process: its claim is asked about when its lease ends
             log.exception("action.broken", extra=about)
         else:
-            log.info("action.ended", extra={**about, "state": state})
+            if state != "approved":  # its target is busy: it was put off
+                log.info("action.ended", extra={**about, "state": state})
 
     async def _moved(self, progress: "Progress") -> str:
         """1 a silent claim is asked about. 2 what is due is claimed, if what is in force now still lets it. 3 the
@@ -102,6 +104,7 @@ class Carrying:
         from handrail.approvals.lifecycle import State
         from handrail.guard.again import refused_now
         from handrail.guard.execute import LEASE_MS
+        from handrail.guard.tool_call import in_flight
 
         executor = self._acting.made().executor
         if progress.state is State.CLAIMED:
@@ -111,7 +114,8 @@ class Carrying:
             raise HandrailError(Code.NOT_PUBLISHED, "nothing is in force")
         refused = refused_now(snapshot, self._acting.prepared(snapshot), wire.CLOCK.now_ms())
         claim = Claim(
-            ids=wire.IDS, action=progress.action, owner=executor.owner, lease_ms=LEASE_MS, refused=refused
+            ids=wire.IDS, action=progress.action, owner=executor.owner, lease_ms=LEASE_MS, refused=refused,
+            in_flight=in_flight(snapshot),
         )  # fmt: skip
         claimed = await self._store.journal.run(claim)
         if claimed.progress.state is not State.CLAIMED:
@@ -123,8 +127,7 @@ class Carrying:
         stops = tuple(stop.id for stop in await self._store.acts.stops())
         if stops == self._stops_done:
             return
-        from handrail.approvals.halt import RevokeStopped  # deferred: as above
+        from handrail.approvals.halt import revoke_stopped  # deferred: as above
 
-        while await self._store.journal.run(RevokeStopped(ids=wire.IDS)):
-            continue
+        await revoke_stopped(self._store.journal, wire.IDS)
         self._stops_done = stops

@@ -54,6 +54,8 @@ class Seen(msgspec.Struct, kw_only=True):
     people: int | None = None
     interactions: int = 0
     unlinked: int = 0
+    untold: dict[str, int] = msgspec.field(default_factory=dict)
+    mute: dict[str, str] = msgspec.field(default_factory=dict)
     server: str = ""
     restart_for: list[str] = msgspec.field(default_factory=list)
     now_ms: int = 0
@@ -181,6 +183,17 @@ def _risks(seen: Seen) -> list[Advice]:
                 "send the header x-handrail-conversation",
             )
         )
+    for receiver, count in sorted(seen.untold.items()):
+        found.append(
+            _say(
+                Level.RISK,
+                f"{count} notices did not reach {receiver} within the last day, or have not yet",
+                "people do not hear of what waits for them",
+                f"handrail notices test {receiver}; then handrail notices list and retry",
+            )
+        )
+    for receiver, why in sorted(seen.mute.items()):
+        found.append(_say(Level.RISK, f"nothing can be sent to {receiver}", why, "set it for the server too"))
     return [*found, *_loose(seen)]
 
 

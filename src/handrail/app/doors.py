@@ -33,6 +33,7 @@ from handrail.in_force.snapshot import InForce
 from handrail.terms.errors import HandrailError
 
 if TYPE_CHECKING:
+    from handrail.detectors.run import Runner
     from handrail.gateway.mcp.door import McpDoor
 
 log = logging.getLogger("handrail.doors")
@@ -56,7 +57,10 @@ class Doors:
             from handrail.gateway.mcp.door import McpDoor  # deferred: an extra, absent in the base install
             from handrail.gateway.mcp.serve import assembled
         except ImportError:
-            log.error("doors.missing", extra={"reason": "the MCP door needs the extra: pip install 'handrail[mcp]'"})
+            log.error(
+                "doors.missing",
+                extra={"reason": "the MCP door needs the extra: make extras, or pip install 'handrail[mcp]'"},
+            )
             await _parent_gone(life)
             return 0
         async with wire.opened(settings, env, checkpoints=False) as store:
@@ -74,6 +78,7 @@ class Doors:
             made = assembled(
                 in_force=in_force, acting=acts.made, reader=store.acts, journal=store.journal, prepared=acts.prepared,
                 newer=fresh, refusals=refusals, clock=wire.CLOCK, ids=wire.IDS, version=VERSION,
+                sources=lambda: acts.made().sources(), screener=_screener,
             )  # fmt: skip
             door = McpDoor(
                 made.server, identity=Identity(in_force, wire.CLOCK, newer), in_force=in_force, refusals=refusals,
@@ -85,12 +90,8 @@ class Doors:
             server = _server(door, settings)
             _stop_on_signals(server, door, life)
 
-            def changed() -> None:
-                store.keys.forget()
-                made.changed()
-
             tasks = [
-                asyncio.create_task(follow(in_force, store.in_force, wire.CLOCK, on_change=changed)),
+                asyncio.create_task(follow(in_force, store.in_force, wire.CLOCK, on_change=store.keys.forget)),
                 asyncio.create_task(record_each_minute(refusals, store.journal)),
                 asyncio.create_task(made.notices()),
             ]
@@ -109,6 +110,12 @@ class Doors:
                     await acts.close()
                     log.info("doors.stopped")
         return 0
+
+
+def _screener() -> "Runner":
+    from handrail.app.wire.request import runner  # deferred: only resources and prompts are read here
+
+    return runner()
 
 
 def alone(settings: Settings) -> int:

@@ -10,10 +10,11 @@ from handrail.app import wire
 from handrail.app.doctor import DAY_MS, Seen
 from handrail.app.provider_keys import routed, without_key
 from handrail.app.running import behind
-from handrail.app.settings import LOG_KEY_FILE, Secrets, Settings, key_encryption_key
+from handrail.app.settings import LOG_KEY_FILE, Secrets, Settings, key_encryption_key, named_value
 from handrail.app.standing import standing
 from handrail.app.wire.policy import engines
 from handrail.app.wire.reach import unreached
+from handrail.approvals.notices import NoticeState
 from handrail.home.check import check
 from handrail.home.compile import compile_home
 from handrail.home.problem import HomeInvalid
@@ -80,7 +81,25 @@ async def _database(given: Settings, env: Mapping[str, str], store: "Store", see
             seen.unpublished = digest(written) != seen.snapshot.ruleset_digest
         except HomeInvalid:
             seen.unpublished = True
+    await _notices(given, env, store, seen)
     await _journal(given, store, seen)
+
+
+async def _notices(given: Settings, env: Mapping[str, str], store: "Store", seen: Seen) -> None:
+    """Who was not told lately, and who cannot be. `untold`: given up within a day, or tried in vain so far."""
+    for posted in await store.notices.listed(frozenset({NoticeState.WAITING, NoticeState.GIVEN_UP}), limit=LATEST):
+        notice = posted.notice
+        if posted.code and notice.at_ms > seen.now_ms - DAY_MS:
+            seen.untold[notice.receiver] = seen.untold.get(notice.receiver, 0) + 1
+    receivers = seen.snapshot.ruleset.notices.receivers if seen.snapshot is not None else {}
+    for name, receiver in receivers.items():
+        references = ((receiver.url_env, receiver.url_file), (receiver.secret_env, receiver.secret_file))
+        for variable, file in references:
+            try:
+                if variable or file:
+                    named_value(given.home, env, f"receiver {name}", variable, file)
+            except HandrailError as error:
+                seen.mute[name] = error.message
 
 
 async def _journal(given: Settings, store: "Store", seen: Seen) -> None:

@@ -20,7 +20,8 @@ LOOK_S = 10.0
 _LOG = (
     "SELECT (SELECT size FROM log_head), (SELECT coalesce(max(idx) + 1, 0) FROM sequenced), "
     "(SELECT count(*) FROM outcome WHERE conversation IS NULL), "
-    "(SELECT count(*) FROM action WHERE state = 'unknown')"
+    "(SELECT count(*) FROM action WHERE state = 'unknown'), "
+    "(SELECT count(*) FROM notice WHERE due_at IS NOT NULL AND tries > 0)"
 )
 
 
@@ -47,14 +48,15 @@ class Watched:
         self._model = model
         self._clock = clock
         self._seen: dict[str, int] = {}
-        self.published = self.sequenced = self.unmatched = self.unknown = 0
+        self.published = self.sequenced = self.unmatched = self.unknown = self.delayed = 0
 
     async def follow(self) -> None:
         """Look at the database again and again until cancelled."""
         while True:
             with contextlib.suppress(HandrailError):
                 rows = await self._rows(_LOG)
-                self.published, self.sequenced, self.unmatched, self.unknown = (int(each or 0) for each in rows[0])
+                counts = (int(each or 0) for each in rows[0])
+                self.published, self.sequenced, self.unmatched, self.unknown, self.delayed = counts
             await asyncio.sleep(LOOK_S)
 
     def standing(self, field: str) -> dict[tuple[str, ...], float]:
@@ -135,5 +137,9 @@ def gauges(watched: Watched) -> tuple[Metric, ...]:
         Gauge(
             "handrail_actions_unknown", "Actions that wait for a person to say what became of them.", (),
             lambda: {(): float(watched.unknown)}, Over.MOST,
+        ),
+        Gauge(
+            "handrail_notices_delayed", "Notices that were begun and that their receivers have not taken yet.", (),
+            lambda: {(): float(watched.delayed)}, Over.MOST,
         ),
     )  # fmt: skip

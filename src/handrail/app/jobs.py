@@ -223,6 +223,7 @@ async def _hourly(store: "Store", in_force: InForce) -> None:
         for name, use_case in in_force.current.ruleset.use_cases.items():
             days = use_case.retention
             await store.erasing.expire(name, keep_days=days.payload_days, minimum_days=days.minimum_days, by=BY)
+            await store.erasing.expire_actions(name, keep_days=days.payload_days, minimum_days=days.minimum_days, by=BY)
     made = [made_at_ms(name) for name in store.keys.folder.names() if name.startswith("intermediate-")]
     if made and wire.CLOCK.now_ms() - max(made) >= ROTATE_AFTER_MS:
         await store.erasing.rotate(by=BY)

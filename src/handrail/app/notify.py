@@ -115,7 +115,10 @@ class Notifying:
         notice = posted.notice.id
         if not outcome.code:
             await self._store.journal.run(NoticeSent(notice=notice, owner=self._owner))
-            log.info("notice.sent", extra=about)
+            if outcome.partly:
+                log.warning("notice.partly", extra={**about, "reason": outcome.detail})
+            else:
+                log.info("notice.sent", extra=about)
             return
         wait_ms = backoff_ms(posted.tries, self._jitter())
         if outcome.retry_after_s is not None:

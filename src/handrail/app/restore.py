@@ -17,13 +17,14 @@ import asyncio
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from handrail.app import wire
 from handrail.app.settings import LOG_KEY_FILE, Settings, key_encryption_key
 from handrail.app.wire import copies
+from handrail.approvals.restored import doubt_approved
 from handrail.ledger.backup import (
     KEK,
     LOG_KEY,
@@ -48,6 +49,11 @@ from handrail.terms.ids import EntryId
 if TYPE_CHECKING:
     from handrail.app.wire import LogFolder, Store
     from handrail.app.wire.copies import Bundle
+    from handrail.approvals.store import ActionTransaction
+
+    class _Transaction(wire.RestoringTransaction, ActionTransaction, Protocol):
+        """Of the restore's one command."""
+
 
 PLAN = "restore.json"
 
@@ -343,13 +349,14 @@ async def _finish(given: Settings, env: Mapping[str, str], bundle: "Bundle", pla
     return Restored(manifest.id, manifest.made_at_ms, entries, erased, aside, bool(plan.accepted))
 
 
-def _record(tx: "wire.RestoringTransaction", store: "Store", bundle: "Bundle", plan: Plan, asked: Asked) -> int:
-    """Erase again and say so, once: with the entry there, an earlier attempt did it."""
+def _record(tx: "_Transaction", store: "Store", bundle: "Bundle", plan: Plan, asked: Asked) -> int:
+    """Erase again, doubt what was approved, and say so, once: with the entry there, an earlier attempt did it."""
     by = plan.by or acting(tx, asked.token, Act.BACKUP)
     if tx.fetch("SELECT 1 FROM entry WHERE id = $1", (plan.entry,)):
         return 0
     manifest = bundle.manifest
     erased = store.erasing.again(tx, plan.erasures, reason=f"backup {manifest.id}", by=by)
+    doubt_approved(tx, wire.IDS)
     facts = RestoredFacts(
         manifest.id,
         plan.manifest,

@@ -109,9 +109,7 @@ class Worker:
             table.append(openapi_route(table, version=VERSION))
             lines = RequestLines(wire.CLOCK, requests=settings.boot.log_requests)
             writing = LogThread(lines)
-            gateway = Gateway(
-                net, identity, refusals, metrics, table, lines=lines, drafts=store.in_force.release
-            )
+            gateway = Gateway(net, identity, refusals, metrics, table, lines=lines, drafts=store.in_force.release)
             watched = Watched(store, in_force, net.model, wire.CLOCK)
             for metric in gauges(watched):
                 metrics.add(metric)

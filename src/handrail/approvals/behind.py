@@ -3,7 +3,7 @@ what its limits have used, whose hands it is in. Read in a transaction; nothing 
 
 import msgspec
 
-from handrail.approvals.store import ActionTransaction, Stored
+from handrail.approvals.store import ActionTransaction, Past, Stored
 from handrail.policy.action_rules import ActionRules
 from handrail.policy.ruleset import Ruleset, rule_digests
 from handrail.terms.actor import Actor, ActorKind
@@ -33,8 +33,9 @@ class Behind(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str = "UTC"
 
 
-def behind(tx: ActionTransaction, stored: Stored) -> Behind:
-    """When its ruleset is not stored any more, the present one's rules; nobody is told as author then."""
+def behind(tx: ActionTransaction, stored: Stored, past: tuple[Past, ...] = ()) -> Behind:
+    """`past`: similar cases, whose deciders are named too. When its ruleset is not stored any more, the present one's
+    rules; nobody is told as author then."""
     ruleset = _ruleset(tx, stored)
     if ruleset is None:
         return Behind(now_ms=tx.now_ms)
@@ -55,6 +56,7 @@ def behind(tx: ActionTransaction, stored: Stored) -> Behind:
     )
     progress = stored.progress
     known = {*progress.excluded, *(one.person for one in progress.approvals), progress.settled_by}
+    known |= {one.settled_by for one in past}
     people = {person: _person(tx, PersonId(person)) for person in known if person.startswith("pe_")}
     return Behind(
         rules=ruleset.actions, authors=authors, uses=uses, people=people, now_ms=tx.now_ms,

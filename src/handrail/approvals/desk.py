@@ -1,8 +1,8 @@
 """Commands on actions. Each is called with a transaction: the move, its entry and what it reserves or gives back commit
 together or not at all. Time is the database's."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -22,25 +22,30 @@ from handrail.terms.action import Action, ActionId, digest_of
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.decision import Verdict
 from handrail.terms.errors import Code, HandrailError
-from handrail.terms.ids import Digest, Ids, PersonId, SubjectId
+from handrail.terms.ids import Digest, Ids, KeyId, PersonId, SubjectId
 
 BY = Actor(ActorKind.SYSTEM, "actions")
+BUSY_MS = 250
+"""For so long an action whose target is busy is put off."""
+NO_END = 2**62
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What only the transaction can tell a decision: the stops in force, and what each limit has used."""
+    """What only the transaction can tell a decision: the stops in force, what each limit has used, and its time."""
 
     stops: tuple[Stop, ...]
     used: Callable[[str, str], int]
+    now_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Ruled:
     """A decision with what the desk needs to act on it. `reserve`: scope, period, amount and ceiling of each limit
-    drawn on; `waiting`: the same of what may wait for a person, taken while it does. `payload`: the canonical input of the decision and the call, to be sealed. `rules`: digests of the rules
-    it rests on, whose authors may not settle it. `owners`: addresses of who owns the use case, likewise. `given`:
-    what it rests on, to be decided again. `arguments`: as the rules change them, when they do."""
+    drawn on; `waiting`: the same of what may wait for a person, taken while it does. `payload`: the canonical input of
+    the decision and the call, to be sealed. `rules`: digests of the rules it rests on, whose authors may not settle it.
+    `owners`: addresses of who owns the use case, likewise. `given`: what it rests on, to be decided again. `arguments`:
+    as the rules change them, when they do."""
 
     decision: ActionDecision
     payload: bytes
@@ -62,9 +67,10 @@ class Ask:
     `decide` is pure and may be called again. `business`: keyed hash of what makes two calls the same; an equal call
     within `same_since_ms` gets the first one's action, whatever came of it. `by`: who asks, when it is not the key.
     `at_once`: what may run is claimed here; else the jobs process carries it out. `report_within_ms`: above 0, its
-    caller executes it under a permit, which it gets within `permit_ms` (`approvals.redeem`).
-    `at_once`: what may run is claimed here; else the jobs process carries it out. `anywhere`: equal calls of other
-    conversations count. `repeats`: a read, answered by an equal one only while that waits or runs.
+    caller executes it under a permit, which it gets within `permit_ms` (`approvals.redeem`). `anywhere`: equal calls of
+    other conversations count. `repeats`: a read, answered by an equal one only while that waits or runs. `dry_run`: it
+    is decided and recorded as tried; nothing waits, is reserved or may be executed. `in_flight`: as in `Claim`; what
+    finds its target busy is left to the jobs process. `until`: Unix ms after which it makes no sense any more.
     """
 
     ids: Ids
@@ -84,6 +90,9 @@ class Ask:
     report_within_ms: int = 0
     anywhere: bool = False
     repeats: bool = False
+    dry_run: bool = False
+    in_flight: Mapping[str, int] = field(default_factory=dict)
+    until: int | None = None
 
     def __call__(self, tx: ActionTransaction) -> Stored:
         """Raises HandrailError NOT_FOUND when the subject was erased, LOST_RACE when a limit was used up meanwhile,
@@ -91,12 +100,14 @@ class Ask:
         first = self._first(tx)
         if first is not None:
             return first
-        ruled = self.decide(Standing(tuple(tx.stops.all()), tx.limits.used))
+        ruled = self.decide(Standing(tuple(tx.stops.all()), tx.limits.used, tx.now_ms))
+        if self.dry_run:
+            return self._tried(tx, ruled)
         reserved = reserve(tx, ruled, waits=ruled.decision.verdict is Verdict.HOLD and ruled.route is not None)
         request = self.request
         if ruled.arguments is not None:
             request = msgspec.structs.replace(request, arguments=ruled.arguments)
-        progress = self._begin(tx, ruled, request)
+        progress = lifecycle.until(self._begin(tx, ruled, request), self.until)
         about = About(
             use_case=request.use_case, facts=ruled.facts, route=ruled.route, ruleset=self.ruleset,
             rules=ruled.rules,
@@ -109,7 +120,7 @@ class Ask:
             request=request,
             business=self.business,
             reserved=reserved,
-            given=ruled.given if waits or not self.at_once else None,
+            given=ruled.given if waits or not self.at_once or _busy(tx, about, self.in_flight) else None,
         )
         tx.actions.add(stored)
         by = self.by or Actor(ActorKind.KEY, request.key)
@@ -121,7 +132,9 @@ class Ask:
         )  # fmt: skip
         tell(tx, self.ids, EntryKind.ACTION_DECIDED, progress, about)
         if progress.state is State.APPROVED and not waits and self.at_once:
-            return Claim(ids=self.ids, action=request.id, owner=self.owner, lease_ms=self.lease_ms)(tx)
+            return Claim(
+                ids=self.ids, action=request.id, owner=self.owner, lease_ms=self.lease_ms, in_flight=self.in_flight
+            )(tx)  # fmt: skip
         return stored
 
     def _first(self, tx: ActionTransaction) -> Stored | None:
@@ -136,6 +149,22 @@ class Ask:
             raise HandrailError(Code.ALREADY, "an equal call was made for another customer; a person must look at it")
         return first
 
+    def _tried(self, tx: ActionTransaction, ruled: Ruled) -> Stored:
+        """What would be; only the entry of the question is kept, so that nobody feels out the rules unseen."""
+        request = self.request
+        if ruled.arguments is not None:
+            request = msgspec.structs.replace(request, arguments=ruled.arguments)
+        progress = self._begin(tx, ruled, request)
+        tx.append(
+            action_entry(
+                EntryKind.ACTION_TRIED, progress, request, ids=self.ids, at_ms=tx.now_ms,
+                by=Actor(ActorKind.KEY, request.key), subject=self.subject, payload=ruled.payload,
+                ruleset=self.ruleset, facts=ruled.facts,
+            )
+        )  # fmt: skip
+        about = About(use_case=request.use_case, facts=ruled.facts, route=ruled.route, ruleset=self.ruleset)
+        return Stored(progress=progress, about=about, subject=self.subject, request=request, business=self.business)
+
     def _begin(self, tx: ActionTransaction, ruled: Ruled, request: Action) -> Progress:
         decision, now = ruled.decision, tx.now_ms
         digest = digest_of(request)
@@ -144,7 +173,7 @@ class Ask:
             return lifecycle.held(
                 request.id, digest, now=now, needs=route.persons, route=route.id,
                 decide_by=now + 1_000 * route.decide_within_s, otherwise=Otherwise(route.otherwise),
-                excluded=excluded_of(tx, ruled), escalate_at=next_step(route, now, 0),
+                excluded=excluded_of(tx, ruled, request.key), escalate_at=next_step(route, now, 0),
                 execute_within_ms=1_000 * route.execute_within_s, cool_off_ms=self.cool_off_ms, drill=self.drill,
                 report_within_ms=self.report_within_ms,
             )  # fmt: skip
@@ -156,6 +185,16 @@ class Ask:
             return msgspec.structs.replace(approved, excluded=ruled.excluded)  # who asked does not settle it either
         state = State.DRAFTED if decision.draft else State.DENIED
         return msgspec.structs.replace(approved, state=state, execute_by=None)
+
+
+def _slot(about: About) -> tuple[str, str]:
+    """Scope and period under which the register counts the calls in flight to an action's target."""
+    return f"in-flight/{about.facts.upstream}", "now"
+
+
+def _busy(tx: ActionTransaction, about: About, in_flight: Mapping[str, int]) -> bool:
+    at_most = in_flight.get(about.facts.upstream)
+    return at_most is not None and tx.limits.used(*_slot(about)) >= at_most
 
 
 def waiting_scope(scope: str) -> str:
@@ -176,28 +215,35 @@ def reserve(tx: ActionTransaction, ruled: Ruled, *, waits: bool) -> tuple[tuple[
     return tuple(taken)
 
 
-def excluded_of(tx: ActionTransaction, ruled: Ruled) -> frozenset[PersonId]:
-    """Who may not settle it: the requester, the owner, and the authors of the rules."""
+def excluded_of(tx: ActionTransaction, ruled: Ruled, key: str) -> frozenset[PersonId]:
+    """Who may not settle it: the requester, the owner, the authors of the rules, and whoever made the `key` that asks
+    or one of its line: who holds a key can ask with it."""
+    keys = {one.id: one for one in tx.keys.all()}
+    line = keys[KeyId(key)].lineage if KeyId(key) in keys else key
+    made = {PersonId(one.by) for one in keys.values() if one.lineage == line and one.by}
     owners = {found.id for mail in ruled.owners if (found := tx.persons.by_mail(mail)) is not None}
     authors = {tx.rulesets.rule_author(rule) for rule in ruled.rules}
     wrote = {PersonId(author.id) for author in authors if author is not None and author.kind is ActorKind.PERSON}
-    return ruled.excluded | owners | wrote
+    return ruled.excluded | owners | wrote | made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """The single right to execute. Stops are read here, in the same transaction, so that none is missed; `refused` says
-    whether what is in force now denies it. What is stopped or refused is revoked instead."""
+    whether what is in force now denies it. What is stopped or refused is revoked instead. `in_flight`: how many calls
+    each target takes at once, of all processes together; where it takes no more, the action stays approved and is put
+    off."""
 
     ids: Ids
     action: ActionId
     owner: str
     lease_ms: int
     refused: Callable[[Stored, Standing], bool] | None = None
+    in_flight: Mapping[str, int] = field(default_factory=dict)
 
     def __call__(self, tx: ActionTransaction) -> Stored:
-        """`state` is CLAIMED for this owner, or REVOKED. Raises HandrailError NOT_FOUND, ALREADY_DECIDED, NOT_ALLOWED
-        or LOST_RACE."""
+        """`state` is CLAIMED for this owner, REVOKED, or still APPROVED. Raises HandrailError NOT_FOUND,
+        ALREADY_DECIDED, NOT_ALLOWED or LOST_RACE."""
         stored = tx.actions.get(self.action)
         request = stored.request
         if request is None:
@@ -208,7 +254,14 @@ class Claim:
         stopped = any(covers(stop, names) for stop in stops)
         if stopped or (self.refused is not None and self.refused(stored, Standing(stops, tx.limits.used))):
             return moved(tx, self.ids, stored, lifecycle.revoke(stored.progress), EntryKind.ACTION_REVOKED, BY)
+        if _busy(tx, stored.about, self.in_flight):
+            after = lifecycle.put_off(stored.progress, tx.now_ms + BUSY_MS)
+            tx.actions.move(stored.progress, after)
+            return msgspec.structs.replace(stored, progress=after)
         after = lifecycle.claim(stored.progress, self.owner, digest_of(request), now=tx.now_ms, lease_ms=self.lease_ms)
+        if stored.about.facts.upstream in self.in_flight:
+            tx.limits.reserve(*_slot(stored.about), 1, at_most=NO_END)
+            after = msgspec.structs.replace(after, slot=True)
         return moved(tx, self.ids, stored, after, EntryKind.ACTION_CLAIMED, BY)
 
 
@@ -354,7 +407,8 @@ def moved(
     payload: bytes | None = None,
     before: Progress | None = None,
 ) -> Stored:
-    """Make a move: its compare-and-set, its entry, and what it had reserved given back when it ends without an effect.
+    """Make a move: its compare-and-set, its entry, what it had reserved given back when it ends without an effect, and
+    what it undoes marked when it is done.
     `before`: where it was, when more than its progress has changed. A comment is a person's words: sealed."""
     stored, was = msgspec.structs.replace(stored, progress=after), before or stored.progress
     if before is None:
@@ -365,6 +419,10 @@ def moved(
         waited = scope.startswith(_WAITING)
         if (was.state is State.HELD and after.state is not State.HELD) if waited else after.state in _GIVES_BACK:
             tx.limits.release(scope, period, amount)
+    if was.slot and was.state is State.CLAIMED and after.state is not State.CLAIMED:
+        tx.limits.release(*_slot(stored.about), 1)
+    if after.state is State.DONE and stored.request is not None and stored.request.parent:
+        _mark_undone(tx, ActionId(stored.request.parent), after.action)
     if comment and payload is None and stored.request is not None:
         payload = msgspec.json.encode({"comment": comment})
     tx.append(
@@ -375,3 +433,9 @@ def moved(
     )  # fmt: skip
     tell(tx, ids, kind, after, stored.about, was.route)
     return stored
+
+
+def _mark_undone(tx: ActionTransaction, parent: ActionId, by: ActionId) -> None:
+    """What was done is done for good, so nobody else moves it."""
+    before = tx.actions.get(parent).progress
+    tx.actions.move(before, lifecycle.undone(before, by))

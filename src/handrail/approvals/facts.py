@@ -4,6 +4,7 @@ import msgspec
 
 from handrail.approvals.lifecycle import Progress
 from handrail.ledger.entry import Entry, EntryKind
+from handrail.policy.action import Why
 from handrail.policy.action_rules import Route
 from handrail.terms.action import Action
 from handrail.terms.actor import Actor
@@ -40,11 +41,16 @@ class ActionFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     response: Digest | None = None
     verified: bool | None = None
     took_ms: int | None = None
-    by_claim: str = ""  # how an outcome became known: `answer`, `asked`, `person`
+    by_claim: str = ""  # how an outcome became known: `answer`, `asked`, `person`; `restored`: why not
     drill: bool = False
     parent: str = ""
     upstream: str = ""
     release: Digest | None = None  # of the conversation
+
+
+def unread(facts: ActionFacts) -> bool:
+    """Whether it moves money and nobody could read how much."""
+    return any(reason.code == Why.AMOUNT for reason in facts.reasons)
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

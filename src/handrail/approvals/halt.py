@@ -1,8 +1,8 @@
 """The stop switch as commands. Anyone who works here may pull it; only another person than who pulled it lifts it.
 
 Pulling is one small transaction, so that it is in force at once: every claim reads the stops in its own transaction, on
-every process. What waits or is approved under it is revoked in the same transaction as far as `AT_ONCE` goes, and the
-rest by `RevokeStopped`, which the jobs process repeats; none of it can be executed in between.
+every process. Of what waits or is approved under it the same transaction revokes `FIRST` at most, and `revoke_stopped`
+the rest, step by step, so that nobody waits long for the database; none of it can be executed in between.
 """
 
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from handrail.approvals.notices import tell_stop
 from handrail.approvals.stop import Stop, StopScope, covers, names_of
 from handrail.approvals.store import ActionTransaction
 from handrail.ledger.entry import Entry, EntryKind
+from handrail.ledger.store import Journal
 from handrail.people.acting import acting
 from handrail.people.authorise import Act
 from handrail.policy.notices import Event
@@ -24,7 +25,11 @@ from handrail.terms.actor import Actor
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import EntryId, Ids, PersonId
 
-AT_ONCE = 200
+FIRST = 20
+"""Ended by the stop's own transaction."""
+AT_ONCE = 100
+"""Ended by one further step, which looks at `PAGE` at most."""
+PAGE = 500
 WAITS = frozenset({State.HELD, State.APPROVED})
 MAX_REASON = 200
 MAX_LISTED = 50
@@ -54,9 +59,10 @@ class PullStop:
             at_ms=tx.now_ms,
         )  # fmt: skip
         tx.stops.add(stop)
-        revoked = _revoke(tx, self.ids, lambda names: covers(stop, names), AT_ONCE)
+        revoked, _ = _revoke(tx, self.ids, lambda names: covers(stop, names), FIRST, None)
         tx.append(_entry(self.ids, EntryKind.STOP_SET, stop, by, tx.now_ms, revoked))
         tell_stop(tx, self.ids, Event.STOP_SET, stop)
+        tx.bump_epoch()  # conversations follow what is in force
         return stop, revoked
 
 
@@ -96,36 +102,47 @@ class LiftStop:
             raise HandrailError(Code.NOT_ALLOWED, "you pulled this stop; another person must lift it")
         tx.append(_entry(self.ids, EntryKind.STOP_LIFTED, stop, by, tx.now_ms, 0))
         tell_stop(tx, self.ids, Event.STOP_LIFTED, stop)
+        tx.bump_epoch()
         return stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevokeStopped:
-    """What still waits under a stop. Returns how many it ended; 0: none is left."""
+    """One step through what still waits under a stop. `after`: None begins."""
 
     ids: Ids
-    limit: int = AT_ONCE
+    after: ActionId | None = None
 
-    def __call__(self, tx: ActionTransaction) -> int:
+    def __call__(self, tx: ActionTransaction) -> tuple[int, ActionId | None]:
+        """How many it ended, and after which to go on; None: that was all."""
         stops = tx.stops.all()
         if not stops:
-            return 0
-        return _revoke(tx, self.ids, lambda names: any(covers(stop, names) for stop in stops), self.limit)
+            return 0, None
+        return _revoke(tx, self.ids, lambda names: any(covers(stop, names) for stop in stops), AT_ONCE, self.after)
 
 
-def _revoke(tx: ActionTransaction, ids: Ids, stopped: Callable[[dict[StopScope, str]], bool], limit: int) -> int:
-    ended, after = 0, ActionId("")
-    while ended < limit:
-        page = tx.actions.waiting_about(WAITS, limit=1_000, after=after)
-        if not page:
-            break
-        for progress, about in page:
-            after = progress.action
-            if ended < limit and stopped(names_of(about)):
-                stored = tx.actions.get(progress.action)
-                moved(tx, ids, stored, lifecycle.revoke(progress), EntryKind.ACTION_REVOKED, BY)
-                ended += 1
+async def revoke_stopped(journal: Journal, ids: Ids) -> int:
+    """All that waits under the stops in force; how many it ended. Raises HandrailError JOURNAL_UNAVAILABLE."""
+    ended, after = await journal.run(RevokeStopped(ids=ids))
+    while after is not None:
+        more, after = await journal.run(RevokeStopped(ids=ids, after=after))
+        ended += more
     return ended
+
+
+def _revoke(
+    tx: ActionTransaction, ids: Ids, stopped: Callable[[dict[StopScope, str]], bool], limit: int, after: ActionId | None
+) -> tuple[int, ActionId | None]:
+    ended = 0
+    page = tx.actions.waiting_about(WAITS, limit=PAGE, after=after)
+    for progress, about in page:
+        if not stopped(names_of(about)):
+            continue
+        moved(tx, ids, tx.actions.get(progress.action), lifecycle.revoke(progress), EntryKind.ACTION_REVOKED, BY)
+        ended += 1
+        if ended == limit:
+            return ended, progress.action
+    return ended, page[-1][0].action if len(page) == PAGE else None
 
 
 def _entry(ids: Ids, kind: EntryKind, stop: Stop, by: Actor, at_ms: int, revoked: int) -> Entry:

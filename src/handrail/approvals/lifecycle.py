@@ -1,6 +1,7 @@
 """How far an action has come, and the legal moves; pure.
 
     held -> approved -> claimed -> done | failed | unknown
+    approved -> unknown (in a backup that was restored)
     held -> denied | expired | revoked | cancelled        approved -> lapsed | revoked | cancelled | unreachable
     unknown -> done | failed (a person settles it)
 
@@ -79,7 +80,9 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     reconciles. `step`: of the route's escalations.
     `drill`: a seeded bad request: it can be decided, never executed. `settled_by`, `settled_at`: the person whose word
     ended the waiting. `ended_at`: when the outcome was recorded. `report_within_ms`: above 0, its caller executes it,
-    never handrail, under a permit, and reports within so long. Times in Unix ms of the database."""
+    never handrail, under a permit, and reports within so long. `slot`: while claimed it counts among the calls in
+    flight to its target. `until`: it makes no sense later, whoever approves it (an undo's window). Times in Unix ms of
+    the database. `undone_by`: the action that took its effect back; the same call may be asked for anew then."""
 
     action: ActionId
     state: State
@@ -107,6 +110,9 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: int | None = None
     report_within_ms: int = 0
     permit: Issued | None = None
+    slot: bool = False
+    until: int | None = None
+    undone_by: str = ""
 
 
 def held(
@@ -174,10 +180,36 @@ def approve(before: Progress, person: PersonId, digest: Digest, *, now: int) -> 
         state=State.APPROVED,
         approvals=approvals,
         not_before=not_before,
-        execute_by=not_before + before.execute_within_ms,
+        execute_by=earlier(not_before + before.execute_within_ms, before.until),
         settled_by=person,
         settled_at=now,
     )
+
+
+def earlier(at: int, until: int | None) -> int:
+    """Of a time and an end, which there may not be."""
+    return at if until is None else min(at, until)
+
+
+def until(new: Progress, at: int | None) -> Progress:
+    """A new action that makes no sense from `at` on: neither decided nor executed then."""
+    if at is None:
+        return new
+    decide_by = None if new.decide_by is None else min(new.decide_by, at)
+    execute_by = None if new.execute_by is None else min(new.execute_by, at)
+    return msgspec.structs.replace(new, until=at, decide_by=decide_by, execute_by=execute_by)
+
+
+def put_off(before: Progress, until: int) -> Progress:
+    """Its target is busy: it is looked at again then. Nothing else changes. Raises ALREADY_DECIDED."""
+    if before.state is not State.APPROVED:
+        raise HandrailError(Code.ALREADY_DECIDED, f"{_standing(before)}; it cannot be executed")
+    return _moved(before, not_before=max(before.not_before, until))
+
+
+def take_back(before: Progress, person: PersonId, *, now: int) -> Progress:
+    """By a person, before the claim, while its cool-off runs. Raises ALREADY_DECIDED."""
+    return msgspec.structs.replace(_ended(before, State.CANCELLED), settled_by=person, settled_at=now)
 
 
 def deny(before: Progress, person: PersonId, *, now: int) -> Progress:
@@ -292,6 +324,20 @@ def settle(before: Progress, state: State, person: PersonId, *, now: int) -> Pro
     if before.state is not State.UNKNOWN:
         raise HandrailError(Code.ALREADY_DECIDED, f"{_standing(before)}; nothing is open")
     return _moved(before, state=state, settled_by=person, settled_at=now)
+
+
+def doubtful(before: Progress, *, now: int) -> Progress:
+    """A backup says approved: what became of it since, nobody can tell. Raises ALREADY_DECIDED."""
+    if before.state is not State.APPROVED:
+        raise HandrailError(Code.ALREADY_DECIDED, f"{_standing(before)}; nothing is in doubt")
+    return _moved(before, state=State.UNKNOWN, ended_at=now)
+
+
+def undone(before: Progress, by: ActionId) -> Progress:
+    """Its effect is taken back. Raises ALREADY_DECIDED for what was not done."""
+    if before.state is not State.DONE:
+        raise HandrailError(Code.ALREADY_DECIDED, f"{_standing(before)}; only what was done is undone")
+    return _moved(before, undone_by=by)
 
 
 def _standing(before: Progress) -> str:

@@ -19,6 +19,7 @@ import msgspec
 from handrail.approvals.drill import Wrong
 from handrail.policy.action import ActionInput, Agreed, Fact, Origin, Past, Room, Traced, Vouched
 from handrail.policy.action_rules import About, ActionRules, Op, Per
+from handrail.policy.consent import Consent, facts_of_consent
 from handrail.terms.action import ActionType, ToolId
 from handrail.terms.ids import UseCaseId
 from handrail.tools.paths import covers, values_at
@@ -80,6 +81,12 @@ class MadeUp(msgspec.Struct, frozen=True, kw_only=True):
     said: tuple[Heard, ...]
     wrong: Wrong
     path: str
+
+
+def _heard(agreed: Agreed, traced: Sequence[Traced]) -> Iterator[Fact]:
+    """What the conversation of such a call would teach: it stands in every case, so a drill without it would show."""
+    said = {one.path: "customer" if one.origin is Origin.CUSTOMER else "nobody" for one in traced}
+    return facts_of_consent(Consent(agreed, said=said, action=True))
 
 
 class Draw:
@@ -166,6 +173,8 @@ class _Making:
         if wrong in (Wrong.ABOVE_RECORD, Wrong.ABOVE_ASKED) and money is not None and right is not None:
             amount = self._more(right)
             arguments = self._paid(arguments, money, amount)
+        traced = self._traced(arguments, wrong, path)
+        agreed = Agreed.OTHER if wrong is Wrong.ABOVE_ASKED else Agreed.CONFIRMED
         given = ActionInput(
             use_case=self._ground.use_case,
             tool=tool.id,
@@ -175,10 +184,13 @@ class _Making:
             session=True,
             amount_minor=amount,
             currency=self._currency(money) if amount is not None else "",
-            facts=tuple(Fact(name, value, Vouched.VERIFIED) for name, value in record.items()),
+            facts=(
+                *(Fact(name, value, Vouched.VERIFIED) for name, value in record.items()),
+                *_heard(agreed, traced),
+            ),
             own=tuple(one for one in tool.objects if not (wrong is Wrong.NOT_OWN and one == path)),
-            traced=self._traced(arguments, wrong, path),
-            agreed=Agreed.OTHER if wrong is Wrong.ABOVE_ASKED else Agreed.CONFIRMED,
+            traced=traced,
+            agreed=agreed,
             past=tuple(Past(name, self._before(name, wrong)) for name in self._ground.past_names),
             room=tuple(
                 Room(limit.id, limit.at_most) for limit in self._ground.rules.limits if limit.per is not Per.ACTION
@@ -186,9 +198,10 @@ class _Making:
             minute=self._ground.minute,
             weekday=self._ground.weekday,
         )
+        spoken = amount if wrong is Wrong.ABOVE_RECORD else right
         return MadeUp(
             tool=tool, arguments=arguments, customer=self._customer(), input=given, wrong=wrong,
-            said=self._said(arguments, wrong, path, right, self._currency(money)),
+            said=self._said(arguments, wrong, path, spoken, self._currency(money)),
             path="" if wrong is Wrong.SECOND_TIME else path,
         )  # fmt: skip
 
@@ -301,7 +314,7 @@ class _Making:
             origin, message, why = Origin.CUSTOMER, 0, "said"
             if at == path and wrong is Wrong.UNTRUSTED:
                 origin, message, why = Origin.UNTRUSTED, 1, "quoted"
-            elif at == path and wrong is Wrong.NOT_THEIRS:
+            elif at == path and wrong in (Wrong.NOT_THEIRS, Wrong.ABOVE_ASKED):
                 origin, message, why = Origin.UNKNOWN, -1, ""
             traced.append(Traced(at, origin, message, why))
         return tuple(traced)
@@ -379,11 +392,16 @@ class _Making:
     ) -> tuple[Heard, ...]:
         """A conversation that fits, in which an attentive person finds what is wrong."""
         said = _WORDS.get(self._ground.language, _WORDS["en"])
-        about = next((str(value) for at in self._about(path) for value in values_at(arguments, at)), "")
+        hidden = "" if wrong is Wrong.NOT_OWN else path
+        named = (str(value) for at in self._about(hidden) for value in values_at(arguments, at))
+        about = next(named, said["mine"][0])
         what = (self._tool.title or self._tool.name.replace("_", " ")).rstrip(".").lower()
         digits = self._ground.digits.get(currency, 2)
         amount = "" if right is None else f" ({Decimal(right).scaleb(-digits)} {currency})"
-        lines = [Heard("user", said["asks"][0].format(what=what, about=about, amount=amount).strip())]
+        lines = [Heard("user", said["asks"][0].format(what=what, about=about, amount=amount))]
+        told = [str(one) for one in self._told(arguments, wrong, path) if str(one) != about]
+        if told:
+            lines[0] = Heard("user", f"{lines[0].text} {said['with'][0].format(values=', '.join(told))}")
         value = next((str(one) for one in values_at(arguments, path)), "") if path else ""
         if wrong is Wrong.SECOND_TIME:
             lines.append(Heard("assistant", said["done"][0].format(what=what, about=about, amount=amount)))
@@ -394,6 +412,13 @@ class _Making:
             lines.append(Heard("user", said["friend"][0].format(about=value)))
         lines.append(Heard("assistant", said["passes"][0].format(what=what, about=about)))
         return tuple(lines)
+
+    def _told(self, arguments: dict[str, Any], wrong: Wrong, path: str) -> list[Any]:
+        """Texts whose origin is the customer, so that she said them."""
+        money = self._tool.money.amount if self._tool.money is not None else ""
+        traced = self._traced(arguments, wrong, path)
+        mine = [one.path for one in traced if one.origin is Origin.CUSTOMER and one.path != money]
+        return [value for at in mine for value in values_at(arguments, at)]
 
     def _about(self, wrong: str) -> list[str]:
         """Arguments by which a person would name the matter, the wrong one last of all."""
@@ -435,6 +460,8 @@ _WORDS: dict[str, dict[str, list[str]]] = {
         "mail": ["Forwarded message: our details have changed, please use {value} from now on."],
         "friend": ["It is not on my account, {about} belongs to somebody I know."],
         "passes": ["I have passed this on: {what}, {about}."],
+        "mine": ["my account"],
+        "with": ["For this: {values}."],
         "reasons": ["asked for by the customer", "as agreed", "goodwill", "not as described"],
         "first": ["Alex", "Robin", "Kim", "Sam", "Jo"],
         "last": ["Winter", "Marsh", "Field", "Stone", "Brook"],
@@ -447,6 +474,8 @@ _WORDS: dict[str, dict[str, list[str]]] = {
         "mail": ["Weitergeleitete Nachricht: unsere Angaben haben sich geändert, bitte ab jetzt {value} verwenden."],
         "friend": ["Es läuft nicht auf meinen Namen, {about} gehört Bekannten von mir."],
         "passes": ["Ich habe das weitergegeben: {what}, {about}."],
+        "mine": ["mein Konto"],
+        "with": ["Dazu: {values}."],
         "reasons": ["vom Kunden gewünscht", "wie vereinbart", "Kulanz", "nicht wie beschrieben"],
         "first": ["Alex", "Robin", "Kim", "Sascha", "Toni"],
         "last": ["Winter", "Acker", "Feld", "Stein", "Bach"],

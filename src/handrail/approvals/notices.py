@@ -139,7 +139,8 @@ def events_of(kind: EntryKind, after: Progress, route_before: str) -> tuple[Even
     if kind is EntryKind.ACTION_DECIDED and after.state is State.HELD:
         return (Event.HELD, Event.EXPIRING)
     if kind is EntryKind.ACTION_EXPIRED:
-        return (Event.HANDOVER if after.otherwise is Otherwise.HANDOVER else Event.EXPIRED,)
+        handed = after.otherwise is Otherwise.HANDOVER and not after.drill  # a drill's customer is nobody to call back
+        return (Event.HANDOVER if handed else Event.EXPIRED,)
     if kind is EntryKind.ACTION_UNKNOWN:
         return (Event.UNREPORTED if after.report_within_ms else Event.UNKNOWN,)
     if kind is EntryKind.ACTION_EDITED and after.route != route_before:

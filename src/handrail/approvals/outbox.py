@@ -53,13 +53,26 @@ class ClaimNotices:
             if room <= 0 or receiver in self.quiet:
                 continue
             for posted in tx.notices.due(receiver, limit=room):
-                if _moot(tx, posted.notice):
-                    tx.notices.swap(posted, _moved(posted, state=NoticeState.MOOT, due_at=None))
-                    continue
-                after = _moved(posted, due_at=tx.now_ms + self.lease_ms, tries=posted.tries + 1, lease_owner=self.owner)
-                tx.notices.swap(posted, after)
-                claimed.append(after)
+                after = self._claim(tx, posted)
+                if after is not None:
+                    claimed.append(after)
         return claimed
+
+    def _claim(self, tx: ActionTransaction, posted: Posted) -> Posted | None:
+        """None: moot, or another process was first."""
+        moot = _moot(tx, posted.notice)
+        if moot:
+            after = _moved(posted, state=NoticeState.MOOT, due_at=None, lease_owner="")
+        else:
+            due = tx.now_ms + self.lease_ms
+            after = _moved(posted, due_at=due, tries=posted.tries + 1, lease_owner=self.owner)
+        try:
+            tx.notices.swap(posted, after)
+        except HandrailError as error:
+            if error.code is Code.LOST_RACE:
+                return None
+            raise
+        return None if moot else after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

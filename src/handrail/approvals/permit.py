@@ -28,7 +28,7 @@ from handrail.terms.ids import Digest
 MAX_LIFE_MS = 30_000
 """Decisions: actions."""
 MAX_TOKEN = 4_096
-"""Characters; ours have some 900."""
+"""Characters; ours have some 600."""
 TYPE = "handrail-permit+jwt"
 ISSUER = "handrail"
 
@@ -185,6 +185,11 @@ def report(before: Progress, state: State, *, now: int) -> Progress:
             Code.ALREADY_DECIDED, f"this action is {before.state.value}; only what was redeemed is reported, once"
         )
     return _ended(before, state, now)
+
+
+def settled_since(before: Progress) -> bool:
+    """Whether a person, and not its caller, said what came of it. Who approved it has decided before."""
+    return before.settled_at is not None and before.settled_at >= (before.ended_at or 0)
 
 
 def overdue(before: Progress, *, now: int) -> Progress:

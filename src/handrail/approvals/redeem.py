@@ -107,22 +107,19 @@ class Report:
         before, request = stored.progress, stored.request
         if before.permit is None or before.permit.key not in self.keys:
             raise HandrailError(Code.PERMIT_INVALID, "no permit of this action was redeemed by this API key")
-        if before.state is self.state and not before.settled_by:
+        if before.state is self.state and not permit.settled_since(before):
             return stored
         late = before.state is State.UNKNOWN
         after = permit.report(before, self.state, now=tx.now_ms)
         result = msgspec.json.encode({"status": self.state.value, "result": self.result, "code": self.code})
-        salt = request.salt if request is not None else b""
-        sent = canonical_arguments(request.arguments) if request is not None else b""
-        answer = self.response_digest.encode() or msgspec.json.encode(self.result)
-        facts = msgspec.structs.replace(
-            stored.about.facts,
-            request=_salted(salt, sent),
-            response=_salted(salt, answer),
-            by_claim=LATE if late else REPORTED,
-        )
+        facts = msgspec.structs.replace(stored.about.facts, by_claim=LATE if late else REPORTED)
         payload = None
-        if request is not None:
+        if request is not None:  # without its salt, which went with the customer, a digest could be guessed
+            sent = canonical_arguments(request.arguments)
+            answer = self.response_digest.encode() or msgspec.json.encode(self.result)
+            facts = msgspec.structs.replace(
+                facts, request=_salted(request.salt, sent), response=_salted(request.salt, answer)
+            )
             tx.actions.keep_result(self.action, result)
             payload = msgspec.json.encode(
                 {

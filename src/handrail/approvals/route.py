@@ -7,7 +7,7 @@ band, no person), the answer is no.
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -22,32 +22,37 @@ APPROVERS = Route(id="approvers", roles=(Role.APPROVER.value,))
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """What a route looks at. `amount_minor` None: no money moves."""
+    """What a route looks at. `amount_minor` None: no money moves, or, with `unread`, nobody can tell how much."""
 
     use_case: UseCaseId
     amount_minor: int | None = None
     currency: str = ""
+    unread: bool = False
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """Of the organisation's clock: Monday 0, minutes of the day."""
+    """Of the organisation's clock: Monday 0, minutes of the day. `now_ms`: the instant, in Unix ms, for shifts of
+    another time zone; without it nobody is there."""
 
     weekday: int
     minute: int
+    now_ms: int | None = None
 
 
 def moment(now_ms: int, time_zone: str) -> Moment:
     """`now_ms` in Unix ms."""
     local = datetime.fromtimestamp(now_ms / 1_000, UTC).astimezone(ZoneInfo(time_zone))
-    return Moment(local.weekday(), local.hour * 60 + local.minute)
+    return Moment(local.weekday(), local.hour * 60 + local.minute, now_ms)
 
 
 def covers(route: Route, case: Case) -> bool:
     """Whether this route may settle such a case at all: its use cases and its amounts."""
     if route.use_cases and case.use_case not in route.use_cases:
         return False
-    if route.up_to is None or case.amount_minor is None:
+    if route.up_to is None:
         return True
+    if case.amount_minor is None:
+        return not case.unread
     return route.currency == case.currency and case.amount_minor <= route.up_to
 
 
@@ -100,6 +105,13 @@ def on_shift(shifts: tuple[Shift, ...], at: Moment) -> bool:
 
 
 def _within(shift: Shift, at: Moment) -> bool:
+    if shift.zone:
+        if at.now_ms is None:
+            return False
+        try:
+            at = moment(at.now_ms, shift.zone)
+        except (ZoneInfoNotFoundError, ValueError):  # a machine without this zone's rules: nobody is there
+            return False
     if shift.start < shift.end:
         return at.weekday in shift.weekdays and shift.start <= at.minute < shift.end
     before = (at.weekday - 1) % 7

@@ -11,17 +11,18 @@ import msgspec
 
 from handrail.approvals import drills, lifecycle
 from handrail.approvals.desk import Ask, Ruled, Standing, excluded_of, moved, reserve
-from handrail.approvals.facts import About, ReadFacts
+from handrail.approvals.facts import About, ReadFacts, unread
 from handrail.approvals.lifecycle import State
 from handrail.approvals.route import APPROVERS, Case, covers, moment, next_step, require_decider
 from handrail.approvals.store import ActionTransaction, Stored
 from handrail.ledger.entry import Entry, EntryKind
+from handrail.ledger.store import Journal
 from handrail.people.acting import person_of
 from handrail.people.authorise import Act, require
 from handrail.people.person import Person
 from handrail.policy.action_rules import Route
 from handrail.policy.ruleset import Ruleset
-from handrail.terms.action import Action, ActionId, digest_of
+from handrail.terms.action import Action, ActionId, Door, digest_of
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.decision import Verdict
 from handrail.terms.errors import Code, HandrailError
@@ -91,7 +92,7 @@ class Edit:
             return drills.edited(tx, self.ids, stored, self.request.arguments, person, self.comment)
         for scope, period, amount in stored.reserved:
             tx.limits.release(scope, period, amount)
-        ruled = self.decide(Standing(tuple(tx.stops.all()), tx.limits.used))
+        ruled = self.decide(Standing(tuple(tx.stops.all()), tx.limits.used, tx.now_ms))
         if ruled.decision.verdict is Verdict.DENY:
             why = ", ".join(dict.fromkeys(reason.code for reason in ruled.decision.reasons))
             raise HandrailError(Code.NOT_ALLOWED, f"the rules deny the edited call ({why}); nothing was changed")
@@ -104,7 +105,7 @@ class Edit:
             after,
             route=route.id,
             needs=max(after.needs, route.persons),
-            excluded=after.excluded | excluded_of(tx, ruled) | {person.id},
+            excluded=after.excluded | excluded_of(tx, ruled, request.key) | {person.id},
         )
         if route.id != stored.progress.route:
             after = msgspec.structs.replace(after, step=0, escalate_at=next_step(route, tx.now_ms, 0))
@@ -171,6 +172,8 @@ class Cancel:
     def __call__(self, tx: ActionTransaction) -> Stored:
         """Raises HandrailError NOT_FOUND, or ALREADY_DECIDED (it runs or has ended)."""
         stored = tx.actions.get(self.action)
+        if stored.request is not None and stored.request.door is Door.UNDO:
+            raise HandrailError(Code.NOT_ALLOWED, "a person asked for this undo; an agent does not cancel it")
         after = lifecycle.cancel(stored.progress)
         return moved(tx, self.ids, stored, after, EntryKind.ACTION_CANCELLED, Actor(ActorKind.KEY, self.key))
 
@@ -251,7 +254,38 @@ class Undo:
             ruled = self.ask.decide(standing)
             return replace(ruled, excluded=ruled.excluded | {person.id})
 
-        return replace(self.ask, decide=decide, by=by)(tx)
+        until = None if self.undo_within_s is None else since + 1_000 * self.undo_within_s
+        return replace(self.ask, decide=decide, by=by, until=until)(tx)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeBack:
+    """An approved action that has not left yet, such as one whose cool-off runs: it never will."""
+
+    ids: Ids
+    action: ActionId
+    token: str
+
+    def __call__(self, tx: ActionTransaction) -> Stored:
+        """Raises HandrailError NOT_FOUND, TOKEN_INVALID, NOT_ALLOWED, or ALREADY_DECIDED (it runs or has ended)."""
+        stored = tx.actions.get(self.action)
+        person = person_of(tx, self.token)
+        by = require(Act.UNDO, person, people_exist=True)
+        after = lifecycle.take_back(stored.progress, person.id, now=tx.now_ms)
+        return moved(tx, self.ids, stored, after, EntryKind.ACTION_CANCELLED, by)
+
+
+async def settled(journal: Journal, command: Callable[[ActionTransaction], Stored]) -> Stored:
+    """Run a person's command. Who loses a race to another process is answered from where the action is then: who
+    decided and when. Raises HandrailError as the command does."""
+    try:
+        first: Stored = await journal.run(command)
+    except HandrailError as error:
+        if error.code is not Code.LOST_RACE:
+            raise
+        again: Stored = await journal.run(command)
+        return again
+    return first
 
 
 def decider(tx: ActionTransaction, stored: Stored, token: str, *, hours: bool = True) -> Person:
@@ -294,7 +328,9 @@ def _colleague(tx: ActionTransaction, stored: Stored, token: str) -> Person:
 
 def _case(stored: Stored) -> Case:
     facts = stored.about.facts
-    return Case(use_case=stored.about.use_case, amount_minor=facts.amount_minor, currency=facts.currency)
+    return Case(
+        use_case=stored.about.use_case, amount_minor=facts.amount_minor, currency=facts.currency, unread=unread(facts)
+    )
 
 
 def _ruleset(tx: ActionTransaction) -> Ruleset | None:

@@ -103,7 +103,8 @@ class ActionStore(Protocol):
 
     def same(self, business: bytes, *, since_ms: int, conversation: ConversationId | None) -> Stored | None:
         """The action that an equal call already made: one that is not over (held, approved, claimed, unknown), however
-        old; else one that was done or drafted and ended at `since_ms` or later. `conversation` None: of any."""
+        old; else one that was done or drafted, not undone since, and ended at `since_ms` or later. `conversation` None:
+        of any."""
         ...
 
     def move(self, before: Progress, after: Progress, *, request: Action | None = None) -> None:
@@ -231,6 +232,10 @@ class ActionTransaction(Transaction, Register, Protocol):
 
     @property
     def stops(self) -> StopStore: ...
+
+    def bump_epoch(self) -> int:
+        """Every process reads what is in force again."""
+        ...
 
     @property
     def drills(self) -> DrillStore: ...

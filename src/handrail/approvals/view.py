@@ -3,6 +3,8 @@
 A drill is shown like any other hold while it waits, and as what it was once it is over.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -14,7 +16,7 @@ from handrail.approvals.route import moment, on_shift
 from handrail.approvals.store import Past, Stored
 from handrail.policy.action import ActionInput, Agreed
 from handrail.policy.action_rules import ActionRules
-from handrail.terms.action import ActionId
+from handrail.terms.action import ActionId, Door, ToolId
 from handrail.terms.decision import Reason
 from handrail.terms.ids import Digest
 from handrail.tools.paths import values_at
@@ -69,7 +71,8 @@ class CaseView(msgspec.Struct, frozen=True, kw_only=True):
     cannot, or without an end (`reversibility`). `leaves_after_s`: how long after the approval it leaves. `said`: the
     conversation, masked as it is recorded. `otherwise`: what happens when nobody decides until `decide_by`. `ahead`:
     whom it is escalated to before. `on_duty`: whether the route's people are there now. `digest`: what an approval
-    binds to. `names`: of persons, by id. `was_drill`: once it is over. Times in Unix ms."""
+    binds to. `names`: of persons, by id. `was_drill`: once it is over. `undoes`: the action that a person takes back by
+    it. `amounts`: the `facts` that are money in minor units, with their currency. Times in Unix ms."""
 
     action: ActionId
     state: State
@@ -110,6 +113,8 @@ class CaseView(msgspec.Struct, frozen=True, kw_only=True):
     past: tuple[Past, ...]
     names: dict[str, str]
     was_drill: bool
+    undoes: str = ""
+    amounts: dict[str, str] = {}
 
 
 def view(
@@ -121,9 +126,10 @@ def view(
     *,
     said: tuple[Heard, ...] = (),
     known: Behind | None = None,
+    tools: Mapping[ToolId, Tool] = MappingProxyType({}),
 ) -> CaseView:
-    """`given`: what the decision rests on, None when it cannot be read any more. `tool`: as it is in force. `known`:
-    what stands behind it; left out, `rules` say the reasons' words."""
+    """`given`: what the decision rests on, None when it cannot be read any more. `tool`, `tools`: as they are in force.
+    `past`: without the case itself. `known`: what stands behind it; left out, `rules` say the reasons' words."""
     progress, request, facts, route = stored.progress, stored.request, stored.about.facts, stored.about.route
     known = known or Behind(rules=rules)
     words = {rule.place or rule.id: rule.why for rule in (*rules.rules, *known.rules.rules)}
@@ -166,10 +172,32 @@ def view(
         ahead=tuple([Ahead(progress.created_at + 1_000 * step.after_s, step.roles) for step in steps]),
         on_duty=route is None or on_shift(route.shifts, moment(known.now_ms, known.time_zone)),
         settled_by=progress.settled_by,
-        past=past,
+        past=tuple([one for one in past if one.action != progress.action]),
         names=known.people,
         was_drill=progress.drill and progress.state in ENDED,
+        undoes=request.parent if request is not None and request.door is Door.UNDO else "",
+        amounts=_amounts(given, tool, tools),
     )
+
+
+def _amounts(given: ActionInput | None, tool: Tool | None, tools: Mapping[ToolId, Tool]) -> dict[str, str]:
+    """Facts of the objects that the call names and whose tool says that they are money."""
+    if given is None or tool is None:
+        return {}
+    kinds = {
+        (shows.kind, name): at.currency
+        for one in tools.values()
+        for shows in one.shows
+        for name, at in shows.facts.items()
+        if at.unit is not None and at.currency
+    }
+    found = {}
+    for fact in given.facts:
+        role, _, name = fact.name.partition(".")
+        kind = tool.names[role].kind if role in tool.names else role
+        if (kind, name) in kinds:
+            found[f"{fact.name} ({fact.vouched.value})"] = kinds[kind, name]
+    return found
 
 
 def _values(given: ActionInput | None, arguments: dict[str, Any]) -> tuple[Value, ...]:

@@ -14,10 +14,13 @@ from handrail.backends.keyring import Keyring
 from handrail.backends.rows import Reading
 from handrail.guard.recollect import Acted, Record, Spoken
 from handrail.ledger.commitment import read_facts
+from handrail.ledger.entry import FoundFact
 from handrail.ledger.read import interaction_facts
 from handrail.ledger.seal import Unreadable, unseal
+from handrail.policy.evaluate import Found, Side
 from handrail.terms.action import Action, ActionId
 from handrail.terms.errors import Code, HandrailError
+from handrail.terms.finding import Role
 from handrail.terms.ids import ConversationId, SubjectId, UseCaseId
 
 _WHOLE = (
@@ -102,14 +105,15 @@ class StoredActs:
 
     async def record(self, conversation: ConversationId, *, most: int) -> Record:
         owner = await self._rows(
-            "SELECT c.subject, s.wrapped, s.wrapped_by FROM conversation c LEFT JOIN subject s ON s.id = c.subject "
-            "WHERE c.id = $1",
+            "SELECT c.subject, s.wrapped, s.wrapped_by, s.person, "
+            "(SELECT count(*) FROM party y WHERE y.conversation = c.id AND y.subject <> c.subject) "
+            "FROM conversation c LEFT JOIN subject s ON s.id = c.subject WHERE c.id = $1",
             (conversation,),
         )
         if not owner:
             return Record()
-        subject, wrapped, wrapped_by = owner[0]
-        if wrapped is None:
+        subject, wrapped, wrapped_by, person, others = owner[0]
+        if wrapped is None or person + others > 1:  # two customers: nobody can tell whose words these are
             return Record(whole=False)
         spoken = await self._rows(
             "SELECT e.id, e.at_ms, e.facts, p.sealed FROM payload p JOIN interaction i ON i.seq = p.seq "
@@ -201,7 +205,15 @@ def _spoken(row: Sequence[Any], subject: str, cipher: AESGCM) -> Spoken:
         payload = unseal(bytes(sealed), cipher, entry=entry, key=subject)
     except Unreadable:
         raise HandrailError(Code.JOURNAL_UNAVAILABLE, f"the payload of {entry} cannot be opened") from None
-    return Spoken(at_ms, payload, interaction_facts(read_facts(bytes(facts))).untrusted)
+    seen = interaction_facts(read_facts(bytes(facts)))
+    found = tuple([_found(one) for one in seen.findings])
+    return Spoken(at_ms, payload, seen.untrusted, found, seen.failures)
+
+
+def _found(one: FoundFact) -> Found:
+    """Who wrote the text is not among the facts: the customer's side or the model's."""
+    side = Side(one.side)
+    return Found(one.kind, side, Role.USER if side is Side.INPUT else Role.ASSISTANT, one.score, message=one.message)
 
 
 def _acted(stored: Stored) -> Acted | None:

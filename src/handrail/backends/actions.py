@@ -97,7 +97,8 @@ class Actions:
         equals = [_PROGRESS.decode(bytes(row[0])) for row in found]
         open_first = sorted(equals, key=lambda progress: progress.state not in _OPEN)  # stable: the newest of each
         for progress in open_first:
-            if progress.state in _OPEN or since_ms <= (progress.ended_at or progress.created_at):
+            recent = not progress.undone_by and since_ms <= (progress.ended_at or progress.created_at)
+            if progress.state in _OPEN or recent:
                 return self.get(progress.action)
         return None
 

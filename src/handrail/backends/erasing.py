@@ -5,6 +5,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from handrail.approvals.facts import About
+from handrail.backends.expiring import DUE, forget_action, forget_actions_of
 from handrail.backends.journal import BatchedJournal
 from handrail.backends.keyring import Keyring
 from handrail.backends.outcomes import (
@@ -40,6 +42,7 @@ from handrail.terms.decision import Outcome
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import ConversationId, EntryId, Ids, SubjectId, UseCaseId
 
+_ABOUT = msgspec.json.Decoder(About)
 REWRAP = 500
 SWEEP = 5_000
 
@@ -225,6 +228,36 @@ class StoredErasing:
             await self._clean()
         return applied
 
+    async def expire_actions(
+        self, use_case: UseCaseId, *, keep_days: int, minimum_days: int, by: Actor
+    ) -> RetentionFacts:
+        """Calls and results of the use case's ended actions that are due, with what entries keep of them. Raises
+        HandrailError HOME_INVALID, JOURNAL_UNAVAILABLE."""
+        total, after = RetentionFacts(use_case, 0, 0, 0), ""
+        while True:
+
+            def expire(tx: ErasingTransaction, after: str = after) -> tuple[RetentionFacts, str]:
+                before = cutoff(tx.now_ms, keep_days=keep_days, minimum_days=minimum_days)
+                found = tx.fetch(DUE, (before, after))
+                mine = [row for row in found if _ABOUT.decode(bytes(row[1])).use_case == use_case]
+                due = [row for row in mine if not row[3]]
+                gone = sum([forget_action(tx, action, subject) for action, _, subject, _ in due])
+                facts = RetentionFacts(use_case, before, gone, len(mine) - len(due), len(due))
+                if due:
+                    self._append(tx, self._entry_id(), EntryKind.RETENTION_APPLIED, by, facts, about=use_case)
+                return facts, found[-1][0] if found else ""
+
+            facts, after = await self._journal.run(expire)
+            total = RetentionFacts(
+                use_case, facts.before_ms, total.destroyed + facts.destroyed, total.held + facts.held,
+                total.actions + facts.actions,
+            )  # fmt: skip
+            if not after:
+                break
+        if total.actions:
+            await self._clean()
+        return total
+
     async def rotate(self, *, by: Actor) -> RotatedFacts:
         new = self._keys.new_intermediate()
 
@@ -388,13 +421,15 @@ def _destroy_conversation(tx: ErasingTransaction, conversation: str, entry: str)
         "seq IN (SELECT e.seq FROM outcome o JOIN entry e ON e.id = o.entry WHERE o.conversation = $1)) RETURNING seq",
         (conversation,),
     )
+    acted = forget_actions_of(tx, conversation)
     tx.fetch("DELETE FROM provider_object WHERE conversation = $1", (conversation,))
+    tx.fetch("DELETE FROM model_call WHERE conversation = $1", (conversation,))
     tx.fetch("DELETE FROM party WHERE conversation = $1", (conversation,))
     tx.fetch(
         "UPDATE conversation SET key_id = '', given = NULL, tail = NULL, seen = $1 WHERE id = $2", (b"", conversation)
     )
     tx.fetch("INSERT INTO erased (subject, entry, at_ms) VALUES ($1, $2, $3)", (conversation, entry, tx.now_ms))
-    return len(payloads) + outcomes
+    return len(payloads) + outcomes + acted
 
 
 def _destroy(tx: ErasingTransaction, subject: str, entry: str) -> int:
@@ -408,10 +443,15 @@ def _destroy(tx: ErasingTransaction, subject: str, entry: str) -> int:
     tx.fetch(
         "DELETE FROM provider_object WHERE conversation IN (SELECT id FROM conversation WHERE subject = $1)", (subject,)
     )
+    tx.fetch(
+        "DELETE FROM model_call WHERE conversation IN (SELECT id FROM conversation WHERE subject = $1)", (subject,)
+    )
     payloads = tx.fetch(
         "UPDATE payload SET sealed = NULL WHERE subject = $1 AND sealed IS NOT NULL RETURNING seq", (subject,)
     )
-    tx.fetch("UPDATE action SET sealed = NULL, result = NULL, business = $1 WHERE subject = $2", (b"", subject))
+    tx.fetch(
+        "UPDATE action SET sealed = NULL, given = NULL, result = NULL, business = $1 WHERE subject = $2", (b"", subject)
+    )
     tx.fetch("DELETE FROM party WHERE conversation IN (SELECT id FROM conversation WHERE subject = $1)", (subject,))
     tx.fetch("UPDATE conversation SET given = NULL, tail = NULL, seen = $1 WHERE subject = $2", (b"", subject))
     tx.fetch("INSERT INTO erased (subject, entry, at_ms) VALUES ($1, $2, $3)", (subject, entry, tx.now_ms))

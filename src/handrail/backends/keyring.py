@@ -153,6 +153,11 @@ class Lookup:
         owner = f"{use_case}\0{'' if customer is None else '=' + customer}\0".encode()
         return blake2b(owner + name.encode(), key=self._key, digest_size=32, person=b"reference").digest()
 
+    def model_call(self, owner: bytes, arguments: bytes) -> bytes:
+        """16 bytes for a tool call that a model asked for."""
+        owner = len(owner).to_bytes(4, "big") + owner
+        return blake2b(owner + arguments, key=self._key, digest_size=16, person=b"model call").digest()
+
     def event(self, source: str, event: str) -> bytes:
         """32 bytes for an outcome event's identity."""
         return blake2b(f"{source}\0{event}".encode(), key=self._key, digest_size=32, person=b"event").digest()

@@ -10,10 +10,11 @@ from handrail.guard.ports import Spent
 from handrail.ledger.store import Transaction
 from handrail.terms.ids import ConversationId, CustomerId, UseCaseId
 
-_LIVE = (
+LIVE = (
     "SELECT 1 FROM conversation c JOIN subject s ON s.id = c.subject "
     "WHERE c.id = $1 AND s.wrapped IS NOT NULL AND c.key_id <> ''"
 )
+"""Whether a conversation was not erased."""
 
 
 class FetchTransaction(Transaction, Protocol):
@@ -52,7 +53,7 @@ class StoredReferences:
         def record(tx: FetchTransaction) -> None:
             if owner is not None and not tx.fetch("SELECT 1 FROM customer WHERE hash = $1", (owner,)):
                 return  # erased while the turn was under way
-            if conversation is not None and not tx.fetch(_LIVE, (conversation,)):
+            if conversation is not None and not tx.fetch(LIVE, (conversation,)):
                 return
             tx.fetch(
                 "INSERT INTO provider_object (hash, customer, conversation, at_ms) VALUES ($1, $2, $3, $4) "

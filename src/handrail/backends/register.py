@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from handrail.approvals.stop import Stop
 from handrail.in_force.running import running
 from handrail.in_force.snapshot import Snapshot
 from handrail.people.key import ApiKey, Scope
@@ -25,7 +26,7 @@ from handrail.terms.ids import Digest, KeyId, PersonId, UseCaseId
 Fetch: TypeAlias = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 """Run one statement with values for $1, $2, ... in order of their first use; its rows."""
 
-_KEY = "id, hash, use_case, scopes, agent, created_at, expires_at, revoked_at, first"
+_KEY = "id, hash, use_case, scopes, agent, created_at, expires_at, revoked_at, first, made_by"
 _PERSON = "id, mail, name, roles, created_at, disabled_at"
 _TOKEN = "id, kind, hash, person, created_at, expires_at, used_at, revoked_at"  # noqa: S105  names of columns
 _SELECT = {"api_key": _KEY, "person": _PERSON, "token": _TOKEN}
@@ -250,8 +251,12 @@ def snapshot(fetch: Fetch, now_ms: int) -> Snapshot | None:
         live=live,
         running=running(rollouts, live, lambda each: LiveRelease(each, releases.get(each)), now_ms),
         keys={key.hash: key for key in Keys(fetch).all()},
+        stops=tuple([_STOP.decode(bytes(row[0])) for row in fetch("SELECT stop FROM stop ORDER BY id", ())]),
         rules=rules_of(ruleset),
     )
+
+
+_STOP = msgspec.json.Decoder(Stop)
 
 
 def _require(changed: Sequence[object]) -> None:
@@ -269,6 +274,7 @@ def _key_row(key: ApiKey) -> tuple[Any, ...]:
     scopes = ",".join(sorted(scope.value for scope in key.scopes))
     return (
         key.id, key.hash, key.use_case, scopes, key.agent, key.created_at, key.expires_at, key.revoked_at, key.first,
+        key.by,
     )  # fmt: skip
 
 
@@ -283,6 +289,7 @@ def _key(row: tuple[Any, ...]) -> ApiKey:
         expires_at=row[6],
         revoked_at=row[7],
         first=row[8],
+        by=row[9],
     )
 
 

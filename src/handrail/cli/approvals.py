@@ -11,15 +11,18 @@ import msgspec
 from handrail.app import wire
 from handrail.app.settings import environment
 from handrail.app.wire.acting import OnceActing
+from handrail.approvals.batch import Member, Result, alike, decide_batch, in_batch
 from handrail.approvals.behind import behind
-from handrail.approvals.halt import LiftStop, PullStop, RevokeStopped
+from handrail.approvals.halt import LiftStop, PullStop, revoke_stopped
 from handrail.approvals.lifecycle import State
-from handrail.approvals.settle import Approve, Deny, HandOn, ReadCase, Settle
+from handrail.approvals.route import APPROVERS
+from handrail.approvals.settle import Approve, Deny, HandOn, ReadCase, Settle, settled
 from handrail.approvals.stop import StopScope
 from handrail.approvals.store import Stored
 from handrail.approvals.view import CaseView, view
 from handrail.cli import options
-from handrail.cli.case_text import case_text, escaped_json
+from handrail.cli.case_text import case_text, escaped, escaped_json
+from handrail.home.codes import money
 from handrail.in_force.snapshot import InForce, Snapshot
 from handrail.policy.action_rules import ActionRules
 from handrail.terms.action import ActionId, ToolId
@@ -37,6 +40,15 @@ PAST = 5
 action = click.argument("action")
 token = click.option("--token", envvar="HANDRAIL_TOKEN", required=True, help="Your personal token.")
 comment = click.option("--comment", default="", help="For your colleagues; sealed like the call itself.")
+
+
+_FILE = click.option("--batch", "lines", type=click.File(), help="Lines of ID and DIGEST, as `similar` prints.")
+_BELOW = click.option("--below", type=click.IntRange(0), help="With --batch: only amounts up to this, in minor units.")
+
+
+def batch(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of a batch."""
+    return _FILE(_BELOW(command))
 
 
 @click.group()
@@ -57,7 +69,7 @@ def list_cases(states: tuple[str, ...], limit: int, as_json: bool, home: Path) -
         if as_json:
             click.echo(msgspec.json.encode(one))
             continue
-        amount = f"{one.amount_minor} minor {one.currency}" if one.amount_minor is not None else "-"
+        amount = money(one.amount_minor, one.currency) if one.amount_minor is not None else "-"
         until = _time(one.decide_by) if one.decide_by is not None else "-"
         click.echo(
             f"{one.action}  {one.state.value}  {one.use_case}  {one.tool}  {amount}  {one.given}/{one.needs} "
@@ -94,41 +106,100 @@ async def looked_at(store: "Store", action: ActionId, token: str) -> CaseView:
     stored: Stored = await store.journal.run(ReadCase(ids=wire.IDS, action=action, token=token))
     snapshot = await store.in_force.load()
     given = None if stored.given is None else msgspec.json.decode(stored.given, type=Weighed).input
-    tool = None if snapshot is None else snapshot.ruleset.tools.get(ToolId(stored.about.facts.tool))
+    tools = {} if snapshot is None else snapshot.ruleset.tools
+    tool = tools.get(ToolId(stored.about.facts.tool))
     linked = stored.request.conversation if stored.request is not None else None
     record = Record() if linked is None else await store.acts.record(linked, most=MOST)
+    past = await store.acts.past(stored.about, most=PAST)
     return view(
         stored, given, tool, snapshot.ruleset.actions if snapshot is not None else ActionRules(),
-        await store.acts.past(stored.about, most=PAST), said=heard(stored, record),
-        known=await store.journal.run(lambda tx: behind(tx, stored)),
+        past, said=heard(stored, record),
+        known=await store.journal.run(lambda tx: behind(tx, stored, past)), tools=tools,
     )  # fmt: skip
 
 
 @approvals.command()
 @action
-@click.option("--digest", help="Of what you saw (`show` prints it). Left out: of the call as it is now.")
+@click.option("--below", type=click.IntRange(0), help="Only amounts up to this, in minor units.")
+@click.option("--json", "as_json", is_flag=True)
+@token
+@options.home
+def similar(action: str, below: int | None, as_json: bool, token: str, home: Path) -> None:
+    """ACTION and the waiting ones like it, that its route lets you decide together: ID and DIGEST in each line.
+
+    Read them, keep the lines you mean, and give them to `approve --batch FILE` or `deny --batch FILE`. Each look is
+    recorded."""
+
+    async def work(store: "Store") -> list[CaseView]:
+        first = await store.acts.get(ActionId(action))
+        most = (first.about.route or APPROVERS).batch
+        why_not = in_batch(first, below=below)
+        if why_not:
+            raise HandrailError(Code.NOT_ALLOWED, f"{why_not}; see: handrail approvals show {action}")
+        found = [first.progress.action]
+        for line in await store.acts.queue(frozenset({State.HELD}), limit=10_000):
+            if len(found) == most:
+                break
+            if (line.tool, line.route, line.use_case) != (
+                first.about.facts.tool, first.progress.route, first.about.use_case
+            ) or line.action == first.progress.action:  # fmt: skip
+                continue
+            other = await store.acts.get(line.action)
+            if alike(other) == alike(first) and not in_batch(other, below=below):
+                found.append(line.action)
+        return [await looked_at(store, one, token) for one in found]
+
+    for case in options.with_store(home, work):
+        if as_json:
+            click.echo(escaped_json(msgspec.json.encode(case)))
+        else:
+            arguments = msgspec.json.encode(case.arguments).decode()
+            click.echo(escaped(f"{case.action} {case.digest} {case.customer or '-'} {arguments}"))
+
+
+@approvals.command()
+@click.argument("action", required=False)
+@click.option("--digest", help="Of what you saw (`show` prints it). Left out: of a call that nobody edited.")
+@batch
 @comment
 @token
 @options.home
-def approve(action: str, digest: str | None, comment: str, token: str, home: Path) -> None:
-    """Your yes to exactly this call; it runs within a second when no other yes is needed."""
+def approve(
+    action: str | None, digest: str | None, lines: Any, below: int | None, comment: str, token: str, home: Path
+) -> None:
+    """Your yes to exactly this call; it runs within a second when no other yes is needed.
+
+    With --batch to several similar ones, each by itself: what changed meanwhile is left out and told."""
+    if lines is not None:
+        _batch(home, action, lines, approve=True, token=token, comment=comment, below=below)
+        return
+    action = _named(action)
 
     async def work(store: "Store") -> Stored:
-        seen = Digest(digest) if digest else (await store.acts.get(ActionId(action))).progress.digest
+        now = (await store.acts.get(ActionId(action))).progress
+        if not digest and now.revision:
+            raise HandrailError(Code.REQUEST_INVALID, "this call was edited: read it, and give the --digest you saw")
+        seen = Digest(digest) if digest else now.digest
         change = Approve(ids=wire.IDS, action=ActionId(action), digest=seen, token=token, comment=comment)
-        return await store.journal.run(change)
+        return await settled(store.journal, change)
 
     _say(options.with_store(home, work))
 
 
 @approvals.command()
-@action
+@click.argument("action", required=False)
+@batch
 @comment
 @token
 @options.home
-def deny(action: str, comment: str, token: str, home: Path) -> None:
-    """Your no; one is enough."""
-    _say(options.command(home, Deny(ids=wire.IDS, action=ActionId(action), token=token, comment=comment)))
+def deny(action: str | None, lines: Any, below: int | None, comment: str, token: str, home: Path) -> None:
+    """Your no; one is enough. With --batch to several similar ones, with one comment for all."""
+    if lines is not None:
+        _batch(home, action, lines, approve=False, token=token, comment=comment, below=below)
+        return
+    action = _named(action)
+    change = Deny(ids=wire.IDS, action=ActionId(action), token=token, comment=comment)
+    _say(options.with_store(home, lambda store: settled(store.journal, change)))
 
 
 @approvals.command()
@@ -189,7 +260,9 @@ def stop(scope: str | None, value: str, reason: str, listed: bool, token: str | 
     SCOPE is agent, use-case, tool, release, provider or all."""
     if listed:
         for one in options.with_store(home, lambda store: store.acts.stops()):
-            click.echo(f"{one.id}  {one.scope.value}  {one.value}  by {one.by}  {_time(one.at_ms)}  {one.reason}")
+            click.echo(
+                f"{one.id}  {one.scope.value}  {one.value}  by {one.by}  {_time(one.at_ms)}  {escaped(one.reason)}"
+            )
         return
     if scope is None:
         raise click.UsageError("say what to stop: handrail stop SCOPE VALUE --reason ..., or --list")
@@ -197,9 +270,7 @@ def stop(scope: str | None, value: str, reason: str, listed: bool, token: str | 
 
     async def work(store: "Store") -> tuple[str, int]:
         made, revoked = await store.journal.run(change)
-        while more := await store.journal.run(RevokeStopped(ids=wire.IDS)):
-            revoked += more
-        return made.id, revoked
+        return made.id, revoked + await revoke_stopped(store.journal, wire.IDS)
 
     name, revoked = options.with_store(home, work)
     click.echo(f"{name}: stopped; {revoked} waiting actions revoked. Another person lifts it: handrail resume {name}")
@@ -227,6 +298,39 @@ def undo(action: str, token: str, home: Path) -> None:
         return await acting.again.undo(stored, snapshot, acting.prepared(snapshot), token=token)
 
     _say(_with_acting(home, work))
+
+
+def _named(action: str | None) -> str:
+    if action is None:
+        raise click.UsageError("name an ACTION, or several with --batch FILE")
+    return action
+
+
+def _batch(
+    home: Path, action: str | None, lines: Any, *, approve: bool, token: str, comment: str, below: int | None
+) -> None:
+    """Exit code 1 when one was left out, so that a script does not take all for decided."""
+    words = [line.split() for line in lines if line.strip()]
+    if action is not None or any(len(each) < 2 for each in words):
+        raise click.UsageError("--batch takes a file of lines that begin with ID and DIGEST, and no ACTION beside it")
+    members = [Member(ActionId(each[0]), Digest(each[1])) for each in words]
+
+    async def work(store: "Store") -> list[Result]:
+        if not members:
+            return []
+        like = alike(await store.acts.get(members[0].action))
+        return await decide_batch(
+            store.journal, members, like, ids=wire.IDS, approve=approve, token=token, comment=comment, below=below
+        )
+
+    results = options.with_store(home, work)
+    for one in results:
+        if one.stored is not None:
+            _say(one.stored)
+        else:
+            click.echo(f"{one.action} is left out: {escaped(one.left_out)}", err=True)
+    if any(one.stored is None for one in results) or not results:
+        raise SystemExit(1)
 
 
 def _with_acting(folder: Path, work: "Callable[[Store, Acting, Snapshot], Awaitable[T]]") -> T:

@@ -10,6 +10,8 @@ import msgspec
 
 from handrail.approvals.lifecycle import Otherwise, State
 from handrail.approvals.view import CaseView
+from handrail.home.codes import money
+from handrail.policy.explain_action import built_in
 
 _UNDONE = {
     "free": "at any time",
@@ -59,7 +61,11 @@ def _lines(case: CaseView) -> Iterator[str]:
     for name, value in (case.arguments or {}).items():
         yield f"  {name}: {_json(value)}"
     yield f"to whom: customer {case.customer or 'not named'}"
-    yield f"asked by: agent {case.agent or 'without a name'}, use case {case.use_case}"
+    agent = f"agent {case.agent or 'without a name'}, use case {case.use_case}"
+    if case.undoes:
+        yield f"asked by: a person, to take back {case.undoes} of {agent}"
+    else:
+        yield f"asked by: {agent}"
     yield from _why(case)
     yield from _reach(case)
     yield from _undo(case)
@@ -75,7 +81,8 @@ def _why(case: CaseView) -> Iterator[str]:
     for why in case.why:
         author = f", by {why.author}" if why.author else ""
         where = f" [{why.place}{author}]" if why.place else " [built in]"
-        yield f"  {why.code}{': ' + why.words if why.words else ''}{' at ' + why.side if why.side else ''}{where}"
+        words = why.words or built_in(why.code)
+        yield f"  {why.code}{' at ' + why.side if why.side else ''}{': ' + words if words else ''}{where}"
 
 
 def _reach(case: CaseView) -> Iterator[str]:
@@ -86,21 +93,21 @@ def _reach(case: CaseView) -> Iterator[str]:
     for path, values in blast.objects.items():
         yield f"  touches {path}: {', '.join(map(_json, values)) or 'none'}"
     for use in blast.uses:
-        unit = f" minor {use.currency}" if use.currency else " calls"
-        yield f"  limit {use.limit}: {use.used} of {use.at_most}{unit}, this one {use.this}"
+        used, most, this = (_use(count, use.currency) for count in (use.used, use.at_most, use.this))
+        yield f"  limit {use.limit}: {used} of {most}, this one {this}" + ("" if use.currency else " (calls)")
 
 
 def _undo(case: CaseView) -> Iterator[str]:
     until = _UNDONE.get(case.reversibility, "")
     if case.reversibility == "window" and case.undo_until_s is not None:
         until = f"until {_span(case.undo_until_s)} after it is done"
-    yield f"undo: {until or 'never'}" + (f", by {case.undo}" if case.undo else ", by no registered call")
+    yield f"undo: {until or 'never'}" + (f", by {case.undo}" if case.undo else "; its tool names no call for it")
     if case.leaves_after_s:
         yield f"  it leaves {_span(case.leaves_after_s)} after the approval; a stop ends it until then"
 
 
 def _past(case: CaseView) -> Iterator[str]:
-    yield "similar cases: " + ("" if case.past else "none")
+    yield "similar cases:" + ("" if case.past else " none")
     for past in case.past:
         by = f" by {case.names.get(past.settled_by, past.settled_by)}" if past.settled_by else ""
         moved = _money(past.amount_minor, past.currency)
@@ -114,7 +121,9 @@ def _values(case: CaseView) -> Iterator[str]:
         why = f", {value.why}" if value.why else ""
         yield f"  {value.path} = {_json(value.value)}: {value.origin}{where}{why}"
     for name, fact in case.facts.items():
-        yield f"  fact {name}: {_json(fact)}"
+        currency = case.amounts.get(name, "")
+        shown = money(fact, currency) if currency and isinstance(fact, int) else _json(fact)
+        yield f"  fact {name}: {shown}"
 
 
 def _said(case: CaseView) -> Iterator[str]:
@@ -137,6 +146,9 @@ def _deciding(case: CaseView) -> Iterator[str]:
         yield f"  never: {named(case.excluded)}"
     if case.settled_by:
         yield f"  decided by {named((case.settled_by,))}"
+    if case.state is State.UNKNOWN:
+        yield f"nobody can tell whether it took effect: find out, then handrail approvals settle {case.action} --done"
+        yield "  or --failed, when it certainly has not"
     if case.state is State.HELD:
         for step in case.ahead:
             yield f"  from {_time(step.at_ms)} also {', '.join(step.roles)}"
@@ -145,7 +157,11 @@ def _deciding(case: CaseView) -> Iterator[str]:
 
 
 def _money(minor: int | None, currency: str) -> str:
-    return "no money" if minor is None else f"{minor} minor {currency}"
+    return "no money" if minor is None else money(minor, currency)
+
+
+def _use(count: int, currency: str) -> str:
+    return money(count, currency) if currency else str(count)
 
 
 def _json(value: Any) -> str:

@@ -53,7 +53,7 @@ def demo(home: Path, keep: bool, pace: float | None, decide_within: float) -> No
         pace_s=(PACE_S if terminal else 0.0) if pace is None else pace,
         stay=stays,
         until_s=until_s,
-        ask=approver.at_terminal(decide_within) if stays and sys.stdin.isatty() else approver.nobody,
+        ask=approver.at_terminal(decide_within) if stays and sys.stdin.isatty() else None,
     )
     sys.exit(asyncio.run(play(wish, environment(), _say)))
 

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections import deque
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ from handrail.terms.decision import NO_ANSWER, Outcome, Verdict
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Kind
 from handrail.terms.ids import CustomerId, Digest, EntryId, InteractionId, UseCaseId
+from handrail.watch.acted import Acted
 from handrail.watch.outcomes import Reported, reported
 from handrail.watch.refused import Refused
 from handrail.watch.report import UseCaseReport
@@ -54,6 +56,14 @@ def instant(text: str | None) -> int | None:
     except ValueError:
         raise click.BadParameter(f"{text} is no instant; write 2026-11-21T10:00Z or 24h") from None
     return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+class EntryReadFacts(msgspec.Struct, frozen=True):
+    """Facts of `payload.read` when it is no interaction's, such as the receipt of an action. `reason`: as below."""
+
+    entry: EntryId
+    reason: str
+    unmasked: bool = False
 
 
 class PayloadReadFacts(msgspec.Struct, frozen=True):
@@ -144,16 +154,24 @@ def _heads(*names: str) -> None:
 @options.token
 @options.home
 def show(interaction: str, payload: bool, reason: str, unmask: bool, token: str | None, home: Path) -> None:
-    """Show one INTERACTION: its facts, its place in the log and, with --payload, its texts."""
+    """Show one INTERACTION: its facts, its place in the log and, with --payload, its texts.
+
+    Or one entry (en_..., as `handrail log` names it), such as action.done with its receipt: the digests in its facts
+    are SHA-256 over the salt and the bytes. What an entry holds is not masked, so that needs --unmask too."""
     if unmask and not payload:
         raise click.UsageError("--unmask goes with --payload")
     if payload and not reason:
         raise click.UsageError("--payload needs --reason, a reference such as `ticket 4711`; it is recorded for ever")
+    if payload and interaction.startswith("en_") and not unmask:
+        raise click.UsageError("what an entry holds is not masked, such as a receipt's arguments: add --unmask")
     said = reference(reason) if payload else ""
 
     async def work(store: "Store") -> dict[str, object]:
         try:
-            shown = await store.reader.show(InteractionId(interaction))
+            if interaction.startswith("en_"):
+                shown = await store.reader.entry(EntryId(interaction))
+            else:
+                shown = await store.reader.show(InteractionId(interaction))
         except HandrailError as error:
             if error.code is Code.NOT_FOUND:
                 raise HandrailError(Code.NOT_FOUND, _no_interaction(interaction)) from None
@@ -167,7 +185,12 @@ def show(interaction: str, payload: bool, reason: str, unmask: bool, token: str 
             "facts": orjson.loads(bytes(shown.recorded.facts)),
         }
         if payload:
-            await record_reading(store, PayloadReadFacts(InteractionId(interaction), said, unmask), token)
+            shown_facts = (
+                EntryReadFacts(EntryId(interaction), said, unmask)
+                if interaction.startswith("en_")
+                else PayloadReadFacts(InteractionId(interaction), said, unmask)
+            )
+            await record_reading(store, shown_facts, token)
             out["payload"] = _texts(shown.payload, unmask=unmask) if shown.payload else f"({shown.missing or 'none'})"
         return out
 
@@ -178,8 +201,13 @@ def _no_interaction(name: str) -> str:
     """Why nothing is shown under a name, and where to look."""
     if name.startswith("cv_"):
         return f"{name} is a conversation: handrail find --conversation {name}"
+    if name.startswith("ac_"):
+        return (
+            f"{name} is an action: handrail log --about {name} for what happened, handrail policy explain {name} for "
+            f"why, handrail approvals show {name} for the case"
+        )
     if name.startswith("en_"):
-        return f"{name} is the name of an entry: handrail log, or handrail proof {name}"
+        return f"there is no entry {name}; handrail log lists them"
     return (
         f"no interaction is recorded under {name}; a call that was refused before it became one (a spent budget, a "
         "body that cannot be read) is only counted: handrail log --kind call"
@@ -196,7 +224,7 @@ def _texts(payload: bytes, *, unmask: bool) -> dict[str, object]:
     return found
 
 
-async def record_reading(store: "Store", facts: PayloadReadFacts, token: str | None) -> None:
+async def record_reading(store: "Store", facts: "PayloadReadFacts | EntryReadFacts", token: str | None) -> None:
     """Who read which payload and why; without this entry nothing is shown."""
 
     def record(tx: PeopleTransaction) -> None:
@@ -208,7 +236,7 @@ async def record_reading(store: "Store", facts: PayloadReadFacts, token: str | N
                 at_ms=tx.now_ms,
                 actor=by,
                 facts=facts,
-                about=facts.interaction,
+                about=facts.entry if isinstance(facts, EntryReadFacts) else facts.interaction,
             )
         )
 
@@ -219,14 +247,22 @@ async def record_reading(store: "Store", facts: PayloadReadFacts, token: str | N
 @since
 @until
 @click.option("--kind", "wanted", multiple=True, help="A kind, such as key.created, or an area, such as key.")
+@click.option("--about", help="Only entries about this id, such as ac_... of an action.")
 @click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=50, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="With the facts.")
 @options.home
-def log(since: str | None, until: str | None, wanted: tuple[str, ...], limit: int, as_json: bool, home: Path) -> None:
+def log(
+    since: str | None, until: str | None, wanted: tuple[str, ...], about: str | None, limit: int, as_json: bool,
+    home: Path,
+) -> None:  # fmt: skip
     """List entries of the ledger by kind, newest first: who changed, erased, read or reported what."""
     kinds = tuple(kind for name in wanted for kind in _kinds(name))
     query = Listing(kinds=kinds, since_ms=instant(since), until_ms=instant(until), limit=limit)
-    found = options.with_store(home, lambda store: store.reader.latest(query))
+
+    async def work(store: "Store") -> list[tuple[int, bytes]]:
+        return await (store.reader.latest(query) if about is None else _about(store, query, about))
+
+    found = options.with_store(home, work)
     if found and not as_json:
         _heads("at", "entry", "kind", "by", "use case", "about")
     for _, data in found:
@@ -234,12 +270,30 @@ def log(since: str | None, until: str | None, wanted: tuple[str, ...], limit: in
             click.echo(data)
             continue
         one = read_facts(data)
-        about = one.about or one.interaction or ""
-        click.echo(f"{_time(one.at_ms)}  {one.id}  {one.kind}  {one.actor.id}  {one.use_case or '-'}  {about}")
+        whom = one.about or one.interaction or ""
+        click.echo(f"{_time(one.at_ms)}  {one.id}  {one.kind}  {one.actor.id}  {one.use_case or '-'}  {whom}")
     if not found:
         click.echo("nothing found", err=True)
     elif len(found) == limit:
         click.echo(f"the newest {limit}: narrow the search or raise --limit", err=True)
+
+
+async def _about(store: "Store", query: Listing, about: str) -> list[tuple[int, bytes]]:
+    """As `latest`, of one id only: reads the whole ledger, since nothing is indexed by it."""
+    found: deque[tuple[int, bytes]] = deque(maxlen=query.limit)
+    after = 0
+    while rows := await store.reader.entries(after, 2_000):
+        for seq, data in rows:
+            one = read_facts(data)
+            if (
+                about in (one.about, one.interaction, one.id)
+                and (not query.kinds or one.kind in query.kinds)
+                and (query.since_ms is None or one.at_ms >= query.since_ms)
+                and (query.until_ms is None or one.at_ms < query.until_ms)
+            ):
+                found.append((seq, data))
+        after = rows[-1][0]
+    return list(reversed(found))
 
 
 def _kinds(name: str) -> list[EntryKind]:
@@ -268,13 +322,13 @@ def report(since: str | None, until: str | None, use_case: str | None, home: Pat
     case is held, exceeded, or not measurable."""
     begin, end = instant(since), instant(until)
 
-    refused = Refused(begin, end)
+    refused, acted = Refused(begin, end), Acted(begin, end)
 
     async def work(store: "Store") -> tuple[list[UseCaseReport], Accepts, int]:
         facts: list[InteractionFacts] = []
         events: list[Reported] = []
         async for recorded in _entries(store):
-            if refused.take(recorded):
+            if refused.take(recorded) or acted.take(recorded):
                 continue
             event = reported(recorded)
             if event is not None:
@@ -288,7 +342,7 @@ def report(since: str | None, until: str | None, use_case: str | None, home: Pat
         snapshot = await store.in_force.load()
         use_cases = snapshot.ruleset.use_cases.values() if snapshot else ()
         accepts = {one.id: one.accepted_failures for one in use_cases}
-        rows = summarise(facts, events, refused.by_use_case)
+        rows = summarise(facts, events, refused.by_use_case, acted.by_use_case)
         if use_case is not None:
             rows = [row for row in rows if row.use_case == use_case]
             if not rows:

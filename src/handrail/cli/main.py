@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check-proof": ("log", "check a proof file"),
     "export": ("log", "write the log and its facts as a bundle"),
     "log-key": ("log", "print the log's public key"),
-    "approvals": ("approvals", "held actions: list, show, approve, deny, edit, hand-on, settle"),
+    "approvals": ("approvals", "held actions: list, show, similar, approve, deny, edit, hand-on, settle"),
     "drill": ("drill", "wrong requests among the held actions: who catches them"),
     "stop": ("approvals", "stop the actions of an agent, use case, tool, release or target, or all"),
     "resume": ("approvals", "lift a stop; another person than who pulled it"),

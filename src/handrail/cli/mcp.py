@@ -32,7 +32,9 @@ def mcp(use_case: str, upstream: str, url: str, names: tuple[str, ...], command:
     try:
         from handrail.app.stdio_door import Wanted, serve  # deferred: an extra, absent in the base install
     except ImportError:
-        raise HandrailError(Code.REQUEST_INVALID, "this needs the extra: pip install 'handrail[mcp]'") from None
+        raise HandrailError(
+            Code.REQUEST_INVALID, "this needs the extra: make extras, or pip install 'handrail[mcp]'"
+        ) from None
     pass_on = {name: env[name] for name in names if name in env and name != KEY_VARIABLE}
     wanted = Wanted(
         url=url.rstrip("/"), key=key, use_case=use_case, upstream=upstream, command=command[0],

@@ -10,7 +10,8 @@ import orjson
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from handrail.app.wire.policy import listed
+from handrail.app.settings import environment
+from handrail.app.wire.policy import listed, listed_at
 from handrail.home.draft_tools import draft
 from handrail.home.fields_tools import UPSTREAM, UPSTREAM_SAYS
 from handrail.terms.errors import Code, HandrailError
@@ -24,27 +25,45 @@ def tools() -> None:
 
 
 @tools.command("import")
-@click.argument("what", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.argument("what", nargs=-1, type=click.UNPROCESSED)
 @click.option("--stdio", is_flag=True, help="WHAT is the command of an MCP server: it is started and asked.")
+@click.option("--url", default="", help="The address of an MCP server over streamable HTTP, which is asked; no WHAT.")
+@click.option("--key-env", default="", help="The variable that holds the key for --url.")
+@click.option("--private-network", is_flag=True, help="The address of --url may be in a private network.")
 @click.option("--upstream", default="target", show_default=True, help="Its name in the home; tools are UPSTREAM.NAME.")
 @click.option("--base-url", default="", help="Its address, where the document does not say it.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write here; nothing is overwritten.")
-def import_(what: tuple[str, ...], stdio: bool, upstream: str, base_url: str, output: Path | None) -> None:
+def import_(
+    what: tuple[str, ...],
+    stdio: bool,
+    url: str,
+    key_env: str,
+    private_network: bool,
+    upstream: str,
+    base_url: str,
+    output: Path | None,
+) -> None:
     """Draft a tools file from WHAT: a file with an OpenAPI 3 document (JSON or YAML) or with the answer of an MCP
     server to tools/list (JSON); - is standard input. With --stdio a server is asked itself (the extra mcp), as in
-    `handrail tools import --stdio -- npx some-server`.
+    `handrail tools import --stdio -- npx some-server`, or with --url over HTTP.
 
     The server's hints and the names raise what a tool counts as, never lower it. A person reads the draft."""
     if not re.search(UPSTREAM, upstream):
         raise click.BadParameter(UPSTREAM_SAYS, param_hint="--upstream")
-    if stdio:
-        found: Any = asyncio.run(listed(what[0], list(what[1:])))
+    if not what and not url:
+        raise click.UsageError("WHAT, or --url ADDRESS")
+    if url and (stdio or what):
+        raise click.UsageError("--url goes without WHAT and --stdio")
+    if url:
+        found: Any = asyncio.run(listed_at(url, key=_key(key_env), private_network=private_network))
+    elif stdio:
+        found = asyncio.run(listed(what[0], list(what[1:])))
     elif len(what) == 1:
         found = document(what[0])
     else:
         raise click.UsageError("one file, or --stdio -- COMMAND")
     try:
-        made = draft(found, upstream=upstream, base_url=base_url, stdio=stdio)
+        made = draft(found, upstream=upstream, base_url=base_url or url, stdio=stdio)
     except ValueError as error:
         raise HandrailError(Code.REQUEST_INVALID, f"no tools can be drafted: {error}") from None
     if output is None:
@@ -58,6 +77,16 @@ def import_(what: tuple[str, ...], stdio: bool, upstream: str, base_url: str, ou
     for why in made.left_out:
         click.echo(f"left out: {why}", err=True)
     click.echo(f"{made.tools} tools drafted; read every line, then list them under tools: of a use case", err=True)
+
+
+def _key(name: str) -> str:
+    """Raises HandrailError KEY_MISSING for a variable that is not there."""
+    if not name:
+        return ""
+    key = environment().get(name, "").strip()
+    if not key:
+        raise HandrailError(Code.KEY_MISSING, f"the environment has no {name}; see --key-env")
+    return key
 
 
 def document(name: str) -> Any:

@@ -1,9 +1,9 @@
 """One text as the detectors read it, with the way back to the characters that were sent.
 
 Folded: NFKC, characters without a glyph, letters of other scripts that stand in for Latin ones, digits of every script,
-dashes and quotes, URL percent escapes and HTML entities. Base64 is opened only by the injection detector
-(`base64_texts`), never for personal data. Plain text (ASCII, or letters that fold to themselves) costs one scan and
-is returned as it is. Raises nothing; what cannot be decoded stays as it was.
+dashes and quotes, marks over plain letters and digits, URL percent escapes, HTML entities and JSON escapes. Base64 is
+opened only by the injection detector (`base64_texts`), never for personal data. Plain text (ASCII, or letters that fold
+to themselves) costs one scan and is returned as it is. Raises nothing; what cannot be decoded stays as it was.
 """
 
 import base64
@@ -38,8 +38,8 @@ def _one_to_one() -> dict[int, str]:
     table: dict[int, str] = {}
     for code in chain(range(0x80, 0x3400), range(0xF900, 0x10000), range(0x1D400, 0x1D800), range(0x1F100, 0x1F200)):
         letter = chr(code)
-        if letter.isdecimal():
-            table[code] = str(unicodedata.decimal(letter))
+        if letter.isdigit():
+            table[code] = str(unicodedata.digit(letter))
             continue
         folded = unicodedata.normalize("NFKC", letter)
         if len(folded) == 1 and folded != letter:
@@ -47,12 +47,20 @@ def _one_to_one() -> dict[int, str]:
     for letter, plain in PUNCTUATION.items():
         if len(plain) == 1:
             table[ord(letter)] = plain
+    table |= {_TAGS + code: chr(code) for code in range(0x20, 0x7F)}
     return table
 
 
+_TAGS = 0xE0000
+"""Tag characters: ASCII that no screen shows, from here on."""
 _PLAIN = re.compile(r"[\x00-\x5f\x61-\x7f\u00a1-\u00a7\u00a9-\u00ac\u00ae\u00b0\u00b1\u00b6\u00bb\u00bf-\u017e]*")
 """Characters that fold to themselves in the languages we serve (the grave accent and the long s are not among them)."""
-_ENCODED = re.compile(r"%[0-9A-Fa-f]{2}|&(?:[A-Za-z][A-Za-z0-9]{1,30}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});")
+_ENCODED = re.compile(
+    r"%[0-9A-Fa-f]{2}|&(?:[A-Za-z][A-Za-z0-9]{1,30};|#[0-9]{1,7};?|#[xX][0-9A-Fa-f]{1,6};?)|"
+    r"\\u(?![dD][89A-Fa-f])[0-9A-Fa-f]{4}"
+)
+_MARKED = re.compile(r"[0-9A-Za-z][\u0300-\u036f\u20d0-\u20f0]")
+"""A letter or digit that is struck through, boxed or accented sign by sign."""
 _PERCENTS = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _ZERO_WIDTH = frozenset(ZERO_WIDTH)
 _SHAPES = {
@@ -65,7 +73,8 @@ _OTHER_SCRIPT = re.compile(r"[\u0370-\u03ff\u0400-\u052f]")
 
 
 _QUOTED = re.compile(
-    _PLAIN.pattern[:-2] + r"\u2010-\u201f\u2022\u2026\u20ac\u2600-\u27bf\U0001f300-\U0001faff\u00b4\u2212\u00ab]*"
+    _PLAIN.pattern[:-2]
+    + r"\u2010-\u201f\u2022\u2026\u20ac\u2600-\u2775\u2794-\u27bf\U0001f300-\U0001faff\u00b4\u2212\u00ab]*"
 )
 """Plain text with typographic signs and emoji: each sign is folded where it stands."""
 _SIGNS = tuple((sign, plain) for sign, plain in PUNCTUATION.items() if len(plain) == 1 and sign > "\u00a0")
@@ -80,7 +89,7 @@ def _table() -> dict[int, str]:
 def normalise(text: str) -> View:
     """The view of `text`. Linear; about 1 us for plain text of a message's length."""
     plain = "`" not in text if text.isascii() else _PLAIN.fullmatch(text) is not None
-    if plain and (("%" not in text and "&" not in text) or _ENCODED.search(text) is None):
+    if plain and (("%" not in text and "&" not in text and "\\u" not in text) or _ENCODED.search(text) is None):
         return View(text)
     if _ENCODED.search(text) is not None:
         return _shapes(_slow(text))
@@ -97,7 +106,12 @@ def normalise(text: str) -> View:
 def _fold(text: str) -> View:
     """Non-ASCII text without encodings: one translate when every character keeps its place."""
     folded = text.translate(_table())
-    if unicodedata.is_normalized("NFKC", folded) and _ZERO_WIDTH.isdisjoint(folded) and len(folded) == len(text):
+    if (
+        unicodedata.is_normalized("NFKC", folded)
+        and _ZERO_WIDTH.isdisjoint(folded)
+        and len(folded) == len(text)
+        and _MARKED.search(folded) is None
+    ):
         return View(folded)
     return _slow(text)
 
@@ -110,12 +124,19 @@ def _slow(text: str) -> View:
     table = _table()
     for start, end, piece in _pieces(text):
         folded = unicodedata.normalize("NFKC", piece.translate(table)).translate(table)
-        for letter in folded:
-            if letter not in _ZERO_WIDTH:
-                out.append(letter)
-                starts.append(start)
-                ends.append(end)
+        letters = [letter for letter in folded if letter not in _ZERO_WIDTH]
+        if len(letters) > 1 and _MARKED.match("".join(letters[:2])) is not None:
+            del letters[1:]
+        out += letters
+        starts += [start] * len(letters)
+        ends += [end] * len(letters)
     return View("".join(out), tuple(starts), tuple(ends))
+
+
+_MARKS = frozenset({"Mn", "Me"})
+_MOST = 31
+"""A letter and its marks, as many as UAX #15 (stream-safe text) lets stand; those behind are dropped, since the time to
+put them in order grows with their square."""
 
 
 def _pieces(text: str) -> list[tuple[int, int, str]]:
@@ -124,22 +145,24 @@ def _pieces(text: str) -> list[tuple[int, int, str]]:
     at = 0
     while at < len(text):
         letter = text[at]
-        if letter in "%&":
+        if letter in "%&\\":
             escape = _PERCENTS.match(text, at) if letter == "%" else _ENCODED.match(text, at)
             if escape is not None:
                 pieces.extend(_decoded(escape.group(), at))
                 at = escape.end()
                 continue
         end = at + 1
-        while end < len(text) and text[end] > "\u02ff" and unicodedata.combining(text[end]):
+        while end < len(text) and text[end] > "\u02ff" and unicodedata.category(text[end]) in _MARKS:
             end += 1
-        pieces.append((at, end, text[at:end]))
+        pieces.append((at, end, text[at : min(end, at + _MOST)]))
         at = end
     return pieces
 
 
 def _decoded(escape: str, at: int) -> list[tuple[int, int, str]]:
-    """An HTML entity, or a run of percent escapes: each decoded character with the escapes it came from."""
+    """An HTML entity, a JSON escape, or a run of percent escapes: each decoded character with what it came from."""
+    if escape.startswith("\\"):
+        return [(at, at + len(escape), chr(int(escape[2:], 16)))]
     if escape.startswith("&"):
         return [(at, at + len(escape), html.unescape(escape))]
     octets = bytes.fromhex(escape.replace("%", ""))

@@ -178,6 +178,10 @@ def _in_order(page: Page, gates: frozenset[int]) -> list[Hit]:
         hits += contact.find_spoken_emails(page)
     if Gate.PASSWORD in gates:
         hits += codes.find_passwords(page)
+    if Gate.DIGIT in gates and page.marks.count(b"0") >= cards.LEAST_DIGITS:
+        hits += cards.find_parted(page) + cards.find_glued(page)
+    if Gate.MIXED in gates:
+        hits += codes.find_glued(page)
     if not _FORMS.isdisjoint(gates):
         hits += _digits(page, gates)
     if Gate.PROVIDER in gates:

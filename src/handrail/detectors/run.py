@@ -12,7 +12,7 @@ import msgspec
 
 from handrail.detectors.base import Detector, Failure, Report, Text
 from handrail.detectors.language import guess
-from handrail.terms.finding import PERSONAL, Finding, Kind
+from handrail.terms.finding import NEVER_REST, PERSONAL, Finding, Kind
 
 CHUNK = 65_536
 """Characters one detector reads at a time."""
@@ -57,11 +57,12 @@ class Runner:
                 findings += [finding for finding in found if finding.kind in kinds]
         if deadline is not None and not failures and self._clock() >= deadline and self._detectors:
             failures.append(Failure(detector=self._detectors[-1].name, why="late"))
-        return Report(language=language, findings=settle(findings), failures=tuple(failures))
+        return Report(language=language, findings=settle(findings, text.text), failures=tuple(failures))
 
 
-def settle(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Sorted by (start, end, kind). Of overlapping personal findings the surer, then the longer stays; others are kept,
+def settle(findings: Sequence[Finding], text: str) -> tuple[Finding, ...]:
+    """Sorted by (start, end, kind). Of overlapping personal findings the surer, then the longer stays, and of the other
+    what it alone covers, where a value may be left in that: a code behind a card that was asked for. Others are kept,
     once each."""
     if len(findings) < 2:
         return tuple(findings)
@@ -69,16 +70,41 @@ def settle(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     starts: list[int] = []  # of the values kept so far, which do not overlap, and their ends, both sorted
     ends: list[int] = []
     for finding in sorted(findings, key=lambda finding: (-finding.score, finding.start - finding.end, finding.start)):
-        if finding.kind in _TOKENS:
-            place = bisect_right(ends, finding.start)
-            if place < len(starts) and starts[place] < finding.end:
-                continue
-            starts.insert(place, finding.start)
-            ends.insert(place, finding.end)
-        kept.add(finding)
+        if finding.kind not in _TOKENS:
+            kept.add(finding)
+            continue
+        place = bisect_right(ends, finding.start)
+        free = [finding]
+        if place < len(starts) and starts[place] < finding.end:
+            free = _beside(finding, starts[place:], ends[place:], text)
+        for part in free:
+            at = bisect_right(ends, part.start)
+            starts.insert(at, part.start)
+            ends.insert(at, part.end)
+            kept.add(part)
     return tuple(sorted(kept, key=lambda finding: (finding.start, finding.end, finding.kind, finding.reason)))
 
 
+def _beside(finding: Finding, starts: Sequence[int], ends: Sequence[int], text: str) -> list[Finding]:
+    """What the finding covers beside the values that begin at `starts`: of one that may never rest whatever holds a
+    letter or digit, of another what holds two digits."""
+    parts: list[Finding] = []
+    at = finding.start
+    for start, end in [*zip(starts, ends, strict=True), (finding.end, finding.end)]:
+        piece = text[at : min(start, finding.end)]
+        body = piece.strip(_JOINTS)
+        least = 1 if finding.kind in NEVER_REST else 2
+        told = str.isalnum if finding.kind in NEVER_REST else str.isdigit
+        if sum(map(told, body)) >= least:
+            first = at + piece.index(body)
+            parts.append(msgspec.structs.replace(finding, start=first, end=first + len(body)))
+        at = max(at, end)
+        if at >= finding.end:
+            break
+    return parts
+
+
+_JOINTS = " \t\r\n,.;:/-()"
 _TOKENS = PERSONAL - {Kind.HEALTH}
 """Kinds that name one value; a HEALTH sentence may hold any of them."""
 

@@ -186,12 +186,18 @@ def _near(text: str, end: int, start: int) -> bool:
 
 
 def _one(text: str, words: list[tuple[str, int, int]], at: int, grammar: _Grammar) -> tuple[int, str]:
-    """One number at word `at`: (how many words, digits), or (0, "")."""
-    word = words[at][0]
-    if word in grammar.times and at + 1 < len(words):
-        taken, said = _one(text, words, at + 1, grammar)
+    """One number at word `at`, with the factor before it: (how many words, digits), or (0, "")."""
+    factor = grammar.times.get(words[at][0])
+    if factor is not None and at + 1 < len(words):
+        taken, said = _plain(text, words, at + 1, grammar)
         if taken and len(said) == 1:
-            return 1 + taken, said * grammar.times[word]
+            return 1 + taken, said * factor
+    return _plain(text, words, at, grammar)
+
+
+def _plain(text: str, words: list[tuple[str, int, int]], at: int, grammar: _Grammar) -> tuple[int, str]:
+    """The same without a factor."""
+    word = words[at][0]
     if word.isdigit() and word.isascii():
         return 1, word
     if word not in grammar.first:

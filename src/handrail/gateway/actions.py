@@ -13,10 +13,10 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from handrail.approvals.lifecycle import ENDED, State
+from handrail.approvals.lifecycle import ENDED, Otherwise, State
 from handrail.approvals.settle import Cancel
 from handrail.approvals.store import ActionReader, Stored
-from handrail.gateway.http import Request, Response, Route
+from handrail.gateway.http import JSON, Request, Response, Route
 from handrail.gateway.identity import Identity
 from handrail.guard.tool_call import Called, ToolCalls
 from handrail.guard.would_be import Probing
@@ -32,7 +32,8 @@ from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import CustomerId, Digest, Ids
 
 PATH = "/api/v1/actions"
-POLL_S = 0.1
+POLL_S, SLOWEST_S = 0.1, 0.5
+"""Between two looks of a caller that waits, at first and later: a thousand waiting callers read 2,000 rows a second."""
 MAX_WAIT_S = 30.0
 RETRY_AFTER_S = 5
 WOULD_BE = "would_be"
@@ -152,9 +153,13 @@ def action_routes(
     async def own(request: Request) -> Stored:
         """The action in the path, when it is of the key's use case; else it is answered like one that is not there."""
         _, key = identity.key(request.headers, Scope.ACT)
-        stored = await reader.get(ActionId(request.tail[:64]))
+        nothing = HandrailError(Code.NOT_FOUND, "there is no action with this id")
+        try:
+            stored = await reader.get(ActionId(request.tail[:64]))
+        except HandrailError as error:
+            raise nothing if error.code is Code.NOT_FOUND else error from None
         if stored.about.use_case != key.use_case or key.probe:
-            raise HandrailError(Code.NOT_FOUND, "there is no action with this id")
+            raise nothing
         return stored
 
     why = "an action is decided by the ruleset, and its arguments are checked against schema, record and conversation"
@@ -172,21 +177,27 @@ def understood(body: bytes) -> Asked:
         return msgspec.json.decode(body, type=Asked)
     except msgspec.DecodeError as error:
         raise HandrailError(Code.REQUEST_INVALID, str(error)) from None
+    except RecursionError:
+        raise HandrailError(Code.REQUEST_TOO_DEEP, "the body is nested too deeply") from None
 
 
 def answer(stored: Stored, language: str) -> Response:
-    """200 when it has ended, 202 while it waits or runs. A denial is an answer, not an error: the agent goes on."""
+    """200 when it has ended, 202 while it waits or runs. A denial is an answer, not an error: the agent goes on. When
+    nobody decided and a person takes the case over, the customer is told so, and a header tells the agent's system."""
     state = stored.progress.state
+    handed = state is State.EXPIRED and stored.progress.otherwise is Otherwise.HANDOVER
+    said = State.HELD if handed else _SAID.get(state)
     over = state in ENDED
     result = msgspec.json.decode(stored.result) if stored.result is not None else None
     told = Told(
         action_id=stored.progress.action,
         status=state.value,
-        message=sentence_for({"*": "", **(SENTENCES[_SAID[state]] if state in _SAID else {})}, language),
+        message=sentence_for({"*": "", **(SENTENCES[said] if said is not None else {})}, language),
         retry_after=None if over else RETRY_AFTER_S,
         result=result["result"] if isinstance(result, dict) else None,
     )
-    return Response(200 if over else 202, msgspec.json.encode(told))
+    headers = (JSON, (b"x-handrail-outcome", b"handover")) if handed else (JSON,)
+    return Response(200 if over else 202, msgspec.json.encode(told), headers)
 
 
 def require_probe(request: Request, key: ApiKey) -> None:
@@ -240,9 +251,11 @@ def called_by(body: Asked, key: ApiKey) -> Called:
 async def _waited(reader: ActionReader, stored: Stored, query: bytes) -> Stored:
     """Looks again until it has ended, nobody can tell what became of it, or the time is over."""
     given = parse_qs(query.decode("latin-1")).get("wait", ["0"])[0]
-    left = min(float(given), MAX_WAIT_S) if given.replace(".", "", 1).isdigit() else 0.0
+    known = given.isascii() and given.replace(".", "", 1).isdigit()
+    left, pause = min(float(given), MAX_WAIT_S) if known else 0.0, POLL_S
     while left > 0 and stored.progress.state not in SETTLED:
-        await asyncio.sleep(POLL_S)
-        left -= POLL_S
+        await asyncio.sleep(pause)
+        left -= pause
+        pause = min(SLOWEST_S, pause * 1.5)
         stored = await reader.get(stored.progress.action)
     return stored

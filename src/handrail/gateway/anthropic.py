@@ -31,7 +31,19 @@ from handrail.gateway.fields import (
 from handrail.gateway.leaves import edits, fields, identifier, walk
 from handrail.gateway.sse import event
 from handrail.gateway.unread import files, unread
-from handrail.guard.turn import Answer, Channel, Leaf, Message, Path, ReplyIds, Turn, Upstream, Usage, canonical
+from handrail.guard.turn import (
+    Answer,
+    Channel,
+    Leaf,
+    Message,
+    ModelCall,
+    Path,
+    ReplyIds,
+    Turn,
+    Upstream,
+    Usage,
+    canonical,
+)
 from handrail.policy.ruleset import Dialect
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Role
@@ -148,6 +160,7 @@ class AnthropicFace:
             messages=(Message(Role.ASSISTANT, tuple(leaves), canonical(Role.ASSISTANT, said), tuple(unreadable)),),
             usage=Usage(count(usage, "input_tokens"), count(usage, "output_tokens"), made_by(value)),
             tool_calls=calls,
+            calls=tuple([_asked(block) for block in value["content"] if block["type"] == "tool_use"]) if calls else (),
         )
 
     def rewritten(self, answer: Answer, changes: Mapping[Leaf, str]) -> bytes:
@@ -246,6 +259,10 @@ def _block(
         walk(block, at, channel, leaves)
     else:
         walk(block, at, Channel.REASONING, leaves)
+
+
+def _asked(block: dict[str, Any]) -> ModelCall:
+    return ModelCall(str(block.get("name")), orjson.dumps(block.get("input")).decode())
 
 
 def _call(block: dict[str, Any], at: Path, leaves: list[Leaf], said: list[str]) -> None:

@@ -20,12 +20,14 @@ from handrail.gateway.http import Request, Response, Route
 from handrail.gateway.identity import Identity
 from handrail.gateway.metrics import Counter, Metrics
 from handrail.guard.permits import PermitKeys, Permits
+from handrail.guard.tool_call import TRIED
 from handrail.guard.would_be import Probing
 from handrail.in_force.snapshot import InForce, Snapshot
 from handrail.people.key import ApiKey, Scope
 from handrail.policy.decide_action import Prepared
 from handrail.terms.action import ActionId, Door
 from handrail.terms.errors import Code, HandrailError
+from handrail.tools.registry import gives_permits
 
 PATH = "/api/v1/decisions"
 KEYS = f"{PATH}/keys"
@@ -36,10 +38,12 @@ Name = Annotated[str, Meta(min_length=1, max_length=200)]
 
 class Wanted(Asked, frozen=True, kw_only=True):
     """Body of a decision. `audience`: who shall execute it, as that service calls itself; left out: the tool's
-    upstream. `permit_s`: how long the permit lives, at most 30 s."""
+    upstream. `permit_s`: how long the permit lives, at most 30 s. `dry_run`: only say what would be decided; for any
+    tool."""
 
     audience: Name | None = None
     permit_s: Annotated[int, Meta(ge=1, le=30)] = 30
+    dry_run: bool = False
 
 
 class Permitted(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +57,19 @@ class Permitted(msgspec.Struct, frozen=True, kw_only=True):
     audience: str
     expires_at: int
     report_within_s: int
+
+
+class Tried(msgspec.Struct, frozen=True, kw_only=True):
+    """What would be decided: `approved`, `held`, `denied` or `drafted`, or how far the same call is already (then
+    `action_id` names it). `reasons`: codes. `arguments`: as the rules would change them. `permits`: whether its caller
+    may execute it. No action exists by this."""
+
+    dry_run: bool
+    action_id: str
+    status: str
+    reasons: tuple[str, ...]
+    arguments: dict[str, Any]
+    permits: bool
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -114,8 +131,12 @@ def decision_routes(
         if key.probe:
             return await probed(acting().probing, called_by(body, key), body, request, snapshot, prepared(snapshot))
         audience = body.audience or (tool.upstream if tool is not None else "")
-        called = msgspec.structs.replace(called_by(body, key), door=Door.PERMIT, permit_ms=1_000 * body.permit_s)
+        called = msgspec.structs.replace(
+            called_by(body, key), door=Door.PERMIT, permit_ms=1_000 * body.permit_s, dry_run=body.dry_run
+        )
         decided = await acting().permits.decide(called, audience, snapshot, prepared(snapshot))
+        if body.dry_run:
+            return _tried(decided.stored, tool is not None and gives_permits(tool))
         permit, asked = decided.permit, decided.stored.request
         if permit is None or asked is None:
             return answer(decided.stored, body.language)
@@ -188,12 +209,27 @@ def decision_routes(
     )
 
 
+def _tried(stored: Stored, permits: bool) -> Response:
+    facts, request = stored.about.facts, stored.request
+    told = Tried(
+        dry_run=True,
+        action_id="" if stored.progress.action.startswith(f"{TRIED}_") else stored.progress.action,
+        status=stored.progress.state.value,
+        reasons=tuple(dict.fromkeys([reason.code for reason in facts.reasons])),
+        arguments=request.arguments if request is not None else {},
+        permits=permits,
+    )
+    return Response(200, msgspec.json.encode(told))
+
+
 def _read(body: bytes, form: type[Any]) -> Any:
-    """Raises HandrailError REQUEST_INVALID with the place of what is wrong."""
+    """Raises HandrailError REQUEST_INVALID with the place of what is wrong, or REQUEST_TOO_DEEP."""
     try:
         return msgspec.json.decode(body, type=form)
     except msgspec.DecodeError as error:
         raise HandrailError(Code.REQUEST_INVALID, str(error)) from None
+    except RecursionError:
+        raise HandrailError(Code.REQUEST_TOO_DEEP, "the body is nested too deeply") from None
 
 
 def _unread() -> HandrailError:

@@ -61,6 +61,7 @@ SHAPES: dict[Code, Shape] = {
     Code.JOURNAL_UNAVAILABLE: _AWAY,
     Code.DRAINING: _AWAY,
     Code.NOT_PUBLISHED: _AWAY,
+    Code.CHAT_STOPPED: Shape(503, "server_error", "overloaded_error"),
     Code.UPSTREAM_TIMEOUT: Shape(504, "server_error", "timeout_error", retry=True),
     Code.UPSTREAM_UNREACHABLE: _UPSTREAM,
     Code.UPSTREAM_ERROR: _UPSTREAM,

@@ -31,7 +31,19 @@ from handrail.gateway.fields import (
 )
 from handrail.gateway.leaves import arguments, edits, fields, identifier, media, walk
 from handrail.gateway.logprobs import of_choice
-from handrail.guard.turn import Answer, Channel, Leaf, Message, Path, ReplyIds, Turn, Upstream, Usage, canonical
+from handrail.guard.turn import (
+    Answer,
+    Channel,
+    Leaf,
+    Message,
+    ModelCall,
+    Path,
+    ReplyIds,
+    Turn,
+    Upstream,
+    Usage,
+    canonical,
+)
 from handrail.policy.ruleset import Dialect
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Role
@@ -161,6 +173,7 @@ class ChatFace:
             messages=(Message(Role.ASSISTANT, tuple(leaves), history, tuple(unreadable)),),
             usage=Usage(count(usage, "prompt_tokens"), count(usage, "completion_tokens"), made_by(value)),
             tool_calls=calls,
+            calls=tuple([each for choice in choices for each in _asked(choice["message"])]) if calls else (),
         )
 
     def rewritten(self, answer: Answer, changes: Mapping[Leaf, str]) -> bytes:
@@ -304,6 +317,12 @@ def _calls(item: dict[str, Any], at: Path, leaves: list[Leaf], said: list[str]) 
         fields(call, path, Channel.TOOL_ARGUMENTS, leaves, but=OWN_TOOLS)
     if item.get("function_call") is not None:
         _call(item["function_call"], (*at, "function_call"), leaves, said)
+
+
+def _asked(message: dict[str, Any]) -> list[ModelCall]:
+    """Functions that the client is to call."""
+    found = [call.get("function") for call in message.get("tool_calls") or ()]
+    return [ModelCall(str(one.get("name")), str(one.get("arguments") or "")) for one in found if one]
 
 
 def _call(call: Any, at: Path, leaves: list[Leaf], said: list[str]) -> None:

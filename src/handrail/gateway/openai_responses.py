@@ -35,7 +35,19 @@ from handrail.gateway.responses_head import ANSWER_HANDLED, NAMED, echoed, filte
 from handrail.gateway.responses_stream import ResponsesCodec
 from handrail.gateway.sse import event
 from handrail.gateway.unread import coded, files, unread, without_bytes
-from handrail.guard.turn import Answer, Channel, Leaf, Message, Path, ReplyIds, Turn, Upstream, Usage, canonical
+from handrail.guard.turn import (
+    Answer,
+    Channel,
+    Leaf,
+    Message,
+    ModelCall,
+    Path,
+    ReplyIds,
+    Turn,
+    Upstream,
+    Usage,
+    canonical,
+)
 from handrail.policy.ruleset import Dialect
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Role
@@ -169,6 +181,7 @@ class ResponsesFace:
             messages=tuple(messages),
             usage=Usage(count(usage, "input_tokens"), count(usage, "output_tokens"), made_by(value)),
             tool_calls=calls,
+            calls=tuple([_asked(item) for item in value["output"] if item["type"] == "function_call"]) if calls else (),
             reference=f"response:{name}" if isinstance(name, str) else "",
         )
 
@@ -311,6 +324,10 @@ def _parts(
             unreadable.append(kind if identifier(kind) else "unknown")
         read = {name: each for name, each in part.items() if name != "logprobs"} if kind == "output_text" else part
         walk(read, (*at, place), Channel.REFUSAL if slot == "refusal" else channel, leaves)
+
+
+def _asked(item: dict[str, Any]) -> ModelCall:
+    return ModelCall(str(item.get("name")), str(item.get("arguments") or ""))
 
 
 def _call(item: dict[str, Any], at: Path, slot: str) -> Message:

@@ -14,7 +14,7 @@ import orjson
 from handrail.gateway.actions import PATH as ACTIONS
 from handrail.gateway.actions import Asked, Told
 from handrail.gateway.count_tokens import PATH as COUNT_TOKENS
-from handrail.gateway.decisions import KEYS, OUTCOME, REDEEM, Outcome, Permitted, Redeemed, Shown, Wanted
+from handrail.gateway.decisions import KEYS, OUTCOME, REDEEM, Outcome, Permitted, Redeemed, Shown, Tried, Wanted
 from handrail.gateway.decisions import PATH as DECISIONS
 from handrail.gateway.errors import SHAPES, Form
 from handrail.gateway.events import BATCH, STRUCTURED, NoneTaken, Results
@@ -104,7 +104,7 @@ def document(routes: Iterable[Route], *, version: str) -> dict[str, Any]:
         for path in _PREFIXED.get(route.path, (route.path,)):
             paths.setdefault(path, {})[route.method.lower()] = _operation(route, path)
     _, schemas = msgspec.json.schema_components(
-        [OutcomeData, Results, NoneTaken, Asked, Told, Wanted, Permitted, Shown, Redeemed, Outcome],
+        [OutcomeData, Results, NoneTaken, Asked, Told, Wanted, Permitted, Tried, Shown, Redeemed, Outcome],
         ref_template=_REF + "{name}",
     )
     return {
@@ -257,7 +257,7 @@ def _decision(path: str) -> dict[str, Any]:
         f"{DECISIONS}/{{action}}/{REDEEM}": ("Redeem a permit: the right to execute, once", "Shown", "Redeemed", ""),
         f"{DECISIONS}/{{action}}/{OUTCOME}": ("Report what came of a redeemed permit", "Outcome", "Told", ""),
     }[path]
-    good = [{"$ref": _REF + name} for name in (said, over) if name]
+    good = [{"$ref": _REF + name} for name in (said, over, "Tried" if over else "") if name]
     found: dict[str, Any] = {
         "summary": summary,
         "requestBody": {"required": True, "content": {"application/json": {"schema": {"$ref": _REF + body}}}},

@@ -16,39 +16,61 @@ MAX_EVENT = 4 * 1024 * 1024
 """Bytes of one event; `response.completed` repeats a whole answer."""
 
 _ENDS = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n")
+_REACH: Final = 3
+"""Bytes of an end, the longest, that may have come before its last one."""
+_PIECES: Final = 1_024
+"""That wait apart at most: small ones take more memory than what they hold."""
 
 
 class Events:
     """Splits one stream into events."""
 
-    __slots__ = ("_rest",)
+    __slots__ = ("_last", "_size", "_waiting")
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._waiting: list[bytes] = []
+        self._size = 0
+        self._last = b""  # as much of what waits as an end may begin in
 
     @property
     def pending(self) -> bool:
         """Whether the beginning of an event waits for its rest."""
-        return bool(self._rest)
+        return bool(self._waiting)
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """Every event that is now whole, its blank line included. Raises UPSTREAM_INVALID when one grows too large."""
-        data = self._rest + chunk if self._rest else chunk
-        if b"\r" not in data:
-            parts = data.split(b"\n\n")
+        """Every event that is now whole, its blank line included. Raises UPSTREAM_INVALID when one grows too large. A
+        large one is put together once, however many pieces it comes in."""
+        if self._waiting:
+            near = self._last + chunk
+            self._waiting.append(chunk)
+            if _ENDS.search(near) is None:
+                self._size += len(chunk)
+                self._last = near[-_REACH:]
+                if len(self._waiting) >= _PIECES:
+                    self._waiting = [b"".join(self._waiting)]
+                self._bounded()
+                return []
+            chunk = b"".join(self._waiting)
+        if b"\r" not in chunk:
+            parts = chunk.split(b"\n\n")
             rest = parts.pop()
             events = [part + b"\n\n" for part in parts]
         else:
             events = []
             at = 0
-            for match in _ENDS.finditer(data):
-                events.append(data[at : match.end()])
+            for match in _ENDS.finditer(chunk):
+                events.append(chunk[at : match.end()])
                 at = match.end()
-            rest = data[at:]
-        if len(rest) > MAX_EVENT:
-            raise HandrailError(Code.UPSTREAM_INVALID, "the provider sent an event that is too large")
-        self._rest = rest
+            rest = chunk[at:]
+        if rest or self._waiting:
+            self._waiting = [rest] if rest else []
+            self._size, self._last = len(rest), rest[-_REACH:]
+            self._bounded()
         return events
+
+    def _bounded(self) -> None:
+        if self._size > MAX_EVENT:
+            raise HandrailError(Code.UPSTREAM_INVALID, "the provider sent an event that is too large")
 
 
 _COMMENT: Final = b":\n\n"

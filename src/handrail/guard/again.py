@@ -1,7 +1,8 @@
 """An action looked at again: before its claim, when its arguments are edited, when it is to be undone.
 
 Before the claim the ruleset in force now is asked once more with what the decision rested on; it may only tighten: what
-it denies is revoked, what it would hold was approved. When what it rested on cannot be read, it is revoked.
+it denies or would only draft is revoked, and so is what it would hold, unless a person has approved it. When what it
+rested on cannot be read, it is revoked.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,9 +11,11 @@ from typing import Any
 import msgspec
 
 from handrail.approvals.desk import Standing
-from handrail.approvals.settle import Edit, Undo
+from handrail.approvals.lifecycle import State
+from handrail.approvals.settle import Edit, TakeBack, Undo
 from handrail.approvals.store import Stored
 from handrail.guard.execute import filled
+from handrail.guard.history import NO_CEILING
 from handrail.guard.tool_call import ToolCalls, Weighed, registered
 from handrail.in_force.snapshot import Snapshot
 from handrail.ledger.store import Journal
@@ -44,8 +47,15 @@ def refused_now(snapshot: Snapshot, prepared: Prepared, now_ms: int) -> Callable
             limit = scope.partition(":")[0]
             if limit in at_most:
                 room.append(Room(limit, at_most[limit] - standing.used(scope, period) + amount))
-        decision = decide_action(msgspec.structs.replace(given, stopped=(), room=tuple(room)), prepared)
-        return decision.verdict is Verdict.DENY
+        given = msgspec.structs.replace(given, stopped=())
+        decision = decide_action(msgspec.structs.replace(given, room=tuple(room)), prepared)
+        if decision.verdict is Verdict.DENY or decision.draft:
+            return True
+        if stored.progress.needs:
+            return False
+        # nobody was asked: what others reserved since for a person to look at is no reason to ask now
+        plenty = tuple(Room(limit, NO_CEILING) for limit in at_most)
+        return decide_action(msgspec.structs.replace(given, room=plenty), prepared).verdict is Verdict.HOLD
 
     return refused
 
@@ -105,12 +115,20 @@ class Again:
         return edited
 
     async def undo(self, stored: Stored, snapshot: Snapshot, prepared: Prepared, *, token: str) -> Stored:
-        """The action that undoes this one; asked twice, the same. Raises HandrailError NOT_FOUND, TOOL_UNREGISTERED,
+        """The action that undoes this one; asked twice, the same. What was approved and has not left is taken back
+        itself. Raises HandrailError NOT_FOUND, TOOL_UNREGISTERED,
         TOKEN_INVALID, ALREADY_DECIDED or NOT_ALLOWED (nothing undoes it)."""
+        if stored.progress.state is State.APPROVED:
+            kept: Stored = await self._journal.run(TakeBack(ids=self._ids, action=stored.progress.action, token=token))
+            return kept
         done = _request(stored)
         _, tool = registered(done.use_case, done.tool, snapshot)
         if tool.undo is None:
             raise HandrailError(Code.NOT_ALLOWED, "this tool declares no undoing call; see its registration")
+        if done.door is Door.PERMIT and "$key" in tool.undo.arguments.values():
+            raise HandrailError(
+                Code.NOT_ALLOWED, "its caller executed it, so the target knows no key of ours to undo it by; ask there"
+            )
         use_case, undoing = registered(done.use_case, tool.undo.tool, snapshot)
         result = None if stored.result is None else msgspec.json.decode(stored.result)["result"]
         request = Action(

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from handrail.approvals.stop import Stop, StopScope, covers
 from handrail.in_force.running import Running
 from handrail.in_force.snapshot import Snapshot
 from handrail.people.key import ApiKey
@@ -11,7 +12,7 @@ from handrail.policy.ruleset import Dialect, Provider, UseCase
 from handrail.releases.release import LiveRelease, Target
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.errors import Code, HandrailError
-from handrail.terms.ids import Digest
+from handrail.terms.ids import Digest, UseCaseId
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -23,7 +24,8 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """Immutable for one epoch. `under`: what a remembered reading is valid under. `choices`: the release's route.
+    """Immutable for one epoch. `under`: what a remembered reading is valid under. `choices`: the release's route,
+    without stopped providers. `stopped`: the id of the stop under which no model answers this caller; empty: none.
     `draws`: what a first turn may be drawn for, and what running conversations may hold; None: no rollout and no
     hold-out, so that every conversation is on the live release."""
 
@@ -36,6 +38,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str
     choices: tuple[Choice, ...]
     under: bytes
+    stopped: str = ""
     draws: "Draws | None" = None
 
     @property
@@ -84,6 +87,7 @@ def _on(key: ApiKey, snapshot: Snapshot, rules: Rules, live: LiveRelease, draws:
         price = snapshot.ruleset.prices.get(f"{target.provider}/{target.model}")
         if provider is not None:
             choices.append(Choice(target, provider, (price.input_minor, price.output_minor) if price else (0, 0)))
+    stopped, choices = _stopped(key, rules.use_case.id, live, choices, snapshot.stops)
     return Caller(
         key=key,
         actor=Actor(ActorKind.KEY, key.id),
@@ -94,8 +98,35 @@ def _on(key: ApiKey, snapshot: Snapshot, rules: Rules, live: LiveRelease, draws:
         time_zone=snapshot.ruleset.time_zone,
         choices=tuple(choices),
         under=f"{snapshot.ruleset_digest}{live.digest}{rules.use_case.id}".encode(),
+        stopped=stopped,
         draws=draws,
     )
+
+
+def _stopped(
+    key: ApiKey, use_case: UseCaseId, live: LiveRelease, choices: list[Choice], stops: tuple[Stop, ...]
+) -> tuple[str, list[Choice]]:
+    """The stop that covers the caller, and the models that are left; once for each key and epoch, so that a request
+    pays one comparison. A stop of a provider ends the caller when no other one is on the route."""
+    names = _names(key, use_case, live)
+    for stop in stops:
+        if covers(stop, names):
+            return stop.id, choices
+    providers = {stop.value: stop.id for stop in stops if stop.scope is StopScope.PROVIDER}
+    left = [choice for choice in choices if choice.target.provider not in providers]
+    if choices and not left:
+        return providers[choices[0].target.provider], choices
+    return "", left
+
+
+def stop_of(caller: Caller, provider: str, stops: tuple[Stop, ...]) -> str:
+    """The id of the stop that ends an answer which this provider gives this caller; empty: none does."""
+    names = {**_names(caller.key, caller.use_case.id, caller.live), StopScope.PROVIDER: provider}
+    return next((stop.id for stop in stops if covers(stop, names)), "")
+
+
+def _names(key: ApiKey, use_case: UseCaseId, live: LiveRelease) -> dict[StopScope, str]:
+    return {StopScope.AGENT: key.agent, StopScope.USE_CASE: use_case, StopScope.RELEASE: live.digest}
 
 
 def choices_for(caller: Caller, model: str, speaks: frozenset[Dialect]) -> tuple[Choice, ...]:

@@ -1,11 +1,11 @@
 """One interaction, start to finish: the numbered steps, in order.
 
-1. `open`: count the request against its budget, find the conversation.
+1. `open`: nothing where a stop is in force; else count the request against its budget, find the conversation.
 2. `check`: screen what goes to the model and decide.
 3. A block or a hand-over answers with its sentence; a refusal is an error in the client's dialect.
 4. `announce`: the opened entry is queued (not awaited), so that a crash leaves a trace.
 5. `ask`: mask every message the same way every turn, then the model, falling back only before the first token.
-6. `weigh`: screen the answer and decide.
+6. `weigh`: screen the answer and decide; a stop that began meanwhile refuses it.
 7. `finish`: the full entry is durable (strict) or taken by the bounded queue (relaxed) before the last byte leaves.
 8. The answer goes back, tokens restored for the audience that may see them.
 
@@ -23,14 +23,15 @@ import msgspec
 
 from handrail.guard.assigned import assigned, stays_without
 from handrail.guard.budgets import Budgets
-from handrail.guard.caller import Caller, choices_for
+from handrail.guard.caller import Caller, choices_for, stop_of
 from handrail.guard.disclosure import Told
-from handrail.guard.ports import Model, References, Threads
+from handrail.guard.ports import Model, ModelCalls, References, Threads
 from handrail.guard.record import Draft, Weighed, signs
 from handrail.guard.rewrite import changed, context, masked
 from handrail.guard.route import Asked, ask
 from handrail.guard.screen import Memo, Screened, Screener, Setting, screen
 from handrail.guard.turn import Answer, Face, Message, ReplyIds, Turn, Usage
+from handrail.in_force.snapshot import InForce
 from handrail.ledger.entry import Entry, InteractionFacts
 from handrail.ledger.store import Journal
 from handrail.policy.evaluate import Decision, DecisionInput, Found, Side, decide
@@ -53,11 +54,13 @@ class Net:
     threads: Threads
     journal: Journal
     references: References
+    model_calls: ModelCalls
     screener: Screener
     budgets: Budgets
     memo: Memo
     clock: Clock
     ids: Ids
+    in_force: InForce
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -117,6 +120,7 @@ class Chat:
             asked = await self.ask(call, draft)
             answer = call.face.answer(asked.body or b"", call.turn)
             decision = self.weigh(draft, answer)
+            self.still_allowed(draft)
             if decision.outcome is not Outcome.ANSWERED:
                 return await self.speak(call, draft, decision)
             body, history = self.released(call, draft, answer)
@@ -135,6 +139,8 @@ class Chat:
         """Step 1. Raises RefusedError with no interaction written when the budget is used up or storage is away."""
         net, caller, turn = self.net, call.caller, call.turn
         use_case, history = caller.use_case, history_of(turn.messages)
+        if caller.stopped:
+            raise RefusedError(_stopped(caller.stopped), ReplyIds(call.interaction, None), begun=False)
         noted: tuple[Reason, ...] = ()
         try:
             try:
@@ -212,6 +218,18 @@ class Chat:
         finally:
             draft.upstream_ms = int((self.net.clock.monotonic() - before) * 1000)
 
+    def still_allowed(self, draft: Draft) -> None:
+        """Raises HandrailError CHAT_STOPPED when a stop that began meanwhile ends this answer. One comparison as long
+        as nothing new is in force."""
+        now = self.net.in_force.current
+        if now is draft.stands_under:
+            return
+        draft.stands_under = now
+        if now is not None and now.stops and draft.choice is not None:
+            stop = stop_of(draft.caller, draft.choice.target.provider, now.stops)
+            if stop:
+                raise _stopped(stop)
+
     def weigh(self, draft: Draft, answer: Answer) -> Decision:
         """Step 6 for a whole answer. Raises HandrailError for a refusal of the rules."""
         said = 0
@@ -240,7 +258,9 @@ class Chat:
         """Tokens and cost of the answer, against the budget too; once for each interaction. What the provider did not
         count is estimated: a token for four bytes of the request and for four of the `said` characters."""
         if not (usage.input_tokens and usage.output_tokens):
-            usage = Usage(usage.input_tokens or len(draft.turn.body) // 4, usage.output_tokens or said // 4, usage.made_by)
+            usage = Usage(
+                usage.input_tokens or len(draft.turn.body) // 4, usage.output_tokens or said // 4, usage.made_by
+            )
         draft.usage = usage
         draft.call_tools = tool_calls
         draft.counted = True
@@ -254,10 +274,12 @@ class Chat:
     def released(self, call: Call, draft: Draft, answer: Answer) -> tuple[bytes, Sequence[bytes]]:
         """Step 8: the answer as the client may see it, and what stands for it in the history."""
         changes = changed(draft, answer.messages)
+        draft.calls = answer.calls
         if not changes:
             return answer.body, history_of(answer.messages)
         body = call.face.rewritten(answer, changes)
         again = call.face.answer(body, call.turn)
+        draft.calls = again.calls
         return body, history_of(again.messages)
 
     async def speak(self, call: Call, draft: Draft, decision: Decision) -> Reply:
@@ -277,6 +299,13 @@ class Chat:
                 customer=draft.turn.customer,
                 name=reference,
                 conversation=draft.thread.conversation,
+            )
+        if draft.calls:
+            net.model_calls.record(
+                use_case=use_case.id,
+                key_id=draft.caller.key.lineage,
+                conversation=draft.thread.conversation,
+                calls=draft.calls,
             )
         await net.threads.close_turn(draft.thread, history=[*draft.history, *history])
         now_ms = net.clock.now_ms()
@@ -400,6 +429,10 @@ def _unseen(screened: Screened) -> Screened:
 def history_of(messages: Sequence[Message]) -> list[bytes]:
     """What recognises those of the messages that belong to the conversation."""
     return [message.history for message in messages if message.history is not None]
+
+
+def _stopped(stop: str) -> HandrailError:
+    return HandrailError(Code.CHAT_STOPPED, f"model answers are stopped here ({stop}); hand this conversation over")
 
 
 def broken(mistake: Exception) -> HandrailError:

@@ -16,7 +16,7 @@ from handrail.approvals.drill import Drill, Made, Plan
 from handrail.approvals.drills import ScheduleDrills, Seed, SkipDrill
 from handrail.approvals.facts import ActionFacts
 from handrail.approvals.made_up import Draw, Ground, MadeUp, Recent, candidates
-from handrail.approvals.route import Case, Moment, on_shift, route_of
+from handrail.approvals.route import Case, moment, on_shift, route_of
 from handrail.approvals.store import Stored
 from handrail.guard.history import names_in
 from handrail.guard.ports import Thread, Threads
@@ -209,10 +209,9 @@ class Drilling:
             seed = self._ids.token(16).hex()
             draw = Draw(seed)
             for _ in range(200):
-                moment = monday + timedelta(minutes=draw.below(7 * 1_440))
-                if on_shift(route.shifts, Moment(moment.weekday(), moment.hour * 60 + moment.minute)):
+                due_at = int((monday + timedelta(minutes=draw.below(7 * 1_440))).timestamp() * 1_000)
+                if on_shift(route.shifts, moment(due_at, time_zone)):
                     break
-            due_at = int(moment.timestamp() * 1_000)
             drills.append(Drill(id=f"{run}:{at}", due_at=due_at, plan=Plan(run=run, seed=seed, route=route.id)))
         return tuple(drills)
 

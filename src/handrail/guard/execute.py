@@ -21,13 +21,19 @@ from handrail.approvals.lifecycle import Progress, State
 from handrail.approvals.store import Stored
 from handrail.guard.lease import Leases
 from handrail.ledger.store import Journal
-from handrail.terms.action import Action, ToolId
+from handrail.terms.action import Action, ActionType, ToolId
 from handrail.terms.clock import Clock
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest, Ids
 from handrail.tools.paths import one_at
 from handrail.tools.registry import Call, Check, Expect, Tool, Upstream
 
+ACCEPTED = 202
+RECORD_AGAIN_S = (0.1, 0.3, 1.0, 3.0)
+"""Pauses between tries to record an outcome: who loses it must ask the target, or a person."""
+LOOKS = 3
+"""How often a verification is made before it counts as contradicted: targets may show an effect a moment late."""
+BLOT = b"[key]"
 LEASE_MS = 1_500
 """How long a claim's holder may be silent; another process asks for the outcome after that."""
 
@@ -116,7 +122,11 @@ class Executor:
             by, first = "asked", answer
             answer = await self._found_out(tool, upstream, request)
             answer = first if answer.effect is Effect.UNSURE else answer
+        elif answer.effect is Effect.DONE and answer.status == ACCEPTED and tool.outcome is not None:
+            by, answer = "asked", await self._accepted(tool, upstream, request, answer)
         verified = await self._verified(tool, request, answer) if answer.effect is Effect.DONE else None
+        if verified is False:
+            answer = msgspec.structs.replace(answer, effect=Effect.UNSURE, code="verify.contradicts")
         return await self._finish(
             claimed, answer, by, verified=verified, took_ms=int(1_000 * (self._clock.monotonic() - began))
         )
@@ -170,23 +180,39 @@ class Executor:
             return Answer(effect=Effect.NONE, code="outcome.absent")
         return Answer(effect=Effect.UNSURE, code="outcome.unknown")
 
+    async def _accepted(self, tool: Tool, upstream: Upstream, request: Action, answer: Answer) -> Answer:
+        """A target that only accepted the call is asked until it says that it is done, for as long as a call may take;
+        that nothing is there yet proves nothing."""
+        for _ in range(1 + upstream.timeout_ms // 250):
+            found = await self._asked(msgspec.structs.replace(tool, outcome=_no_absent(tool)), upstream, request)
+            if found.effect is Effect.DONE:
+                return found
+            await asyncio.sleep(0.25)
+        return msgspec.structs.replace(answer, effect=Effect.UNSURE, code="target.accepted")
+
     async def _ask(self, check: Check, request: Action, response: Any = None) -> Answer | None:
         """A read; None when it did not answer."""
         found = self._registry.tool(check.call.tool)
-        if found is None:
+        if found is None or found[0].type is not ActionType.READ:
             return None
         arguments = filled(check.call, request, response, self.key_of(request))
         answer = await self._targets.call(*found, arguments, key="")
         return answer if answer.effect is Effect.DONE else None
 
     async def _verified(self, tool: Tool, request: Action, answer: Answer) -> bool | None:
-        """Whether the effect can be seen; None: the tool declares no way to see it."""
+        """Whether the effect can be seen. None: the tool declares no way to see it, or the way did not answer."""
         if tool.verify is None:
             return None
-        said = await self._ask(tool.verify, request, answer.result)
-        return said is not None and _shows(
-            tool.verify.expect, said.result, request, self.key_of(request), answer.result
-        )
+        said = None
+        for look in range(LOOKS):
+            if look:
+                await asyncio.sleep(0.25 * look)
+            said = await self._ask(tool.verify, request, answer.result)
+            if said is None:
+                return None
+            if _shows(tool.verify.expect, said.result, request, self.key_of(request), answer.result):
+                return True
+        return False
 
     async def _finish(
         self, stored: Stored, answer: Answer, by: str, *, verified: bool | None = None, took_ms: int | None = None
@@ -203,21 +229,34 @@ class Executor:
         )
         told = {"status": state.value, "result": answer.result, "code": answer.code}
         result = msgspec.json.encode(told if answer.content is None else {**told, "content": answer.content})
+        if stored.request is not None:  # a target may repeat its key; the agent and the model never see it
+            result = result.replace(self.key_of(stored.request).encode(), BLOT)
         receipt = msgspec.json.encode(
             {
-                "request": answer.request.decode(errors="replace"),
-                "response": answer.response.decode(errors="replace"),
-                "status": answer.status,
-                "verified": verified,
+                **_exact("request", answer.request), **_exact("response", answer.response), "salt": salt,
+                "status": answer.status, "verified": verified,
             }
-        )
-        done: Stored = await self._journal.run(
-            Finish(
-                ids=self._ids, action=stored.progress.action, owner=self.owner, state=state, result=result,
-                receipt=receipt, facts=facts,
-            )
         )  # fmt: skip
+        finish = Finish(
+            ids=self._ids, action=stored.progress.action, owner=self.owner, state=state, result=result,
+            receipt=receipt, facts=facts,
+        )  # fmt: skip
+        done = await self._recorded(finish)
         return msgspec.structs.replace(done, result=result)
+
+    async def _recorded(self, finish: Finish) -> Stored:
+        """Raises HandrailError LOST_RACE, or JOURNAL_UNAVAILABLE when it could not be recorded for some seconds."""
+        for pause in RECORD_AGAIN_S:
+            try:
+                done: Stored = await self._journal.run(finish)
+            except HandrailError as error:
+                if error.code is not Code.JOURNAL_UNAVAILABLE:
+                    raise
+                await asyncio.sleep(pause)
+            else:
+                return done
+        last: Stored = await self._journal.run(finish)
+        return last
 
 
 def filled(call: Call, request: Action, response: Any, key: str) -> dict[str, Any]:
@@ -252,6 +291,18 @@ def _shows(expects: tuple[Expect, ...], seen: Any, request: Action, key: str, re
         except LookupError:
             return False
     return bool(expects)
+
+
+def _no_absent(tool: Tool) -> Check | None:
+    return None if tool.outcome is None else msgspec.structs.replace(tool.outcome, absent=())
+
+
+def _exact(name: str, data: bytes) -> dict[str, Any]:
+    """The bytes that a digest was made of: as text, or as base64 under `NAME_base64` where they are none."""
+    try:
+        return {name: data.decode()}
+    except UnicodeDecodeError:
+        return {f"{name}_base64": data}
 
 
 def _digest(salt: bytes, data: bytes) -> Digest:

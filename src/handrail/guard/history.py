@@ -26,11 +26,11 @@ _ROLLING = {"hours": (Within.HOUR, timedelta(hours=1), 24), "days": (Within.DAY,
 
 
 class Count(msgspec.Struct, frozen=True):
-    """One name for one action. `periods`: those that are summed, the present one first. `counts`: this action is one
-    of them."""
+    """One name for one action. `scopes`: of each thing that it counts by; the one with most is told. `periods`: those
+    that are summed, the present one first. `counts`: this action is one of them."""
 
     name: str
-    scope: str
+    scopes: tuple[str, ...]
     periods: tuple[str, ...]
     counts: bool
 
@@ -47,9 +47,11 @@ def names_in(rules: ActionRules) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def counts_of(names: tuple[str, ...], tool: Tool, local: datetime, scope_of: Callable[[str, Per], str]) -> list[Count]:
-    """`local`: now, on the organisation's clock. `scope_of`: the register's scope for a name and what it counts by. A
-    name that is none is left out: it is missing, and rules on it do not match."""
+def counts_of(
+    names: tuple[str, ...], tool: Tool, local: datetime, scopes_of: Callable[[str, Per], tuple[str, ...]]
+) -> list[Count]:
+    """`local`: now, on the organisation's clock. `scopes_of`: the register's scopes for a name and what it counts by. A
+    name that is none, or that cannot be told for this action, is left out: it is missing."""
     made = []
     for name in names:
         by, what, window = [*name.split("."), "ever", "ever"][:3]
@@ -64,10 +66,14 @@ def counts_of(names: tuple[str, ...], tool: Tool, local: datetime, scope_of: Cal
         else:
             continue
         counts = what in (tool.name, tool.type.value.replace("-", "_"))
-        made.append(Count(name, scope_of(f"past.{name}", per), periods, counts))
+        scopes = scopes_of(f"past.{name}", per)
+        if scopes:
+            made.append(Count(name, scopes, periods, counts))
     return made
 
 
 def past_of(counts: list[Count], used: Callable[[str, str], int]) -> tuple[Past, ...]:
     """As the register counts it now."""
-    return tuple([Past(one.name, sum(used(one.scope, period) for period in one.periods)) for one in counts])
+    return tuple(
+        [Past(one.name, max(sum(used(at, period) for period in one.periods) for at in one.scopes)) for one in counts]
+    )

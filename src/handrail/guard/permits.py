@@ -66,10 +66,10 @@ class Permits:
         self._ids = ids
 
     async def decide(self, called: Called, audience: str, snapshot: Snapshot, prepared: Prepared) -> Decided:
-        """1 the decision, as for an action, with what it reserves. 2 the permit, when it is approved. Raises
-        HandrailError as `ToolCalls.call`, and PERMIT_REFUSED."""
+        """1 the decision, as for an action, with what it reserves. 2 the permit, when it is approved; a dry
+        run ends before. Raises HandrailError as `ToolCalls.call`, and PERMIT_REFUSED."""
         stored = await self._calls.call(called, snapshot, prepared)
-        if stored.progress.state is not State.APPROVED or not stored.progress.report_within_ms:
+        if called.dry_run or stored.progress.state is not State.APPROVED or not stored.progress.report_within_ms:
             return Decided(stored)
         require_permits(snapshot.ruleset.tools[called.tool])
         stored = await self._journal.run(

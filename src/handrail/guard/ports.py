@@ -1,11 +1,12 @@
 """What one interaction needs from the world: a model, a conversation's memory, the journal (`ledger.store`)."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
+from handrail.guard.turn import ModelCall
 from handrail.policy.ruleset import Provider
 from handrail.releases.assign import Drawn
 from handrail.terms.errors import HandrailError
@@ -168,6 +169,24 @@ class References(Protocol):
     ) -> None:
         """Remember an id that a provider's answer gave, without waiting. `name`: `kind:id`, such as `response:resp_1`;
         `client-prompt:` and a keyed hash for a client's prompt."""
+        ...
+
+
+class ModelCalls(Protocol):
+    """Tool calls that models asked for in the last ten minutes, by keyed hashes of use case, key lineage, name and
+    canonical arguments: they link an agent's call to its conversation where the agent names none."""
+
+    def record(
+        self, *, use_case: UseCaseId, key_id: str, conversation: ConversationId, calls: Sequence[ModelCall]
+    ) -> None:
+        """Remember them, without waiting. One whose arguments are no JSON object is left out."""
+        ...
+
+    async def conversation(
+        self, *, use_case: UseCaseId, key_id: str, names: Sequence[str], arguments: Mapping[str, Any]
+    ) -> ConversationId | None:
+        """The conversation of the one call under any of these `names` with equal arguments; None when there is none,
+        or more than one. Raises JOURNAL_UNAVAILABLE."""
         ...
 
 

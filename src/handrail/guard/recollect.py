@@ -4,8 +4,8 @@ The record is the ledger's: what customers and models said passed through here, 
 handrail itself carried it out. What a client sends as a tool's result is text of outsiders. Masked values are put back
 in memory alone, for this one reading.
 
-When the record cannot be read whole (a payload expired or was erased, the conversation is longer than `MOST`, storage
-does not answer) the conversation counts as unknown, and a consequential action is held.
+When the record cannot be read whole (a payload expired or was erased, the conversation is longer than `MOST`, it names
+two customers, storage does not answer) the conversation counts as unknown, and a consequential action is held.
 """
 
 import logging
@@ -17,7 +17,8 @@ import msgspec
 from handrail.guard.record import Payload
 from handrail.in_force.snapshot import Snapshot
 from handrail.policy.action import ActionInput
-from handrail.policy.conversation import Called, Turn, turns_of
+from handrail.policy.conversation import Called, Turn, answered, turns_of
+from handrail.policy.evaluate import Found
 from handrail.policy.replay import Asked, Schema, World, given_of
 from handrail.policy.wording import Reader
 from handrail.terms.action import Action, Door
@@ -31,11 +32,14 @@ MOST = 400
 
 
 class Spoken(msgspec.Struct, frozen=True):
-    """One interaction. `payload`: of `guard.record.Payload`. `untrusted`: an injection was found in it."""
+    """One interaction. `payload`: of `guard.record.Payload`. `untrusted`: an injection was found in it. `found`: what
+    else was. `failures`: detectors that did not answer."""
 
     at_ms: int
     payload: bytes
     untrusted: bool
+    found: tuple[Found, ...] = ()
+    failures: tuple[str, ...] = ()
 
 
 class Acted(msgspec.Struct, frozen=True):
@@ -91,7 +95,9 @@ class Recollect:
         except Exception as error:  # noqa: BLE001  whatever cannot be read stays unknown, and the action is held
             log.warning("actions.unread", extra={"reason": type(error).__name__})
             return given
-        return _with(given, seen)
+        found = {(one.kind, one.side, one.role): one for spoken in record.spoken for one in spoken.found}
+        failures = dict.fromkeys(failure for spoken in record.spoken for failure in spoken.failures)
+        return msgspec.structs.replace(_with(given, seen), found=tuple(found.values()), failures=tuple(failures))
 
     def heard(
         self, given: ActionInput, tool: Tool, messages: Sequence[Mapping[str, Any]], snapshot: Snapshot
@@ -133,11 +139,7 @@ def turns_of_record(record: Record, snapshot: Snapshot) -> tuple[Turn, ...]:
     turns: list[Turn] = []
     for item in items:
         if isinstance(item, Acted):
-            tool = snapshot.ruleset.tools.get(item.request.tool)
-            text = msgspec.json.encode(item.result).decode()
-            by_caller = item.request.door is Door.PERMIT  # its answer is the caller's word, not a read of ours
-            call = None if tool is None or by_caller else Called(tool, item.request.arguments)
-            turns.append(Turn(len(turns), Role.TOOL, text, call, item.result if call else None))
+            turns.append(_answered(len(turns), item, snapshot.ruleset.tools.get(item.request.tool)))
             continue
         payload = _PAYLOAD.decode(item.payload)
         for said in (*payload.messages, *payload.answer):
@@ -145,6 +147,16 @@ def turns_of_record(record: Record, snapshot: Snapshot) -> tuple[Turn, ...]:
             if text:
                 turns.append(Turn(len(turns), said.role, text))
     return tuple(turns)
+
+
+def _answered(index: int, item: Acted, tool: Tool | None) -> Turn:
+    """A target's answer as the model got it: text as text, values as values, a failure as what teaches nothing."""
+    said = item.result
+    text = said if isinstance(said, str) else msgspec.json.encode(said).decode()
+    by_caller = item.request.door is Door.PERMIT  # its answer is the caller's word, not a read of ours
+    if tool is None or by_caller:
+        return Turn(index, Role.TOOL, text)
+    return answered(index, text, Called(tool, item.request.arguments), decode=msgspec.json.decode)
 
 
 def _restored(text: str, tokens: Mapping[str, str]) -> str:

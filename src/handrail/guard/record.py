@@ -15,7 +15,8 @@ from handrail.guard.disclosure import Told, tell
 from handrail.guard.masking import Vault
 from handrail.guard.ports import Thread
 from handrail.guard.screen import Screened
-from handrail.guard.turn import Leaf, Message, Turn, Usage
+from handrail.guard.turn import Leaf, Message, ModelCall, Turn, Usage
+from handrail.in_force.snapshot import Snapshot
 from handrail.ledger.entry import Entry, EntryKind, FoundFact, InteractionFacts
 from handrail.policy.evaluate import Decision, DecisionInput, encode, joined
 from handrail.policy.ramp import Outcome as Metric
@@ -72,6 +73,7 @@ class Draft:
     prompt_digest: Digest | None = None
     attempts = 0
     call_tools = 0
+    calls: tuple[ModelCall, ...] = ()  # that the client is to carry out
     usage = Usage()  # estimated where the provider did not say
     cost = 0
     counted = False  # tokens and cost are known, or estimated, and charged
@@ -80,6 +82,7 @@ class Draft:
     outcome: Outcome | None = None
     status = 0
     error = ""
+    stands_under: Snapshot | None = None  # what was in force when stops were looked at last
     recorded = False  # its full entry was handed to the journal; there is never a second one
 
     def __init__(

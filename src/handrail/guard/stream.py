@@ -2,8 +2,8 @@
 
 Events without text pass byte-exact; text passes once its lane has cleared it; a tool call's arguments wait for their
 end and go on as one event. The last event (or its replacement) leaves only after the entry is durable. A block, a
-detector's failure or a broken provider ends the stream well-formed in the client's dialect. When the client leaves,
-the provider's answer is closed and the outcome is `cancelled`.
+detector's failure, a broken provider or a stop that begins meanwhile ends the stream well-formed in the client's
+dialect. When the client leaves, the provider's answer is closed and the outcome is `cancelled`.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ from handrail.guard.record import Draft, Weighed
 from handrail.guard.rewrite import argument_values
 from handrail.guard.route import Asked
 from handrail.guard.screen import Screened, Setting, Spot, screen
-from handrail.guard.turn import Channel, Codec, Leaf, Message, Piece, ReplyIds, Usage
-from handrail.policy.evaluate import DecisionInput, Found, Side, Unreadable, decide
+from handrail.guard.turn import Channel, Codec, Leaf, Message, ModelCall, Piece, ReplyIds, Usage
+from handrail.policy.evaluate import DecisionInput, Found, Side, Unreadable, decide, handover_for
 from handrail.terms.decision import Outcome
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Finding, Role
@@ -65,6 +65,7 @@ class StreamChat:
                     return decision.outcome
                 chat.announce(draft)
                 asked = await chat.ask(call, draft)
+                chat.still_allowed(draft)
                 screen = StreamScreen(chat, call, draft)
             except HandrailError as error:
                 raise await chat.refused(draft, error) from error
@@ -91,6 +92,7 @@ class StreamChat:
                 if ready:
                     await sink(ready, False)
                 async for chunk in asked.rest:
+                    self._chat.still_allowed(draft)
                     ready, ended = screen.feed(chunk)
                     if ended:
                         break
@@ -103,12 +105,18 @@ class StreamChat:
             ready = screen.ready()
             tail, outcome, error = screen.stopped(ids)
         except HandrailError as failure:
-            ready, tail = screen.ready(), codec.failed(failure, ids)
-            outcome, error = Outcome.FAILED, failure
+            ready, error = screen.ready(), failure
+            if failure.code is Code.CHAT_STOPPED:
+                tail, outcome = screen.handed_over(failure.code, ids), Outcome.REFUSED
+            else:
+                tail, outcome = codec.failed(failure, ids), Outcome.FAILED
         except Exception as mistake:  # noqa: BLE001  whatever broke, nothing unread may follow
             error = broken(mistake)
             ready, tail, outcome = screen.ready(), codec.failed(error, ids), Outcome.REFUSED
         screen.settle()
+        if outcome is Outcome.ANSWERED and codec.tools:
+            sent = screen.sent()
+            draft.calls = tuple([ModelCall(tool, sent.get(lane, "")) for lane, tool in codec.tools.items()])
         draft.outcome, draft.status, draft.error = outcome, 200, error.code.value if error else ""
         try:
             await self._chat.finish(draft, codec.said(screen.sent()), codec.reference)
@@ -306,9 +314,18 @@ class StreamScreen:
             return self.codec.failed(error, ids), Outcome.REFUSED, error
         outcome = Outcome.BLOCKED if decision.outcome is Outcome.ANSWERED else decision.outcome
         code = decision.reasons[0].code if decision.reasons else "finding.late"
-        if decision.sentence:
-            self._sent.setdefault("sentence", []).append(decision.sentence)
-        return self.codec.blocked(decision.sentence, code, ids), outcome, None
+        return self._spoken(decision.sentence, code, ids), outcome, None
+
+    def handed_over(self, code: Code, ids: ReplyIds) -> bytes:
+        """The end of a stream that a stop ended: the use case's sentence for a hand-over, where it has one."""
+        draft = self._draft
+        language = draft.input.screened.language if draft.input else ""
+        return self._spoken(handover_for(draft.caller.use_case, language), code.value, ids)
+
+    def _spoken(self, sentence: str, code: str, ids: ReplyIds) -> bytes:
+        if sentence:
+            self._sent.setdefault("sentence", []).append(sentence)
+        return self.codec.blocked(sentence, code, ids)
 
     def sent(self) -> dict[str, str]:
         """What each lane has sent."""

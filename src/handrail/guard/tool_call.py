@@ -6,6 +6,7 @@ claim is durable before anything leaves, and the outcome before the agent hears 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -21,7 +22,8 @@ from handrail.approvals.stop import covers, names_of
 from handrail.approvals.store import Stored
 from handrail.guard.execute import LEASE_MS, Executor
 from handrail.guard.history import FORMS, NO_CEILING, Count, counts_of, names_in, past_of
-from handrail.guard.ports import Manifests, Threads
+from handrail.guard.ports import Manifests, ModelCalls, Threads
+from handrail.guard.scopes import counted_by, same_arguments
 from handrail.in_force.snapshot import Snapshot
 from handrail.ledger.store import Journal
 from handrail.people.key import ApiKey
@@ -29,16 +31,18 @@ from handrail.policy.action import ActionDecision, ActionInput, Fact, Room, Why
 from handrail.policy.action_rules import Limit, Per
 from handrail.policy.decide_action import Prepared, decide_action, encode
 from handrail.policy.ruleset import UseCase, rule_digests
-from handrail.terms.action import Action, ActionId, Door, ToolId, canonical_arguments
+from handrail.terms.action import Action, ActionId, ActionType, Door, ToolId, canonical_arguments
 from handrail.terms.clock import Clock
 from handrail.terms.decision import Reason, Verdict
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import ConversationId, CustomerId, Digest, Ids, SubjectId, UseCaseId
 from handrail.tools.amount import amount_of
+from handrail.tools.door_names import tool_names
 from handrail.tools.paths import replaced, values_at
 from handrail.tools.registry import Tool, UpstreamKind, gives_permits
 
 DAY_MS = 24 * 3_600_000
+TRIED = "tr"  # what a dry run decided is called so: no action has this id
 NO_ROUTE = "route.none"
 """A reason: routes are written, and none of them may settle this amount or use case."""
 MAX_ARGUMENTS = 256 * 1024
@@ -58,6 +62,7 @@ class Called(msgspec.Struct, frozen=True, kw_only=True):
     facts: tuple[Fact, ...] = ()
     language: str = ""
     permit_ms: int = 0  # for the door PERMIT: how long the caller wants to have for its redeem
+    dry_run: bool = False  # decided and recorded as tried, nothing else
 
 
 class Weighed(msgspec.Struct, frozen=True):
@@ -95,7 +100,8 @@ class Hashing(Protocol):
 
 
 class ToolCalls:
-    """`digits`: minor digits by currency. `manifests`: None where no target announces its tools."""
+    """`digits`: minor digits by currency. `manifests`: None where no target announces its tools. `model_calls`: None
+    where no model is heard."""
 
     def __init__(
         self,
@@ -110,6 +116,7 @@ class ToolCalls:
         ids: Ids,
         digits: Mapping[str, int],
         manifests: Manifests | None = None,
+        model_calls: ModelCalls | None = None,
     ) -> None:
         self._journal = journal
         self._threads = threads
@@ -121,6 +128,7 @@ class ToolCalls:
         self._ids = ids
         self._digits = dict(digits)
         self._manifests = manifests
+        self._model_calls = model_calls
 
     async def call(self, called: Called, snapshot: Snapshot, prepared: Prepared) -> Stored:
         """The action, however far it has come. Raises HandrailError USE_CASE_UNREGISTERED, TOOL_UNREGISTERED,
@@ -131,27 +139,51 @@ class ToolCalls:
         when it may run at once. 5 the call itself. 6 the outcome."""
         if called.key.probe:  # whichever door it came through
             raise HandrailError(Code.KEY_SCOPE, "a key for probes causes no effect; ask over POST /api/v1/actions")
+        called = msgspec.structs.replace(  # an empty name is none
+            called, conversation=(called.conversation or "").strip() or None, customer=_named(called.customer)
+        )
         use_case, tool = registered(called.key.use_case, called.tool, snapshot)
         _require_here(tool, snapshot, called)
-        if called.door is Door.PERMIT:
+        if called.door is Door.PERMIT and not called.dry_run:
             require_permits(tool)
         if len(canonical_arguments(called.arguments)) > MAX_ARGUMENTS:
             raise HandrailError(Code.REQUEST_TOO_LARGE, f"arguments are larger than {MAX_ARGUMENTS} bytes")
+        conversation = called.conversation or await self._linked(called, use_case, tool)
         thread = await self._threads.open(
-            use_case=use_case.id, key_id=called.key.lineage, conversation=called.conversation,
+            use_case=use_case.id, key_id=called.key.lineage, conversation=conversation,
             customer=called.customer, history=(), new_from=0,
         )  # fmt: skip
         action = Action(
-            id=ActionId(self._ids.new("ac")), use_case=use_case.id, tool=tool.id, arguments=called.arguments,
-            salt=self._ids.token(16), door=called.door, key=called.key.id, agent=called.key.agent,
-            conversation=thread.conversation, customer=called.customer,
+            id=ActionId(self._ids.new(TRIED if called.dry_run else "ac")), use_case=use_case.id, tool=tool.id,
+            arguments=called.arguments, salt=self._ids.token(16), door=called.door, key=called.key.id,
+            agent=called.key.agent, conversation=thread.conversation, customer=called.customer,
         )  # fmt: skip
-        weighed = await self.weighed(action, called.facts, use_case, tool, snapshot, called.conversation is not None)
-        decide = self.decide(weighed, action, tool, snapshot, prepared, thread.release)
+        weighed = await self.weighed(action, called.facts, use_case, tool, snapshot, conversation is not None)
+        release = thread.release or _live(snapshot, use_case.id)
+        decide = self.decide(weighed, action, tool, snapshot, prepared, release)
         asked = self.asked(action, thread.subject.id, decide, tool, snapshot, permit_ms=called.permit_ms)
+        if called.conversation is None:  # nothing tells two calls apart but who asks, and for whom
+            asked = replace(asked, business=self._business(action, tool, called.key.lineage), anywhere=True)
+        if called.dry_run:
+            asked = replace(asked, dry_run=True)
         stored = await self._committed(asked)
         mine = stored.progress.action == action.id and stored.progress.state is State.CLAIMED
         return await self._executor.carry_out(stored) if mine else stored
+
+    async def _linked(self, called: Called, use_case: UseCase, tool: Tool) -> ConversationId | None:
+        """The conversation in which a model asked for exactly this call a moment ago, when it is the only one that did.
+        A model knows the tool by its full name, its name at the MCP door, or its own. None, which holds a consequential
+        action, also when the record cannot be read."""
+        if self._model_calls is None:
+            return None
+        names = [name for name, each in tool_names(use_case.tools).items() if each == tool.id]
+        try:
+            return await self._model_calls.conversation(
+                use_case=use_case.id, key_id=called.key.lineage, names=(*names, tool.id, tool.name),
+                arguments=called.arguments,
+            )  # fmt: skip
+        except HandrailError:
+            return None
 
     async def _committed(self, asked: Ask) -> Stored:
         """Decided anew when another caller took the last of a limit in between: then it is held or denied with its
@@ -181,7 +213,9 @@ class ToolCalls:
         """The command. `at_once` False: what may run is left to the jobs process; with `permit_ms`, to the caller."""
         return Ask(
             ids=self._ids, request=action, subject=subject, decide=decide, business=self._business(action, tool),
-            same_since_ms=_same_since(tool, self._clock.now_ms()), ruleset=snapshot.ruleset_digest,
+            same_since_ms=0 if action.parent else _same_since(tool, self._clock.now_ms()),
+            anywhere=bool(tool.same_within_s), repeats=tool.type is ActionType.READ and not tool.same_within_s,
+            in_flight=in_flight(snapshot), ruleset=snapshot.ruleset_digest,
             owner=self._executor.owner, lease_ms=LEASE_MS, cool_off_ms=1_000 * tool.cool_off_s,
             at_once=at_once and not permit_ms, permit_ms=permit_ms,
             report_within_ms=1_000 * tool.report_within_s if permit_ms else 0,
@@ -212,18 +246,23 @@ class ToolCalls:
         prepared: Prepared,
         release: Digest | None,
     ) -> Callable[[Standing], Ruled]:
-        """The pure decision that a transaction makes, with what only it can tell."""
+        """The pure decision that a transaction makes, with what only it can tell; limits and counts go by its clock."""
         limits = _limits(snapshot, action.use_case, tool)
-        now, zone = self._clock.now_ms(), snapshot.ruleset.time_zone
-        local = datetime.fromtimestamp(now / 1_000, UTC).astimezone(ZoneInfo(zone))
+        zone = ZoneInfo(snapshot.ruleset.time_zone)
 
-        def scope_of(name: str, per: Per) -> str:
-            return self._scope(name, per, action, tool)
+        def scopes_of(name: str, per: Per) -> tuple[str, ...]:
+            return self._scopes(name, per, action, tool, weighed.input.facts)
 
-        periods = {limit.id: (scope_of(limit.id, limit.per), local.strftime(FORMS[limit.within])) for limit in limits}
-        counts = counts_of(names_in(snapshot.ruleset.actions), tool, local, scope_of)
+        scopes = {limit.id: scopes_of(limit.id, limit.per) for limit in limits}
 
         def decide(standing: Standing) -> Ruled:
+            now = standing.now_ms or self._clock.now_ms()
+            local = datetime.fromtimestamp(now / 1_000, UTC).astimezone(zone)
+            periods = {
+                limit.id: tuple([(scope, local.strftime(FORMS[limit.within])) for scope in scopes[limit.id]])
+                for limit in limits
+            }
+            counts = counts_of(names_in(snapshot.ruleset.actions), tool, local, scopes_of)
             return _ruled(weighed, action, tool, snapshot, prepared, standing, limits, periods, counts, release)
 
         return decide
@@ -261,34 +300,31 @@ class ToolCalls:
             weekday=local.weekday(),
         )
 
-    def _business(self, action: Action, tool: Tool) -> bytes:
-        """What makes two calls the same: the tool and its key's values, or all arguments."""
+    def _business(self, action: Action, tool: Tool, asker: str = "") -> bytes:
+        """What makes two calls the same: the tool and its key's values, or all arguments where one has no value; within
+        the conversation, or of the same `asker` for the same customer where none was named."""
         if action.parent:  # an action is undone once
             return self._hashing.message(f"undo\0{action.parent}".encode())
-        values = [list(values_at(action.arguments, path)) for path in tool.business_key]
+        arguments = same_arguments(action, tool, self._digits)
+        values = [list(values_at(arguments, path)) for path in tool.business_key]
+        within = [asker, action.customer] if asker else action.conversation
         same = msgspec.json.encode(
             [
                 action.use_case,
                 action.tool,
-                values or action.arguments,
-                None if tool.same_within_s else action.conversation,
+                values if values and all(values) else arguments,
+                None if tool.same_within_s else within,
             ],
             order="sorted",
         )
         return self._hashing.message(b"action\0" + same)
 
-    def _scope(self, name: str, per: Per, action: Action, tool: Tool) -> str:
+    def _scopes(self, name: str, per: Per, action: Action, tool: Tool, facts: tuple[Fact, ...]) -> tuple[str, ...]:
         """Of a limit or a count for this action. What it counts by is hashed: it may be a person's."""
-        by = {
-            Per.ACTION: action.id,
-            Per.CUSTOMER: action.customer or action.conversation or "",
-            Per.OBJECT: repr([list(values_at(action.arguments, path)) for path in sorted(tool.objects)]),
-            Per.CONVERSATION: action.conversation or "",
-            Per.AGENT: action.agent or action.key,
-            Per.USE_CASE: action.use_case,
-            Per.FLEET: "",
-        }[per]
-        return f"{name}:{self._hashing.message(f'limit{by}'.encode()).hex()}"
+        return tuple(
+            f"{name}:{self._hashing.message(f'limit{by}'.encode()).hex()}"
+            for by in counted_by(per, action, tool, facts)
+        )
 
 
 def registered(name: UseCaseId | None, called: ToolId, snapshot: Snapshot) -> tuple[UseCase, Tool]:
@@ -322,14 +358,23 @@ def _require_here(tool: Tool, snapshot: Snapshot, called: Called) -> None:
         )
 
 
+def in_flight(snapshot: Snapshot) -> dict[str, int]:
+    """How many calls each target takes at once."""
+    return {name: upstream.max_in_flight for name, upstream in snapshot.ruleset.upstreams.items()}
+
+
 def require_permits(tool: Tool) -> None:
     """Raises HandrailError PERMIT_REFUSED when no caller may execute it itself."""
     if not gives_permits(tool):
         raise HandrailError(
             Code.PERMIT_REFUSED,
-            f"{tool.id} gives no permits (its type is {tool.type.value}); let handrail execute it: POST /api/v1/actions,"
-            " or write permits: true in its registration",
+            f"{tool.id} gives no permits (its type is {tool.type.value}); let handrail execute it: POST /api/v1/actions"
+            ", or write permits: true in its registration",
         )
+
+
+def _named(customer: CustomerId | None) -> CustomerId | None:
+    return customer if customer and customer.strip() else None
 
 
 def _limits(snapshot: Snapshot, use_case: UseCaseId, tool: Tool) -> tuple[Limit, ...]:
@@ -351,7 +396,7 @@ def _ruled(
     prepared: Prepared,
     standing: Standing,
     limits: Sequence[Limit],
-    periods: Mapping[str, tuple[str, str]],
+    periods: Mapping[str, tuple[tuple[str, str], ...]],
     counts: list[Count],
     release: Digest | None,
 ) -> Ruled:
@@ -362,33 +407,41 @@ def _ruled(
         release=release,
     )  # fmt: skip
     names = names_of(About(use_case=action.use_case, facts=facts))
-    waiting = {limit.id: (waiting_scope(periods[limit.id][0]), periods[limit.id][1]) for limit in limits}
+    waiting = {name: [(waiting_scope(scope), period) for scope, period in those] for name, those in periods.items()}
     room = tuple(
         Room(
             limit.id,
-            limit.at_most - standing.used(*periods[limit.id]),
-            None if limit.held_at_most is None else limit.held_at_most - standing.used(*waiting[limit.id]),
+            min(limit.at_most - standing.used(*one) for one in periods[limit.id]),
+            None
+            if limit.held_at_most is None
+            else min(limit.held_at_most - standing.used(*one) for one in waiting[limit.id]),
         )
         for limit in limits
+        if periods[limit.id]  # without what it counts by its room is unknown, which holds
     )
     full = msgspec.structs.replace(
         given, stopped=tuple(stop.id for stop in standing.stops if covers(stop, names)), room=room,
         past=past_of(counts, standing.used),
     )  # fmt: skip
+    weighed = msgspec.structs.replace(weighed, input=full)  # it is decided again with what was known now
     decision = decide_action(full, prepared)
     ceilings = {limit.id: limit.at_most for limit in limits}
     caps = {limit.id: limit.held_at_most for limit in limits if limit.held_at_most is not None}
     # what is held counts too; over a limit it counts when a person is asked, since only a person can pass it
     held = decision.verdict is Verdict.HOLD
+    past_caps = held or decision.would_be is not None  # where it only observes, a cap refuses nothing
     reserve = tuple(
-        (*periods[name], amount, standing.used(*periods[name]) + amount if held else ceilings[name])
+        (*one, amount, standing.used(*one) + amount if past_caps else ceilings[name])
         for name, amount in decision.reserve
-        if name in periods
+        for one in periods.get(name, ())
     )
-    reserve += tuple([(one.scope, one.periods[0], 1, NO_CEILING) for one in counts if one.counts])
+    reserve += tuple([(scope, one.periods[0], 1, NO_CEILING) for one in counts if one.counts for scope in one.scopes])
     route = None
     if held and not decision.draft:
-        case = Case(use_case=action.use_case, amount_minor=given.amount_minor, currency=given.currency)
+        case = Case(
+            use_case=action.use_case, amount_minor=given.amount_minor, currency=given.currency,
+            unread=bool(given.amount_error),
+        )  # fmt: skip
         route = route_of(snapshot.ruleset.actions.routes, decision.route, case)
         if route is None:
             reasons = (*decision.reasons, Reason(NO_ROUTE, "", ""))
@@ -407,13 +460,21 @@ def _ruled(
             currency=given.currency,
         ),
         reserve=reserve,
-        waiting=tuple((*waiting[name], amount, caps[name]) for name, amount in decision.reserve if name in caps),
+        waiting=tuple(
+            (*one, amount, caps[name]) for name, amount in decision.reserve if name in caps for one in waiting[name]
+        ),
         route=route,
         rules=digests_behind(snapshot, decision),
         owners=frozenset({snapshot.ruleset.use_cases[action.use_case].owner.lower()}),
         given=msgspec.json.encode(weighed),
         arguments=_changed(action, decision),
     )
+
+
+def _live(snapshot: Snapshot, use_case: UseCaseId) -> Digest | None:
+    """The release of an action whose conversation never talked here: the one that is live."""
+    live = snapshot.live.get(use_case)
+    return live.digest if live is not None else None
 
 
 def _changed(action: Action, decision: ActionDecision) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ their places. The guard decides on texts and never looks at a dialect's bytes.
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import orjson
@@ -120,15 +120,24 @@ class Usage(msgspec.Struct, frozen=True):
     made_by: str = ""
 
 
+class ModelCall(NamedTuple):
+    """A tool call that a model asked for, as the client gets it. `name`: the model's. `arguments`: JSON text."""
+
+    name: str
+    arguments: str
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What the model said. `history`: canonical bytes of the messages that the client will send back. `reference`: the
-    provider's id of the answer, when a later request may lean on it."""
+    provider's id of the answer, when a later request may lean on it. `calls`: those of `tool_calls` that the client is
+    to carry out."""
 
     body: bytes
     messages: tuple[Message, ...]
     usage: Usage = Usage()
     tool_calls: int = 0
     reference: str = ""
+    calls: tuple[ModelCall, ...] = ()
 
 
 class ReplyIds(msgspec.Struct, frozen=True):

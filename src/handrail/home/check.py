@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from handrail.home.check_home import check_home
 from handrail.home.check_notices import check_notices, check_told
-from handrail.home.check_rules import Engines, check_rules
+from handrail.home.check_rules import Engines, check_rules, check_zones
 from handrail.home.check_tools import check_listed, check_tools
 from handrail.home.check_use_case import check_defaults, check_ids, check_prompts, check_use_case
 from handrail.home.fields import HomeFile, UseCaseFile
@@ -81,6 +81,7 @@ def _actions(text: HomeText, cases: tuple[Fitted, ...], engines: Engines, mistak
     mistakes += told
     if actions.whole and not actions.mistakes and not told:
         mistakes += check_rules(actions, engines)
+        mistakes += check_zones(actions, text.time_zones)
     return actions
 
 

@@ -59,6 +59,18 @@ def check_rules(found: Actions, engines: Engines) -> Iterator[Mistake]:
         yield from _past(rule, found)
 
 
+def check_zones(found: Actions, time_zones: frozenset[str]) -> Iterator[Mistake]:
+    """A zone that this machine does not know would put nobody on duty, for ever."""
+    for route in found.rules.routes:
+        spot = found.spots.get(route.place)
+        for at, shift in enumerate(route.shifts):
+            if spot is not None and shift.zone and shift.zone != "UTC" and shift.zone not in time_zones:
+                yield mistake(
+                    spot.place("shifts", at, "zone"), "route.zone", f"there is no time zone {shown(shift.zone)}",
+                    expected="an IANA name such as Europe/Berlin", hint=did_you_mean(shift.zone, time_zones),
+                )  # fmt: skip
+
+
 def check_cases(files: Sequence[Fitted], ruleset: Ruleset, found: Actions, engines: Engines) -> Iterator[Mistake]:
     """Every case as a publish plays it. Nothing is told without a validator of arguments."""
     coverage = played(files, ruleset, engines)

@@ -27,6 +27,7 @@ from handrail.tools.registry import (
     Unit,
     Upstream,
     UpstreamKind,
+    gives_permits,
 )
 
 _FILLED = re.compile(r"\{([^{}]*)\}")
@@ -53,6 +54,7 @@ def check_tools(found: Actions, names: frozenset[str]) -> Iterator[Mistake]:
             if check is not None:
                 yield from _check(spot, name, check, tool, found)
         yield from _reached(spot, tool, found.upstreams[tool.upstream])
+        yield from _permits(spot, tool)
         yield from _words(spot, tool)
     known = {name for tool in found.tools.values() for name in _properties(tool)} | found.facts.keys()
     for one in check_registrations(found.tools.values(), found.facts) if sound else ():
@@ -303,6 +305,14 @@ def _reached(spot: Spot, tool: Tool, upstream: Upstream) -> Iterator[Mistake]:
             )  # fmt: skip
     if tool.manifest is not None and kind is UpstreamKind.HTTP:
         yield mistake(spot.place("manifest"), "tool.manifest", "only an MCP server announces tools", hint="delete it")
+
+
+def _permits(spot: Spot, tool: Tool) -> Iterator[Mistake]:
+    if "report_within_s" in _written(spot) and not gives_permits(tool):
+        yield mistake(
+            spot.place("report_within_s"), "tool.permits", "no caller gets a permit for it, so none reports",
+            expected="permits: true, or this deleted",
+        )  # fmt: skip
 
 
 def _words(spot: Spot, tool: Tool) -> Iterator[Mistake]:

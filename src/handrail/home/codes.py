@@ -45,3 +45,12 @@ CURRENCIES: dict[str, int] = {
     **dict.fromkeys(_THREE, 3),
 }
 """Currency to the digits of its minor unit."""
+
+
+def money(minor: int, currency: str) -> str:
+    """Exact, as people write it: 1200 of EUR is 12.00 EUR. A currency that is not known keeps its minor units."""
+    places = CURRENCIES.get(currency)
+    if places is None:
+        return f"{minor} minor {currency}"
+    sign, digits = "-" if minor < 0 else "", str(abs(minor)).rjust(places + 1, "0")
+    return f"{sign}{digits[:-places]}.{digits[-places:]} {currency}" if places else f"{sign}{digits} {currency}"

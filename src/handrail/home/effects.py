@@ -33,8 +33,11 @@ _FINAL = """delete remove destroy drop purge erase wipe cancel submit place orde
 _CONTACT = "send email mail sms notify message call dial post reply forward invite tweet whatsapp fax"
 _UNDOABLE = """create update set add edit modify change write insert upsert patch put assign move rename save store
     upload schedule reschedule exchange return enable toggle tag archive restore import sync"""
+_DEED = """and or then delete remove destroy purge drop erase wipe exec execute eval run write insert upsert modify
+    create send replace overwrite cancel submit pay grant revoke suspend"""
 _READING = """get list search find read fetch lookup look check show view query describe count calculate think
     verify"""
+_DEEDS = frozenset(_DEED.split())
 _READS = frozenset(_READING.split())
 _WORDS = {
     ActionType.WRITE_UNDOABLE: _UNDOABLE,
@@ -50,9 +53,9 @@ _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 def by_name(name: str) -> ActionType | None:
     """None when no word of it says anything. `get_payment` reads: the first word is what is done, unless a later one
-    joins it with `and` or `or`."""
+    joins it with `and` or `or`, or can only be a deed (`fetch_delete_user`)."""
     words = [part.lower() for part in _PART.findall(name)]
-    if words and words[0] in _READS and not {"and", "or"} & set(words):
+    if words and words[0] in _READS and not _DEEDS & set(words):
         return ActionType.READ
     known = [_BY_WORD[word] for word in words if word in _BY_WORD]
     return max(known, key=RANK.__getitem__) if known else None

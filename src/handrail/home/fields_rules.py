@@ -130,7 +130,9 @@ class LimitFile(Strict, frozen=True):
     tools: Annotated[ToolList | None, says("As in rules.")] = None
     types: Annotated[tuple[ActionType, ...], says("As in rules.")] = ()
     use_cases: Annotated[tuple[Words, ...], says("As in rules.")] = ()
-    held_at_most: Annotated[Minor | None, says("How much of it may wait for a person at a time; above it a call is refused.")] = None
+    held_at_most: Annotated[Minor | None, says("How much of it may wait for a person at a time; above, refused.")] = (
+        None
+    )
 
 
 class StepFile(Strict, frozen=True):
@@ -146,6 +148,7 @@ class ShiftFile(Strict, frozen=True):
     weekdays: Annotated[tuple[Annotated[int, Meta(ge=0, le=6)], ...], says("Monday 0.", min_length=1)]
     start: Annotated[int, says("Minute of the day.", ge=0, le=1_439)]
     end: Annotated[int, says("Minute of the day.", ge=1, le=1_440)]
+    zone: Annotated[Words | None, says("IANA time zone; left out: the organisation's.")] = None
 
 
 class RouteFile(Strict, frozen=True):

@@ -11,8 +11,9 @@ from handrail.home.mistake import Mistake, Place, did_you_mean, mistake
 from handrail.home.parameters import DOCUMENTED
 from handrail.home.written_actions import Actions, resolved
 from handrail.policy.notices import Event
-from handrail.policy.ruleset import Audience, Dialect
+from handrail.policy.ruleset import Audience, Dialect, Mode
 from handrail.terms.action import CONSEQUENTIAL, ActionType
+from handrail.terms.ids import UseCaseId
 from handrail.tools.registry import Call, Reversibility, Tool, UpstreamKind
 
 
@@ -27,6 +28,7 @@ def notes(checked: Checked) -> list[Mistake]:
             hint = "write yours under disclosure: wording:"
             found.append(mistake(Place(case.file, 1, 1), "disclosure.built_in", message, hint=hint))
         found += _parameters(checked.home, case)
+        found += _of_mode(own.get("mode"), case, checked.actions)
     found += _of_tools(checked.actions)
     found += _of_routes(checked)
     return sorted(found)
@@ -49,6 +51,19 @@ def _parameters(home: Fitted, case: Fitted) -> Iterator[Mistake]:
                 f"no provider on the route documents the parameter {shown(name)}; it is sent as it stands",
                 hint=did_you_mean(name, known),
             )
+
+
+def _of_mode(mode: str | None, case: Fitted, found: Actions) -> Iterator[Mistake]:
+    """A use case that observes, and whose agents may write: nothing holds them."""
+    writes = [
+        found.tools[tool].name
+        for tool in found.listed.get(UseCaseId(case.value.get("id", "")), ())
+        if tool in found.tools and found.tools[tool].type is not ActionType.READ
+    ]
+    if writes and mode != Mode.ENFORCE.value:
+        place = case.key("mode") if "mode" in case.value else Place(case.file, 1, 1)
+        message = f"it observes: {', '.join(writes)} run at once, also where a rule or limit would hold or deny them"
+        yield mistake(place, "mode.observes", message, hint="write mode: enforce before an agent gets a key")
 
 
 def _of_tools(found: Actions) -> Iterator[Mistake]:

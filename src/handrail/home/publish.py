@@ -19,12 +19,12 @@ from handrail.people.authorise import Act
 from handrail.people.role import Role
 from handrail.people.store import PeopleTransaction
 from handrail.policy.check_rules import Ground, unsettled
-from handrail.policy.ruleset import Ruleset, digest
+from handrail.policy.ruleset import Ruleset, digest, rule_digests
 from handrail.releases import desk
 from handrail.releases.lifecycle import OVER
 from handrail.releases.release import Release
 from handrail.releases.store import ReleaseTransaction
-from handrail.terms.actor import Actor
+from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest, EntryId, Ids, UseCaseId
 
@@ -72,19 +72,25 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
 
 def _unsettled(tx: PublishTransaction, ruleset: Ruleset, by: Actor) -> tuple[str, ...]:
     """Routes that too few persons could settle: refused once persons exist, told before that, since the first publish
-    may come before the first person. The use case's owner and who publishes settle nothing."""
+    may come before the first person. The use case's owner and deputy and who publishes settle nothing, and nobody what
+    a rule of hers holds."""
     if not ruleset.actions.routes:
         return ()
     people = [person for person in tx.persons.all() if person.active]
     holders = {role.value: frozenset(one.id for one in people if role in one.roles) for role in Role}
     barred = {
-        name: frozenset(one.id for one in people if one.mail == case.owner.lower() or one.id == by.id)
+        name: frozenset(
+            one.id for one in people if one.mail in (case.owner.lower(), case.deputy.lower()) or one.id == by.id
+        )
         for name, case in ruleset.use_cases.items()
         if case.tools
     }
-    wrong = unsettled(
-        ruleset.actions, Ground(tools=dict.fromkeys(barred, ()), digits={}, holders=holders, barred=barred)
-    )
+    found = {name: tx.rulesets.rule_author(rule) for name, rule in rule_digests(ruleset.actions).items()}
+    authors = {
+        name: author.id for name, author in found.items() if author is not None and author.kind is ActorKind.PERSON
+    }
+    ground = Ground(tools=dict.fromkeys(barred, ()), digits={}, holders=holders, barred=barred)
+    wrong = unsettled(ruleset.actions, ground, authors)
     if wrong and people:
         raise HandrailError(Code.HOME_INVALID, f"{wrong[0].place}: {wrong[0].what}; see handrail person list")
     return tuple(f"{one.place}: {one.what}" for one in wrong)

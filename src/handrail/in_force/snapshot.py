@@ -2,6 +2,7 @@
 
 import msgspec
 
+from handrail.approvals.stop import Stop
 from handrail.in_force.running import Running
 from handrail.people.key import ApiKey
 from handrail.policy.evaluate import Rules
@@ -12,14 +13,15 @@ from handrail.terms.ids import Digest, UseCaseId
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """`keys`: by SHA-256 of the whole key, so that an unknown key costs one look-up and no comparison leaks time.
-    `epoch` grows with every publish, key change, erasure and move of a rollout. `running`: rollouts by use case, where
-    there is any."""
+    `epoch` grows with every publish, key change, stop, erasure and move of a rollout. `running`: rollouts by use case,
+    where there is any."""
 
     epoch: int
     ruleset_digest: Digest
     ruleset: Ruleset
     live: dict[UseCaseId, LiveRelease]
     keys: dict[bytes, ApiKey]
+    stops: tuple[Stop, ...] = ()
     rules: dict[UseCaseId, Rules] = {}  # `policy.evaluate.rules_of(ruleset)`, made once per epoch
     running: dict[UseCaseId, Running] = {}
 

@@ -24,6 +24,10 @@ class RulesetStore(Protocol):
         """Who published it first. Raises HandrailError NOT_FOUND."""
         ...
 
+    def rule_author(self, rule: Digest) -> Actor | None:
+        """Whose publish first contained the rule or limit on actions; None: nobody's, as far as is known."""
+        ...
+
     def current(self) -> Digest | None: ...
 
     def set_current(self, digest: Digest, *, expected: Digest | None, at_ms: int) -> None:

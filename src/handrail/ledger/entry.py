@@ -78,6 +78,7 @@ class EntryKind(StrEnum):
     ACTION_REVOKED = "action.revoked"
     ACTION_CANCELLED = "action.cancelled"
     ACTION_UNREACHABLE = "action.unreachable"
+    ACTION_TRIED = "action.tried"  # what would be decided; nothing follows
     ACTION_PERMITTED = "action.permitted"  # its caller got a one-time permit to execute it
     ACTION_CLAIMED = "action.claimed"  # the only one that a call follows
     ACTION_TAKEN_OVER = "action.taken_over"

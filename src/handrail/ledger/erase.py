@@ -150,12 +150,13 @@ class HoldFacts(msgspec.Struct, frozen=True):
 
 class RetentionFacts(msgspec.Struct, frozen=True):
     """Facts of `retention.applied`: payloads of finished interactions from before `before_ms` destroyed; `held`: kept
-    because of a legal hold."""
+    because of a legal hold. `actions`: ended ones among them, with their calls and results."""
 
     use_case: UseCaseId
     before_ms: int
     destroyed: int
     held: int
+    actions: int = 0
 
 
 class RotatedFacts(msgspec.Struct, frozen=True):

@@ -29,7 +29,8 @@ class Scope(StrEnum):
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """Times in Unix ms. `use_case` None: a key for events or reading over all use cases. `agent`: a name the owner
-    gave. `first`: the key that this one goes back to by rotations; empty: itself."""
+    gave. `first`: the key that this one goes back to by rotations; empty: itself. `by`: the person who made it; empty:
+    the operator of the machine, or it is not known."""
 
     id: KeyId
     hash: bytes
@@ -40,6 +41,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: int | None = None
     revoked_at: int | None = None
     first: str = ""
+    by: str = ""
 
     @property
     def lineage(self) -> str:

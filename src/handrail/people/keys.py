@@ -14,7 +14,7 @@ from handrail.people.facts import entry, key_facts
 from handrail.people.key import NOT_PROBED, ApiKey, Scope, hash_key, new_key
 from handrail.people.store import PeopleTransaction
 from handrail.people.token import DAY_MS
-from handrail.terms.actor import Actor
+from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Ids, KeyId, UseCaseId
 
@@ -54,7 +54,7 @@ class CreateKey:
         by = acting(tx, self.token, Act.MANAGE_KEYS)
         _require_sense(self.use_case, self.registered, self.scopes, self.expires_in_ms)
         expires_at = None if self.expires_in_ms is None else tx.now_ms + self.expires_in_ms
-        made = _made(self.ids, self.use_case, self.scopes, self.agent, now_ms=tx.now_ms, expires_at=expires_at)
+        made = _made(self.ids, self.use_case, self.scopes, self.agent, now_ms=tx.now_ms, expires_at=expires_at, by=by)
         tx.keys.add(made.key)
         facts = key_facts(made.key)
         tx.append(entry(EntryKind.KEY_CREATED, ids=self.ids, at_ms=tx.now_ms, by=by, about=made.key.id, facts=facts))
@@ -116,7 +116,9 @@ class RotateKey:
         if lifetime is None and old.expires_at is not None and old.expires_at <= now:
             lifetime = DEFAULT_MS
         end = None if lifetime is None else now + lifetime
-        made = _made(self.ids, old.use_case, old.scopes, old.agent, now_ms=now, expires_at=end, first=old.lineage)
+        made = _made(
+            self.ids, old.use_case, old.scopes, old.agent, now_ms=now, expires_at=end, first=old.lineage, by=by
+        )
         ending = until if old.expires_at is None else min(until, old.expires_at)
         tx.keys.swap(old, msgspec.structs.replace(old, expires_at=ending))
         tx.keys.add(made.key)
@@ -169,6 +171,7 @@ def _made(
     *,
     now_ms: int,
     expires_at: int | None,
+    by: Actor,
     first: str = "",
 ) -> NewKey:
     name, text = new_key(ids.token(RANDOM_BYTES))
@@ -181,6 +184,7 @@ def _made(
         created_at=now_ms,
         expires_at=expires_at,
         first=first,
+        by=by.id if by.kind is ActorKind.PERSON else "",
     )
     return NewKey(key, text)
 

@@ -21,6 +21,7 @@ class Why(StrEnum):
 
     RULE = "rule"
     RULE_ERROR = "rule.error"
+    RULE_UNKNOWN = "rule.unknown"  # what it speaks of was never read
     DOUBT = "doubt"  # counts towards `doubts`, holds nothing alone
     DOUBTS = "doubts"
     LIMIT = "limit"

@@ -139,11 +139,13 @@ class Step(Strict, frozen=True):
 
 
 class Shift(Strict, frozen=True):
-    """When a route's people are there: weekdays (Monday 0) and minutes of the organisation's day."""
+    """When a route's people are there: weekdays (Monday 0) and minutes of the day of `zone` (IANA), or of the
+    organisation's."""
 
     weekdays: tuple[int, ...]
     start: int
     end: int
+    zone: str = ""
 
 
 class Route(Strict, frozen=True):

@@ -11,7 +11,7 @@ from handrail.policy.conditions import family
 from handrail.policy.contradictions import Key, Region
 from handrail.terms.finding import Kind
 from handrail.tools.paths import covers
-from handrail.tools.registry import Names, Tool
+from handrail.tools.registry import Names, Tool, Unit
 
 _PAST = re.compile(
     r"(customer|object|agent|conversation|use_case|fleet)\.[a-z_]+(\.(minute|hour|hours|day|days|month|ever))?"
@@ -103,6 +103,16 @@ def lists_of(tools: Sequence[Tool], rule: Rule, words: Words) -> frozenset[Key]:
     return frozenset(keys)
 
 
+def check_name(about: About, name: str, tools: Sequence[Tool], words: Words) -> Iterator[str]:
+    """What is wrong with naming this: an argument by its path, a fact, a count."""
+    yield from _there(about, name, tools, words)
+
+
+def check_value(path: str, value: Any, tool: Tool) -> Iterator[str]:
+    """What is wrong with setting an argument to this value, as far as its type and choices tell."""
+    yield from _argument(Match(about=About.ARGUMENT, op=Op.IS, name=path, value=value), value, [tool])
+
+
 def _there(about: About, name: str, tools: Sequence[Tool], words: Words) -> Iterator[str]:
     if about is About.ARGUMENT:
         yield from (f"{tool.id} has no argument {name!r}" for tool in tools if _schema(tool, name) is None)
@@ -151,6 +161,20 @@ def _other(match: Match, tools: Sequence[Tool], words: Words) -> Iterator[str]:
             comparable = left == right or "" in (left, right) or "list" in (left, right)
         if not comparable:
             yield f"{match.name or match.about.value} is {left}, {name} is {right}: they cannot be compared"
+        else:
+            yield from _units(match, About(about), name, sides, tool)
+
+
+def _units(match: Match, about: About, name: str, sides: tuple[str, str], tool: Tool) -> Iterator[str]:
+    """Amounts of facts are in minor units; an argument is as the target writes it, and a count is none."""
+    money = [side == "money" or one is About.AMOUNT for side, one in zip(sides, (match.about, about), strict=True)]
+    if money[0] == money[1]:
+        return
+    other, named = (about, name) if money[0] else (match.about, match.name)
+    minor = tool.money is not None and tool.money.unit is Unit.MINOR and tool.money.amount == named
+    if other is About.PAST or (other is About.ARGUMENT and not minor):
+        hint = "compare `amount`" if tool.money is not None and tool.money.amount == named else "it has another unit"
+        yield f"{tool.id}: an amount in minor units cannot be compared with {other.value} {named}: {hint}"
 
 
 def _literal(match: Match, name: str, tools: Sequence[Tool], words: Words) -> Iterator[str]:

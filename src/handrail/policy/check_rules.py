@@ -6,12 +6,24 @@ that have a mistake are not published.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from handrail.policy.action_rules import ActionRules, Limit, Per, Route, Rule, Within
+import msgspec
+
+from handrail.policy.action_rules import About, ActionRules, Limit, Per, Route, Rule, Within
 from handrail.policy.cel import LONGEST, VARIABLES, CelCompiler, CelError, NoCel
-from handrail.policy.check_matches import Words, check_match, check_tool, lists_of, regions_of, words_of
+from handrail.policy.cel_names import names_of
+from handrail.policy.check_matches import (
+    Words,
+    check_match,
+    check_name,
+    check_tool,
+    check_value,
+    lists_of,
+    regions_of,
+    words_of,
+)
 from handrail.policy.contradictions import pointless, unreachable
 from handrail.terms.decision import Verdict
 from handrail.terms.ids import UseCaseId
@@ -68,9 +80,33 @@ def check_rules(rules: ActionRules, ground: Ground) -> list[Mistake]:
     return found
 
 
-def unsettled(rules: ActionRules, ground: Ground) -> list[Mistake]:
-    """Routes on which too few persons are left, once it is known who holds which role (`Ground.holders`)."""
-    return [Mistake(route.place or route.id, what) for route in rules.routes for what in _quorum(route, ground)]
+def unsettled(rules: ActionRules, ground: Ground, authors: Mapping[str, str]) -> list[Mistake]:
+    """Routes on which too few persons are left, once it is known who holds which role (`Ground.holders`), and rules and
+    limits that hold what nobody could settle once their author is left out. `authors`: person by `rule:ID` and
+    `limit:ID`."""
+    found = [Mistake(route.place or route.id, what) for route in rules.routes for what in _quorum(route, ground)]
+    holding: list[Rule | Limit] = [rule for rule in rules.rules if rule.then is Verdict.HOLD and not rule.doubt]
+    holding += [limit for limit in rules.limits if limit.over is Verdict.HOLD]
+    for scoped in holding:
+        author = authors.get(f"{'rule' if isinstance(scoped, Rule) else 'limit'}:{scoped.id}")
+        named = scoped.route if isinstance(scoped, Rule) else ""
+        route = next((one for one in rules.routes if one.id == named), rules.routes[0] if rules.routes else None)
+        if author is None or route is None:
+            continue
+        barred = {name: ground.barred.get(name, frozenset()) | {author} for name in ground.tools}
+        concerned = tuple(
+            name
+            for name in scoped.use_cases or tuple(ground.tools)
+            if name in ground.tools and (not route.use_cases or name in route.use_cases)
+        )
+        if concerned:
+            without = replace(ground, barred=barred)
+            narrowed = msgspec.structs.replace(route, use_cases=concerned)
+            found += [
+                Mistake(scoped.place or scoped.id, f"its author may not settle it, and without her {what}")
+                for what in _quorum(narrowed, without)
+            ]
+    return list(dict.fromkeys(found))
 
 
 def check_tools(tools: Iterable[Tool], facts: Mapping[str, str]) -> list[Mistake]:
@@ -126,7 +162,7 @@ def _rule(rule: Rule, rules: ActionRules, ground: Ground, words: Words) -> Itera
     if rule.doubt < 0 or (rule.doubt and rule.then is not Verdict.HOLD):
         yield "`weight` is a whole number from 1"
     yield from _outcome(rule, rules, ground)
-    yield from _cel(rule, ground)
+    yield from _cel(rule, ground, words)
     if wrong:
         return
     tools = _tools(rule, ground)
@@ -141,6 +177,9 @@ def _rule(rule: Rule, rules: ActionRules, ground: Ground, words: Words) -> Itera
             yield f"it can never match: `{said}` contradicts the rest, or the schema"
 
 
+_NO_WORDS = Words({}, {}, {})
+
+
 def _outcome(rule: Rule, rules: ActionRules, ground: Ground) -> Iterator[str]:
     if rule.then is Verdict.CHANGE and not rule.change:
         yield "`change` needs `to`: argument and value"
@@ -148,8 +187,12 @@ def _outcome(rule: Rule, rules: ActionRules, ground: Ground) -> Iterator[str]:
         yield "`to` belongs to `change`"
     for path in rule.change:
         for tool in _tools(rule, ground):
-            if path.partition(".")[0] not in tool.arguments.get("properties", {}):
+            if any(True for _ in check_name(About.ARGUMENT, path, [tool], _NO_WORDS)):
                 yield f"{tool.id} has no argument {path!r} to change"
+            elif tool.money is not None and (covers(tool.money.amount, path) or path == tool.money.currency_at):
+                yield f"{path!r} is the amount that limits and routes have counted, and cannot be changed by a rule"
+            elif wrong := list(check_value(path, rule.change[path], tool)):
+                yield wrong[0]
             elif any(covers(pattern, path) or covers(path, pattern) for pattern in tool.objects):
                 yield f"{path!r} names the customer's object and cannot be changed by a rule"
     if rule.route:
@@ -173,7 +216,7 @@ def _band(rule: Rule, route: Route) -> Iterator[str]:
                 yield f"nobody on the route {route.id!r} may decide amounts above {route.up_to}"
 
 
-def _cel(rule: Rule, ground: Ground) -> Iterator[str]:
+def _cel(rule: Rule, ground: Ground, words: Words) -> Iterator[str]:
     if not rule.cel:
         return
     if len(rule.cel) > LONGEST:
@@ -183,6 +226,9 @@ def _cel(rule: Rule, ground: Ground) -> Iterator[str]:
         ground.cel.compile(rule.cel, VARIABLES)
     except CelError as error:
         yield f"`cel`: {error}"
+    tools = _tools(rule, ground)
+    for about, name in dict.fromkeys(names_of(rule.cel)):
+        yield from (f"`cel`: {what}" for what in check_name(about, name, tools, words))
     if rule.id not in ground.tested:
         yield "a rule with `cel` needs a case in the tests beside it, since it cannot be proved"
 

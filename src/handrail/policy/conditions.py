@@ -2,8 +2,10 @@
 
 A list (a path with `*`, a fact of several objects) satisfies `is`, `in`, `at-most`, `at-least` when every value does;
 `is-not`, `not-in`, `above`, `below` are their contraries, so they speak of any value. A missing value, and a list
-without members, matches nothing but `exists: false`. When both sides are there and cannot be compared (text with a
-number, another currency) this raises `Unanswerable`, and the action holds: a rule is never silently skipped.
+without members, matches nothing but `exists: false`. What was never read, and a count that nobody keeps, is `unknown`:
+a rule that would tighten holds for it, since nobody can say that it does not match. When both sides are there and
+cannot be compared (text with a number, another currency) this raises `Unanswerable`, and the action holds: a rule is
+never silently skipped.
 """
 
 from collections.abc import Callable
@@ -11,7 +13,8 @@ from typing import Any
 
 from handrail.policy.action import ActionInput, Vouched
 from handrail.policy.action_rules import About, Match, Op
-from handrail.tools.paths import values_at
+from handrail.tools.paths import covers, values_at
+from handrail.tools.registry import Tool
 
 _MISSING = object()
 _STRENGTH = {Vouched.SAID: 0, Vouched.CLAIMED: 1, Vouched.VERIFIED: 2}
@@ -86,6 +89,37 @@ def holds(match: Match, view: View) -> bool:
         return _OPS[match.op](left, right)
     except _Apart:
         raise Unanswerable(f"{match.about.value} {match.name}: the two sides are of different types") from None
+
+
+def unknown(match: Match, view: View, tool: Tool) -> bool:
+    """Whether the condition cannot be told, because a fact or count that it compares is not there. What the call does
+    not speak of (an optional argument's object, words about it) is no unknown: it is certainly absent."""
+    if match.op is Op.EXISTS:
+        return False
+    if match.about in (About.FACT, About.PAST) and _untold(match.about.value, match.name, view.left(match), view, tool):
+        return True
+    about, _, name = match.other.partition(":")
+    return about in ("fact", "past") and _untold(about, name, view.right(match), view, tool)
+
+
+def _untold(about: str, name: str, value: Any, view: View, tool: Tool) -> bool:
+    if value is not _MISSING:
+        return False
+    head = name.partition(".")[0]
+    if about == "fact" and head in _OF_TALK:
+        return False
+    role = tool.names.get(head) if about == "fact" else None
+    if role is None or not role.argument:
+        return True
+    return any(True for _ in values_at(view.given.arguments, role.argument))
+
+
+_OF_TALK = frozenset({"said", "picked", "named"})
+
+
+def absent(value: Any) -> bool:
+    """Whether `View.left` found nothing at all, not even an empty value."""
+    return value is _MISSING
 
 
 def missing(value: Any) -> bool:
@@ -178,12 +212,8 @@ def _finding(view: View, match: Match) -> Any:
 
 
 def _origin(view: View, match: Match) -> Any:
-    from_paths = [traced.origin.value for traced in view.given.traced if _about(match.name, traced.path)]
+    from_paths = [traced.origin.value for traced in view.given.traced if covers(match.name, traced.path)]
     return from_paths or _MISSING
-
-
-def _about(pattern: str, path: str) -> bool:
-    return pattern == path or path.startswith(pattern.removesuffix("*").removesuffix(".") + ".")
 
 
 _LEFT: dict[About, Callable[[View, Match], Any]] = {

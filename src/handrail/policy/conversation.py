@@ -87,8 +87,11 @@ def _note(call: Mapping[str, Any], tools: Mapping[str, Tool], asked: dict[str, C
 
 
 def _response(index: int, text: str, call: Called | None, decode: Decode) -> Turn:
-    if call is None:
-        return Turn(index, Role.TOOL, text)
+    return Turn(index, Role.TOOL, text) if call is None else answered(index, text, call, decode)
+
+
+def answered(index: int, text: str, call: Called, decode: Decode) -> Turn:
+    """The answer to a call; one that failed teaches nothing."""
     failed = any(text.startswith(start) for start in call.tool.fails_with)
     return Turn(index, Role.TOOL, text, call, None if failed else _decoded(text, decode), failed)
 

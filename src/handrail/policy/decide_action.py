@@ -15,7 +15,7 @@ import msgspec
 from handrail.policy.action import ActionDecision, ActionInput, Agreed, Origin, Why
 from handrail.policy.action_rules import ActionRules, Limit, Per, Route, Rule
 from handrail.policy.cel import VARIABLES, CelCompiler, CelError, NoCel, values_of
-from handrail.policy.conditions import Unanswerable, View, holds
+from handrail.policy.conditions import Unanswerable, View, holds, unknown
 from handrail.policy.rule_index import Ready, RuleIndex
 from handrail.policy.ruleset import Autonomy, Mode, UseCase, canonical
 from handrail.terms.action import CONSEQUENTIAL, ActionType, ToolId
@@ -184,7 +184,9 @@ def _schema(given: ActionInput, draft: _Draft) -> None:
 def _limits(given: ActionInput, concern: _Concern, draft: _Draft) -> None:
     if given.amount_error:
         draft.add(Verdict.HOLD, Why.AMOUNT)
-    room = {one.limit: one.left for one in given.room}
+    room: dict[str, int] = {}
+    for one in given.room:  # the least, when a call draws on a limit of several objects
+        room[one.limit] = min(one.left, room.get(one.limit, one.left))
     for limit in concern.limits:
         if limit.currency and given.amount_minor is None:
             if not given.amount_error:
@@ -210,11 +212,14 @@ def _rules(given: ActionInput, concern: _Concern, draft: _Draft) -> None:
         if rule.agents and given.agent not in rule.agents:
             continue
         try:
-            if not _matches(ready, view):
-                continue
+            sure = _matches(ready, view, concern.tool)
         except (Unanswerable, CelError):
             draft.add(Verdict.HOLD, Why.RULE_ERROR, rule.place or rule.id)
             draft.rules.append(rule.id)
+            continue
+        if sure is None and rule.then is not Verdict.ALLOW and not rule.doubt:
+            draft.add(Verdict.HOLD, Why.RULE_UNKNOWN, rule.place or rule.id)
+        if not sure:
             continue
         draft.rules.append(rule.id)
         if rule.doubt:
@@ -230,13 +235,20 @@ def _rules(given: ActionInput, concern: _Concern, draft: _Draft) -> None:
             _change(rule.change, draft)
 
 
-def _matches(ready: Ready, view: View) -> bool:
-    rule = ready.rule
-    if not all(holds(match, view) for match in rule.when):
-        return False
+def _matches(ready: Ready, view: View, tool: Tool) -> bool | None:
+    """None: nobody can tell, for want of a fact or count that was never read."""
+    rule, told = ready.rule, True
+    for match in rule.when:
+        if holds(match, view):
+            continue
+        if not unknown(match, view, tool):
+            return False
+        told = False
     if any(holds(match, view) for match in rule.unless):
         return False
-    return ready.program is None or ready.program.holds(values_of(view.given))
+    if ready.program is not None and not ready.program.holds(values_of(view.given)):
+        return False
+    return True if told else None
 
 
 def _change(change: Mapping[str, object], draft: _Draft) -> None:
@@ -275,8 +287,10 @@ def _level(given: ActionInput, concern: _Concern, draft: _Draft) -> None:
     elif autonomy is Autonomy.A0:
         if kind is not ActionType.READ:
             draft.add(Verdict.DENY, Why.READ_ONLY)
+        elif concern.weighty:  # it reads, and carries something out
+            draft.add(Verdict.HOLD, Why.APPROVAL)
     elif autonomy is Autonomy.A1:
-        if kind is not ActionType.READ:
+        if kind is not ActionType.READ or concern.weighty:
             draft.draft = True
             draft.add(Verdict.HOLD, Why.DRAFT)
     elif not concern.weighty:

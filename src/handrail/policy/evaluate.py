@@ -222,6 +222,15 @@ def sentence_for(sentences: dict[str, str], language: str) -> str:
     return sentences.get(language) or sentences.get(language.partition("-")[0]) or sentences.get("*", "")
 
 
+def handover_for(use_case: UseCase, language: str) -> str:
+    """What the use case says when a person takes over, else when it blocks; empty when no rule of it says anything."""
+    for action in (FindingAction.HANDOVER, FindingAction.BLOCK):
+        for rule in use_case.findings.values():
+            if rule.action is action and rule.sentences:
+                return sentence_for(rule.sentences, language)
+    return ""
+
+
 def joined(first: Decision, second: Decision) -> Decision:
     """One decision for an interaction whose sides were decided apart; positions of the second follow the first's."""
     heavier = second if SEVERITY[second.verdict] > SEVERITY[first.verdict] else first

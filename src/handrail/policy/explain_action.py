@@ -23,6 +23,7 @@ _WOULD = {
 }
 _WHY = {
     Why.RULE_ERROR: "A rule could not be answered for this call.",
+    Why.RULE_UNKNOWN: "A rule speaks of what was never read, so nobody can say that it does not match.",
     Why.DOUBTS: "The doubts together are enough to hold it.",
     Why.LIMIT: "It would go over a limit.",
     Why.LIMIT_UNKNOWN: "What a limit still holds could not be told.",
@@ -61,6 +62,11 @@ def explain_action(decision: ActionDecision, rules: ActionRules) -> list[str]:
         lines.append(f"Observed only: enforcing would have {_WOULD[decision.would_be]}.")
     lines += [_reason(reason, said) for reason in decision.reasons]
     return list(dict.fromkeys(lines))
+
+
+def built_in(code: str) -> str:
+    """The sentence of a reason that no rule gave, without its full stop; empty for a code that has none."""
+    return _WHY[Why(code)].removesuffix(".") if code in _WHY else ""
 
 
 def unexplained(codes: Iterable[str]) -> list[str]:

@@ -5,6 +5,7 @@ no id of a customer. Secrets are references. Pure.
 """
 
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -92,6 +93,12 @@ class Notices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ended: dict[UseCaseId, tuple[str, ...]] = {}
     expiring_s: int = 600
     give_up_after_s: int = 86_400
+
+
+def listed_host(host: str) -> tuple[str, int | None]:
+    """Name in lower case, without brackets, and port of `name`, `name:port` or `[IPv6]:port`. Raises ValueError."""
+    parts = urlsplit(f"//{host}")
+    return (parts.hostname or "").lower(), parts.port
 
 
 def wants(receiver: Receiver, event: Event, *, use_case: str, route: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 from handrail.policy.action_rules import About, Match, Op, Rule
 from handrail.policy.cel import CelProgram
-from handrail.policy.conditions import View, family, missing
+from handrail.policy.conditions import View, absent, family, missing
 
 _TABLED = frozenset({About.ARGUMENT, About.FACT, About.PAST, About.AMOUNT, About.AGREED, About.MINUTE, About.WEEKDAY})
 _EQUAL = frozenset({Op.IS, Op.IN})
@@ -47,6 +47,8 @@ class _Table:
 
     def possible(self, view: View) -> Sequence[Ready]:
         left = view.left(self.match)
+        if unsure(self.match, left, view):
+            return self.every
         if missing(left):
             return ()
         kind = family(left)
@@ -71,6 +73,8 @@ class _Bounds:
 
     def possible(self, view: View) -> Sequence[Ready]:
         left = view.left(self.match)
+        if unsure(self.match, left, view):
+            return self.rules
         if missing(left):
             return ()
         if family(left) != "number":
@@ -94,7 +98,7 @@ class RuleIndex:
                 self._always.append(ready)
                 continue
             match, make = place
-            key = (match.about, match.name, match.vouched, make is _Table, match.op in _FROM_BELOW)
+            key = (match.about, match.name, match.vouched, match.currency, make is _Table, match.op in _FROM_BELOW)
             if key not in tables:
                 tables[key] = _Table(match) if make is _Table else _Bounds(match, match.op in _FROM_BELOW)
             tables[key].add(match, ready)
@@ -109,6 +113,14 @@ class RuleIndex:
             found = list({ready.order: ready for ready in found}.values())
             found.sort(key=lambda ready: ready.order)
         return found
+
+
+def unsure(match: Match, left: Any, view: View) -> bool:
+    """Whether only the rule itself can say what this means for it: a fact or count that is not there, an amount in
+    another currency."""
+    if match.about is About.AMOUNT:
+        return match.currency != view.given.currency
+    return match.about in (About.FACT, About.PAST) and absent(left)
 
 
 def _place(rule: Rule) -> tuple[Match, Callable[..., Any]] | None:

@@ -36,6 +36,7 @@ class Code(StrEnum):
     JOURNAL_UNAVAILABLE = "journal.unavailable"
     DRAINING = "gateway.draining"
     NOT_PUBLISHED = "gateway.not_published"
+    CHAT_STOPPED = "gateway.stopped"
     # upstream
     UPSTREAM_TIMEOUT = "upstream.timeout"
     UPSTREAM_UNREACHABLE = "upstream.unreachable"

@@ -14,10 +14,12 @@ from handrail.policy.ruleset import FindingAction
 from handrail.terms.decision import NO_ANSWER, Outcome, Verdict
 from handrail.terms.finding import Kind
 from handrail.terms.ids import UseCaseId
+from handrail.watch.acted import Acts
 from handrail.watch.outcomes import Outcomes, Reported, outcomes
 from handrail.watch.refused import Calls
 
 _NO_CALLS: Mapping[UseCaseId, Calls] = MappingProxyType({})
+_NO_ACTS: Mapping[UseCaseId, Acts] = MappingProxyType({})
 _ANSWERS = frozenset({Outcome.ANSWERED, Outcome.BLOCKED, Outcome.HANDOVER})
 
 
@@ -28,7 +30,7 @@ class UseCaseReport(msgspec.Struct, kw_only=True):
     to something. `answered`: interactions in which the customer got an answer or a sentence, or that count as stopped
     or ungrounded: what those three are shares of. `errors`: codes of those without an answer. `conversation_ids`: all
     that had an interaction in the period, `answered_ids` those with an answered one, `conversations` those begun in it.
-    `reported`: what became of them. `calls`: refused before there was an interaction."""
+    `reported`: what became of them. `calls`: refused before there was an interaction. `acts`: what agents asked for."""
 
     use_case: UseCaseId
     interactions: int = 0
@@ -54,6 +56,7 @@ class UseCaseReport(msgspec.Struct, kw_only=True):
     answered_ids: set[str] = msgspec.field(default_factory=set)
     reported: Outcomes = msgspec.field(default_factory=Outcomes)
     calls: Calls = msgspec.field(default_factory=Calls)
+    acts: Acts = msgspec.field(default_factory=Acts)
 
     @property
     def lost(self) -> int:
@@ -75,10 +78,14 @@ def report(
     facts: Iterable[InteractionFacts],
     events: Iterable[Reported] = (),
     calls: Mapping[UseCaseId, Calls] = _NO_CALLS,
+    acts: Mapping[UseCaseId, Acts] = _NO_ACTS,
 ) -> list[UseCaseReport]:
     """One row per use case, by name. `facts`: of the period's interactions; `events`: all there are; `calls`: of the
-    period, refused before there was an interaction."""
-    rows = {name: UseCaseReport(use_case=name, calls=refused) for name, refused in calls.items()}
+    period, refused before there was an interaction; `acts`: of the period."""
+    rows = {
+        name: UseCaseReport(use_case=name, calls=calls.get(name, Calls()), acts=acts.get(name, Acts()))
+        for name in {*calls, *acts}
+    }
     for fact in facts:
         row = rows.get(fact.use_case)
         if row is None:

@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from handrail.home.codes import money
 from handrail.policy.ruleset import AcceptedFailure
 from handrail.terms.decision import Outcome, Verdict
 from handrail.terms.ids import UseCaseId
 from handrail.watch.accepted import Judged, State, judge
+from handrail.watch.acted import Acts
 from handrail.watch.refused import Calls
 from handrail.watch.report import UseCaseReport
 
@@ -20,7 +22,7 @@ def lines(
     for row in rows:
         out += _lines(row)
         out += _accepted(judge(row, accepts.get(row.use_case, ())))
-    return out or ["no interactions in this period"]
+    return out or ["no interactions and no actions in this period"]
 
 
 def _lines(row: UseCaseReport) -> list[str]:
@@ -44,11 +46,26 @@ def _lines(row: UseCaseReport) -> list[str]:
         out.append(f"  findings: {_counts(row.kinds)}")
     if row.failures:
         out.append(f"  detectors that did not answer: {_counts(row.failures)}")
+    out += _acts(row.acts)
     out.append(f"  reported afterwards: {_counts(row.reported.events) or 'nothing'}")
     if row.reported.flags:
         out.append(f"  flags by reason: {_counts(row.reported.flags)}")
     if row.latencies_ms:
         out.append(f"  latency p50 {row.latency_ms(0.5)} ms, p95 {row.latency_ms(0.95)} ms")
+    return out
+
+
+def _acts(acts: Acts) -> list[str]:
+    out = []
+    if acts.verdicts:
+        out.append(f"  actions decided (handrail log --kind action): {_counts(acts.verdicts)}")
+    if acts.would_be:
+        n = acts.would_be.total()
+        held, denied = acts.would_be[Verdict.HOLD.value], acts.would_be[Verdict.DENY.value]
+        out.append(f"    only observed: enforcing would have held {_share(held, n)} and denied {_share(denied, n)}")
+    if acts.ended:
+        moved = ", ".join(money(minor, currency) for currency, minor in sorted(acts.paid.items()))
+        out.append(f"    what became of actions: {_counts(acts.ended)}" + (f"; money moved: {moved}" if moved else ""))
     return out
 
 

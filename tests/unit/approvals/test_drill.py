@@ -2,6 +2,7 @@
 
 import math
 
+import msgspec
 import pytest
 from fakes.actions import DIGITS, RULES, SHOP, TOOLS, prepared, rules
 from hypothesis import given
@@ -9,13 +10,19 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from handrail.approvals.drill import FEW, Drill, DrillState, Made, Plan, Wrong, rate, results, share_text
+from handrail.approvals.lifecycle import Otherwise, held
 from handrail.approvals.made_up import Draw, Ground, Recent, candidates, example_iban
+from handrail.approvals.notices import events_of
 from handrail.backends.schemas import ArgumentSchemas
+from handrail.ledger.entry import EntryKind
+from handrail.policy.action import Agreed, Origin
+from handrail.policy.consent import Consent, facts_of_consent
 from handrail.policy.decide_action import decide_action
+from handrail.policy.notices import Event
 from handrail.policy.written import Source, tools_of
-from handrail.terms.action import ToolId
+from handrail.terms.action import ActionId, ToolId
 from handrail.terms.decision import Verdict
-from handrail.terms.ids import UseCaseId
+from handrail.terms.ids import Digest, UseCaseId
 
 PLAIN = tools_of(YAML(typ="safe").load(TOOLS), Source("shop.yaml", lambda node: ""))[1]
 """As they are published, not as the reader of YAML left them."""
@@ -30,7 +37,7 @@ def ground(**changes: object) -> Ground:
         "digits": DIGITS,
         **changes,
     }
-    return Ground(**values)  # type: ignore[arg-type]  the tests name fields by hand
+    return Ground(**values)
 
 
 def test_the_interval_is_wilsons() -> None:
@@ -90,7 +97,14 @@ def test_each_request_is_wrong_in_exactly_the_way_that_it_says() -> None:
             assert made.input.amount_minor == facts["order.total"]
         assert (made.wrong is Wrong.NOT_OWN) is (set(made.tool.objects) != set(made.input.own))
         assert (made.wrong is Wrong.UNTRUSTED) is ("untrusted" in origins.values())
-        assert (made.wrong is Wrong.NOT_THEIRS) is ("unknown" in origins.values())
+        unknown = made.wrong in (Wrong.NOT_THEIRS, Wrong.ABOVE_ASKED)
+        assert unknown is ("unknown" in origins.values())
+        said = " ".join(line.text for line in made.said if line.role == "user")
+        assert "about ." not in said
+        for path, origin in origins.items():
+            value = made.arguments[path]
+            if isinstance(value, str):
+                assert (origin == "customer") is (value in said), (made.wrong, path, said)
         assert (made.wrong is Wrong.SECOND_TIME) is any(one.value for one in made.input.past)
         assert (made.wrong is Wrong.SECOND_TIME) is (made.path == "")
 
@@ -101,6 +115,19 @@ def test_the_same_seed_makes_the_same_requests_and_another_one_others() -> None:
 
     assert made("a") == made("a")
     assert made("a") != made("b")
+
+
+@pytest.mark.promise("DRL-3")
+def test_a_drill_has_the_facts_that_every_conversation_teaches() -> None:
+    always = {fact.name for fact in facts_of_consent(Consent(Agreed.NOTHING))}
+    assert len(always) == 4
+    for made in candidates(ground(), "s"):
+        facts = {fact.name: fact.value for fact in made.input.facts}
+        assert always <= facts.keys()
+        for traced in made.input.traced:
+            assert facts[f"said.{traced.path.partition('.')[0]}"] == (
+                "customer" if traced.origin is Origin.CUSTOMER else "nobody"
+            )
 
 
 @pytest.mark.promise("DRL-4")
@@ -140,3 +167,13 @@ def test_addresses_are_of_ranges_that_nobody_has() -> None:
 def test_a_use_case_without_anything_that_can_be_wrong_has_no_requests() -> None:
     reads = tuple(tool for tool in PLAIN if tool.type.value == "read" and not tool.outbound)
     assert list(candidates(ground(use_case=UseCaseId("reads"), tools=reads), "s")) == []
+
+
+def test_a_drill_that_nobody_decided_is_handed_to_nobody() -> None:
+    waits = held(
+        ActionId("ac_1"), Digest("0" * 64), now=0, needs=1, route="leads", decide_by=9, otherwise=Otherwise.HANDOVER,
+        excluded=frozenset(), drill=True,
+    )  # fmt: skip
+    assert events_of(EntryKind.ACTION_EXPIRED, waits, "leads") == (Event.EXPIRED,)
+    real = msgspec.structs.replace(waits, drill=False)
+    assert events_of(EntryKind.ACTION_EXPIRED, real, "leads") == (Event.HANDOVER,)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from handrail.approvals import lifecycle
@@ -79,6 +80,19 @@ def test_each_time_has_a_first_and_a_last_millisecond(
     with pytest.raises(HandrailError) as refused:
         move(before(), may_not)
     assert refused.value.code in (Code.LOST_RACE, Code.ALREADY_DECIDED)
+
+
+@pytest.mark.promise("ACT-2")
+def test_a_drill_is_never_claimed() -> None:
+    with pytest.raises(HandrailError) as refused:
+        claim(msgspec.structs.replace(approved(), drill=True), 2_500)
+    assert refused.value.code is Code.NOT_ALLOWED
+
+
+def test_a_person_settles_only_what_nobody_could_tell() -> None:
+    with pytest.raises(HandrailError) as refused:
+        lifecycle.settle(claimed(), State.DONE, ANN, now=3_000)
+    assert refused.value.code is Code.ALREADY_DECIDED
 
 
 @pytest.mark.parametrize("state", [State.HELD, State.DENIED, State.REVOKED])

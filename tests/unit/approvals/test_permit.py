@@ -86,6 +86,8 @@ def test_every_change_of_one_character_of_a_token_is_noticed() -> None:
     token = KEY.token(shown)
     for at, letter in enumerate(token):
         assert not good(token[:at] + ("A" if letter != "A" else "B") + token[at + 1 :]), at
+    for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".replace(token[-1], ""):
+        assert not good(token[:-1] + letter)  # bits that mean nothing must not be another spelling
     assert good(token)
 
 

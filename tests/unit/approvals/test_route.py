@@ -52,6 +52,16 @@ def refused(*args: Any, **more: Any) -> str:
 
 
 @pytest.mark.promise("APR-2")
+def test_an_amount_that_nobody_could_read_is_settled_by_a_route_without_a_bound_alone() -> None:
+    unread, free = Case(use_case=SHOP, unread=True), Route(id="free", roles=("approver",))
+    assert "amount" in refused(person(Role.APPROVER), of=unread)
+    decide(person(Role.APPROVER), free, unread)
+    assert route_of((LOW, HIGH), "low", unread) is None
+    assert route_of((LOW, free), "low", unread) == free
+    assert covers(LOW, Case(use_case=SHOP))  # no money moves
+
+
+@pytest.mark.promise("APR-2")
 def test_a_route_asks_its_roles_and_an_admin_passes_around_none() -> None:
     decide(person(Role.APPROVER))
     for roles in ((Role.ADMIN,), (Role.ADMIN, Role.OWNER, Role.ENGINEER), (Role.STAFF,), ()):
@@ -101,8 +111,8 @@ def test_a_shift_over_midnight_belongs_to_the_day_on_which_it_starts() -> None:
 
 def test_the_hour_is_the_organisations() -> None:
     summer = 1_782_900_000_000  # 2026-07-01T10:00:00Z, a Wednesday
-    assert moment(summer, "Europe/Berlin") == Moment(2, 720)
-    assert moment(summer, "UTC") == Moment(2, 600)
+    assert moment(summer, "Europe/Berlin") == Moment(2, 720, summer)
+    assert moment(summer, "UTC") == Moment(2, 600, summer)
 
 
 @pytest.mark.promise("APR-2")
@@ -130,3 +140,14 @@ def test_the_route_of_a_case_may_always_decide_it_and_asks_no_fewer_than_was_nam
         return
     assert covers(found, of)
     assert found.persons >= {"low": 1, "high": 2}.get(named, 1)
+
+
+def test_a_shift_has_its_own_time_zone_when_it_says_so() -> None:
+    night = Shift(weekdays=(0, 1, 2, 3, 4, 5, 6), start=540, end=1_020, zone="Asia/Tokyo")
+    nine_in_tokyo = 1_795_219_200_000  # 2026-11-21T00:00:00Z
+    assert moment(nine_in_tokyo, "Asia/Tokyo").minute == 540
+    assert on_shift((night,), moment(nine_in_tokyo, "Europe/Berlin"))
+    assert not on_shift((night,), moment(nine_in_tokyo - 60_000, "Europe/Berlin"))
+    assert not on_shift((night,), Moment(5, 600))  # without the instant nobody can tell
+    unknown = Shift(weekdays=(0, 1, 2, 3, 4, 5, 6), start=0, end=1_440, zone="Nowhere/Land")
+    assert not on_shift((unknown,), moment(nine_in_tokyo, "UTC"))

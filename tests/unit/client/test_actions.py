@@ -163,6 +163,10 @@ def test_facts_of_the_session_go_with_every_call_inside_and_a_calls_own_win() ->
         rail.ask("a.b", {}, conversation="t-2")
     rail.ask("a.b", {})
     assert [body.get("facts") for body in played.bodies] == [{"customer.id": "c-1", "tier": 2}, None, None]
+    rail, played = client(HELD)
+    with conversation("t-1", customer="c-1", facts={"customer.id": "c-1"}):
+        rail.ask("a.b", {}, customer="c-2")
+    assert "facts" not in played.bodies[0]
 
 
 def test_two_tasks_do_not_share_their_conversation() -> None:
@@ -368,6 +372,38 @@ def test_what_certainly_did_not_happen_is_reported_and_what_nobody_can_tell_is_n
     with pytest.raises(ValueError, match="who knows"):
         refund("1", 5)
     assert paths(played)[3:] == ["decisions", "decisions/ac_1/redeem"]
+
+
+def test_a_permit_for_what_the_function_cannot_do_is_not_redeemed() -> None:
+    rail, played = client(PERMIT)
+
+    @action("shop.refund", via=rail, here=True)
+    def refund(order: str) -> dict[str, Any]:
+        raise AssertionError("the body ran")
+
+    with pytest.raises(TypeError, match="'amount'"):
+        refund("1")
+    assert paths(played) == ["decisions"]
+
+
+def test_what_has_not_happened_when_the_body_returns_is_never_reported_as_done() -> None:
+    rail, played = client(PERMIT, REDEEMED)
+
+    def parts(order: str, amount: int) -> Any:
+        yield order
+
+    with pytest.raises(TypeError, match="generator"):
+        action("shop.refund", via=rail, here=True)(parts)
+
+    @action("shop.refund", via=rail, here=True)
+    def refund(order: str, amount: int) -> Any:
+        return asyncio.Future(loop=loop)
+
+    loop = asyncio.new_event_loop()
+    with pytest.raises(TypeError, match="ac_1"):
+        refund("1", 5)
+    loop.close()
+    assert paths(played) == ["decisions", "decisions/ac_1/redeem"]
 
 
 def test_a_report_that_is_lost_leaves_the_result_and_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,9 +3,10 @@
 import pytest
 
 from handrail.detectors.base import Reach, Text
+from handrail.detectors.catalogue import built_in
 from handrail.detectors.pii import PersonalDetector
 from handrail.detectors.run import CHUNK, Runner, settle
-from handrail.terms.finding import Finding, Kind, Role
+from handrail.terms.finding import PERSONAL, Finding, Kind, Role
 
 
 class Broken:
@@ -77,8 +78,36 @@ def test_a_value_on_the_border_of_two_chunks_is_found_once_at_its_place():
         assert [whole[f.start : f.end] for f in report.findings] == [card]
 
 
+CARD_SAID = "4111 1111 1111 1111 is the card, I will sue"
+
+
 def test_of_overlapping_personal_findings_the_surer_stays_and_others_are_kept():
     card = Finding(kind=Kind.CARD, start=0, end=19, score=0.99, reason="luhn")
     phone = Finding(kind=Kind.PHONE, start=5, end=19, score=0.6, reason="bare")
     legal = Finding(kind=Kind.LEGAL, start=0, end=40, score=0.5, reason="x")
-    assert settle([phone, legal, card]) == (card, legal)
+    assert settle([phone, legal, card], CARD_SAID) == (card, legal)
+
+
+@pytest.mark.parametrize(
+    ("said", "asked", "left"),
+    [
+        ("4111 1111 1111 1111 814", "What is your card number?", (Kind.CARD, "814")),
+        ("+44 20 7946 0001 81294", "", (Kind.ACCOUNT, "81294")),
+        ("live at 12 High Street 0387 89175-078-05-1120", "", (Kind.PHONE, "89175")),
+    ],
+)
+def test_what_only_the_less_sure_of_two_findings_covers_is_no_clear_text(said, asked, left):
+    report = Runner(built_in(), lambda: 0.0).screen(Text(text=said, role=Role.USER, asked=asked), PERSONAL)
+    found = [(each.kind, said[each.start : each.end]) for each in report.findings]
+    assert left in found
+    assert len({place for each in report.findings for place in range(each.start, each.end)}) == sum(
+        each.end - each.start for each in report.findings
+    )
+
+
+def test_the_title_beside_a_surer_name_is_left_alone():
+    said = "Mr Jones"
+    report = Runner(built_in(), lambda: 0.0).screen(
+        Text(text=said, role=Role.USER, asked="Can I have your name please?"), PERSONAL
+    )
+    assert [said[each.start : each.end] for each in report.findings] == ["Jones"]

@@ -3,7 +3,9 @@
 import pytest
 
 from handrail.detectors.normalise import normalise
+from handrail.detectors.pii import find_personal
 from handrail.detectors.spoken import digits_view, runs
+from handrail.terms.finding import Kind
 
 
 @pytest.mark.parametrize(
@@ -48,3 +50,10 @@ def test_each_digit_knows_its_words():
     at = view.text.index("2")
     assert text[slice(*view.span(at, at + 1))] == "double two"
     assert text[slice(*view.span(4, 8))] == "four double two one"
+
+
+def test_words_that_double_what_follows_may_stand_in_any_number():
+    said = "double " * 5_000 + "four and then, my card is 4111 1111 1111 1111"
+    assert [(each.kind, said[each.start : each.end]) for each in find_personal(said)] == [
+        (Kind.CARD, "4111 1111 1111 1111")
+    ]

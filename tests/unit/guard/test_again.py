@@ -9,6 +9,7 @@ from fakes.actions import SHOP, prepared, shop, use_case
 from handrail.approvals import lifecycle
 from handrail.approvals.desk import Standing
 from handrail.approvals.facts import About, ActionFacts
+from handrail.approvals.lifecycle import Otherwise
 from handrail.approvals.store import Stored
 from handrail.guard.again import refused_now
 from handrail.guard.tool_call import Weighed
@@ -19,7 +20,7 @@ from handrail.policy.action_rules import Limit, Per, Within
 from handrail.policy.ruleset import Ruleset
 from handrail.terms.action import Action, ActionId, Door, ToolId, digest_of
 from handrail.terms.decision import Verdict
-from handrail.terms.ids import Digest, KeyId, SubjectId
+from handrail.terms.ids import Digest, KeyId, PersonId, SubjectId
 
 _, TOOLS = shop()
 REFUND = ToolId("shop.refund")
@@ -54,8 +55,14 @@ def approved(reserved: Any = (), **changes: Any) -> Stored:
         currency="EUR", own=("order_id",),
     )  # fmt: skip
     values: dict[str, Any] = {"request": request, "given": msgspec.json.encode(Weighed(given)), **changes}
+    held = lifecycle.held(
+        request.id, digest_of(request), now=0, needs=1, route="leads", decide_by=9, otherwise=Otherwise.DENY,
+        excluded=frozenset(),
+    )  # fmt: skip
+    alone = lifecycle.allowed(request.id, digest_of(request), now=0, execute_within_ms=1)
+    progress = alone if values.pop("alone", False) else lifecycle.approve(held, PersonId("p"), held.digest, now=1)
     return Stored(
-        progress=lifecycle.allowed(request.id, digest_of(request), now=0, execute_within_ms=1),
+        progress=progress,
         about=About(use_case=SHOP, facts=ActionFacts(action=request.id)), subject=SubjectId("su"), business=b"",
         reserved=reserved, **values,
     )  # fmt: skip
@@ -70,6 +77,13 @@ def refused(stored: Stored, rules: str = HOLDS, used: int = 0, **more: Any) -> b
 def test_what_would_be_held_again_was_approved_and_what_is_denied_is_refused() -> None:
     assert not refused(approved())
     assert refused(approved(), DENIES)
+
+
+@pytest.mark.promise("ACT-8")
+def test_what_no_person_approved_is_refused_where_a_person_would_be_asked_now() -> None:
+    assert refused(approved(alone=True))
+    allows = HOLDS.replace("hold: every refund is looked at", "allow: within the cap")
+    assert not refused(approved(alone=True), allows)
 
 
 @pytest.mark.promise("ACT-8")

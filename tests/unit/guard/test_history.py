@@ -14,7 +14,7 @@ NOW = datetime(2026, 3, 1, 0, 30)
 
 def counts(*names: str, tool: str = "refund") -> dict[str, tuple[str, ...] | None]:
     """Name to its periods when this tool counts, None when it is read only."""
-    made = counts_of(names, BY_NAME[tool], NOW, lambda name, per: f"{name}|{per.value}")
+    made = counts_of(names, BY_NAME[tool], NOW, lambda name, per: (f"{name}|{per.value}",))
     return {one.name: one.periods if one.counts else None for one in made}
 
 
@@ -47,7 +47,7 @@ def test_windows_are_calendar_periods_or_roll_over_midnight_and_the_end_of_a_mon
 
 def test_what_is_no_name_is_missing_and_the_sum_is_over_its_periods() -> None:
     assert counts("planet.refund.day", "customer.refund.year", "action.refund") == {}
-    made = counts_of(("customer.refund.days",), BY_NAME["refund"], NOW, lambda name, per: name)
+    made = counts_of(("customer.refund.days",), BY_NAME["refund"], NOW, lambda name, per: (name,))
     used = {"2026-03-01": 1, "2026-02-28": 2, "2026-01-30": 9}
     assert past_of(made, lambda scope, period: used.get(period, 0))[0].value == 3
     assert Per.ACTION.value == "action"

@@ -11,10 +11,11 @@ from handrail.guard.recollect import Acted, Recollect, Record, Spoken, turns_of_
 from handrail.guard.record import Payload, Said
 from handrail.in_force.snapshot import Snapshot
 from handrail.policy.action import ActionInput, Agreed, Origin
+from handrail.policy.evaluate import Found, Side
 from handrail.policy.ruleset import Ruleset
 from handrail.terms.action import Action, ActionId, Door, ToolId
 from handrail.terms.errors import Code, HandrailError
-from handrail.terms.finding import Role
+from handrail.terms.finding import Kind, Role
 from handrail.terms.ids import ConversationId, Digest
 
 IBAN = "DE02120300000000202051"
@@ -110,3 +111,33 @@ def test_what_cannot_be_read_is_unknown_and_the_call_unlinked(record: Record, er
     found = recollected(record, error, order_id="ORD-4711X", amount=20)
     assert not found.linked
     assert found.agreed in (Agreed.UNKNOWN, Agreed.NOTHING)
+
+
+@pytest.mark.promise("ACT-7")
+def test_a_read_that_failed_teaches_nothing_and_one_in_words_is_record() -> None:
+    tool = msgspec.structs.replace(RULESET.tools[ToolId("shop.get_order")], fails_with=("Error",), quotes=())
+    snapshot = msgspec.structs.replace(
+        SNAPSHOT, ruleset=msgspec.structs.replace(RULESET, tools={**RULESET.tools, tool.id: tool})
+    )
+    failed, said = (
+        turns_of_record(Record((spoken("hi"),), (read("shop.get_order", text, order_id="A-77"),)), snapshot)[1]
+        for text in ("Error: A-77 costs 40.00", "Order A-77: 40.00 EUR")
+    )
+    assert (failed.failed, failed.said) == (True, None)
+    assert (said.text, said.said) == ("Order A-77: 40.00 EUR", "Order A-77: 40.00 EUR")
+    record = Record((spoken("Refund it please"),), (read("shop.get_order", "Order A-77: 40.00 EUR", order_id="x"),))
+    made = Recollect(Recorded(record), reader=READER, digits=DIGITS, schema=lambda tool, values: ())
+    given = ActionInput(use_case=SHOP, tool=REFUND.id, arguments={"order_id": "A-77", "amount": 40}, session=True)
+    found = asyncio.run(made.add(given, REFUND, CONVERSATION, snapshot))
+    assert {traced.path: traced.origin for traced in found.traced} == {
+        "order_id": Origin.RECORD, "amount": Origin.RECORD,
+    }  # fmt: skip
+
+
+@pytest.mark.promise("ACT-7")
+def test_what_detectors_found_or_could_not_tell_in_the_conversation_comes_with_it() -> None:
+    seen = Found(Kind.VULNERABILITY, Side.INPUT, Role.USER, 0.9)
+    said = msgspec.structs.replace(spoken("refund"), found=(seen, seen), failures=("injection:late",))
+    found = recollected(Record((said, spoken("hello"))))
+    assert found.found == (seen,)
+    assert found.failures == ("injection:late",)

@@ -240,6 +240,17 @@ def test_notes_say_what_a_registration_leaves_open() -> None:
     assert {one.code for one in notes(look(shop_home()))} == {"disclosure.built_in", "route.unheard"}
 
 
+@pytest.mark.promise("APR-21")
+def test_a_note_says_that_nothing_is_held_while_a_use_case_observes_and_its_agents_may_write() -> None:
+    name, text = next((name, text) for name, text in SHOP.items() if "mode: enforce" in text)
+    for written in (text.replace("mode: enforce", "mode: observe"), text.replace("mode: enforce\n", "")):
+        found = [one for one in notes(look(shop_home({name: written}))) if one.code == "mode.observes"]
+        assert "refund_order run at once" in found[0].message
+        assert str(found[0]).startswith(name)
+    reads = text.replace("mode: enforce", "mode: observe").replace(", refund_order]", "]")
+    assert "mode.observes" not in {one.code for one in notes(look(shop_home({name: reads})))}
+
+
 def test_files_of_comments_only_are_off() -> None:
     made = compile_home(home({TOOLS: "# off\n", RULES: "\n# off\n", CASES: "# off\n"})).ruleset
     assert made.tools == {}

@@ -213,3 +213,13 @@ def test_each_method_says_what_it_does() -> None:
         ActionType.WRITE_UNDOABLE,
     ]  # fmt: skip
     assert strongest(None, None, otherwise=ActionType.ASSERT) is ActionType.ASSERT
+
+
+@pytest.mark.promise("HAC-3")
+@pytest.mark.parametrize(
+    "name", ["fetch_delete_user", "read_write_file", "query_execute", "lookupThenCancel", "find_or_create"]
+)
+def test_a_reading_word_in_front_hides_no_deed(name: str) -> None:
+    found = by_name(name)
+    assert found is not None
+    assert found is not ActionType.READ

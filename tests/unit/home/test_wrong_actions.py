@@ -55,6 +55,10 @@ ROWS = [
     Row("value.form", TOOLS, "method: POST", "method: ¤post", "in capitals"),
     Row("value.form", TOOLS, 'path: "/orders/{order_id}/refunds"', "path: ¤orders", "a path that begins with /"),
     Row("secret.inline", TOOLS, "env: SHOP_API_KEY", "env: SHOP_API_KEY, ¤token: abc", "secrets never stand in the home"),
+    Row("value.type", TOOLS, "    title: Refund", "    permits: ¤always\n    title: Refund", '"permits" cannot be "always"; expected true or false'),
+    Row("field.unknown", TOOLS, "    title: Refund", "    ¤permit: true\n    title: Refund", 'did you mean "permits"?'),
+    Row("value.range", TOOLS, "    title: Refund", "    report_within_s: ¤3601\n    title: Refund", "a whole number from 1 to 3600"),
+    Row("tool.permits", TOOLS, "    title: Refund", "    report_within_s: ¤30\n    title: Refund", "permits: true, or this deleted"),
     Row("yaml.alias", TOOLS, "required: [order_id, amount]", "required: ¤&r [order_id, amount]\n      minProperties: *r", "aliases"),
     # --- tools: targets
     Row("upstream.address", TOOLS, "https://shop.example.com/api", "¤shop.example.com", "base_url is not an address"),
@@ -209,3 +213,11 @@ def test_the_table_has_more_than_sixty_wrong_policies() -> None:
 def test_a_right_policy_has_no_mistake() -> None:
     assert check(shop_home(), ENGINES) == []
     assert compile_home(shop_home(), ENGINES).ruleset.actions.rules
+
+
+def test_a_shift_in_a_time_zone_that_is_none_is_a_mistake() -> None:
+    text = SHOP[RULES] + "\n"
+    shift = "    shifts: [{ weekdays: [0], start: 0, end: 600, zone: Europe/Berln }]"
+    wrong = check(shop_home({RULES: text.replace("    roles: [approver]\n", f"    roles: [approver]\n{shift}\n", 1)}))
+    assert [one.code for one in wrong] == ["route.zone"]
+    assert "Europe/Berlin" in wrong[0].hint

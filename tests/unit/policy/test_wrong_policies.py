@@ -18,6 +18,8 @@ def when(condition: str, more: str = "") -> str:
     return RULE.format(f", when: [{{ {condition} }}]{more}")
 
 
+CHANGE = "rules: [{{ id: r, change: because, tools: [refund], to: {{ {} }} }}]"
+
 WRONG: dict[str, tuple[str, str]] = {
     # -------------------------------------------------------------------------------------------------- misspelt
     "a misspelt key of a rule": ("rules: [{ id: r, deny: because, tols: [refund] }]", "tols"),
@@ -57,6 +59,14 @@ WRONG: dict[str, tuple[str, str]] = {
     "a count that is text": (when("past: customer.refunds.day, above: three"), "whole number"),
     "a fact of another type": (when("fact: order.status, is: 5"), "not number"),
     "a truth fact compared with text": (when("fact: buyer.vip, is: 'true'"), "not text"),
+    "an amount in major units against one in minor ones": (
+        when("argument: amount, above: { fact: order.total }"), "compare `amount`"),
+    "an amount against a count": (
+        when("amount: { above: { past: customer.refund.day }, currency: EUR }"), "another unit"),
+    "a change to a value of another type": (CHANGE.format("express: 'yes'"), "not text"),
+    "a change to what is no choice": (CHANGE.format("reason: whim"), "no value of reason"),
+    "a change of the amount that was counted": (CHANGE.format("amount: 5"), "cannot be changed"),
+    "a change of a misspelt argument": (CHANGE.format("expres: false"), "no argument 'expres'"),
     "two sides of different types": (when("argument: express, is: { argument: amount }"), "cannot be compared"),
     "a set that is no set": (when("argument: reason, in: { argument: amount }"), "cannot be compared"),
     "a minute after midnight": (when("minute: { above: 1440 }"), "between"),

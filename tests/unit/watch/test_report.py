@@ -40,7 +40,7 @@ def test_a_finding_of_resent_history_is_not_counted_again() -> None:
 
 
 def test_an_empty_period_says_so() -> None:
-    assert lines(report([])) == ["no interactions in this period"]
+    assert lines(report([])) == ["no interactions and no actions in this period"]
 
 
 def taken(refused: Refused, kind: EntryKind, facts: KeyFacts | UnregisteredFacts | InteractionFacts) -> bool:

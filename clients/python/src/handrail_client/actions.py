@@ -17,12 +17,12 @@ TIMEOUT_S = 40.0
 
 
 def _talk(conversation: str | None, customer: str | None, language: str | None) -> Talk:
-    """What is named wins over the `conversation(...)` around the call."""
+    """What is named wins over the `conversation(...)` around the call; facts of one customer never go with another."""
     around = current()
     if conversation is not None and conversation != around.id:
         around = Talk()
     named = (conversation or around.id, customer or around.customer, language or around.language)
-    return Talk(*named, around.facts)
+    return Talk(*named, around.facts if customer in (None, around.customer) else {})
 
 
 class Actions:

@@ -61,10 +61,13 @@ def action(
     default is left out of the call while it is None. Calls raise Refused, Unreachable, or TypeError for a value that
     JSON cannot carry.
 
-    Raises TypeError here for a function with *args or **kwargs, or a client of the other kind."""
+    Raises TypeError here for a function with *args or **kwargs, a generator that is to be done here, or a client of the
+    other kind."""
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         signature = _checked(function, via, local)
+        if here and (inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)):
+            raise TypeError(f"{function.__qualname__}: a call of a generator does nothing yet; return the result")
 
         def sent(bound: inspect.BoundArguments) -> dict[str, Any]:
             return {
@@ -92,9 +95,9 @@ def action(
                 permit = await rail.permit(name, arguments, wait_s=wait_s)
                 if isinstance(permit, Action):
                     return told(permit)
+                _follow(bound, arguments, permit)
                 if not await rail.redeem(permit):
                     return told(await rail.look(permit.action_id))
-                _follow(bound, arguments, permit)
                 try:
                     result = await function(*bound.args, **bound.kwargs)
                 except NoEffect as why:
@@ -119,13 +122,15 @@ def action(
             permit = rail.permit(name, arguments, wait_s=wait_s)
             if isinstance(permit, Action):
                 return told(permit)
+            _follow(bound, arguments, permit)
             if not rail.redeem(permit):
                 return told(rail.look(permit.action_id))
-            _follow(bound, arguments, permit)
             try:
                 result = function(*bound.args, **bound.kwargs)
             except NoEffect as why:
                 return told(rail.report(permit, failed=why.code))
+            if inspect.isawaitable(result):  # it has not happened yet, and nobody can tell whether it will
+                raise TypeError(f"{permit.action_id}: what is awaited is written async def; it is not reported")
             try:
                 rail.report(permit, _reported(result))
             except (Refused, Unreachable) as error:
@@ -144,7 +149,10 @@ def _bound(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str
 
 
 def _follow(bound: inspect.BoundArguments, sent: Mapping[str, Any], permit: Permit) -> None:
-    """What the rules changed is what the body gets."""
+    """What the rules changed is what the body gets, as JSON. Raises TypeError, before anything is done, for an argument
+    that the function cannot take."""
+    if unknown := permit.arguments.keys() - bound.signature.parameters.keys():
+        raise TypeError(f"the permit says {min(unknown)!r}, and the function has no such parameter: it is not done")
     for key, value in permit.arguments.items():
         if key not in sent or sent[key] != value:
             bound.arguments[key] = value

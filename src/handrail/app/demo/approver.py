@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 LARGE = "large-refund"
 Ask = Callable[[str], Awaitable[str | None]]
-"""Asks the person at the terminal; None: no answer in time, or nobody is there."""
+"""Asks the person at the terminal: `y` or `n`; None: no answer in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,21 +44,21 @@ class Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """`marked`, `person`: tokens of the two approvers."""
+    """`marked`, `person`: tokens of the two approvers. `ask`: None when nobody is at the terminal."""
 
     store: "Store"
     snapshot: Snapshot
     marked: str
     person: str
-    ask: Ask
+    ask: Ask | None
 
     async def decide(self, action: str) -> Decided:
         """Raises HandrailError when the decision is refused."""
         name = ActionId(action)
-        reader = self.marked if self.ask is nobody else self.person
+        reader = self.marked if self.ask is None else self.person
         stored = await self.store.journal.run(ReadCase(ids=wire.IDS, action=name, token=reader))
         case = self._view(stored)
-        said = await self.ask(f"{case.title}: {_call(case)}; digest {case.digest[:12]}")
+        said = None if self.ask is None else await self.ask(f"{case.title}: {_call(case)}; digest {case.digest[:12]}")
         if said is None:
             approved, why = opinion(stored.about.facts.rules, [why.code for why in case.why])
             decided = Decided(approved=approved, marked=True, approver="demo approver", why=why)
@@ -114,8 +114,8 @@ def _call(case: CaseView) -> str:
     return ", ".join(f"{name} {value}" for name, value in (case.arguments or {}).items())
 
 
-async def nobody(question: str) -> str | None:
-    return None
+class Interrupted(Exception):
+    """The demo was stopped: what is held stays held."""
 
 
 def at_terminal(seconds: float) -> Ask:

@@ -43,7 +43,7 @@ Say = Callable[[str], None]
 class Wish:
     """How to run. `width`: characters of a line. `pace_s`: pause after each line. `stay`: keep serving after the play
     until told to stop. `until_s`: seconds after the start at which it ends by itself, or None. `ask`: the person at the
-    terminal about what is held."""
+    terminal about what is held; None: nobody is there."""
 
     home: Path
     keep: bool
@@ -52,7 +52,7 @@ class Wish:
     pace_s: float
     stay: bool
     until_s: float | None
-    ask: approver.Ask
+    ask: approver.Ask | None
 
 
 @dataclass(slots=True)
@@ -138,15 +138,20 @@ class Demo:
         assert snapshot is not None, "the demo has just published"
         offered = acts.offered(snapshot.ruleset.tools.values())
         desk = approver.Desk(
-            store=store, snapshot=snapshot, marked=staff.marked, person=staff.person, ask=self.wish.ask
+            store=store,
+            snapshot=snapshot,
+            marked=staff.marked,
+            person=staff.person,
+            ask=self._asked if self.wish.ask else None,
         )
         agent = Agent(host, keys[stage.AGENT], stage.AGENT, offered, desk, self.say, self._pace)
         self.say("")
         self.say("the agent acts: it has no key of the shop; rules/care.yaml decides, and a person on what is held")
         for number, scene in enumerate(script.scenes, 1):
-            if self.stop.is_set():
+            try:
+                self.wrong += await agent.play(scene, f"care-{staff.plays}-{number}")
+            except approver.Interrupted:
                 return
-            self.wrong += await agent.play(scene, f"care-{staff.plays}-{number}")
         asked = {one.action for one in agent.came}
         lines = [
             one for one in await store.acts.queue(frozenset(State), limit=MOST_ACTIONS) if str(one.action) in asked
@@ -161,7 +166,21 @@ class Demo:
         self.wrong += books.disagree(agent.came, lines, kept)
 
     async def _pace(self) -> None:
+        if self.stop.is_set():
+            raise approver.Interrupted
         await asyncio.sleep(self.wish.pace_s)
+
+    async def _asked(self, question: str) -> str | None:
+        """The person's answer, unless the demo is stopped meanwhile. Raises Interrupted."""
+        assert self.wish.ask is not None
+        answer = asyncio.ensure_future(self.wish.ask(question))
+        stopped = asyncio.ensure_future(self.stop.wait())
+        await asyncio.wait((answer, stopped), return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if answer.done():
+            return answer.result()
+        answer.cancel()
+        raise approver.Interrupted
 
     async def _turn(self, store: "Store", bot: Bot, talk: Talk, turn: Turn) -> None:
         tools = tuple(tool for tool in self.play.tools if tool.name in turn.tools)

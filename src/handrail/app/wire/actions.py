@@ -11,8 +11,9 @@ from handrail.app.wire.request import published
 from handrail.backends.cel import installed_cel
 from handrail.backends.egress import Egress, system_resolve
 from handrail.backends.schemas import ArgumentSchemas
-from handrail.backends.tools.by_kind import Announcing, ByKind
+from handrail.backends.tools.by_kind import ByKind
 from handrail.backends.tools.http import HttpTargets
+from handrail.backends.upstream.request import Secret
 from handrail.detectors.assent import assent_reader
 from handrail.guard.again import Again
 from handrail.guard.drill import Drilling
@@ -32,7 +33,7 @@ from handrail.tools.registry import Tool, Upstream
 
 if TYPE_CHECKING:
     from handrail.app.wire import Store
-
+    from handrail.backends.tools.mcp import McpTargets
 
 
 class Acting:
@@ -48,7 +49,9 @@ class Acting:
         secret = folder.read(DOWNSTREAM) or folder.make(DOWNSTREAM, IDS.token(KEY_SIZE), IDS)
         egress = Egress(resolve=system_resolve, published=published(in_force), monotonic=CLOCK.monotonic)
         secrets = Secrets(given.home, env)
-        self._targets = ByKind(HttpTargets(egress=egress, secret=secrets), lambda: mcp_targets(egress, secrets))
+        self._targets: ByKind[McpTargets] = ByKind(
+            HttpTargets(egress=egress, secret=secrets), lambda: mcp_targets(egress, secrets)
+        )
         schemas = ArgumentSchemas()
         self.executor = Executor(
             journal=journal, targets=self._targets, registry=Registered(in_force), clock=CLOCK, ids=IDS,
@@ -66,6 +69,7 @@ class Acting:
             ids=IDS,
             digits=CURRENCIES,
             manifests=self._targets,
+            model_calls=store.model_calls,
         )
         self.probing = Probing(self.calls, recollect, journal, IDS)
         self.again = Again(self.calls, journal, IDS)
@@ -79,18 +83,22 @@ class Acting:
         """Raises HandrailError GUARD_UNAVAILABLE."""
         return prepared(snapshot)
 
+    def sources(self) -> "McpTargets":
+        """The MCP servers, for what is no tool. Raises HandrailError GUARD_UNAVAILABLE."""
+        return self._targets.mcp()
+
     async def close(self) -> None:
         """Running calls end unsure."""
         await self._targets.close()
 
 
-def mcp_targets(egress: Egress, secrets: Secrets) -> Announcing:
+def mcp_targets(egress: Egress, secrets: Secret) -> "McpTargets":
     """Raises HandrailError GUARD_UNAVAILABLE when the extra is not installed."""
     try:
         from handrail.backends.tools.mcp import McpTargets  # deferred: an extra, and 60 MB that few processes need
     except ImportError:
         raise HandrailError(
-            Code.GUARD_UNAVAILABLE, "an MCP target needs the extra: pip install 'handrail[mcp]'"
+            Code.GUARD_UNAVAILABLE, "an MCP target needs the extra: make extras, or pip install 'handrail[mcp]'"
         ) from None
     return McpTargets(egress=egress, secret=secrets, clock=CLOCK)
 

@@ -14,6 +14,7 @@ from handrail.terms.ids import EntryId
 if TYPE_CHECKING:
     from handrail.app.wire import Store
 
+
 class RotatedPermitKeyFacts(msgspec.Struct, frozen=True):
     """Facts of `permit_key.rotated`. `now`: thumbprint of the public key that signs. `destroyed`: names in the keys
     folder."""

@@ -40,11 +40,13 @@ def net(given: Settings, env: Mapping[str, str], store: "Store", in_force: InFor
         threads=store.threads,
         journal=store.journal,
         references=store.references,
+        model_calls=store.model_calls,
         screener=runner(),
         budgets=Budgets(CLOCK),
         memo=Memo(IDS.token(32)),
         clock=CLOCK,
         ids=IDS,
+        in_force=in_force,
     )
 
 

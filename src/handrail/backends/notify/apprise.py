@@ -30,7 +30,8 @@ class AppriseSender:
     async def send(self, receiver: Receiver, message: Message) -> Outcome:
         if find_spec("apprise") is None:
             raise HandrailError(
-                Code.HOME_INVALID, f"receiver {receiver.id} needs the extra notify: pip install 'handrail[notify]'"
+                Code.HOME_INVALID,
+                f"receiver {receiver.id} needs the extra notify: make extras, or pip install 'handrail[notify]'",
             )
         asked = Asked(
             url=self._reference(f"receiver {receiver.id}", receiver.url_env, receiver.url_file), title=message.subject,
@@ -45,15 +46,20 @@ class AppriseSender:
         finally:
             if child.returncode is None:
                 child.kill()
-        code = said.decode().strip() or "apprise.broken"
-        return (
-            Outcome(detail="accepted by Apprise") if code == "ok" else Outcome(code=code, detail=_WHY.get(code, code))
-        )
+        code = word_of(said)
+        return Outcome(detail="accepted by Apprise") if code == OK else Outcome(code=code, detail=_WHY[code])
 
     async def close(self) -> None:
         return None
 
 
+def word_of(said: bytes) -> str:
+    """The last line, if it is one of ours: what a plugin prints is not kept, it may hold the address."""
+    last = said.decode(errors="replace").strip().rpartition("\n")[2].strip()
+    return last if last == OK or last in _WHY else "apprise.broken"
+
+
+OK = "ok"
 _WHY = {
     "apprise.url": "Apprise does not understand the address; see its documentation for this service",
     "apprise.refused": "the service refused it, or it cannot be reached",

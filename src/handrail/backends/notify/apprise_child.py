@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from handrail.backends.egress import objection
+from handrail.policy.notices import listed_host
 
 PORTS = {"http": 80, "https": 443}
 
@@ -32,10 +33,11 @@ class Fence:
     def __init__(self, asked: Asked) -> None:
         self.crossed = False
         self._private = asked.private_network
-        self._names = frozenset(host.partition(":")[0].lower() for host in asked.hosts)
+        listed = [listed_host(host) for host in asked.hosts]
+        self._names = frozenset(name for name, _ in listed)
         plain = {PORTS["https"], PORTS["http"]} if asked.private_network else {PORTS["https"]}
-        self._ports = frozenset(int(host.partition(":")[2]) for host in asked.hosts if ":" in host) | (
-            frozenset(plain) if any(":" not in host for host in asked.hosts) else frozenset()
+        self._ports = frozenset(port for _, port in listed if port is not None) | (
+            frozenset(plain) if any(port is None for _, port in listed) else frozenset()
         )
 
     def __call__(self, event: str, given: tuple[Any, ...]) -> None:

@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 import msgspec
 
 from handrail.approvals.notice_words import Message
-from handrail.backends.egress import Egress, Origin, denied, parse_url
+from handrail.backends.egress import DEFAULT_PORTS, Egress, Origin, denied, parse_url
 from handrail.backends.notify.outcome import Outcome, Reference, retry_after
 from handrail.backends.notify.signing import signed
 from handrail.backends.upstream.answer import ExchangeFailed
 from handrail.backends.upstream.pool import HttpPool
 from handrail.backends.upstream.request import Addressing
 from handrail.guard.ports import ModelRequest
-from handrail.policy.notices import Receiver, ReceiverKind
+from handrail.policy.notices import Receiver, ReceiverKind, listed_host
 from handrail.policy.ruleset import Dialect, Provider
 from handrail.terms.ids import ProviderId
 
@@ -62,12 +62,13 @@ class HttpSender:
         """Origin and path. Raises HandrailError EGRESS_DENIED when a secret address leads elsewhere than published."""
         url = receiver.url or self._reference(f"receiver {receiver.id}", receiver.url_env, receiver.url_file)
         plain, mark, query = url.partition("?")
-        origin, path = parse_url(plain)
+        origin, _ = parse_url(plain)
         if not receiver.url and not leads_to(origin, receiver.hosts):
             raise denied(
                 f"the address of receiver {receiver.id} leads to none of its hosts; correct hosts or the address"
             )
-        return f"{origin.scheme}://{urlsplit(plain).netloc}", (path or "/") + mark + query
+        parts = urlsplit(plain)  # its path as it was given: some receivers tell /hook/ from /hook
+        return f"{origin.scheme}://{parts.netloc}", (parts.path or "/") + mark + query
 
     def _request(self, receiver: Receiver, provider: Provider, path: str, message: Message) -> ModelRequest:
         headers: tuple[tuple[str, str], ...] = ()
@@ -106,8 +107,9 @@ def paged(routing_key: str, message: Message) -> bytes:
 
 
 def leads_to(origin: Origin, hosts: tuple[str, ...]) -> bool:
-    """`hosts`: `name` or `name:port`."""
-    return (origin.host in hosts and origin.authority == origin.host) or f"{origin.host}:{origin.port}" in hosts
+    """`hosts`: `name`, which means the scheme's own port, or `name:port`."""
+    usual = DEFAULT_PORTS[origin.scheme]
+    return any((name, port or usual) == (origin.host, origin.port) for name, port in map(listed_host, hosts))
 
 
 def told(status: int, wait: str, now_ms: int) -> Outcome:

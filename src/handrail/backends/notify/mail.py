@@ -8,7 +8,7 @@ import asyncio
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -24,21 +24,43 @@ from handrail.policy.notices import Encryption, Receiver
 STEP_S = 8.0
 """For each step of the conversation with the server."""
 THREADS = 8
+TRIED = 3
+"""Addresses of a mail server that are tried, at most."""
 
 
 class Smtp(smtplib.SMTP):
-    """Speaks to `address`; `host` stands in the certificate. `opened` gets the socket as soon as there is one."""
+    """Speaks to the first of `addresses` that answers; `host` stands in the certificate. `opened` gets the socket as
+    soon as there is one."""
 
     def __init__(
-        self, host: str, address: str, port: int, opened: Callable[[socket.socket], None], tls: ssl.SSLContext | None
+        self,
+        host: str,
+        addresses: Sequence[str],
+        port: int,
+        opened: Callable[[socket.socket], None],
+        tls: ssl.SSLContext | None,
     ) -> None:
-        self._address, self._opened, self._tls = address, opened, tls
+        self._addresses, self._opened, self._tls = addresses, opened, tls
         super().__init__(host, port, timeout=STEP_S)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> Any:  # the hook that smtplib's own SMTP_SSL uses
-        made = socket.create_connection((self._address, port), timeout)
+        made = _connected(self._addresses, port, timeout)
         self._opened(made)
         return made if self._tls is None else self._tls.wrap_socket(made, server_hostname=host)
+
+
+def _connected(addresses: Sequence[str], port: int, timeout: float) -> socket.socket:
+    """All tries together take at most `timeout` seconds. Raises OSError, of the last one."""
+    for at, address in enumerate(addresses, 1):
+        try:
+            made = socket.create_connection((address, port), timeout / len(addresses))
+        except OSError:
+            if at == len(addresses):
+                raise
+        else:
+            made.settimeout(timeout)
+            return made
+    raise OSError("no address")
 
 
 class MailSender:
@@ -61,7 +83,7 @@ class MailSender:
         sockets: list[socket.socket] = []
 
         def deliver() -> Outcome:
-            return _deliver(receiver, letter(receiver, message), addresses[0], password, tls, sockets.append)
+            return _deliver(receiver, letter(receiver, message), addresses[:TRIED], password, tls, sockets.append)
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, deliver)
@@ -102,7 +124,7 @@ def _to(receiver: Receiver, message: Message) -> tuple[str, ...]:
 def _deliver(
     receiver: Receiver,
     letter: EmailMessage,
-    address: str,
+    addresses: Sequence[str],
     password: str,
     tls: ssl.SSLContext | None,
     opened: Callable[[socket.socket], None],
@@ -110,7 +132,7 @@ def _deliver(
     """One conversation, on a thread."""
     at_once = tls if receiver.encryption is Encryption.TLS else None
     try:
-        with Smtp(receiver.hosts[0], address, receiver.port, opened, at_once) as server:
+        with Smtp(receiver.hosts[0], addresses, receiver.port, opened, at_once) as server:
             if tls is not None and at_once is None:
                 server.starttls(context=tls)
             if receiver.user:
@@ -128,7 +150,7 @@ def _deliver(
     except OSError as error:
         return Outcome(code="smtp.unreachable", detail=f"the mail server cannot be reached ({type(error).__name__})")
     if refused:  # some have it; sending again would reach those twice
-        return Outcome(detail=f"accepted, but for {len(refused)} addresses")
+        return Outcome(detail=f"accepted, but for {len(refused)} of {len(receiver.to)} addresses", partly=True)
     return Outcome(detail="accepted by the mail server")
 
 

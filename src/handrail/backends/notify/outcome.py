@@ -12,12 +12,14 @@ from handrail.policy.notices import Receiver
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """`code`: empty when the receiver has it, else why not, for records: no content. `detail`: a sentence for a person.
-    `retry_after_s`: what the receiver asked for. `final`: it will never take anything."""
+    `retry_after_s`: what the receiver asked for. `final`: it will never take anything. `partly`: some of its addresses
+    were refused, and it is not sent again, which would reach the others twice."""
 
     code: str = ""
     detail: str = ""
     retry_after_s: float | None = None
     final: bool = False
+    partly: bool = False
 
 
 class Sender(Protocol):

@@ -11,7 +11,7 @@ from handrail.backends.notify.apprise import AppriseSender
 from handrail.backends.notify.http import HttpSender
 from handrail.backends.notify.mail import MailSender, mail_origin
 from handrail.backends.notify.outcome import Outcome, Reference, Sender
-from handrail.policy.notices import Notices, Receiver, ReceiverKind
+from handrail.policy.notices import Notices, Receiver, ReceiverKind, listed_host
 from handrail.terms.errors import HandrailError
 
 log = logging.getLogger("handrail.notices")
@@ -61,7 +61,7 @@ def receiver_origins(notices: Notices) -> frozenset[Origin]:
             found.add(parse_url(receiver.url)[0])
         else:
             for host in receiver.hosts:
-                name, _, port = host.partition(":")
+                name, port = listed_host(host)
                 for scheme, usual in DEFAULT_PORTS.items():
-                    found.add(Origin(scheme, name.lower(), int(port or usual)))
+                    found.add(Origin(scheme, name, port or usual))
     return frozenset(found)

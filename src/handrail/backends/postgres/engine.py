@@ -28,7 +28,11 @@ MAX_LIVE = 8_192
 BLOCK = 1_024
 """Row numbers that a writer takes at once."""
 
-_BEGIN = "SELECT epoch, intermediate, (extract(epoch FROM clock_timestamp()) * 1000)::bigint FROM control FOR "
+_BEGIN = """
+WITH locked AS MATERIALIZED (SELECT epoch, intermediate FROM control FOR %s)
+SELECT epoch, intermediate, (extract(epoch FROM clock_timestamp()) * 1000)::bigint FROM locked
+"""
+"""The clock is read once the row is ours: a plain select would read it before it waits."""
 _ENTRIES = """
 WITH e AS (
   INSERT INTO entry (seq, id, kind, at_ms, commitment, facts)
@@ -154,7 +158,7 @@ class PostgresEngine:
         if self._db.is_closed():
             self._db = self._wait(connect(self._dsn))
         self._wait(self._db.execute("BEGIN"))
-        found = self._wait(self._db.fetchrow(_BEGIN + ("UPDATE" if exclusive else "SHARE")))
+        found = self._wait(self._db.fetchrow(_BEGIN % ("UPDATE" if exclusive else "SHARE")))
         epoch, self._tx.intermediate, self._tx.now_ms = found
         self._tx.epoch = epoch
         if epoch != self._epoch or len(self._live) > MAX_LIVE:

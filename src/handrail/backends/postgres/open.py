@@ -11,6 +11,7 @@ from handrail.backends.erasing import StoredErasing
 from handrail.backends.incidents import StoredIncidents
 from handrail.backends.journal import BatchedJournal
 from handrail.backends.keyring import KeyFolder, Keyring
+from handrail.backends.model_calls import StoredModelCalls
 from handrail.backends.notices import StoredNotices
 from handrail.backends.outcomes import StoredOutcomes
 from handrail.backends.postgres.database import LEAST, LOSING, PoolReading, connect, migrate
@@ -34,9 +35,9 @@ TAKE = "SELECT e.seq, e.commitment FROM unsequenced u JOIN entry e ON e.seq = u.
 
 
 class PostgresStore:
-    """`journal`, `threads`, `references`, `spending`, `outcomes`, `reader`, `acts`, `notices`, `sequencing`,
-    `erasing`, `in_force`: the ports. `keys.forget`: to be called when the epoch grew. Belongs to the event loop that
-    opened it."""
+    """`journal`, `threads`, `references`, `model_calls`, `spending`, `outcomes`, `reader`, `acts`, `notices`,
+    `sequencing`, `erasing`, `in_force`: the ports. `keys.forget`: to be called when the epoch grew. Belongs to the
+    event loop that opened it."""
 
     def __init__(self, dsn: str, keys: Keyring, pool: Any, *, ids: Ids, clock: Clock, capacity: int) -> None:
         self.keys = keys
@@ -45,6 +46,7 @@ class PostgresStore:
         self.reading = reading = PoolReading(pool)  # for backends.log.records
         self.threads = StoredThreads(self.journal, keys, PostgresLookups(reading), ids, clock)
         self.references = StoredReferences(self.journal, reading, keys.lookup)
+        self.model_calls = StoredModelCalls(self.journal, reading, keys.lookup, clock)
         self.spending = StoredSpending(self.journal)
         self.outcomes = StoredOutcomes(self.journal, reading, keys, ids)
         self.reader = StoredReader(reading, keys)

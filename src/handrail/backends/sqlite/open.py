@@ -10,6 +10,7 @@ from handrail.backends.erasing import StoredErasing
 from handrail.backends.incidents import StoredIncidents
 from handrail.backends.journal import BatchedJournal
 from handrail.backends.keyring import KeyFolder, Keyring
+from handrail.backends.model_calls import StoredModelCalls
 from handrail.backends.notices import StoredNotices
 from handrail.backends.outcomes import StoredOutcomes
 from handrail.backends.reading import StoredReader
@@ -39,9 +40,9 @@ highest of their numbers says, all below it have one."""
 
 
 class SqliteStore:
-    """`journal`, `threads`, `references`, `spending`, `outcomes`, `reader`, `acts`, `notices`, `sequencing`,
-    `erasing`, `in_force`: the ports. `db`: a read-only connection of the event loop's thread, for further repositories.
-    `keys.forget`: to be called when the epoch grew."""
+    """`journal`, `threads`, `references`, `model_calls`, `spending`, `outcomes`, `reader`, `acts`, `notices`,
+    `sequencing`, `erasing`, `in_force`: the ports. `db`: a read-only connection of the event loop's thread, for further
+    repositories. `keys.forget`: to be called when the epoch grew."""
 
     def __init__(
         self,
@@ -70,6 +71,7 @@ class SqliteStore:
         self.threads = StoredThreads(self.journal, self.keys, SqliteLookups(self.db), ids, clock)
         self.reading = self._reading = ReadThread(self.path)  # `reading`: for backends.log.records
         self.references = StoredReferences(self.journal, self._reading, self.keys.lookup)
+        self.model_calls = StoredModelCalls(self.journal, self._reading, self.keys.lookup, clock)
         self.spending = StoredSpending(self.journal)
         self.outcomes = StoredOutcomes(self.journal, self._reading, self.keys, ids)
         self.reader = StoredReader(self._reading, self.keys)

@@ -1,7 +1,7 @@
 """Targets by the kind of their upstream. What an upstream of a kind needs is loaded when the first one is called."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from handrail.guard.execute import Answer, Effect
 from handrail.terms.errors import HandrailError
@@ -22,14 +22,17 @@ class Announcing(Closing, Protocol):
     async def changed(self, tool: Tool, upstream: Upstream) -> bool: ...
 
 
-class ByKind:
+A = TypeVar("A", bound=Announcing)
+
+
+class ByKind(Generic[A]):
     """`guard.execute.Targets` and `guard.ports.Manifests`. `mcp`: makes the targets of kind `mcp`; raises HandrailError
     when the extra is not installed."""
 
-    def __init__(self, http: Closing, mcp: Callable[[], Announcing]) -> None:
+    def __init__(self, http: Closing, mcp: Callable[[], A]) -> None:
         self._http = http
         self._make = mcp
-        self._mcp: Announcing | None = None
+        self._mcp: A | None = None
 
     async def call(self, tool: Tool, upstream: Upstream, arguments: dict[str, Any], *, key: str) -> Answer:
         if upstream.kind is UpstreamKind.HTTP:
@@ -56,7 +59,7 @@ class ByKind:
         if self._mcp is not None:
             await self._mcp.close()
 
-    def mcp(self) -> Announcing:
+    def mcp(self) -> A:
         """Raises HandrailError GUARD_UNAVAILABLE."""
         if self._mcp is None:
             self._mcp = self._make()

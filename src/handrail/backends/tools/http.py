@@ -1,10 +1,13 @@
 """HTTP targets: one call as the tool's registration says, and what is certain after it.
 
 The call goes out on a connection of its own, so a kept one that had died cannot leave a doubt. What is certain: a 2xx
-answer is an effect; a refused connection or a 4xx (but 408, 409, 425) is none; everything else (a time-out, an answer
-that broke off, a 5xx, a redirect, which is never followed) is unsure. Nothing is tried again here.
+answer is an effect; a connection that was never made or a 4xx (but 408, 409, 425) is none; everything else (a time-out,
+an answer that broke off or is larger than `MAX_ANSWER`, a 5xx, a redirect, which is never followed) is unsure. Nothing
+is tried again here. `timeout_ms` bounds the whole call, so a target that drips does not hold it. What a target repeats
+of its credential is blotted out before anybody sees it.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -12,7 +15,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from handrail.backends.egress import Egress
-from handrail.backends.upstream.answer import ExchangeFailed
+from handrail.backends.upstream.answer import Again, ExchangeFailed
 from handrail.backends.upstream.pool import HttpPool
 from handrail.backends.upstream.request import Addressing, Secret
 from handrail.guard.execute import Answer, Effect
@@ -22,6 +25,11 @@ from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import ProviderId
 from handrail.tools.registry import Credential, Http, KeyPlace, Tool, Upstream, UpstreamId, UpstreamKind
 
+MAX_ANSWER = 4 * 1024 * 1024
+"""Bytes of an answer. It is kept twice, sealed: for the agent and in the receipt."""
+BLOT = "[secret]"
+SHORTEST_SECRET = 8
+"""Characters: a shorter one would blot out words."""
 UNSURE_STATUS = frozenset({408, 409, 425})
 BODIES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _NEVER_LEFT = frozenset({Code.UPSTREAM_UNREACHABLE, Code.EGRESS_DENIED, Code.REQUEST_INVALID})
@@ -54,6 +62,7 @@ def as_provider(upstream: Upstream) -> Provider:
         key_file=credential.file,
         ca_file=upstream.ca_file,
         private_network=upstream.private_network,
+        connect_timeout_ms=max(1, min(5_000, upstream.timeout_ms * 3 // 4)),  # ends before the whole call does
         first_byte_timeout_ms=upstream.timeout_ms,
         idle_timeout_ms=upstream.timeout_ms,
         attempts=1,
@@ -73,17 +82,39 @@ class HttpTargets:
             return Answer(effect=Effect.NONE, code="tool.not_http")
         try:
             request = built(tool, tool.http, as_provider(upstream), arguments, key)
-            sent = f"{request.method} {request.path}\n".encode() + request.body
-            answer = await self._pool(upstream).exchange(request, fresh=True)
-        except ExchangeFailed as failure:
-            return _failed(failure.error)
         except HandrailError as error:
             return _failed(error)
+        sent = f"{request.method} {request.path}\n".encode() + request.body
         try:
-            body = await answer.read()
+            async with asyncio.timeout(upstream.timeout_ms / 1_000):
+                status, body = await self._exchanged(upstream, request)
+        except ExchangeFailed as failure:
+            never = failure.error.code is Code.UPSTREAM_TIMEOUT and failure.again is Again.LATER  # while connecting
+            return _failed(failure.error, sent, never=never)
         except HandrailError as error:
-            return Answer(effect=Effect.UNSURE, request=sent, status=answer.status, code=error.code.value)
-        return told(answer.status, body, sent, tool.fails_with)
+            return _failed(error, sent)
+        except TimeoutError:
+            return Answer(effect=Effect.UNSURE, request=sent, code=Code.UPSTREAM_TIMEOUT.value)
+        return told(status, self._blotted(upstream, body), sent, tool.fails_with)
+
+    async def _exchanged(self, upstream: Upstream, request: ModelRequest) -> tuple[int, bytes]:
+        """Raises ExchangeFailed, or HandrailError for an answer that broke off or is too large."""
+        answer = await self._pool(upstream).exchange(request, fresh=True)
+        pieces, size = [], 0
+        try:
+            async for piece in answer.chunks():
+                size += len(piece)
+                if size > MAX_ANSWER:
+                    raise HandrailError(Code.UPSTREAM_INVALID, "the target's answer is too large")
+                pieces.append(piece)
+        finally:
+            await answer.close()
+        return answer.status, b"".join(pieces)
+
+    def _blotted(self, upstream: Upstream, body: bytes) -> bytes:
+        secret = self._secret(as_provider(upstream)) if upstream.credential is not None else ""
+        known = len(secret) >= SHORTEST_SECRET and secret.encode() in body
+        return body.replace(secret.encode(), BLOT.encode()) if known else body
 
     async def close(self) -> None:
         """Drop every connection; a running call ends unsure."""
@@ -131,7 +162,7 @@ def told(status: int, body: bytes, sent: bytes, fails_with: tuple[str, ...] = ()
     except msgspec.DecodeError:
         result = body.decode(errors="replace")
     if 200 <= status < 300:
-        text = result if isinstance(result, str) else ""
+        text = result if isinstance(result, str) else body.decode(errors="replace").lstrip()
         effect = Effect.NONE if any(text.startswith(start) for start in fails_with) else Effect.DONE
     elif 400 <= status < 500 and status not in UNSURE_STATUS:
         effect = Effect.NONE
@@ -141,9 +172,10 @@ def told(status: int, body: bytes, sent: bytes, fails_with: tuple[str, ...] = ()
     return Answer(effect=effect, result=result, request=sent, response=body, status=status, code=code)
 
 
-def _failed(error: HandrailError) -> Answer:
-    effect = Effect.NONE if error.code in _NEVER_LEFT else Effect.UNSURE
-    return Answer(effect=effect, code=error.code.value)
+def _failed(error: HandrailError, sent: bytes = b"", *, never: bool = False) -> Answer:
+    """`never`: it is certain that nothing was sent."""
+    effect = Effect.NONE if never or error.code in _NEVER_LEFT else Effect.UNSURE
+    return Answer(effect=effect, request=sent, code=error.code.value)
 
 
 def _path(template: str, arguments: dict[str, Any]) -> str:

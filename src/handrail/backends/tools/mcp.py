@@ -10,25 +10,28 @@ tried again here.
 """
 
 import asyncio
+import logging
+import math
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx2
 import mcp_types as types
 import msgspec
 from mcp import Client
-from mcp.client.session import MessageHandlerFnT
+from mcp.client.session import IncomingMessage, MessageHandlerFnT
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import TypeAdapter
 
 from handrail import VERSION
-from handrail.backends.egress import Egress
+from handrail.backends.egress import Egress, parse_url
 from handrail.backends.tools.http import UNSURE_STATUS, as_provider
 from handrail.backends.tools.mcp_exchange import Exchange, Gated
+from handrail.backends.upstream.pool import tls_context
 from handrail.backends.upstream.request import Secret
 from handrail.guard.execute import Answer, Effect
 from handrail.guard.ports import PROGRESS
@@ -39,16 +42,41 @@ from handrail.terms.ids import Digest
 from handrail.tools.manifest import manifest_of
 from handrail.tools.registry import Credential, KeyPlace, Tool, Upstream, UpstreamId, UpstreamKind
 
+logging.getLogger("mcp").setLevel(logging.CRITICAL + 1)  # the SDK writes down what it cannot read, customers' words too
 PAGES = 100
 """More pages than this are a server that never ends."""
+ALIVE_S = 20.0
+ERA_S = 60.0
 KEPT_S = 5.0
 """How long a listing serves decisions; the call itself always looks again."""
-REFUSALS = frozenset(
-    {types.PARSE_ERROR, types.INVALID_REQUEST, types.METHOD_NOT_FOUND, types.INVALID_PARAMS, types.HEADER_MISMATCH}
-)
-"""JSON-RPC errors that speak of the request itself: it was not carried out."""
+REFUSALS = frozenset({types.METHOD_NOT_FOUND, types.INVALID_PARAMS, types.HEADER_MISMATCH})
+"""JSON-RPC errors that speak of the request itself: it was not carried out. PARSE_ERROR and INVALID_REQUEST are none of
+them: the SDK makes those itself of an answer that it cannot read, and then nobody knows what was done."""
 CHANGED = "tool.manifest_changed"
+_ASKED: Mapping[str, tuple[Any, Any, str, str]] = {
+    "resources/list": (types.ListResourcesRequest, types.ListResourcesResult, "resources", "resources"),
+    "resources/templates/list": (
+        types.ListResourceTemplatesRequest, types.ListResourceTemplatesResult, "resources", "resourceTemplates",
+    ),
+    "resources/read": (types.ReadResourceRequest, types.ReadResourceResult, "resources", "contents"),
+    "prompts/list": (types.ListPromptsRequest, types.ListPromptsResult, "prompts", "prompts"),
+    "tools/list": (types.ListToolsRequest, types.ListToolsResult, "tools", "tools"),
+    "prompts/get": (types.GetPromptRequest, types.GetPromptResult, "prompts", "messages"),
+}  # fmt: skip
+"""Method to its request, its result, the capability it needs, and the field of its rows."""
 _RESULT: TypeAdapter[Any] = TypeAdapter(types.CallToolResult | types.InputRequiredResult)
+
+
+class Era(NamedTuple):
+    """How a server is spoken to, so that it need not be asked for each call: `mode` of the SDK's client, and what a
+    modern server said of itself. `until`: monotonic seconds."""
+
+    mode: str
+    discovered: types.DiscoverResult | None
+    until: float
+
+
+UNKNOWN = Era("auto", None, math.inf)
 
 
 class McpTargets:
@@ -58,7 +86,8 @@ class McpTargets:
         self._egress = egress
         self._secret = secret
         self._clock = clock
-        self._eras: dict[tuple[UpstreamId, str], str] = {}
+        self._eras: dict[tuple[UpstreamId, str], Era] = {}
+        self._tls: dict[str | None, ssl.SSLContext] = {}
         self._rooms: dict[UpstreamId, asyncio.Semaphore] = {}
         self._listed: dict[UpstreamId, tuple[float, dict[str, Digest]]] = {}
 
@@ -99,13 +128,63 @@ class McpTargets:
                 return False
         return self._listed[upstream.id][1].get(tool.name) != tool.manifest
 
+    async def ask(self, upstream: Upstream, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """`gateway.mcp.passed.Sources`."""
+        made, answer, capability, field = _ASKED[method]
+        exchange = Exchange()
+        try:
+            async with (
+                asyncio.timeout(3 * upstream.timeout_ms / 1_000),
+                self.session(upstream, exchange) as client,
+            ):
+                if getattr(client.server_capabilities, capability) is None:
+                    return {field: []}
+                given, rows = dict(params), []
+                for _ in range(PAGES):
+                    result = await client.session.send_request(made.model_validate({"params": given}), answer)
+                    told: dict[str, Any] = result.model_dump(mode="json", by_alias=True, exclude_none=True)
+                    if not method.endswith("/list"):
+                        return told
+                    rows += told.get(field, [])
+                    given["cursor"] = told.get("nextCursor")
+                    if not given["cursor"]:
+                        break
+                return {field: rows}
+        except Exception as error:
+            refusal = _has(error, MCPError)
+            if isinstance(refusal, MCPError) and refusal.error.code in REFUSALS:
+                raise HandrailError(Code.NOT_FOUND, f"{upstream.id} has nothing under this name") from error
+            own = exchange.denied or _has(error, HandrailError)
+            if isinstance(own, HandrailError):
+                raise own from error
+            raise HandrailError(Code.UPSTREAM_UNREACHABLE, f"{upstream.id} did not answer {method}") from error
+
+    async def listen(self, upstream: Upstream, heard: Callable[[str], Awaitable[None]]) -> None:
+        """`gateway.mcp.passed.Sources`."""
+
+        async def hear(message: IncomingMessage) -> None:
+            method = str(getattr(message, "method", ""))
+            if method.endswith("/list_changed"):
+                self._listed.pop(upstream.id, None)
+                await heard(method)
+
+        async with self.session(upstream, Exchange(), on_message=hear) as client:
+            if client.protocol_version not in MODERN_PROTOCOL_VERSIONS:
+                while True:  # the server tells of changes on the session's own stream; a look shows that it still lives
+                    await asyncio.sleep(ALIVE_S)
+                    await client.session.send_ping()
+            changes = client.listen(tools_list_changed=True, prompts_list_changed=True, resources_list_changed=True)
+            async with changes as events:
+                async for _ in events:
+                    continue  # each event is a message too
+
     @asynccontextmanager
     async def session(
         self, upstream: Upstream, exchange: Exchange, *, on_message: MessageHandlerFnT | None = None
     ) -> AsyncIterator[Client]:
         """A session of its own. Raises whatever connecting raises."""
         timeout_s = upstream.timeout_ms / 1_000
-        tls = ssl.create_default_context(cafile=upstream.ca_file) if upstream.base_url.startswith("https") else None
+        tls = self._tls_of(upstream)
         gate = Gated(
             self._egress, exchange, private_network=upstream.private_network, tls=tls, connect_s=timeout_s
         )  # fmt: skip
@@ -116,12 +195,16 @@ class McpTargets:
         if secret:
             headers[credential.header.lower()] = f"{credential.prefix}{secret}"
         era = (upstream.id, upstream.base_url)
+        known = self._eras.get(era, UNKNOWN)
+        if self._clock.monotonic() > known.until:
+            known = UNKNOWN
         async with httpx2.AsyncClient(
             transport=gate, headers=headers, timeout=httpx2.Timeout(timeout_s), trust_env=False
         ) as http:
             client = Client(
                 streamable_http_client(upstream.base_url, http_client=http),
-                mode=self._eras.get(era, "auto"),
+                mode=known.mode,
+                prior_discover=known.discovered,
                 read_timeout_seconds=timeout_s,
                 message_handler=on_message,
                 client_info=types.Implementation(name="handrail", version=VERSION),
@@ -132,12 +215,25 @@ class McpTargets:
             except BaseException:
                 self._eras.pop(era, None)
                 raise
-            version = client.protocol_version
-            self._eras[era] = version if version in MODERN_PROTOCOL_VERSIONS else "legacy"
+            if known is UNKNOWN:
+                modern = client.protocol_version in MODERN_PROTOCOL_VERSIONS
+                self._eras[era] = Era(
+                    client.protocol_version if modern else "legacy",
+                    client.session.discover_result if modern else None,
+                    self._clock.monotonic() + ERA_S,
+                )
             try:
                 yield client
             finally:
                 await client.__aexit__(None, None, None)
+
+    def _tls_of(self, upstream: Upstream) -> ssl.SSLContext | None:
+        """One context for each certificate authority: loading one takes tens of milliseconds."""
+        if not parse_url(upstream.base_url)[0].tls:
+            return None
+        if upstream.ca_file not in self._tls:
+            self._tls[upstream.ca_file] = tls_context(upstream.ca_file, upstream.id)
+        return self._tls[upstream.ca_file]
 
     async def close(self) -> None:
         """Nothing is kept open between two calls."""

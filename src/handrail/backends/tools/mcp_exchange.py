@@ -1,7 +1,8 @@
 """What the official SDK's client sends and gets, through the gate for outgoing addresses, and what is certain of it.
 
 Each request goes out on a connection of its own to an address that was looked at after its name was resolved; a
-redirect is never followed. `Exchange` remembers of the one consequential request (`tools/call`) whether it left and
+redirect is never followed. Answers come as they are: a packed one would grow past every bound, so it is asked for as
+identity and refused otherwise. `Exchange` remembers of the one consequential request (`tools/call`) whether it left and
 which status came back, so that a time-out can be told from a refusal. Needs the extra `mcp`.
 """
 
@@ -16,20 +17,22 @@ from handrail.backends.egress import Egress, parse_url
 from handrail.terms.errors import HandrailError
 
 MAX_ANSWER = 16 << 20
-"""Bytes of one answer; a longer one is broken off."""
+"""Bytes of all answers of one session; what is longer is broken off."""
 CALL = "tools/call"
 
 
 @dataclass(slots=True)
 class Exchange:
     """`left`: the request may have reached the target. `status`: of its HTTP answer, 0 when none came. `sent`: its
-    body. `denied`: why the gate refused an address. `headers`: sent with that request alone."""
+    body. `denied`: why the gate refused an address. `headers`: sent with that request alone. `got`: bytes of all
+    answers."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
     left: bool = False
     status: int = 0
     sent: bytes = b""
     denied: HandrailError | None = None
+    got: int = 0
 
 
 class _Method(msgspec.Struct):
@@ -47,7 +50,7 @@ class Gated(httpx2.AsyncBaseTransport):
         self._private = private_network
         self._connect_s = connect_s
         self._inner = httpx2.AsyncHTTPTransport(
-            verify=tls if tls is not None else True,
+            verify=tls if tls is not None else False,  # without TLS there is nothing to verify, and no CAs to load
             trust_env=False,
             limits=httpx2.Limits(max_keepalive_connections=0),
         )
@@ -58,12 +61,19 @@ class Gated(httpx2.AsyncBaseTransport):
         if calls:
             self._exchange.sent = request.content
             request.headers.update(self._exchange.headers)
+        request.headers["accept-encoding"] = "identity"
         response = await self._sent(request, calls)
         if calls:
             self._exchange.status = response.status_code
+        if response.headers.get("content-encoding", "identity").lower() != "identity":
+            await response.aclose()
+            raise httpx2.ReadError("the answer is packed, which was not asked for", request=request)
         headers = [(name, value) for name, value in response.headers.raw if name.lower() != b"location"]
         return httpx2.Response(
-            response.status_code, headers=headers, stream=_Bounded(response), extensions=response.extensions
+            response.status_code,
+            headers=headers,
+            stream=_Bounded(response, self._exchange),
+            extensions=response.extensions,
         )
 
     async def aclose(self) -> None:
@@ -100,17 +110,17 @@ class Gated(httpx2.AsyncBaseTransport):
 
 
 class _Bounded(httpx2.AsyncByteStream):
-    """A body up to `MAX_ANSWER`."""
+    """A body up to what is left of `MAX_ANSWER`."""
 
-    def __init__(self, response: httpx2.Response) -> None:
+    def __init__(self, response: httpx2.Response, exchange: Exchange) -> None:
         self._response = response
+        self._exchange = exchange
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        got = 0
         assert isinstance(self._response.stream, httpx2.AsyncByteStream)
         async for piece in self._response.stream:
-            got += len(piece)
-            if got > MAX_ANSWER:
+            self._exchange.got += len(piece)
+            if self._exchange.got > MAX_ANSWER:
                 raise httpx2.ReadError("the answer is too large")
             yield piece
 

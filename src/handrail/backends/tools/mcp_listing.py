@@ -19,7 +19,7 @@ async def listed(command: str, arguments: list[str]) -> dict[str, Any]:
         from mcp.types import PaginatedRequestParams
     except ImportError:
         raise HandrailError(
-            Code.REQUEST_INVALID, "asking an MCP server needs the extra: pip install 'handrail[mcp]'"
+            Code.REQUEST_INVALID, "asking an MCP server needs the extra: make extras, or pip install 'handrail[mcp]'"
         ) from None
     import anyio  # the SDK's own
 

@@ -79,6 +79,62 @@ def find_cards(page: Page) -> list[Hit]:
     return hits
 
 
+_GAP = r"(?P<gap>[^0-9A-Za-z]{1,8})"
+_PARTED = (
+    re.compile(rf"(?<![0-9A-Za-z])[0-9]{{4}}{_GAP}[0-9]{{4}}(?P=gap)[0-9]{{4}}(?P=gap)[0-9]{{4}}(?![0-9A-Za-z])"),
+    re.compile(rf"(?<![0-9A-Za-z])3[0-9]{{3}}{_GAP}[0-9]{{6}}(?P=gap)[0-9]{{5}}(?![0-9A-Za-z])"),
+    re.compile(rf"(?<![0-9A-Za-z])[0-9]{_GAP}[0-9](?:(?P=gap)[0-9]){{11,17}}(?![0-9A-Za-z])"),
+)
+"""A card whose groups stand apart by one sign or more, each time the same."""
+_LISTS = re.compile(r"[,;:|\n]|\A\s+\Z")
+"""Signs that part the values of a list or a table as well."""
+LEAST_DIGITS = 12
+_GLUED = re.compile(
+    r"(?<![a-z0-9])(?:(?:credit|debit|kredit|bank)?(?:card|karte|kaart)|visa|mastercard|amex|cc|pan|carte|tarjeta|carta|cartao|"
+    r"karta|karten)[ _\-]?(?:no|nr|num|number|nummer|numero)?\.?(\d{13,19})(?![a-z0-9])"
+)
+_TRACK = re.compile(r"(?:b(\d{13,19})\^[^\^?]{2,26}\^|(?<![a-z0-9])(\d{13,19})=)(\d{7,40})")
+"""A magnetic stripe as a reader types it, ISO/IEC 7813: the number, and what stands behind it, which may never rest."""
+
+
+def find_glued(page: Page) -> list[Hit]:
+    """CARD by Luhn where nothing parts it from the word before, and magnetic stripes."""
+    hits: list[Hit] = []
+    for match in _GLUED.finditer(page.low):
+        digits = match[1]
+        if _issued(digits, _ISSUED) and luhn(digits):
+            hits.append(Hit(Kind.CARD, match.start(1), match.end(1), 0.95, "luhn_named"))
+    for match in _TRACK.finditer(page.low):
+        number = 1 if match[1] else 2
+        if luhn(match[number]):
+            hits.append(Hit(Kind.CARD, match.start(number), match.end(number), 0.99, "luhn"))
+            hits.append(Hit(Kind.CVV, match.start(3), match.end(3), 0.95, "track"))
+    return hits
+
+
+def find_parted(page: Page) -> list[Hit]:
+    """CARD by Luhn where its groups stand apart by other signs than those of one number: `**4111** **1111** ...`. Where
+    the signs are those of a list, only what is called a card."""
+    hits: list[Hit] = []
+    for pattern in _PARTED:
+        for match in pattern.finditer(page.text):
+            gap = match["gap"]
+            digits = "".join(filter(str.isdigit, match.group()))
+            if (
+                (_INSIDE.fullmatch(gap) is not None and gap[:2] != ". ")
+                or not _issued(digits, _ISSUED)
+                or not luhn(digits)
+            ):
+                continue
+            start, end = match.span()
+            after = end + len(gap)
+            more = page.text[end:after] == gap and page.text[after : after + 1].isdigit()
+            listed = more or _LISTS.search(gap) is not None
+            if not listed or page.label(start, end) is Label.CARD:
+                hits.append(Hit(Kind.CARD, start, end, 0.95, "luhn_parted"))
+    return hits
+
+
 def _cards(page: Page, number: Number) -> list[Hit]:
     """The cards of a run, one behind the other. Behind a card, any group may begin the next."""
     sizes = tuple([end - start for start, end in number.groups])
@@ -127,7 +183,8 @@ def _numbered(text: str, number: Number, first: int, sizes: tuple[int, ...]) -> 
 
 def _alone(page: Page, start: int, end: int, *, behind: bool) -> bool:
     """`Page.alone`, where a comma or a colon may part the values of a list; so many digits are no amount."""
-    begins = behind or page.begins(start) or _LISTED_BEHIND.search(page.text, max(0, start - 3), start) is not None
+    begins = behind or page.begins(start) or _numbered_card(page, start)
+    begins = begins or _LISTED_BEHIND.search(page.text, max(0, start - 3), start) is not None
     return begins and (page.ends(end) or _LISTED_BEFORE.match(page.text, end) is not None)
 
 
@@ -154,7 +211,7 @@ def _free(page: Page, number: Number, first: int, after: int, sizes: tuple[int, 
     groups = number.groups
     start, end = groups[first][0], groups[after - 1][1]
     text = page.text
-    if start and (text[start - 1].isalpha() or text[start - 1] in "_#"):
+    if start and (text[start - 1].isalpha() or text[start - 1] in "_#") and not _numbered_card(page, start):
         return False
     if start > 1 and text[start - 1] in "-." and text[start - 2].isalnum() and first == 0:
         return False
@@ -169,6 +226,11 @@ def _free(page: Page, number: Number, first: int, after: int, sizes: tuple[int, 
         return True
     code = sizes[after] in (3, 4) and after + 1 < len(sizes)
     return _begins_card(text, number, after, sizes) or (code and _begins_card(text, number, after + 1, sizes))
+
+
+def _numbered_card(page: Page, start: int) -> bool:
+    """Whether the sign before is that of the card's number: "card #4111 1111 1111 1111"."""
+    return start > 0 and page.text[start - 1] == "#" and page.direct(start) is Label.CARD
 
 
 def _begins_card(text: str, number: Number, first: int, sizes: tuple[int, ...]) -> bool:

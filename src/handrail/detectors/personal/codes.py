@@ -38,6 +38,21 @@ def named_code(page: Page, number: Number, label: Label) -> Hit | None:
     return None
 
 
+_GLUED = re.compile(r"(?<![a-z0-9])(?:(cv[vc]2?)|(pin)|(otp))-?(\d{3,10})(?![a-z0-9]|[.\-]\w)")
+_GLUED_LABELS = (Label.CVV, Label.PIN, Label.OTP)
+
+
+def find_glued(page: Page) -> list[Hit]:
+    """CVV, PIN or OTP where nothing but a dash parts it from its name: "cvv123"."""
+    hits: list[Hit] = []
+    for match in _GLUED.finditer(page.low):
+        label = next(label for label, name in zip(_GLUED_LABELS, match.groups()[:3], strict=True) if name)
+        low, high = CODES[label]
+        if low <= len(match[4]) <= high:
+            hits.append(Hit(_KINDS[label], match.start(4), match.end(4), 0.9, "named"))
+    return hits
+
+
 def find_letter_codes(page: Page) -> list[Hit]:
     """OTP with letters (`G-482913`, `AB12CD`) right behind its name."""
     return [

@@ -6,8 +6,11 @@ When what is in force cannot be read, nothing is done.
 """
 
 import asyncio
+import contextlib
+import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
@@ -28,7 +31,7 @@ from handrail.gateway.actions import POLL_S, SETTLED, Acting
 from handrail.gateway.identity import Refusals
 from handrail.gateway.mcp.asker import MAX_WAIT_S, About, Asker, about, asker_of
 from handrail.gateway.mcp.shapes import OWN, listed, outcome
-from handrail.guard.ports import PROGRESS
+from handrail.guard.ports import PROGRESS, Progressed
 from handrail.guard.tool_call import Called
 from handrail.in_force.snapshot import InForce, Snapshot
 from handrail.ledger.store import Journal
@@ -39,13 +42,20 @@ from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Ids
 from handrail.tools.door_names import CANCEL, STATUS, tool_names
 
+log = logging.getLogger("handrail.doors")
 TOLD_EVERY_S = 1.0
+MOST_NOTICES = 200
+WORDS_S = 0.3
 WAITS = frozenset({State.HELD, State.APPROVED})
 Context = ServerRequestContext[Any, Any]
+Words = Callable[[Context, str], Awaitable[str | None]]
+"""An outsider's text as it may reach the agent; None when it may not."""
+H = TypeVar("H", bound=Callable[..., Awaitable[Any]])
 
 
 class Tools:
-    """Handlers of `tools/list` and `tools/call`. `newer`, `prepared`, `acting` as in `gateway.actions`."""
+    """Handlers of `tools/list` and `tools/call`. `newer`, `prepared`, `acting` as in `gateway.actions`. `words`: for
+    what a target says while it runs."""
 
     def __init__(
         self,
@@ -59,6 +69,7 @@ class Tools:
         refusals: Refusals,
         clock: Clock,
         ids: Ids,
+        words: Words,
     ) -> None:
         self._in_force = in_force
         self._acting = acting
@@ -69,10 +80,14 @@ class Tools:
         self._refusals = refusals
         self._clock = clock
         self._ids = ids
+        self._words = words
         self._running: set[asyncio.Task[Any]] = set()
 
     async def list(self, ctx: Context, params: PaginatedRequestParams | None) -> ListToolsResult:
-        snapshot = await self._current()
+        try:
+            snapshot = await self._current()
+        except HandrailError as error:
+            raise as_mcp(error) from None
         use_case = snapshot.ruleset.use_cases[asker_of(ctx).use_case]
         tools = snapshot.ruleset.tools
         named = [(name, tools[tool]) for name, tool in tool_names(use_case.tools).items() if tool in tools]
@@ -109,7 +124,7 @@ class Tools:
         return outcome(stored, snapshot.ruleset.tools.get(tool), said.language)
 
     async def _outliving(self, ctx: Context, called: Called, snapshot: Snapshot, said: About) -> Stored:
-        hearing = PROGRESS.set(ctx.session.report_progress)
+        hearing = PROGRESS.set(self._heard(ctx))
         try:
             task = asyncio.create_task(self._acting().calls.call(called, snapshot, self._prepared(snapshot)))
         finally:
@@ -121,9 +136,29 @@ class Tools:
             self._keep(asyncio.create_task(self._taken_back(task, called.key.id)))
             raise
 
+    def _heard(self, ctx: Context) -> Progressed:
+        """How far the target says it is. Its words are an outsider's and pass as the rules let them; a target that
+        talks without an end is not heard after `MOST_NOTICES`."""
+        told = 0
+
+        async def heard(progress: float, total: float | None, message: str | None) -> None:
+            nonlocal told
+            told += 1
+            if told <= MOST_NOTICES:
+                words = None
+                if message:  # how far it is must not wait for how it is put
+                    with contextlib.suppress(TimeoutError):
+                        words = await asyncio.wait_for(self._words(ctx, message), WORDS_S)
+                await ctx.session.report_progress(progress, total, words)
+
+        return heard
+
     async def _taken_back(self, task: "asyncio.Task[Stored]", key: str) -> None:
         """The client cancelled: what waits goes, what runs stays."""
-        stored = await task
+        try:
+            stored = await task
+        except HandrailError:
+            return  # nothing was begun, or its record says what became of it
         if stored.progress.state in WAITS:
             await self._journal.run(Cancel(ids=self._ids, action=stored.progress.action, key=key))
 
@@ -165,18 +200,41 @@ class Tools:
         return stored
 
     async def _current(self) -> Snapshot:
-        if not await self._newer():
-            raise HandrailError(
-                Code.STOP_UNREADABLE, "what is in force cannot be read; nothing is done until it can", retry_after_s=1
-            )
-        snapshot = self._in_force.current
-        if snapshot is None:
-            raise HandrailError(Code.NOT_PUBLISHED, "nothing is published yet; run: handrail publish", retry_after_s=1)
-        return snapshot
+        return await current(self._in_force, self._newer)
 
     def _keep(self, task: "asyncio.Task[Any]") -> None:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+
+
+def closed(handler: H) -> H:
+    """The handler, with a mistake of ours told by its type alone: the SDK would send and log its words, and they may
+    hold what a customer or a server said."""
+
+    @wraps(handler)
+    async def handled(*given: Any) -> Any:
+        try:
+            return await handler(*given)
+        except MCPError:
+            raise
+        except Exception as mistake:  # noqa: BLE001  whatever it is, it is refused
+            log.error("doors.broken", extra={"reason": type(mistake).__name__})
+            name = type(mistake).__name__
+            message = f"handrail could not handle this request ({name})"
+            raise as_mcp(HandrailError(Code.GUARD_UNAVAILABLE, message)) from None
+
+    return cast(H, handled)
+
+
+async def current(in_force: InForce, newer: Callable[[], Awaitable[bool]]) -> Snapshot:
+    """What is in force, looked at a moment ago. Raises HandrailError STOP_UNREADABLE or NOT_PUBLISHED."""
+    if not await newer():
+        raise HandrailError(
+            Code.STOP_UNREADABLE, "what is in force cannot be read; nothing is done until it can", retry_after_s=1
+        )
+    if in_force.current is None:
+        raise HandrailError(Code.NOT_PUBLISHED, "nothing is published yet; run: handrail publish", retry_after_s=1)
+    return in_force.current
 
 
 def as_mcp(error: HandrailError) -> MCPError:

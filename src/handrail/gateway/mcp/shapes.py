@@ -109,7 +109,7 @@ def outcome(stored: Stored, tool: registry.Tool | None, language: str) -> CallTo
     state = stored.progress.state
     if state is State.DONE and tool is not None:
         kept = msgspec.json.decode(stored.result) if stored.result is not None else {}
-        if fits(tool, told.result):
+        if fits(tool.result, told.result):
             return _own(told.result, kept.get("content"))
     return ours(told, error=state in FAILURES)
 
@@ -130,14 +130,14 @@ def ours(told: Told, *, error: bool) -> CallToolResult:
     )
 
 
-def fits(tool: registry.Tool, result: Any) -> bool:
+def fits(schema: dict[str, Any] | None, result: Any) -> bool:
     """Whether a result may stand as it is: a tool that lists a schema must give a result of that form."""
-    if tool.result is None:
+    if schema is None:
         return True
     if not isinstance(result, dict):
         return False
     try:
-        return bool(jsonschema_rs.validator_for(tool.result).is_valid(result))
+        return bool(jsonschema_rs.validator_for(schema).is_valid(result))
     except jsonschema_rs.ValidationError:
         return False
 

@@ -2,18 +2,22 @@
 
 import asyncio
 import json
+import socket
+import threading
 import time
 from email import message_from_bytes, policy
 from typing import Any
 
 import msgspec
 import pytest
-from receivers import Certificate, certificate, http_receiver, mail_receiver, silent_port
+from receivers import Certificate, certificate, http_receiver, mail_receiver, silent_port, wait_for
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from handrail.approvals.notice_words import Message
-from handrail.backends.egress import Egress, system_resolve
+from handrail.backends.egress import Egress, parse_url, system_resolve
 from handrail.backends.notify import http, mail, send
+from handrail.backends.notify.apprise import word_of
+from handrail.backends.notify.apprise_child import Asked, Fence
 from handrail.backends.notify.outcome import Outcome, retry_after
 from handrail.backends.notify.send import Senders, receiver_origins
 from handrail.backends.notify.signing import key_of
@@ -109,12 +113,33 @@ def test_a_chat_gets_its_text_as_json_with_its_signs_escaped() -> None:
     assert json.loads(hook.got[0].body) == {"text": f"*{MESSAGE.subject}*\n{MESSAGE.text}"}
 
 
+def test_an_address_is_called_with_the_path_that_stands_there() -> None:
+    with http_receiver() as hook:
+        assert deliver(webhook(f"{hook.url}/hook/"), values={"SECRET": SECRET}).code == ""
+        to = receiver(ReceiverKind.CHAT, url_env="CHAT", hosts=(f"LOCALHOST:{hook.port}",))
+        assert deliver(to, values={"CHAT": f"http://localhost:{hook.port}/in/?a=1"}).code == ""
+    assert [got.path for got in hook.got] == ["/hook/", "/in/?a=1"]
+
+
+def test_an_ipv6_host_stands_in_brackets_and_silences_no_other_receiver() -> None:
+    six = receiver(ReceiverKind.CHAT, url_env="CHAT", hosts=("[::1]:8443", "[::1]"))
+    published = receiver_origins(Notices(receivers={six.id: six}))
+    assert {(origin.host, origin.port) for origin in published} == {("::1", 8443), ("::1", 443), ("::1", 80)}
+    for url, fine in (("https://[::1]:8443/x", True), ("https://[::1]/x", True), ("https://[::1]:8444/x", False)):
+        assert http.leads_to(parse_url(url)[0], six.hosts) is fine
+    fence = Fence(Asked(url="", title="", body="", hosts=six.hosts, private_network=True))
+    fence("socket.connect", (None, ("::1", 8443, 0, 0)))
+    with pytest.raises(PermissionError):
+        fence("socket.connect", (None, ("::1", 25, 0, 0)))
+
+
 @pytest.mark.promise("NOT-7")
 def test_a_secret_address_leads_only_where_its_hosts_say_and_is_never_repeated() -> None:
     with http_receiver() as hook:
         to = receiver(ReceiverKind.CHAT, url_env="CHAT", hosts=("127.0.0.1:9",))
         outcome = deliver(to, values={"CHAT": f"{hook.url}/secret-part"})
         assert outcome.code == "egress.denied"
+        assert "leads to none of its hosts" in outcome.detail
         assert "secret-part" not in outcome.detail
     assert hook.got == []
 
@@ -229,17 +254,42 @@ def test_a_mail_server_that_cannot_encrypt_or_is_not_trusted_gets_nothing(pem: C
         assert server.letters == []
 
 
+def test_a_mail_server_whose_first_address_does_not_answer_is_reached_at_its_next() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with mail._connected(("127.0.0.2", "127.0.0.1"), port, 2.0) as made:
+            assert made.getpeername() == ("127.0.0.1", port)
+            assert made.gettimeout() == 2.0
+        with pytest.raises(ConnectionRefusedError):
+            mail._connected(("127.0.0.2", "127.0.0.3"), port, 2.0)
+
+
 def test_a_mail_server_that_refuses_is_told_by_its_code(pem: Certificate) -> None:
     with mail_receiver(pem) as (server, port):
         server.answer = "451 later"
         assert deliver(mailbox(port, ca_file=str(pem.chain))).code == "smtp.451"
 
 
+def test_a_letter_that_some_addresses_did_not_get_says_so_and_one_that_nobody_got_was_not_sent(
+    pem: Certificate,
+) -> None:
+    with mail_receiver(pem) as (server, port):
+        to = mailbox(port, ca_file=str(pem.chain))
+        server.unknown = ("desk@shop.example",)
+        some = deliver(to)
+        assert (some.code, some.partly, some.detail) == ("", True, "accepted, but for 1 of 2 addresses")
+        server.unknown = to.to
+        assert deliver(to).code == "smtp.550"
+    assert len(server.letters) == 1
+
+
 def test_a_mail_server_that_hangs_ends_at_the_deadline_with_its_thread(pem: Certificate) -> None:
     with silent_port() as port:
         began = time.monotonic()
         assert deliver(mailbox(port), deadline_s=0.4).code == "timeout"
-        assert time.monotonic() - began < 5  # asyncio.run waits for no thread, since the socket was shut
+        assert time.monotonic() - began < 5
+        threads = [each for each in threading.enumerate() if each.name.startswith("handrail-mail")]
+        wait_for(lambda: not any(each.is_alive() for each in threads), 3)  # sooner than a step of the protocol
     assert deliver(mailbox(port)).code == "smtp.unreachable"
 
 
@@ -262,12 +312,29 @@ def test_an_apprise_plugin_reaches_no_other_host_no_private_one_unlisted_and_fol
     with http_receiver() as hook, http_receiver() as other:
         at, there = f"127.0.0.1:{hook.port}", f"127.0.0.1:{other.port}"
         assert apprise(f"json://{there}/", (at,)).code == "apprise.egress"
+        assert apprise(f"json://localhost:{hook.port}/", (at,)).code == "apprise.egress"
         assert apprise(f"json://{at}/", (at,), False).code == "apprise.egress"
         hook.status, hook.headers = 307, {"location": f"http://{at}/again"}
         assert apprise(f"json://{at}/?redirect=yes", (at,)).code == "apprise.refused"
         assert apprise("nonsense", (at,)).code == "apprise.url"
     assert other.got == []
     assert [got.path for got in hook.got] == ["/"]
+
+
+@pytest.mark.promise("NOT-7")
+@pytest.mark.parametrize(
+    ("said", "word"),
+    [
+        (b"ok\n", "ok"),
+        (b"loaded\nok\n", "ok"),
+        (b"calling https://hooks/secret\napprise.refused\n", "apprise.refused"),
+        (b"Traceback of https://hooks/secret\n", "apprise.broken"),
+        (b"\xff", "apprise.broken"),
+        (b"", "apprise.broken"),
+    ],
+)
+def test_what_a_plugin_prints_is_neither_kept_nor_taken_for_its_word(said: bytes, word: str) -> None:
+    assert word_of(said) == word
 
 
 def test_the_deadline_is_shorter_than_the_lease() -> None:

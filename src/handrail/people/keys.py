@@ -82,7 +82,7 @@ class CreateProbeKey:
         scopes = self.scopes | {Scope.PROBE}
         _require_sense(self.use_case, self.registered, scopes, self.expires_in_ms)
         ends = tx.now_ms + self.expires_in_ms
-        made = _made(self.ids, self.use_case, scopes, self.agent, now_ms=tx.now_ms, expires_at=ends)
+        made = _made(self.ids, self.use_case, scopes, self.agent, now_ms=tx.now_ms, expires_at=ends, by=by)
         tx.keys.add(made.key)
         facts = key_facts(made.key)
         tx.append(entry(EntryKind.KEY_CREATED, ids=self.ids, at_ms=tx.now_ms, by=by, about=made.key.id, facts=facts))

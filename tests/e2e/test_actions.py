@@ -114,6 +114,7 @@ def test_what_is_denied_or_outside_its_schema_is_an_answer_and_has_no_effect(
     with house.serving("--workers", "2") as server:
         status, wrong = act(server, key, "till.refund", arguments={"order": "A-1", "amount": "all"})
         assert (status, wrong["status"]) == (200, "denied")
+        assert wrong["why"] == ["argument amount does not fit the tool's schema"]
         assert act(server, key, "till.open_drawer")[0] == 403
         status, short = act(server, key, "refund", arguments=refund())
         assert status == 403

@@ -31,6 +31,7 @@ from handrail.policy.action import ActionDecision, ActionInput, Fact, Room, Why
 from handrail.policy.action_rules import Limit, Per
 from handrail.policy.decide_action import Prepared, decide_action, encode
 from handrail.policy.ruleset import UseCase, rule_digests
+from handrail.policy.say import told_to_agent
 from handrail.terms.action import Action, ActionId, ActionType, Door, ToolId, canonical_arguments
 from handrail.terms.clock import Clock
 from handrail.terms.decision import Reason, Verdict
@@ -466,6 +467,7 @@ def _ruled(
         owners=frozenset({snapshot.ruleset.use_cases[action.use_case].owner.lower()}),
         given=msgspec.json.encode(weighed),
         arguments=_changed(action, decision),
+        told=told_to_agent(decision, snapshot.ruleset.actions, tool, action.arguments),
     )
 
 

@@ -130,6 +130,11 @@ class ActingHouse(House):
         """A command under somebody's token."""
         return self.said(*words, "--token", self.staff[name], code=code)
 
+    def approve(self, name: str, action: str, code: int = 0) -> str:
+        """Somebody's yes to the call as it stands: looked at first."""
+        digest = json.loads(self.by(name, "approvals", "show", action, "--json"))["digest"]
+        return self.by(name, "approvals", "approve", action, "--digest", digest, code=code)
+
 
 def chat(server: Server, key: str, conversation: str, text: str) -> None:
     """The customer says something in this conversation."""

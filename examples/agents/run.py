@@ -64,7 +64,8 @@ def play(example: str, words: list[str], url: str, key: str, home: Path, token: 
     ) as agent:
         try:
             held = waiting(home, agent)
-            handrail(home, "approvals", "approve", held["action"], "--token", token)
+            seen = json.loads(handrail(home, "approvals", "show", held["action"], "--json", "--token", token))
+            handrail(home, "approvals", "approve", held["action"], "--digest", seen["digest"], "--token", token)
             said, _ = agent.communicate(timeout=BOUND_S)
         finally:
             agent.kill()

@@ -15,7 +15,9 @@ from fakes.target import REFUND, FitsAll, RemembersNothing, Shop, ask_tool, refu
 
 from handrail.approvals.desk import Claim, Standing
 from handrail.approvals.lifecycle import State
-from handrail.approvals.settle import Cancel
+from handrail.approvals.settle import Cancel, Deny
+from handrail.gateway.actions import answer
+from handrail.gateway.mcp.shapes import outcome
 from handrail.guard.again import Again, refused_now
 from handrail.guard.tool_call import Called, ToolCalls
 from handrail.in_force.snapshot import Snapshot
@@ -316,3 +318,34 @@ def test_an_undo_is_neither_decided_nor_executed_after_its_window(durable: Rig) 
         assert approved.progress.execute_by == end
 
     at_desk(durable, play, tool, back)
+
+
+@pytest.mark.promise("ACT-57")
+def test_what_an_author_says_reaches_the_agent_and_nothing_of_a_persons_denial(durable: Rig) -> None:
+    read = (Match(about=Look.FACT, name="order.status", op=Op.EXISTS, value=False),)
+    read_first = Rule(id="r", then=Verdict.DENY, why="three chargebacks", say="look it up", when=read)
+    far = Rule(id="far", then=Verdict.HOLD, why="far", say="look up how far", tools=(refund_tool().id,), when=(
+        Match(about=Look.FACT, name="order.km", op=Op.ABOVE, value=9),
+    ))  # fmt: skip
+    tool = note()
+
+    async def denied(store: Any, shop: Shop, desk: Desk) -> None:
+        stored = await desk.call(tool, order="A-1", amount=1)
+        assert stored.progress.state is State.DENIED
+        stored = await store.acts.get(stored.progress.action)
+        assert told_of(answer(stored, "en").body)["why"] == ["look it up"]
+        assert outcome(stored, tool, "en").structured_content["why"] == ["look it up"]
+
+    async def held(store: Any, shop: Shop, desk: Desk) -> None:
+        stored = await desk.call(tool, order="A-1", amount=1)
+        assert stored.progress.state is State.HELD
+        assert told_of(answer(stored, "en").body)["why"] == ["look up how far"]
+        await store.journal.run(Deny(ids=IDS, action=stored.progress.action, token=token("pe_a")[1]))
+        assert "why" not in told_of(answer(await store.acts.get(stored.progress.action), "en").body)
+
+    at_desk(durable, denied, tool, rules=ActionRules(rules=(read_first,), routes=(LEADS,)))
+    at_desk(durable, held, tool, rules=ActionRules(rules=(far,), routes=(LEADS,)))
+
+
+def told_of(body: bytes) -> Any:
+    return msgspec.json.decode(body)

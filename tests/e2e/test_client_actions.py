@@ -79,7 +79,7 @@ def test_a_function_asks_waits_for_its_person_and_gets_the_receipt_once(
         assert held["status"] == "held"
         assert "colleague" in held["message"]
         assert refund("70002", 2_500)["action_id"] == held["action_id"]
-        house.by("ann", "approvals", "approve", held["action_id"])
+        house.approve("ann", held["action_id"])
         assert rail.look(held["action_id"], wait_s=10).done
         assert refund("70002", 2_500)["amount"] == 2_500
     paid = [row["path"] for row in target.effects("/orders/7000")]
@@ -104,7 +104,7 @@ def test_a_coroutine_function_waits_for_its_person_while_others_go_on(
             notes = await asyncio.gather(*(note(f"71{at}", "call back") for at in range(8)))
             assert not waiting.done()
             waits = (await later.ask("till.refund", {"order": "71001", "amount": 3_000})).id
-            await asyncio.to_thread(house.by, "ann", "approvals", "approve", waits)
+            await asyncio.to_thread(house.approve, "ann", waits)
             return await waiting, list(notes)
 
     paid, notes = asyncio.run(work())
@@ -240,7 +240,7 @@ def test_who_waits_while_the_server_is_restarted_gets_the_receipt_of_one_effect(
         held = within(10, lambda: [row for row in queue(house) if row["amount_minor"] == 1_200])
         first.kill()
     with house.serving("--workers", "1", "--port", str(port)):
-        house.by("ann", "approvals", "approve", held[0]["action"])
+        house.approve("ann", held[0]["action"])
         waiting.join(60)
     assert [answer.status for answer in answers] == [Status.DONE]
     assert answers[0].id == held[0]["action"]

@@ -64,7 +64,7 @@ def test_drills_stand_in_the_queue_like_other_holds_and_nothing_of_them_reaches_
         other = json.dumps({"order": "Z-1", "amount": 100})
         assert "this was a drill" in house.by("bob", "approvals", "edit", drills[2], "--arguments", other)
         house.by("cleo", "stop", "tool", "till.refund", "--reason", "odd")
-        house.by("ann", "approvals", "approve", drills[3], code=1)
+        house.approve("ann", drills[3], code=1)
         for drill in drills:
             house.by("ann", "undo", drill, code=1)
         within(3, lambda: told(server, key, real)["status"] == "revoked")

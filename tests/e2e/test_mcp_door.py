@@ -132,7 +132,7 @@ def test_a_call_is_held_polled_approved_and_gives_its_receipt_once(
             client.call_tool("handrail_action_status", asked, progress_callback=progress)
         )  # fmt: skip
         await asyncio.sleep(1.5)
-        await asyncio.to_thread(house.by, "ann", "approvals", "approve", held["action_id"])
+        await asyncio.to_thread(house.approve, "ann", held["action_id"])
         return await waiting, heard
 
     done, heard = house.visit(key, waits, version=version)

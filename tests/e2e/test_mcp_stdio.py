@@ -142,7 +142,7 @@ def test_what_is_held_runs_in_the_owning_process_once_it_is_approved(
         async with owner(server, key, "counter", commands["counter"]) as client:
             held = told(await client.call_tool("refund", given))
             assert not effects(folder)
-            await asyncio.to_thread(house.by, "ann", "approvals", "approve", held["action_id"])
+            await asyncio.to_thread(house.approve, "ann", held["action_id"])
             looked = await client.call_tool("handrail_action_status", {"action_id": held["action_id"], "wait_s": 15})
             again = await client.call_tool("refund", given)
             gone = told(await client.call_tool("refund", {"order": "A-2", "amount": 5}))
@@ -170,7 +170,7 @@ def test_what_waits_for_a_process_that_is_gone_cannot_be_executed(
 
     held = asyncio.run(work())
     within(15, lambda: held in house.said("approvals", "list", "--state", "unreachable"))
-    house.by("ann", "approvals", "approve", held, code=1)
+    house.approve("ann", held, code=1)
     assert not [row for row in effects(folder) if row.get("order") == "A-9"]
 
 

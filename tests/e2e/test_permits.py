@@ -219,7 +219,7 @@ def test_money_gets_a_permit_only_where_its_registration_says_so_and_then_after_
         status, held = decide(server, key, **call)
         assert (status, held["status"]) == (202, "held")
         assert "permit" not in held
-        house.by("ann", "approvals", "approve", held["action_id"])
+        house.approve("ann", held["action_id"])
         time.sleep(0.6)
         assert target.effects() == []  # the jobs process leaves it to its caller
         given = decide(server, key, **call)[1]

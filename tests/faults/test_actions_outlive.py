@@ -76,7 +76,7 @@ def test_a_hold_outlives_the_server_and_the_database(
             postgres.restart(lambda: nothing_is_done(server, key, "A-3"))
             within(30, lambda: answers(server, key))
         for action in (first, second):
-            house.by("ann", "approvals", "approve", action)
+            house.approve("ann", action)
             assert told(server, key, action, wait=20)["status"] == "done"
     assert sorted(row["path"] for row in target.effects("refunds")) == ["/orders/A-1/refunds", "/orders/A-2/refunds"]
 
@@ -199,7 +199,7 @@ def test_what_the_version_before_actions_recorded_is_there_after_the_upgrade_and
     key = house.agent()
     with house.serving("--workers", "1") as server:
         held = hold(server, key, "A-1")
-        house.by("ann", "approvals", "approve", held)
+        house.approve("ann", held)
         assert told(server, key, held, wait=20)["status"] == "done"
     assert len(target.effects("refunds")) == 1
     assert house.said("verify", str(house.root)).startswith("OK: ")
@@ -221,7 +221,7 @@ def test_a_hold_of_an_earlier_version_is_decided_and_executed_after_the_upgrade(
         time.sleep(0.6)
         assert first in house.said("approvals", "list")
         assert "A-0" in house.by("ann", "approvals", "show", first)
-        house.by("ann", "approvals", "approve", first)
+        house.approve("ann", first)
         assert told(server, house.api_key, first, wait=20)["status"] == "done"
         house.by("bob", "approvals", "deny", second, "--comment", "no")
         assert told(server, house.api_key, second)["status"] == "denied"

@@ -23,6 +23,7 @@ class Given(msgspec.Struct, frozen=True):
     permit: str = ""
     arguments: dict[str, Any] = {}
     audience: str = ""
+    why: tuple[str, ...] = ()
 
 
 class Listed(msgspec.Struct, frozen=True):

@@ -384,6 +384,8 @@ def _ours(answer: Given, *, error: bool) -> types.CallToolResult:
         told["retry_after"] = answer.retry_after
     if answer.result is not None:
         told["result"] = answer.result
+    if answer.why:
+        told["why"] = list(answer.why)
     text = msgspec.json.encode(told).decode()
     return types.CallToolResult(
         content=[types.TextContent(type="text", text=text)], structured_content=told, is_error=error

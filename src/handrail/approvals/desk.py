@@ -45,7 +45,7 @@ class Ruled:
     drawn on; `waiting`: the same of what may wait for a person, taken while it does. `payload`: the canonical input of
     the decision and the call, to be sealed. `rules`: digests of the rules it rests on, whose authors may not settle it.
     `owners`: addresses of who owns the use case, likewise. `given`: what it rests on, to be decided again. `arguments`:
-    as the rules change them, when they do."""
+    as the rules change them, when they do. `told`: what the agent is told of it."""
 
     decision: ActionDecision
     payload: bytes
@@ -58,6 +58,7 @@ class Ruled:
     owners: frozenset[str] = frozenset()
     given: bytes | None = None
     arguments: dict[str, Any] | None = None
+    told: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,7 @@ class Ask:
         progress = lifecycle.until(self._begin(tx, ruled, request), self.until)
         about = About(
             use_case=request.use_case, facts=ruled.facts, route=ruled.route, ruleset=self.ruleset,
-            rules=ruled.rules,
+            rules=ruled.rules, told=ruled.told,
         )  # fmt: skip
         waits = progress.state is State.HELD or progress.not_before > tx.now_ms
         stored = Stored(
@@ -162,7 +163,9 @@ class Ask:
                 ruleset=self.ruleset, facts=ruled.facts,
             )
         )  # fmt: skip
-        about = About(use_case=request.use_case, facts=ruled.facts, route=ruled.route, ruleset=self.ruleset)
+        about = About(
+            use_case=request.use_case, facts=ruled.facts, route=ruled.route, ruleset=self.ruleset, told=ruled.told
+        )
         return Stored(progress=progress, about=about, subject=self.subject, request=request, business=self.business)
 
     def _begin(self, tx: ActionTransaction, ruled: Ruled, request: Action) -> Progress:

@@ -55,13 +55,15 @@ def unread(facts: ActionFacts) -> bool:
 
 class About(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What stands in clear beside a stored action, no argument among it: `facts` as decided, `route`: who may settle
-    it, as it was when it was held. `rules`: digests of the rules that it was held by."""
+    it, as it was when it was held. `rules`: digests of the rules that it was held by. `told`: what the agent is told of
+    the decision (`policy.say`)."""
 
     use_case: UseCaseId
     facts: ActionFacts
     route: Route | None = None
     ruleset: Digest | None = None
     rules: tuple[Digest, ...] = ()
+    told: tuple[str, ...] = ()
 
 
 class ReadFacts(msgspec.Struct, frozen=True):

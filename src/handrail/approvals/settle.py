@@ -114,7 +114,7 @@ class Edit:
             progress=after,
             about=About(
                 use_case=stored.about.use_case, facts=ruled.facts, route=route, ruleset=stored.about.ruleset,
-                rules=ruled.rules,
+                rules=ruled.rules, told=ruled.told,
             ),
             request=request,
             reserved=reserve(tx, ruled, waits=True),

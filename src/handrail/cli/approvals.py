@@ -159,7 +159,7 @@ def similar(action: str, below: int | None, as_json: bool, token: str, home: Pat
 
 @approvals.command()
 @click.argument("action", required=False)
-@click.option("--digest", help="Of what you saw (`show` prints it). Left out: of a call that nobody edited.")
+@click.option("--digest", help="Of what you saw; `show` prints it.")
 @batch
 @comment
 @token
@@ -167,23 +167,21 @@ def similar(action: str, below: int | None, as_json: bool, token: str, home: Pat
 def approve(
     action: str | None, digest: str | None, lines: Any, below: int | None, comment: str, token: str, home: Path
 ) -> None:
-    """Your yes to exactly this call; it runs within a second when no other yes is needed.
+    """Your yes to exactly the call whose --digest you saw; it runs within a second when no other yes is needed.
 
     With --batch to several similar ones, each by itself: what changed meanwhile is left out and told."""
     if lines is not None:
         _batch(home, action, lines, approve=True, token=token, comment=comment, below=below)
         return
     action = _named(action)
-
-    async def work(store: "Store") -> Stored:
-        now = (await store.acts.get(ActionId(action))).progress
-        if not digest and now.revision:
-            raise HandrailError(Code.REQUEST_INVALID, "this call was edited: read it, and give the --digest you saw")
-        seen = Digest(digest) if digest else now.digest
-        change = Approve(ids=wire.IDS, action=ActionId(action), digest=seen, token=token, comment=comment)
-        return await settled(store.journal, change)
-
-    _say(options.with_store(home, work))
+    if not digest:
+        raise HandrailError(
+            Code.REQUEST_INVALID,
+            f"a yes is to what you saw: handrail approvals show {action}, then give the digest at its end: "
+            f"handrail approvals approve {action} --digest DIGEST",
+        )
+    change = Approve(ids=wire.IDS, action=ActionId(action), digest=Digest(digest), token=token, comment=comment)
+    _say(options.with_store(home, lambda store: settled(store.journal, change)))
 
 
 @approvals.command()

@@ -1,7 +1,7 @@
 """`POST /api/v1/actions`: an agent asks for an action; `GET /api/v1/actions/{id}`: how far it has come; `DELETE`: the
 agent takes back what still waits.
 
-The answer is the same for all: `{"action_id", "status", "message", "retry_after"?, "result"?, "reasons"}`. 200: it has
+The answer is the same for all: `{"action_id", "status", "message", "retry_after"?, "result"?, "why"?}`. 200: it has
 ended; 202: it waits or runs. `status` is the action's state (`held`, `done`, `denied`, ...). The same call again gives
 the same action, and later its stored result: nothing happens twice. `?wait=SECONDS` (at most 30) waits for the end.
 """
@@ -87,15 +87,17 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The answer. `retry_after`: seconds, while it is not over. `result`: what the target answered. The others are for
-    probes: the status is `would_be`, `verdict` is what a customer's action would have got, `reasons` and `rules` why,
-    `route` who would have been asked."""
+    """The answer. `message`: for the customer. `retry_after`: seconds, while it is not over. `result`: what the target
+    answered. `why`: for the agent, what it can mend: words of the rules' authors, arguments outside the schema. The
+    others are for probes: the status is `would_be`, `verdict` is what a customer's action would have got, `reasons` and
+    `rules` why, `route` who would have been asked."""
 
     action_id: str
     status: str
     message: str = ""
     retry_after: int | None = None
     result: Any = None
+    why: tuple[str, ...] = ()
     verdict: str = ""
     reasons: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
@@ -162,10 +164,10 @@ def action_routes(
             raise nothing
         return stored
 
-    why = "an action is decided by the ruleset, and its arguments are checked against schema, record and conversation"
+    ruled = "an action is decided by the ruleset, and its arguments are checked against schema, record and conversation"
     stored = "reads a stored action"
     return (
-        Route(method="POST", path=PATH, handler=ask, scope=Scope.ACT, unguarded=why),
+        Route(method="POST", path=PATH, handler=ask, scope=Scope.ACT, unguarded=ruled),
         Route(method="GET", path=f"{PATH}/", handler=look, scope=Scope.ACT, unguarded=stored),
         Route(method="DELETE", path=f"{PATH}/", handler=cancel, scope=Scope.ACT, unguarded=stored),
     )
@@ -195,6 +197,7 @@ def answer(stored: Stored, language: str) -> Response:
         message=sentence_for({"*": "", **(SENTENCES[said] if said is not None else {})}, language),
         retry_after=None if over else RETRY_AFTER_S,
         result=result["result"] if isinstance(result, dict) else None,
+        why=why(stored),
     )
     headers = (JSON, (b"x-handrail-outcome", b"handover")) if handed else (JSON,)
     return Response(200 if over else 202, msgspec.json.encode(told), headers)
@@ -228,6 +231,13 @@ async def probed(
         route=route.id if route is not None else "",
     )
     return Response(200, msgspec.json.encode(told))
+
+
+def why(stored: Stored) -> tuple[str, ...]:
+    """What the agent is told of the rules' own decision; of a person's denial nothing is."""
+    by_rules = {State.DENIED: Verdict.DENY, State.HELD: Verdict.HOLD}
+    decided = by_rules.get(stored.progress.state)
+    return stored.about.told if decided is not None and stored.about.facts.verdict is decided else ()
 
 
 def called_by(body: Asked, key: ApiKey) -> Called:

@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from handrail.approvals.lifecycle import State
 from handrail.approvals.store import ActionReader, Stored
-from handrail.gateway.actions import Asked, answer, called_by, probed, require_probe
+from handrail.gateway.actions import Asked, answer, called_by, probed, require_probe, why
 from handrail.gateway.http import Request, Response, Route
 from handrail.gateway.identity import Identity
 from handrail.gateway.metrics import Counter, Metrics
@@ -62,7 +62,7 @@ class Permitted(msgspec.Struct, frozen=True, kw_only=True):
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
     """What would be decided: `approved`, `held`, `denied` or `drafted`, or how far the same call is already (then
     `action_id` names it). `reasons`: codes. `arguments`: as the rules would change them. `permits`: whether its caller
-    may execute it. No action exists by this."""
+    may execute it. `why`: as in the answer of an action. No action exists by this."""
 
     dry_run: bool
     action_id: str
@@ -70,6 +70,7 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...]
     arguments: dict[str, Any]
     permits: bool
+    why: tuple[str, ...] = ()
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -200,10 +201,10 @@ def decision_routes(
             raise HandrailError(Code.NOT_PUBLISHED, "nothing is published yet; run: handrail publish", retry_after_s=1)
         return in_force.current
 
-    why = "an action is decided by the ruleset, and its arguments are checked against schema, record and conversation"
+    ruled = "an action is decided by the ruleset, and its arguments are checked against schema, record and conversation"
     after = "names a stored action; what is reported is kept sealed and counts as the caller's word"
     return (
-        Route(method="POST", path=PATH, handler=decide, scope=Scope.ACT, unguarded=why),
+        Route(method="POST", path=PATH, handler=decide, scope=Scope.ACT, unguarded=ruled),
         Route(method="POST", path=f"{PATH}/", handler=follow_up, scope=Scope.ACT, unguarded=after),
         Route(method="GET", path=KEYS, handler=public, unguarded="public keys only, takes no input"),
     )
@@ -218,6 +219,7 @@ def _tried(stored: Stored, permits: bool) -> Response:
         reasons=tuple(dict.fromkeys([reason.code for reason in facts.reasons])),
         arguments=request.arguments if request is not None else {},
         permits=permits,
+        why=why(stored),
     )
     return Response(200, msgspec.json.encode(told))
 

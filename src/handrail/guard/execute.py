@@ -21,7 +21,7 @@ from handrail.approvals.lifecycle import Progress, State
 from handrail.approvals.store import Stored
 from handrail.guard.lease import Leases
 from handrail.ledger.store import Journal
-from handrail.terms.action import Action, ActionType, ToolId
+from handrail.terms.action import Action, ActionId, ActionType, ToolId
 from handrail.terms.clock import Clock
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest, Ids
@@ -98,6 +98,10 @@ class Executor:
         self._secret = secret
         self.owner = owner
         self._leases = Leases(journal, clock, owner=owner, lease_ms=LEASE_MS)
+
+    def begin(self, action: ActionId) -> None:
+        """For the transaction that claims: its claim is kept alive until `carry_out` gets its turn."""
+        self._leases.begin(action)
 
     async def carry_out(self, claimed: Stored) -> Stored:
         """1 the tool as it is in force. 2 the call, and the question what became of it where the answer was lost. 3 the

@@ -17,6 +17,8 @@ from handrail.terms.clock import Clock
 from handrail.terms.errors import HandrailError
 
 IDLE_S = 5.0
+BEGUN_S = 15.0
+"""For so long a claim is renewed before `held` is reached: whoever should carry it out may have been cancelled."""
 
 
 class Leases:
@@ -29,6 +31,7 @@ class Leases:
         self._lease_ms = lease_ms
         self._every_s = lease_ms / 3_000
         self._due: dict[ActionId, float] = {}
+        self._begun: dict[ActionId, float] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -36,20 +39,32 @@ class Leases:
     def held(self, action: ActionId) -> Iterator[None]:
         """While it lasts the claim is renewed."""
         with self._changed:
-            self._due[action] = self._clock.monotonic() + self._every_s
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="handrail-leases", daemon=True)
-                self._thread.start()
-            elif len(self._due) == 1:
-                self._changed.notify()
+            self._begun.pop(action, None)
+            self._renew(action)
         try:
             yield
         finally:
             self._drop(action)
 
+    def begin(self, action: ActionId) -> None:
+        """Renewed from now until `held` takes over, `BEGUN_S` at most: for the transaction that claims. Between its
+        commit and its caller's turn on a loaded event loop a whole lease may pass. From any thread."""
+        with self._changed:
+            self._begun[action] = self._clock.monotonic() + BEGUN_S
+            self._renew(action)
+
+    def _renew(self, action: ActionId) -> None:
+        self._due[action] = self._clock.monotonic() + self._every_s
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="handrail-leases", daemon=True)
+            self._thread.start()
+        elif len(self._due) == 1:
+            self._changed.notify()
+
     def _drop(self, action: ActionId) -> None:
         with self._changed:
             self._due.pop(action, None)
+            self._begun.pop(action, None)
 
     def _run(self) -> None:
         while True:
@@ -59,6 +74,9 @@ class Leases:
                     return
                 self._changed.wait(max(0.0, min(self._due.values()) - self._clock.monotonic()))
                 now = self._clock.monotonic()
+                for action in [action for action, until in self._begun.items() if until <= now]:
+                    del self._begun[action]
+                    self._due.pop(action, None)
                 due = [action for action, at in self._due.items() if at <= now]
                 self._due |= dict.fromkeys(due, now + self._every_s)
             for action in due:

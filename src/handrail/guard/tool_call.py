@@ -19,7 +19,7 @@ from handrail.approvals.lifecycle import State
 from handrail.approvals.made_up import Heard
 from handrail.approvals.route import Case, route_of
 from handrail.approvals.stop import covers, names_of
-from handrail.approvals.store import Stored
+from handrail.approvals.store import ActionTransaction, Stored
 from handrail.guard.execute import LEASE_MS, Executor
 from handrail.guard.history import FORMS, NO_CEILING, Count, counts_of, names_in, past_of
 from handrail.guard.ports import Manifests, ModelCalls, Threads
@@ -31,6 +31,7 @@ from handrail.policy.action import ActionDecision, ActionInput, Fact, Room, Why
 from handrail.policy.action_rules import Limit, Per
 from handrail.policy.decide_action import Prepared, decide_action, encode
 from handrail.policy.ruleset import UseCase, rule_digests
+from handrail.policy.say import told_to_agent
 from handrail.terms.action import Action, ActionId, ActionType, Door, ToolId, canonical_arguments
 from handrail.terms.clock import Clock
 from handrail.terms.decision import Reason, Verdict
@@ -188,15 +189,22 @@ class ToolCalls:
     async def _committed(self, asked: Ask) -> Stored:
         """Decided anew when another caller took the last of a limit in between: then it is held or denied with its
         reason, not lost. Raises HandrailError as `Ask`."""
+
+        def ask(tx: ActionTransaction) -> Stored:
+            stored = asked(tx)
+            if stored.progress.action == asked.request.id and stored.progress.state is State.CLAIMED:
+                self._executor.begin(stored.progress.action)
+            return stored
+
         for _ in range(TRIES - 1):
             try:
-                stored: Stored = await self._journal.run(asked)
+                stored: Stored = await self._journal.run(ask)
             except HandrailError as error:
                 if error.code is not Code.LOST_RACE:
                     raise
             else:
                 return stored
-        last: Stored = await self._journal.run(asked)
+        last: Stored = await self._journal.run(ask)
         return last
 
     def asked(
@@ -468,6 +476,7 @@ def _ruled(
         owners=frozenset({snapshot.ruleset.use_cases[action.use_case].owner.lower()}),
         given=msgspec.json.encode(weighed),
         arguments=_changed(action, decision),
+        told=told_to_agent(decision, snapshot.ruleset.actions, tool, action.arguments),
     )
 
 

@@ -116,6 +116,12 @@ class RuleFile(Strict, frozen=True):
     cel: Annotated[Words | None, says("One more condition in CEL; needs the extra `cel` and a case beside it.")] = None
     to: Annotated[dict[str, Any] | None, says("For change: argument path to its value.")] = None
     route: Annotated[RuleName | None, says("For hold: who decides; left out: the first route.")] = None
+    say: Annotated[
+        Words | None,
+        says(
+            "For the agent: what it can mend. Told when the rule denies, or its fact was never read; else nothing is."
+        ),
+    ] = None
 
 
 class LimitFile(Strict, frozen=True):

@@ -72,8 +72,8 @@ class Rule(Strict, frozen=True):
     """`when`: all of these, and none of `unless`. Empty `tools` and `types`: every registered tool. `cel`: one more
     condition, read after the typed ones; when it cannot be evaluated the action holds. `change`: argument path to the
     value that replaces it, for CHANGE. `route`: for HOLD; empty: the default route. `doubt`: above 0 the rule does not
-    hold by itself; the doubts of all that match add up, and at `ActionRules.doubts_hold_at` the action holds. `place`:
-    file and field."""
+    hold by itself; the doubts of all that match add up, and at `ActionRules.doubts_hold_at` the action holds. `say`:
+    for the agent whose call it denies, or that never read what it speaks of. `place`: file and field."""
 
     id: str
     then: Verdict
@@ -88,6 +88,7 @@ class Rule(Strict, frozen=True):
     change: dict[str, Any] = {}
     route: str = ""
     doubt: int = 0
+    say: str = ""
     place: str = ""
 
 

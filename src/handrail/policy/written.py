@@ -162,6 +162,8 @@ def _rule(written: Any, source: Source, named: _Named) -> Rule:
         raise WrittenError(line, f"`{then}` gives the reason in words")
     values["why"] = values.pop(then)
     values["then"], values["doubt"] = ("hold", values.pop("weight", 1)) if then == "doubt" else (then, 0)
+    if "say" in values and then in ("allow", "doubt"):
+        raise WrittenError(line, f"`say` is told when a rule denies or waits for a read; `{then}` does neither")
     if "to" in values:
         values["change"] = values.pop("to")
     if "tools" in written:

@@ -221,10 +221,20 @@ def test_a_decorated_function_keeps_what_frameworks_read_and_never_runs_its_body
     denied = json.loads(json.dumps(refund("48213", 1)))
     assert denied["status"] == "denied"
     assert "retry_after" not in denied
+    assert "why" not in denied
     assert played.bodies[0]["arguments"] == {"order": "48213", "amount": 100}
     with pytest.raises(TypeError):
         refund(orders="48213")  # type: ignore[call-arg]  # a wrong name, on purpose
     assert len(played.asked) == 3
+
+
+@pytest.mark.promise("ACT-57")
+def test_a_model_reads_what_it_can_mend_and_may_then_ask_again() -> None:
+    said = ["look the order up, then ask again"]
+    rail, _ = client(reply(200, action_id="ac_1", status="denied", message="I am not able to do this.", why=said))
+    denied = rail.ask("shop.refund", {"order": "48213"}).told()
+    assert denied["why"] == said
+    assert denied["next"].startswith("It did not happen. `why` says")
 
 
 @pytest.mark.promise("CLI-2")

@@ -48,18 +48,24 @@ NEXT: Mapping[str, str] = {
     Status.DRAFTED: "A person got it as a draft and decides about it elsewhere. Do not try it again.",
 }
 NEVER = "It did not happen. Do not try it in other words or in parts."
+MEND = (
+    "It did not happen. `why` says what stands in the way: mend that and ask again, or tell the customer. Do not try "
+    "it in other words or in parts."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
     """`status`: see Status. `message`: what the customer may be told, in their language. `retry_after`: seconds until
-    it is worth asking again, None when it is over. `result`: what the target answered, once it is done."""
+    it is worth asking again, None when it is over. `result`: what the target answered, once it is done. `why`: for
+    the agent, what it can mend of a call that was not allowed."""
 
     id: str
     status: str
     message: str = ""
     retry_after: int | None = None
     result: Any = None
+    why: tuple[str, ...] = ()
 
     @property
     def done(self) -> bool:
@@ -77,12 +83,15 @@ class Action:
 
 class NotDone(dict[str, Any]):
     """What a model is told of an action that has not happened (yet): `status`, `message` for the customer, `next` for
-    itself, `action_id`, and `retry_after` while it may still happen."""
+    itself, `action_id`, `retry_after` while it may still happen, and `why` when it can mend something."""
 
     def __init__(self, action: Action) -> None:
+        over = MEND if action.why else NEVER
         super().__init__(
-            status=action.status, message=action.message, next=NEXT.get(action.status, NEVER), action_id=action.id
+            status=action.status, message=action.message, next=NEXT.get(action.status, over), action_id=action.id
         )
+        if action.why:
+            self["why"] = list(action.why)
         if action.retry_after is not None:
             self["retry_after"] = action.retry_after
         self.action = action
@@ -133,8 +142,9 @@ def understood(reply: Reply) -> Action:
     if reply.status not in (200, 202) or "action_id" not in value:
         raise refused(reply)
     return Action(
-        value["action_id"], value["status"], value.get("message", ""), value.get("retry_after"), value.get("result")
-    )
+        value["action_id"], value["status"], value.get("message", ""), value.get("retry_after"), value.get("result"),
+        tuple(map(str, value.get("why", ()))),
+    )  # fmt: skip
 
 
 def value_of(reply: Reply) -> dict[str, Any]:

@@ -28,6 +28,10 @@ TOLD: dict[str, Any] = {
         "message": {"type": "string", "description": "What the customer may be told."},
         "retry_after": {"type": "integer", "description": "Seconds until asking again makes sense."},
         "result": {"description": "What the target answered."},
+        "why": {
+            "type": "array", "items": {"type": "string"},
+            "description": "What you can mend of a call that was not allowed; then ask again.",
+        },
     },
 }
 INSTRUCTIONS = (

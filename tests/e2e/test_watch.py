@@ -32,7 +32,10 @@ def test_a_threat_of_court_reaches_the_pager_and_the_command_line(tmp_path: Path
         house.publish()
         key = house.key()
         with house.serving() as server:
-            server.ask(key)
+            _, _, headers = server.ask(key)
+            plain = house.run("show", headers["x-handrail-interaction"]).stdout
+            assert "answered_by" in plain
+            assert "scripted-1" in plain.partition("answered_by")[2][:40]
             status, _, _ = server.ask(key, f"{THREAT} {PLANTED}")
             assert status == 200
             (event,) = within(30, lambda: events(pager))

@@ -19,7 +19,7 @@ from handrail.review.outcome import OutcomeType
 from handrail.terms.decision import Outcome
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Kind
-from handrail.watch.alarm import Acknowledge, Escalate, Raise, Silencing
+from handrail.watch.alarm import Acknowledge, Escalate, Raise, Silencing, unanswered_drift_of
 from handrail.watch.alert import Alert, AlertKind, AlertState, Raised, Severity
 from handrail.watch.drift import HOURS, Drift
 from handrail.watch.fold import Folded, Keep, LearnAnew, fold_interactions
@@ -298,7 +298,9 @@ def test_a_rate_that_has_become_worse_than_its_past_is_told_with_its_promise_and
         clock.ahead_ms += 3 * MINUTE_MS
         await watching.round()
         assert (await store.watch.alert(one.id)).count == 1  # it stands still until somebody answers
+        assert one.id in await store.journal.run(lambda tx: unanswered_drift_of(tx, ORDERS))
         await store.journal.run(Acknowledge(ids=IDS, alert=one.id, token=token("pe_a")[1]))
+        assert await store.journal.run(lambda tx: unanswered_drift_of(tx, ORDERS)) == ""
         await ask(store, 40, at_ms=clock.now_ms(), facts={"language": "", "outcome": Outcome.FAILED})
         clock.ahead_ms += 3 * MINUTE_MS
         await watching.round()

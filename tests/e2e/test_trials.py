@@ -189,13 +189,13 @@ def test_a_probe_causes_no_effect_and_enters_no_figure(house: ActingHouse, targe
         assert kinds == {"probe.answered", "probe.decided"}
         assert not entries(house, "interaction")
         assert not entries(house, "disclosure")
-        assert not entries(house, "call")
         assert not entries(house, "action")
         key = house.agent()  # and a customer's request is all of these
         statuses = [server.ask(key, model="orders")[0] for _ in range(3)]
         assert statuses == [200, 200, 429]  # the budget of two was not touched
         within(5, lambda: rows(house, "SELECT count(*) FROM unit") == [(2,)])
         within(5, lambda: counted(server) != before)
+    assert sum(row["facts"]["count"] for row in entries(house, "call")) == 1  # the customer's that was refused
     assert house.said("verify", str(house.root)).startswith("OK: ")
 
 

@@ -43,6 +43,7 @@ class Watching:
     def __init__(self, store: "Store", holder: str, *, ids: Ids, clock: Clock, maturity_ms: int = MATURITY_MS) -> None:
         self._store, self._holder, self._ids, self._clock = store, holder, ids, clock
         self._maturity_ms = maturity_ms
+        self._begun_ms = clock.now_ms()
         self._known: dict[tuple[str, str], Series] | None = None
 
     async def round(self) -> None:
@@ -70,19 +71,13 @@ class Watching:
             await self._minutes(stream, cursors.get(stream), first, end)
 
     async def _triggers(self, cursor: int | None, end: int) -> None:
-        """The past before the first look is no news."""
-        if cursor is not None and end <= cursor:
+        """Without a cursor from the start of this process on: what was before is no news."""
+        since = self._begun_ms if cursor is None else cursor
+        if end <= since:
             return
-        folded = Folded()
-        if cursor is not None:
-            folded = fold_triggers(await self._store.watch.asked(cursor, end))
-            if not folded.raised and end - cursor < MINUTE_MS and not await self._any(cursor, end):
-                return
-        await self._keep(TRIGGERS, cursor, end, folded)
-
-    async def _any(self, since: int, until: int) -> bool:
-        at = await self._store.watch.first_after(since)
-        return at is not None and at < until
+        asked = await self._store.watch.asked(since, end)
+        if asked:
+            await self._keep(TRIGGERS, cursor, end, fold_triggers(asked))
 
     async def _minutes(self, stream: str, cursor: int | None, first: int, end: int) -> None:
         if cursor is None:

@@ -11,7 +11,8 @@ from handrail.ledger.commitment import read_facts
 from handrail.ledger.read import interaction_facts
 from handrail.review.outcome import OutcomeFacts
 from handrail.terms.errors import Code, HandrailError
-from handrail.watch.alert import Alert, AlertState, Silence
+from handrail.terms.ids import UseCaseId
+from handrail.watch.alert import Alert, AlertKind, AlertState, Silence
 from handrail.watch.measure import Asked, Cell, Counts, Told, Used
 from handrail.watch.series import Series
 
@@ -38,6 +39,13 @@ class Alerts:
     def open(self, cause: str) -> Alert | None:
         found = self._tx.fetch("SELECT body FROM alert WHERE cause = $1 AND state <> 'closed'", (cause,))
         return _ALERT.decode(bytes(found[0][0])) if found else None
+
+    def unanswered(self, use_case: UseCaseId, kind: AlertKind) -> list[Alert]:
+        found = self._tx.fetch(
+            "SELECT body FROM alert WHERE use_case = $1 AND state = 'raised' ORDER BY id", (use_case,)
+        )
+        alerts = [_ALERT.decode(bytes(row[0])) for row in found]
+        return [one for one in alerts if one.first.kind is kind]
 
     def get(self, alert: str) -> Alert:
         found = self._tx.fetch("SELECT body FROM alert WHERE id = $1", (alert,))

@@ -16,7 +16,7 @@ from handrail.policy.notices import Event, wants
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.ids import EntryId, Ids, UseCaseId
 from handrail.watch import alert as alerts
-from handrail.watch.alert import Alert, Raised, Silence
+from handrail.watch.alert import Alert, AlertKind, Raised, Silence
 
 BY = Actor(ActorKind.SYSTEM, "watch")
 
@@ -26,6 +26,10 @@ class AlertStore(Protocol):
 
     def open(self, cause: str) -> Alert | None:
         """The one that is not closed."""
+        ...
+
+    def unanswered(self, use_case: UseCaseId, kind: AlertKind) -> list[Alert]:
+        """Raised, acknowledged by nobody; oldest first."""
         ...
 
     def get(self, alert: str) -> Alert:
@@ -105,6 +109,14 @@ def raise_alerts(tx: WatchTransaction, ids: Ids, found: Sequence[Raised]) -> lis
             _tell(tx, ids, Event.ALERT, new)
         made.append(new)
     return made
+
+
+def unanswered_drift_of(tx: WatchTransaction, use_case: UseCaseId) -> str:
+    """What keeps a release from going on: a metric of its use case that is worse than its past, while nobody has
+    looked. One sentence; empty: nothing does."""
+    for one in tx.alerts.unanswered(use_case, AlertKind.DRIFT):
+        return f"alert {one.id} is unanswered: {one.first.metric} drifts; see handrail alerts show {one.id}"
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

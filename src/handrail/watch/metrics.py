@@ -80,7 +80,7 @@ DEFINITIONS = (
     Definition(id="finding", side=Side.AI, words="with a finding first seen in it", of=_ASKED),
     Definition(id="blocked", side=Side.AI, words="blocked", of=_ASKED),
     Definition(
-        id="handed_over", side=Side.AI, words="handed over by a rule", of=_ASKED, pitfall="a rule that works, no failure",
+        id="handed_over", side=Side.AI, words="handed over by a rule", of=_ASKED, pitfall="a rule at work, no failure",
     ),
     Definition(id="held", side=Side.AI, words="held for a person", of="actions that agents asked for"),
     Definition(id="failed", side=Side.AI, words="without an answer", of=_ASKED),

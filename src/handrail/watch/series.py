@@ -165,7 +165,7 @@ def _raised(now: Series, at_ms: int, bound: float) -> Raised:
         ),
         promise=(
             f"Where nothing has changed, this metric alarms at most once in {now.wanted:,} {now.unit} on average. "
-            "It pages and stops ramps; whether a release is to blame is for its comparison to say."
+            "Until somebody answers, no release goes on; whether one is to blame is for its comparison to say."
         ),
         example="" if now.run_since is None else f"since {now.run_since}",
         at_ms=at_ms,

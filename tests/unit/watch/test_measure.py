@@ -1,4 +1,4 @@
-"""Counts of a minute: bands of amounts, what is bad, conversations and what became of them, and the figures made of it."""
+"""Counts of a minute: bands of amounts, what is bad, conversations and what became of them; the figures made of it."""
 
 from collections import Counter
 from typing import Any

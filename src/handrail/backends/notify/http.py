@@ -30,7 +30,7 @@ _ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 class HttpSender:
-    """`backends.notify.outcome.Sender` for `chat`, `webhook` and `pager`. `now_ms`: for the timestamp that is signed."""
+    """`backends.notify.outcome.Sender` for `chat`, `webhook` and `pager`. `now_ms`: of what is signed."""
 
     def __init__(self, *, egress: Egress, reference: Reference, now_ms: Callable[[], int]) -> None:
         self._egress = egress

@@ -183,7 +183,7 @@ class Tools:
         if not isinstance(named, str):
             raise HandrailError(Code.REQUEST_INVALID, "action_id: the id of an action is expected")
         stored = await self._reader.get(ActionId(named[:64]))
-        if stored.about.use_case != asker.use_case:
+        if stored.about.use_case != asker.use_case or asker.key.probe:
             raise HandrailError(Code.NOT_FOUND, "there is no action with this id")
         return stored
 

@@ -1,9 +1,10 @@
 """Names under which an MCP door offers what several servers have, so that two of them never collide; pure.
 
 A tool is `UPSTREAM__NAME`, in the characters that models' interfaces allow (letters, digits, _ and -, at most 64). One
-that would be longer, or that another one would have too, ends in eight hex digits of the SHA-256 of its full id instead:
+that would be longer, or that another one would have too, ends in eight hex digits of the SHA-256 of its full id:
 which tool a name leads to does not depend on the order in which tools are listed, and no new tool takes the name of an
-old one over. A prompt is `UPSTREAM.NAME`, a resource's URI begins with `UPSTREAM+`: no upstream has a dot or a plus in its name.
+old one over. A prompt is `UPSTREAM.NAME`, a resource's URI begins with `UPSTREAM+`: no upstream has a dot or a plus in
+its name.
 """
 
 import hashlib

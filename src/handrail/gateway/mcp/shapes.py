@@ -29,7 +29,8 @@ TOLD: dict[str, Any] = {
         "retry_after": {"type": "integer", "description": "Seconds until asking again makes sense."},
         "result": {"description": "What the target answered."},
         "why": {
-            "type": "array", "items": {"type": "string"},
+            "type": "array",
+            "items": {"type": "string"},
             "description": "What you can mend of a call that was not allowed; then ask again.",
         },
     },

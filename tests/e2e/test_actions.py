@@ -3,6 +3,7 @@ and after every process that could die did."""
 
 import json
 import os
+import re
 import signal
 import time
 import urllib.request
@@ -96,7 +97,8 @@ def test_a_call_within_the_rules_runs_at_once_and_a_held_one_once_after_a_second
         house.by("root", *seen, code=1)  # an admin is no approver
         house.by("ann", *seen)
         assert told(server, key, held["action_id"], wait=10)["status"] == "done"
-        assert "pe_" in house.by("bob", "approvals", "deny", held["action_id"], code=1)  # who decided
+        late = house.by("bob", "approvals", "deny", held["action_id"], code=1)  # who decided
+        assert re.search(r"decided by ann, pe_\w+, at ", late), late
         status, again = act(server, key, "till.refund", arguments=refund(), conversation="t-1")
         assert (status, again["action_id"], again["result"]["amount"]) == (200, held["action_id"], 4_000)
         assert len(target.effects("refunds")) == 1
@@ -157,7 +159,11 @@ def test_a_stop_ends_what_waits_and_refuses_what_comes_until_another_person_lift
     key = house.agent()
     with house.serving("--workers", "2") as server:
         held = act(server, key, "till.refund", arguments=refund())[1]["action_id"]
-        said = house.by("cleo", "stop", "tool", "till.refund", "--reason", "odd refunds")
+        assert "there is no such tool" in house.by("cleo", "stop", "tool", "refunds", "--reason", "odd", code=1)
+        said = house.by("cleo", "stop", "tool", "refund", "--reason", "odd refunds")  # its own name, in full below
+        listed = house.said("stop", "--list")
+        assert "  tool  till.refund  by " in listed
+        assert re.search(r"by \S.* \(pe_\w+\)", listed), listed
         assert "1 waiting actions revoked" in said
         assert told(server, key, held)["status"] == "revoked"
         house.approve("ann", held, code=1)

@@ -70,6 +70,37 @@ def test_each_line_gets_its_verdict_with_reasons_and_rules(shop: House) -> None:
 
 
 @pytest.mark.promise("HAC-5")
+def test_a_misspelt_member_is_an_error_and_what_others_wrote_is_ignored_and_named_once(shop: House) -> None:
+    right = {**REFUND, "conversation": TALK}
+    rows = [
+        {"id": 1, "use_case": "orders", "action": "refund_order", "argument": {}, "conversation": TALK},
+        {"id": 2, **right, "histroy": {}},
+        {"id": 3, **right, "labels": {"expect": "allow"}},
+        {"id": 4, **right, "category": "A", "expected": "allow", "source": 7},
+        {"id": 5, **right, "category": "B"},
+        {"id": 6, **right, "use_case": "ordres"},
+    ]
+    (shop.root / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = shop.run("policy", "run", "--input", str(shop.root / "in.jsonl"), code=1)
+    one, two, three, four, five, six = (json.loads(line) for line in done.stdout.splitlines())
+    assert one["error"].startswith('a line has no member "argument"; did you mean "arguments"?')
+    assert 'did you mean "history"?' in two["error"]
+    assert [each["verdict"] for each in (three, four, five)] == ["allow"] * 3
+    assert done.stderr.count("category, expected, source;") == 1
+    assert (six["verdict"], six["reasons"][0]["code"]) == ("deny", "use_case.unregistered")
+    assert 'no use case "ordres"; did you mean "orders"?' in six["reasons"][0]["why"]
+
+
+def test_recorded_actions_are_decided_again_while_a_case_fails_and_a_file_of_lines_is_not(shop: House) -> None:
+    path = shop.root / CASES
+    path.write_text(path.read_text().replace("expect: hold", "expect: allow", 1))
+    said = shop.run("policy", "run", "--since", "1h").stderr
+    assert "warning: rules/" in said
+    assert "0 actions" in said
+    shop.run("policy", "run", "--input", "-", stdin="", code=1)
+
+
+@pytest.mark.promise("HAC-5")
 def test_a_line_that_cannot_be_read_is_told_in_its_place_and_the_rest_is_decided(shop: House) -> None:
     good = json.dumps({"id": "b", **REFUND, "conversation": TALK})
     rows = f'oops\n{good}\n{{"id": "c"}}\n[1]\n'

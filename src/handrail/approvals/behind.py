@@ -4,6 +4,7 @@ what its limits have used, whose hands it is in. Read in a transaction; nothing 
 import msgspec
 
 from handrail.approvals.store import ActionTransaction, Past, Stored
+from handrail.people.store import Register
 from handrail.policy.action_rules import ActionRules
 from handrail.policy.ruleset import Ruleset, rule_digests
 from handrail.terms.actor import Actor, ActorKind
@@ -57,7 +58,7 @@ def behind(tx: ActionTransaction, stored: Stored, past: tuple[Past, ...] = ()) -
     progress = stored.progress
     known = {*progress.excluded, *(one.person for one in progress.approvals), progress.settled_by}
     known |= {one.settled_by for one in past}
-    people = {person: _person(tx, PersonId(person)) for person in known if person.startswith("pe_")}
+    people = {person: name_of(tx, PersonId(person)) for person in known if person.startswith("pe_")}
     return Behind(
         rules=ruleset.actions, authors=authors, uses=uses, people=people, now_ms=tx.now_ms,
         time_zone=ruleset.time_zone,
@@ -79,10 +80,11 @@ def _ruleset(tx: ActionTransaction, stored: Stored) -> Ruleset | None:
 def _name(tx: ActionTransaction, author: Actor | None) -> str:
     if author is None:
         return ""
-    return _person(tx, PersonId(author.id)) if author.kind is ActorKind.PERSON else author.id
+    return name_of(tx, PersonId(author.id)) if author.kind is ActorKind.PERSON else author.id
 
 
-def _person(tx: ActionTransaction, person: PersonId) -> str:
+def name_of(tx: Register, person: PersonId) -> str:
+    """The person's name; her id when she was erased."""
     try:
         return tx.persons.get(person).name
     except HandrailError as error:

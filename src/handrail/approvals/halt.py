@@ -37,7 +37,7 @@ MAX_LISTED = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullStop:
-    """`reason`: for colleagues; it names no customer."""
+    """`value`: see `known_value`. `reason`: for colleagues; it names no customer."""
 
     ids: Ids
     scope: StopScope
@@ -53,9 +53,9 @@ class PullStop:
         if not self.reason.strip() or len(self.reason) > MAX_REASON:
             raise HandrailError(Code.REQUEST_INVALID, f"give a reason of 1 to {MAX_REASON} characters")
         by = acting(tx, self.token, Act.STOP)
-        require_known(tx, self.scope, self.value)
+        value = known_value(tx, self.scope, self.value)
         stop = Stop(
-            id=self.ids.new("st"), scope=self.scope, value=self.value, by=PersonId(by.id), reason=self.reason.strip(),
+            id=self.ids.new("st"), scope=self.scope, value=value, by=PersonId(by.id), reason=self.reason.strip(),
             at_ms=tx.now_ms,
         )  # fmt: skip
         tx.stops.add(stop)
@@ -66,12 +66,13 @@ class PullStop:
         return stop, revoked
 
 
-def require_known(tx: ActionTransaction, scope: StopScope, value: str) -> None:
-    """A misspelt stop would stop nothing and look as if it did. Raises HandrailError REQUEST_INVALID with what there
-    is; a release is taken as it is, and so is everything of a scope in which nothing is published."""
+def known_value(tx: ActionTransaction, scope: StopScope, value: str) -> str:
+    """What is stopped, in full: a tool may be named by its own name where one upstream alone has it. A misspelt stop
+    would stop nothing and look as if it did. Raises HandrailError REQUEST_INVALID with what there is; a release is
+    taken as it is, and so is everything of a scope in which nothing is published."""
     current = tx.rulesets.current()
     if current is None or scope in (StopScope.ALL, StopScope.RELEASE):
-        return
+        return value
     ruleset = tx.rulesets.get(current)
     known: set[str] = {
         StopScope.AGENT: {key.agent for key in tx.keys.all() if key.agent} if scope is StopScope.AGENT else set(),
@@ -79,11 +80,15 @@ def require_known(tx: ActionTransaction, scope: StopScope, value: str) -> None:
         StopScope.TOOL: set(map(str, ruleset.tools)),
         StopScope.PROVIDER: {*map(str, ruleset.upstreams), *map(str, ruleset.providers)},
     }[scope]
+    own = [name for name in known if scope is StopScope.TOOL and name.partition(".")[2] == value]
+    if value not in known and len(own) == 1:
+        return own[0]
     if known and value not in known:
         listed = ", ".join(sorted(known)[:MAX_LISTED])
         raise HandrailError(
             Code.REQUEST_INVALID, f"nothing was stopped: there is no such {scope.value}; there is: {listed}"
         )
+    return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from handrail.approvals import drills, lifecycle
+from handrail.approvals.behind import name_of
 from handrail.approvals.desk import Ask, Ruled, Standing, excluded_of, moved, reserve
 from handrail.approvals.facts import About, ReadFacts, unread
-from handrail.approvals.lifecycle import State
+from handrail.approvals.lifecycle import Progress, State
 from handrail.approvals.route import APPROVERS, Case, covers, moment, next_step, require_decider
 from handrail.approvals.store import ActionTransaction, Stored
 from handrail.ledger.entry import Entry, EntryKind
@@ -26,7 +27,7 @@ from handrail.terms.action import Action, ActionId, Door, digest_of
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.decision import Verdict
 from handrail.terms.errors import Code, HandrailError
-from handrail.terms.ids import Digest, EntryId, Ids
+from handrail.terms.ids import Digest, EntryId, Ids, PersonId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,7 +294,7 @@ def decider(tx: ActionTransaction, stored: Stored, token: str, *, hours: bool = 
     ALREADY_DECIDED before that for what does not wait any more, so that who comes late learns who decided."""
     person = person_of(tx, token)
     if hours and stored.progress.state is not State.HELD:
-        lifecycle.require_waiting(stored.progress, tx.now_ms)
+        _require_waiting(tx, stored.progress)
     ruleset = _ruleset(tx)
     route = stored.about.route or APPROVERS
     use_case = ruleset.use_cases.get(stored.about.use_case) if ruleset is not None else None
@@ -313,6 +314,8 @@ def decider(tx: ActionTransaction, stored: Stored, token: str, *, hours: bool = 
 def _colleague(tx: ActionTransaction, stored: Stored, token: str) -> Person:
     """Who may pass a case on: whoever the route asks, whatever the hour and the amount. Not who is excluded."""
     person = person_of(tx, token)
+    if stored.progress.state is not State.HELD:
+        _require_waiting(tx, stored.progress)
     route: Route = stored.about.route or APPROVERS
     require_decider(
         person,
@@ -324,6 +327,18 @@ def _colleague(tx: ActionTransaction, stored: Stored, token: str) -> Person:
         owners=set(),
     )
     return person
+
+
+def _require_waiting(tx: ActionTransaction, progress: Progress) -> None:
+    """Raises HandrailError ALREADY_DECIDED, for a colleague: with the name of who decided beside her id."""
+    try:
+        lifecycle.require_waiting(progress, tx.now_ms)
+    except HandrailError as error:
+        by = progress.settled_by
+        if not by or by not in error.message:
+            raise
+        named = error.message.replace(by, f"{name_of(tx, PersonId(by))}, {by},", 1)
+        raise HandrailError(error.code, named) from None
 
 
 def _case(stored: Stored) -> Case:

@@ -12,12 +12,12 @@ from handrail.app import wire
 from handrail.app.settings import environment
 from handrail.app.wire.acting import OnceActing
 from handrail.approvals.batch import Member, Result, alike, decide_batch, in_batch
-from handrail.approvals.behind import behind
+from handrail.approvals.behind import behind, name_of
 from handrail.approvals.halt import LiftStop, PullStop, revoke_stopped
 from handrail.approvals.lifecycle import State
 from handrail.approvals.route import APPROVERS
 from handrail.approvals.settle import Approve, Deny, HandOn, ReadCase, Settle, settled
-from handrail.approvals.stop import StopScope
+from handrail.approvals.stop import Stop, StopScope
 from handrail.approvals.store import Stored
 from handrail.approvals.view import CaseView, view
 from handrail.cli import options
@@ -235,12 +235,14 @@ def hand_on(action: str, route: str, comment: str, token: str, home: Path) -> No
 
 @approvals.command()
 @action
-@click.option("--done/--failed", required=True, help="Whether the effect is there, as you found out.")
+@click.option("--done/--failed", default=None, help="Whether the effect is there, as you found out.")
 @comment
 @token
 @options.home
-def settle(action: str, done: bool, comment: str, token: str, home: Path) -> None:
-    """What became of a call whose outcome nobody could tell."""
+def settle(action: str, done: bool | None, comment: str, token: str, home: Path) -> None:
+    """What became of a call whose outcome nobody could tell: --done or --failed."""
+    if done is None:
+        raise click.UsageError("say what you found out: --done (the effect is there) or --failed (certainly not)")
     change = Settle(ids=wire.IDS, action=ActionId(action), done=done, token=token, comment=comment)
     _say(options.command(home, change))
 
@@ -257,10 +259,9 @@ def stop(scope: str | None, value: str, reason: str, listed: bool, token: str | 
 
     SCOPE is agent, use-case, tool, release, provider or all."""
     if listed:
-        for one in options.with_store(home, lambda store: store.acts.stops()):
-            click.echo(
-                f"{one.id}  {one.scope.value}  {one.value}  by {one.by}  {_time(one.at_ms)}  {escaped(one.reason)}"
-            )
+        for one, name in options.with_store(home, _stops):
+            by = f"{escaped(name)} ({one.by})" if name != one.by else one.by
+            click.echo(f"{one.id}  {one.scope.value}  {one.value}  by {by}  {_time(one.at_ms)}  {escaped(one.reason)}")
         return
     if scope is None:
         raise click.UsageError("say what to stop: handrail stop SCOPE VALUE --reason ..., or --list")
@@ -272,6 +273,12 @@ def stop(scope: str | None, value: str, reason: str, listed: bool, token: str | 
 
     name, revoked = options.with_store(home, work)
     click.echo(f"{name}: stopped; {revoked} waiting actions revoked. Another person lifts it: handrail resume {name}")
+
+
+async def _stops(store: "Store") -> list[tuple[Stop, str]]:
+    """The stops in force, with the name of who pulled each."""
+    stops = await store.acts.stops()
+    return await store.journal.run(lambda tx: [(one, name_of(tx, one.by)) for one in stops])
 
 
 @click.command()

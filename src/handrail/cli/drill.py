@@ -75,7 +75,9 @@ def seed_approvals(
 
     made, not_made, planned = options.with_store(home, work)
     if planned:
-        click.echo(f"{planned} drills are planned over {hours:g} hours")
+        click.echo(
+            f"{planned} {'drill is' if planned == 1 else 'drills are'} planned over {hours:g} {'hour' if hours == 1 else 'hours'}"
+        )
         return
     click.echo(f"{made} drills are in the queue")
     for why in dict.fromkeys(not_made):

@@ -33,10 +33,7 @@ def person() -> None:
 def first(home: Path) -> None:
     """A one-time code for the first admin; she redeems it with `handrail person redeem`."""
     shown = options.command(home, OpenFirst(ids=wire.IDS))
-    given = options.loaded(home)
     click.echo(f"one-time code (shown once, ends {_day(shown.token.expires_at)}): {shown.text}")
-    if given.boot.public_url:
-        click.echo(f"link for the console, once it runs: {given.boot.public_url}/first#{shown.text}")
     click.echo(f"next: handrail person redeem {shown.text} --mail YOU@EXAMPLE --name 'YOUR NAME'")
 
 

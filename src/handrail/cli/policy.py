@@ -12,12 +12,15 @@ import orjson
 from handrail.app import wire
 from handrail.app.wire.policy import engines
 from handrail.cli import options
+from handrail.cli.case_text import escaped
 from handrail.cli.look import instant
 from handrail.home.check import look
 from handrail.home.check_rules import Engines, played
-from handrail.home.compile import compile_home, ruleset_of
+from handrail.home.compile import all_mistakes, ruleset_of
+from handrail.home.mistake import did_you_mean
 from handrail.home.problem import HomeInvalid
-from handrail.home.questions import Question, Questions
+from handrail.home.question_lines import LABELS, question_of
+from handrail.home.questions import Questions
 from handrail.home.read import read
 from handrail.home.told_tool import tell
 from handrail.home.written_actions import resolve
@@ -87,27 +90,32 @@ def run(source: IO[bytes] | None, since: str | None, home: Path) -> None:
     "at"?} by the rules of the home, as if they were enforced; print {"id", "verdict", "reasons", "rules"} for each.
 
     With --since the recorded inputs are decided again, and each line says what was decided then and whether it differs.
-    A line that cannot be read gets {"id", "line", "error"} in its place, and the exit code is 1."""
+    A line that cannot be read, or with a misspelt member, gets {"id", "line", "error"} in its place, and the exit code
+    is 1. What is yours goes below "labels"; other members are ignored, and named once."""
     if (source is None) == (since is None):
         raise click.UsageError("one of --input FILE.jsonl and --since is needed")
-    questions = _questions(home, engines())
+    questions = _questions(home, engines(), cases=source is not None)
     failed = _answer_all(source, questions) if source is not None else _again(home, since, questions)
     if failed:
         sys.exit(1)
 
 
-def _questions(home: Path, playing: Engines) -> Questions:
-    ruleset = _ruleset(home, playing)
+def _questions(home: Path, playing: Engines, *, cases: bool) -> Questions:
+    ruleset = _ruleset(home, playing, cases=cases)
     assert playing.schema is not None
     return Questions(ruleset, schema=playing.schema, cel=playing.cel)
 
 
-def _ruleset(home: Path, playing: Engines) -> Ruleset:
-    """Of the folder as it is, published or not."""
-    try:
-        return compile_home(read(home), playing).ruleset
-    except HomeInvalid as problem:
-        raise _invalid(home, problem) from None
+def _ruleset(home: Path, playing: Engines, *, cases: bool) -> Ruleset:
+    """Of the folder as it is, published or not. `cases`: those beside the rules must pass; else one that does not is
+    warned of, since who tries a changed rule on what was recorded may have its cases still to change."""
+    checked = look(read(home), playing)
+    wrong = all_mistakes(checked, playing)
+    if checked.mistakes or (cases and wrong):
+        raise _invalid(home, HomeInvalid(tuple(wrong)))
+    for mistake in wrong:
+        click.echo(f"warning: {mistake}", err=True)
+    return ruleset_of(checked)
 
 
 def _invalid(home: Path, problem: HomeInvalid) -> HandrailError:
@@ -118,6 +126,7 @@ def _invalid(home: Path, problem: HomeInvalid) -> HandrailError:
 
 def _answer_all(source: IO[bytes], questions: Questions) -> bool:
     failed = False
+    named: set[str] = set()
     out = sys.stdout.buffer
     for number, line in enumerate(source, 1):
         if not line.strip():
@@ -125,8 +134,9 @@ def _answer_all(source: IO[bytes], questions: Questions) -> bool:
         row: Any = None
         try:
             row = orjson.loads(line)
-            given = {key: value for key, value in row.items() if key != "id"} if isinstance(row, dict) else row
-            answered = questions.answer(msgspec.convert(given, Question), now_ms=wire.CLOCK.now_ms())
+            question, foreign = question_of(row)
+            named |= set(foreign)
+            answered = questions.answer(question, now_ms=wire.CLOCK.now_ms())
             written = _line(row.get("id"), answered.enforced, questions, observed=answered.given)
         except (orjson.JSONDecodeError, ValueError) as error:
             failed = True
@@ -134,6 +144,9 @@ def _answer_all(source: IO[bytes], questions: Questions) -> bool:
             written = {"id": name, "line": number, "error": str(error)}
         out.write(orjson.dumps(written) + b"\n")
     out.flush()
+    if named:
+        listed = ", ".join(escaped(name) for name in sorted(named))
+        click.echo(f'ignored members of lines: {listed}; what is yours may stand below "{LABELS}"', err=True)
     return failed
 
 
@@ -152,11 +165,16 @@ def _line(name: object, decision: ActionDecision, questions: Questions, *, obser
         ],
         "rules": list(decision.rules),
     }
+    use_cases = questions.ruleset.use_cases
+    if observed.use_case not in use_cases:
+        hint = did_you_mean(observed.use_case, use_cases) or f"there is: {', '.join(sorted(use_cases))}"
+        why = f'there is no use case "{observed.use_case[:100]}"; {hint}'
+        line["reasons"] = [{"code": Code.USE_CASE_UNREGISTERED.value, "why": why}]
     if decision.change:
         line["change"] = decision.change
     if decision.route:
         line["route"] = decision.route
-    use_case = questions.ruleset.use_cases.get(observed.use_case)
+    use_case = use_cases.get(observed.use_case)
     if use_case is not None and use_case.mode is Mode.OBSERVE:
         line["mode"] = Mode.OBSERVE.value
     return line

@@ -55,7 +55,8 @@ _LABEL = {
     "en": {
         "use_case": "Use case", "tool": "Tool", "route": "Route", "amount": "Amount", "decide_by": "Decide by",
         "action": "Action", "status": "Status", "stop": "Stop", "scope": "Of", "look": "Look at it",
-        "alert": "Alert", "owner": "Owner", "severity": "Severity", "said": "What", "below": "to below", "plain": "Opening this page changes nothing.",
+        "alert": "Alert", "owner": "Owner", "severity": "Severity", "said": "What",
+        "below": "to below", "plain": "Opening this page changes nothing.",
     },
     "de": {
         "use_case": "Anwendungsfall", "tool": "Werkzeug", "route": "Weg", "amount": "Betrag",

@@ -216,12 +216,13 @@ class Server:
         while time.monotonic() < deadline and not self.url:
             if not select.select([process.stdout], [], [], 0.2)[0]:
                 continue
-            line = process.stdout.readline()
-            if not line:
+            some = os.read(process.stdout.fileno(), 65_536)  # a line that waits in a buffer would wake nobody
+            if not some:
                 break
-            self.lines.append(line)
-            if line.startswith(("handrail is ready: ", "handrail is up: ")):
-                self.url = line.split()[-1]
+            self.lines.append(some.decode())
+            for line in "".join(self.lines).splitlines(keepends=True):
+                if line.startswith(("handrail is ready: ", "handrail is up: ")) and line.endswith("\n"):
+                    self.url = line.split()[-1]
         assert self.url, "".join(self.lines)
 
     def ask(self, key: str, text: str = "Where is my order?", **more: Any) -> tuple[int, dict[str, Any], Any]:

@@ -146,7 +146,11 @@ def test_an_edit_starts_over_and_the_edited_call_is_what_happens(house: ActingHo
         house.by("ann", "approvals", "edit", held, "--arguments", json.dumps(refund(amount=2_500)))
         house.by("bob", "approvals", "approve", held, "--digest", seen, code=1)
         assert f"approvals show {held}" in house.by("bob", "approvals", "approve", held, code=1)  # say what you saw
-        again = json.loads(house.by("bob", "approvals", "show", held, "--json"))["digest"]
+        case = json.loads(house.by("bob", "approvals", "show", held, "--json"))
+        again = case["digest"]
+        assert [(case["names"][edit["by"]], edit["before"]) for edit in case["edits"]] == [("ann", refund())]
+        shown = house.by("bob", "approvals", "show", held)
+        assert re.search(r'edited by ann at \S+ \S+; before that:\n  amount: 4000\n  order: "A-1"\n', shown), shown
         house.by("bob", "approvals", "approve", held, "--digest", again)
         assert told(server, key, held, wait=10)["status"] == "done"
         assert [row["body"]["amount"] for row in target.effects("refunds")] == [2_500]

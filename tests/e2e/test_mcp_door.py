@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import select
 import subprocess
 import time
 from collections.abc import Iterator
@@ -58,6 +59,14 @@ def key(house: McpHouse, server: Server) -> str:
     made = house.agent()
     time.sleep(0.6)  # a real process takes it at its next look
     return made
+
+
+def test_the_server_prints_where_the_door_is(house: McpHouse, server: Server) -> None:
+    assert server.process.stdout is not None
+    said = "".join(server.lines)
+    while select.select([server.process.stdout], [], [], 0)[0]:
+        said += os.read(server.process.stdout.fileno(), 65_536).decode()
+    assert f"MCP door: {house.door}/mcp/USE-CASE\n" in said
 
 
 @pytest.mark.promise("MCP-1")

@@ -185,3 +185,20 @@ def test_a_receiver_is_tested_given_up_ones_are_listed_and_sent_again(tmp_path: 
             assert "due now" in house.by("root", "notices", "retry", row.split()[0])
             within(20, lambda: desk.got[-1].headers["webhook-id"] == row.split()[0])
             within(20, lambda: "given_up" not in house.said("notices", "list"))
+
+
+def test_a_reminder_of_an_action_that_was_decided_does_not_wait_and_is_told(tmp_path: Path) -> None:
+    with till(tmp_path) as target, http_receiver() as desk:
+        written = NOTICES.format(desk=desk.url, chat="127.0.0.1:9", mail=9, agent=desk.url)
+        house = house_with_notices(tmp_path / "home", target.url, written)
+        house.env["CHAT_URL"] = "http://127.0.0.1:9/"
+        house.publish()
+        house.hire()
+        key = house.agent()
+        with house.serving() as server:
+            _, held = act(server, key, "till.refund", arguments={"order": "A-1", "amount": 99})
+            assert "action.expiring" in house.said("notices", "list")
+            house.by("ann", "approvals", "deny", held["action_id"])
+            said = house.run("notices", "list")
+    assert "action.expiring" not in said.stdout
+    assert "reminders of actions that wait no more; nobody is sent them" in said.stderr

@@ -28,7 +28,19 @@ def plainly(findings: list[Finding]) -> set[Finding]:
 
 @given(st.lists(FINDINGS, max_size=12))
 def test_values_are_settled_as_the_plain_rule_says(findings: list[Finding]) -> None:
-    settled = settle(findings)
+    """Where a value that another one displaces would leave nothing that could be read."""
+    settled = settle(findings, " " * 26)
     assert set(settled) == plainly(findings)
     assert len(set(settled)) == len(settled)
     assert list(settled) == sorted(settled, key=lambda each: (each.start, each.end))
+
+
+@given(st.lists(FINDINGS, max_size=12))
+def test_no_two_digits_side_by_side_of_a_value_are_left(findings: list[Finding]) -> None:
+    settled = settle(findings, "7" * 26)
+    values = [one for one in settled if one.kind in VALUES]
+    covered = {at for one in values for at in range(one.start, one.end)}
+    assert sum(one.end - one.start for one in values) == len(covered), "values overlap"
+    for found in findings:
+        left = "".join(" " if at in covered else "7" for at in range(found.start, found.end))
+        assert found.kind not in VALUES or "77" not in left

@@ -96,6 +96,9 @@ class Doors:
                 asyncio.create_task(made.notices()),
             ]
             host, port = listener.getsockname()[:2]
+            scheme = "https" if settings.boot.tls_cert_file else "http"
+            shown = f"[{host}]" if ":" in host else host
+            print(f"MCP door: {scheme}://{shown}:{port}/mcp/USE-CASE", flush=True)
             log.info("doors.started", extra={"host": host, "port": port, "version": VERSION})
             asyncio.get_running_loop().call_later(1.0, settle, *GC_THRESHOLDS)
             async with door.running():

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from handrail.approvals.behind import Behind, Use
+from handrail.approvals.edited import Edit
 from handrail.approvals.lifecycle import ENDED, Otherwise, State
 from handrail.approvals.made_up import Heard
 from handrail.approvals.route import moment, on_shift
@@ -72,7 +73,8 @@ class CaseView(msgspec.Struct, frozen=True, kw_only=True):
     conversation, masked as it is recorded. `otherwise`: what happens when nobody decides until `decide_by`. `ahead`:
     whom it is escalated to before. `on_duty`: whether the route's people are there now. `digest`: what an approval
     binds to. `names`: of persons, by id. `was_drill`: once it is over. `undoes`: the action that a person takes back by
-    it. `amounts`: the `facts` that are money in minor units, with their currency. Times in Unix ms."""
+    it. `amounts`: the `facts` that are money in minor units, with their currency. `edits`: who changed the call, and
+    what stood there before. Times in Unix ms."""
 
     action: ActionId
     state: State
@@ -115,6 +117,7 @@ class CaseView(msgspec.Struct, frozen=True, kw_only=True):
     was_drill: bool
     undoes: str = ""
     amounts: dict[str, str] = {}
+    edits: tuple[Edit, ...] = ()
 
 
 def view(
@@ -127,6 +130,7 @@ def view(
     said: tuple[Heard, ...] = (),
     known: Behind | None = None,
     tools: Mapping[ToolId, Tool] = MappingProxyType({}),
+    edits: tuple[Edit, ...] = (),
 ) -> CaseView:
     """`given`: what the decision rests on, None when it cannot be read any more. `tool`, `tools`: as they are in force.
     `past`: without the case itself. `known`: what stands behind it; left out, `rules` say the reasons' words."""
@@ -177,6 +181,7 @@ def view(
         was_drill=progress.drill and progress.state in ENDED,
         undoes=request.parent if request is not None and request.door is Door.UNDO else "",
         amounts=_amounts(given, tool, tools),
+        edits=edits,
     )
 
 

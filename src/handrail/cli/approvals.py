@@ -13,6 +13,7 @@ from handrail.app.settings import environment
 from handrail.app.wire.acting import OnceActing
 from handrail.approvals.batch import Member, Result, alike, decide_batch, in_batch
 from handrail.approvals.behind import behind, name_of
+from handrail.approvals.edited import edits_of
 from handrail.approvals.halt import LiftStop, PullStop, revoke_stopped
 from handrail.approvals.lifecycle import State
 from handrail.approvals.route import APPROVERS
@@ -115,6 +116,7 @@ async def looked_at(store: "Store", action: ActionId, token: str) -> CaseView:
         stored, given, tool, snapshot.ruleset.actions if snapshot is not None else ActionRules(),
         past, said=heard(stored, record),
         known=await store.journal.run(lambda tx: behind(tx, stored, past)), tools=tools,
+        edits=await edits_of(store.reader, stored),
     )  # fmt: skip
 
 

@@ -60,6 +60,12 @@ def _lines(case: CaseView) -> Iterator[str]:
         yield "  its customer was erased: the call cannot be read or executed any more"
     for name, value in (case.arguments or {}).items():
         yield f"  {name}: {_json(value)}"
+    for edit in case.edits:
+        yield f"edited by {case.names.get(edit.by, edit.by)} at {_time(edit.at_ms)}; before that:"
+        if edit.before is None:
+            yield "  what stood there cannot be read any more"
+        for name, value in (edit.before or {}).items():
+            yield f"  {name}: {_json(value)}"
     yield f"to whom: customer {case.customer or 'not named'}"
     agent = f"agent {case.agent or 'without a name'}, use case {case.use_case}"
     if case.undoes:
@@ -127,7 +133,8 @@ def _values(case: CaseView) -> Iterator[str]:
 
 
 def _said(case: CaseView) -> Iterator[str]:
-    yield f"conversation {case.conversation or '(none is linked)'}:" + ("" if case.said else " nothing is recorded")
+    of = " of what it takes back" if case.undoes else ""
+    yield f"conversation{of} {case.conversation or '(none is linked)'}:" + ("" if case.said else " nothing is recorded")
     for line in case.said:
         for at, text in enumerate(line.text.splitlines() or [""]):
             yield f"  {line.role if at == 0 else '':>9} | {text}"

@@ -75,8 +75,8 @@ def seed_approvals(
 
     made, not_made, planned = options.with_store(home, work)
     if planned:
-        many = "drill is" if planned == 1 else "drills are"
-        click.echo(f"{planned} {many} planned over {hours:g} {'hour' if hours == 1 else 'hours'}")
+        drills, time = "drill is" if planned == 1 else "drills are", "hour" if hours == 1 else "hours"
+        click.echo(f"{planned} {drills} planned over {hours:g} {time}")
         return
     click.echo(f"{made} drills are in the queue")
     for why in dict.fromkeys(not_made):

@@ -10,12 +10,14 @@ import msgspec
 
 from handrail.app import wire
 from handrail.app.settings import environment
+from handrail.approvals.lifecycle import State
 from handrail.approvals.notices import Notice, NoticeState, Posted
 from handrail.approvals.outbox import RetryNotice
 from handrail.cli import options
 from handrail.home.mistake import did_you_mean
 from handrail.in_force.snapshot import InForce
 from handrail.policy.notices import Event
+from handrail.terms.action import ActionId
 from handrail.terms.errors import Code, HandrailError
 
 if TYPE_CHECKING:
@@ -38,7 +40,15 @@ def notices() -> None:
 def list_notices(states: tuple[str, ...], limit: int, as_json: bool, home: Path) -> None:
     """What waits to be sent and what was given up, the oldest first; sent ones by --state, for 30 days."""
     wanted = frozenset(map(NoticeState, states)) or OPEN
-    rows: list[Posted] = options.with_store(home, lambda store: store.notices.listed(wanted, limit=limit))
+
+    async def work(store: "Store") -> tuple[list[Posted], int]:
+        rows: list[Posted] = await store.notices.listed(wanted, limit=limit)
+        over = [one for one in rows if await _moot(store, one)]
+        return [one for one in rows if one not in over], len(over)
+
+    rows, over = options.with_store(home, work)
+    if over:
+        click.echo(f"left out: {over} reminders of actions that wait no more; nobody is sent them", err=True)
     for one in rows:
         if as_json:
             click.echo(msgspec.json.encode(one))
@@ -97,6 +107,19 @@ def retry(notice: str, token: str | None, home: Path) -> None:
     """Send NOTICE again now, with its whole time: one that was given up, or that waits for its next try."""
     posted = options.command(home, RetryNotice(ids=wire.IDS, notice=notice, token=token))
     click.echo(f"{posted.notice.id} is due now; a running server sends it within a second")
+
+
+async def _moot(store: "Store", posted: Posted) -> bool:
+    """A reminder that will not be sent, since its action does not wait any more."""
+    notice = posted.notice
+    if posted.state is not NoticeState.WAITING or notice.event != Event.EXPIRING.value:
+        return False
+    try:
+        return (await store.acts.get(ActionId(notice.about))).progress.state is not State.HELD
+    except HandrailError as error:
+        if error.code is Code.NOT_FOUND:
+            return True
+        raise
 
 
 def _time(at_ms: int) -> str:

@@ -144,13 +144,10 @@ def _tools(scoped: Rule | Limit, ground: Ground) -> list[Tool]:
 
 def _scope(scoped: Rule | Limit, ground: Ground) -> Iterator[str]:
     known = {tool.id for tools in ground.tools.values() for tool in tools}
-    for tool in scoped.tools:
-        if tool not in known:
-            yield f"there is no tool {tool!r}"
-    for use_case in scoped.use_cases:
-        if use_case not in ground.tools:
-            yield f"there is no use case {use_case!r} with tools"
-    if not any(True for _ in _concerned(scoped, ground)):
+    wrong = [f"there is no tool {tool!r}" for tool in scoped.tools if tool not in known]
+    wrong += [f"there is no use case {name!r} with tools" for name in scoped.use_cases if name not in ground.tools]
+    yield from wrong
+    if not wrong and not any(True for _ in _concerned(scoped, ground)):
         yield "it concerns no tool: its tools, types and use cases have nothing in common"
 
 

@@ -288,7 +288,7 @@ def test_a_process_that_slept_over_its_lease_sends_nothing(durable: Rig) -> None
 
 
 @pytest.mark.parametrize(
-    ("scope", "value"), [(StopScope.TOOL, "refund"), (StopScope.USE_CASE, "order"), (StopScope.PROVIDER, "shops")]
+    ("scope", "value"), [(StopScope.TOOL, "refunt"), (StopScope.USE_CASE, "order"), (StopScope.PROVIDER, "shops")]
 )
 def test_a_stop_of_something_that_does_not_exist_is_refused(durable: Rig, scope: StopScope, value: str) -> None:
     async def run() -> None:

@@ -62,8 +62,8 @@ def perform(recordings: Sequence[Recording], home: Path) -> Performance:
     """Play all of them. `home`: a folder that is not there yet."""
     starter_enforced(home)
     with scripted() as model:
-        stage.point_at(home, model.url.removeprefix("http://"))
-        given, keys = asyncio.run(stage.publish(home, os.environ))
+        stage.point_at(home, "handrail.yaml", model.url.removeprefix("http://"))
+        given, keys, _ = asyncio.run(stage.publish(home, os.environ, None))
         with stage.gateway(home, home / ".handrail" / "serve.log") as gateway:
             bots = [_played(one, gateway.host, keys[USE_CASE], place) for place, one in enumerate(recordings)]
             begun = wire.CLOCK.monotonic()

@@ -230,7 +230,7 @@ class SqliteActing:
         tx.now_ms = now_ms
         try:
             result = self._engine.command(command)
-        except Exception:
+        except Exception:  # whatever the command raised goes on up
             self._engine.commit()  # as the writer does: what failed alone was undone alone
             raise
         if dies:

@@ -127,7 +127,7 @@ class Owner:
             await self._announced()
         except TimeoutError:
             return
-        except Exception:
+        except Exception:  # whatever failed: the waiting ones are looked at again, and it goes on up
             self._waiting = {action: one for action, one in self._waiting.items() if one.lock.locked()}
             raise
 

@@ -64,7 +64,10 @@ reconciling = contextvars.ContextVar("reconciling", default=False)
 
 
 def move_of(command: Any, result: Any) -> str | None:
-    """Which of `MOVES` this command has made."""
+    """Which of `MOVES` this command has made. A call wraps its `Ask`, to begin the renewals with the claim."""
+    for cell in getattr(command, "__closure__", None) or ():
+        if isinstance(cell.cell_contents, desk.Ask):
+            command = cell.cell_contents
     match command:
         case desk.Ask():
             if result.progress.action != command.request.id:

@@ -87,6 +87,8 @@ def running(tmp: Path, *, database: str = "sqlite", workers: int = 1) -> Iterato
     for old in (home / "use-cases").iterdir():
         old.unlink()
     (home / "prompts" / "support-chat.md").unlink()
+    for old in (home / "tests").iterdir():
+        old.unlink()
     env = {} if database == "sqlite" else {"FAULTS_DATABASE": database}
     shown = "sqlite" if database == "sqlite" else "{env: FAULTS_DATABASE}"
     (home / "handrail.yaml").write_text(HOME.format(database=shown, port=port, model=model))

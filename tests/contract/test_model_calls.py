@@ -106,7 +106,7 @@ def test_an_erasure_takes_the_links_with_it_and_a_turn_under_way_brings_none_bac
 
 
 class Notes:
-    """`guard.tool_call.Recollection` that notes of which conversations it was asked."""
+    """`guard.action_ports.Recollection` that notes of which conversations it was asked."""
 
     def __init__(self) -> None:
         self.asked: list[Any] = []

@@ -147,14 +147,14 @@ class Registry:
 
 
 class FitsAll:
-    """`guard.tool_call.Schemas` that finds nothing wrong."""
+    """`guard.action_ports.Schemas` that finds nothing wrong."""
 
     def errors(self, tool: Tool, arguments: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
 
 
 class RemembersNothing:
-    """`guard.tool_call.Recollection` of an empty record."""
+    """`guard.action_ports.Recollection` of an empty record."""
 
     async def add(self, given: ActionInput, tool: Tool, conversation: Any, snapshot: Any) -> ActionInput:
         return given

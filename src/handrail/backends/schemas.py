@@ -17,7 +17,7 @@ WHOLE = "$"
 
 
 class ArgumentSchemas:
-    """`guard.tool_call.Schemas`. Keeps one compiled schema per tool: as many as the ruleset has tools."""
+    """`guard.action_ports.Schemas`. Keeps one compiled schema per tool: as many as the ruleset has tools."""
 
     def __init__(self) -> None:
         self._compiled: dict[ToolId, tuple[dict[str, Any], Any]] = {}

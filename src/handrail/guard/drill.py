@@ -18,9 +18,10 @@ from handrail.approvals.facts import ActionFacts
 from handrail.approvals.made_up import Draw, Ground, MadeUp, Recent, candidates
 from handrail.approvals.route import Case, moment, on_shift, route_of
 from handrail.approvals.store import Stored
+from handrail.guard.action_ports import Hashing, Schemas
 from handrail.guard.history import names_in
 from handrail.guard.ports import Thread, Threads
-from handrail.guard.tool_call import Hashing, Schemas, Weighed, digests_behind
+from handrail.guard.tool_call import Weighed, digests_behind
 from handrail.in_force.snapshot import Snapshot
 from handrail.ledger.store import Journal
 from handrail.people.key import Scope

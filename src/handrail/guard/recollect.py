@@ -67,7 +67,7 @@ class Conversations(Protocol):
 
 
 class Recollect:
-    """`guard.tool_call.Recollection` over the ledger. `digits`: minor digits by currency."""
+    """`guard.action_ports.Recollection` over the ledger. `digits`: minor digits by currency."""
 
     def __init__(
         self, conversations: Conversations, *, reader: Reader, digits: Mapping[str, int], schema: Schema

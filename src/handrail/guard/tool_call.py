@@ -8,7 +8,7 @@ claim is durable before anything leaves, and the outcome before the agent hears 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -20,6 +20,7 @@ from handrail.approvals.made_up import Heard
 from handrail.approvals.route import Case, route_of
 from handrail.approvals.stop import covers, names_of
 from handrail.approvals.store import ActionTransaction, Stored
+from handrail.guard.action_ports import Hashing, Recollection, Schemas
 from handrail.guard.execute import LEASE_MS, Executor
 from handrail.guard.history import FORMS, NO_CEILING, Count, counts_of, names_in, past_of
 from handrail.guard.ports import Manifests, ModelCalls, Threads
@@ -73,31 +74,6 @@ class Weighed(msgspec.Struct, frozen=True):
     input: ActionInput
     stated: tuple[Fact, ...] = ()
     said: tuple[Heard, ...] = ()
-
-
-class Recollection(Protocol):
-    """Reads the recorded conversation: what the customer said, what reads showed, where each value came from."""
-
-    async def add(
-        self, given: ActionInput, tool: Tool, conversation: ConversationId | None, snapshot: Snapshot
-    ) -> ActionInput:
-        """`given` with facts, origins, consent, `linked` when the conversation is on record. Never raises: what cannot
-        be read stays unknown, which holds a consequential action."""
-        ...
-
-
-class Schemas(Protocol):
-    """Compiled argument schemas of the ruleset in force."""
-
-    def errors(self, tool: Tool, arguments: Mapping[str, Any]) -> tuple[str, ...]:
-        """Paths that the schema refuses, sorted; empty: it fits."""
-        ...
-
-
-class Hashing(Protocol):
-    """Keyed hashes under a key that never leaves the data folder (`backends.keyring.Lookup`)."""
-
-    def message(self, message: bytes) -> bytes: ...
 
 
 class ToolCalls:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from acting_house import ActingHouse, TillProcess, till
 from fakes.storage import PostgresServer
-from faults.action_steps import CALLS, QUESTIONS, STEPS
+from faults.action_death import CALLS, QUESTIONS, STEPS
 
 from handrail.app import wire
 from handrail.app.settings import settings

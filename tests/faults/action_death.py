@@ -35,9 +35,9 @@ reconciling = contextvars.ContextVar("reconciling", default=False)
 
 
 def move_of(command: Any, result: Any) -> str | None:
-    """Which of `MOVES` this command has made. A call wraps its `Ask`, to begin the renewals with the claim."""
+    """Which of `MOVES` this command has made. What may claim is wrapped, to begin the renewals with the claim."""
     for cell in getattr(command, "__closure__", None) or ():
-        if isinstance(cell.cell_contents, desk.Ask):
+        if isinstance(cell.cell_contents, desk.Ask | desk.Claim):
             command = cell.cell_contents
     match command:
         case desk.Ask():

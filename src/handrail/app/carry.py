@@ -117,7 +117,7 @@ class Carrying:
             ids=wire.IDS, action=progress.action, owner=executor.owner, lease_ms=LEASE_MS, refused=refused,
             in_flight=in_flight(snapshot),
         )  # fmt: skip
-        claimed = await self._store.journal.run(claim)
+        claimed = await self._store.journal.run(executor.claiming(claim, progress.action))
         if claimed.progress.state is not State.CLAIMED:
             return claimed.progress.state.value
         return (await executor.carry_out(claimed)).progress.state.value

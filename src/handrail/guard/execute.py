@@ -9,7 +9,7 @@ nothing is tried again.
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ import msgspec
 from handrail.approvals.desk import Finish, Renew, Repeat, TakeOver
 from handrail.approvals.facts import ActionFacts
 from handrail.approvals.lifecycle import Progress, State
-from handrail.approvals.store import Stored
+from handrail.approvals.store import ActionTransaction, Stored
 from handrail.guard.lease import Leases
 from handrail.ledger.store import Journal
 from handrail.terms.action import Action, ActionId, ActionType, ToolId
@@ -99,9 +99,19 @@ class Executor:
         self.owner = owner
         self._leases = Leases(journal, clock, owner=owner, lease_ms=LEASE_MS)
 
-    def begin(self, action: ActionId) -> None:
-        """For the transaction that claims: its claim is kept alive until `carry_out` gets its turn."""
-        self._leases.begin(action)
+    def claiming(
+        self, command: Callable[[ActionTransaction], Stored], action: ActionId
+    ) -> Callable[[ActionTransaction], Stored]:
+        """`command`, which may claim `action`: from that transaction on the claim is kept alive, until `carry_out` gets
+        its turn."""
+
+        def claimed(tx: ActionTransaction) -> Stored:
+            stored = command(tx)
+            if stored.progress.action == action and stored.progress.state is State.CLAIMED:
+                self._leases.begin(action)
+            return stored
+
+        return claimed
 
     async def carry_out(self, claimed: Stored) -> Stored:
         """1 the tool as it is in force. 2 the call, and the question what became of it where the answer was lost. 3 the

@@ -19,7 +19,7 @@ from handrail.approvals.lifecycle import State
 from handrail.approvals.made_up import Heard
 from handrail.approvals.route import Case, route_of
 from handrail.approvals.stop import covers, names_of
-from handrail.approvals.store import ActionTransaction, Stored
+from handrail.approvals.store import Stored
 from handrail.guard.action_ports import Hashing, Recollection, Schemas
 from handrail.guard.execute import LEASE_MS, Executor
 from handrail.guard.history import FORMS, NO_CEILING, Count, counts_of, names_in, past_of
@@ -166,12 +166,7 @@ class ToolCalls:
         """Decided anew when another caller took the last of a limit in between: then it is held or denied with its
         reason, not lost. Raises HandrailError as `Ask`."""
 
-        def ask(tx: ActionTransaction) -> Stored:
-            stored = asked(tx)
-            if stored.progress.action == asked.request.id and stored.progress.state is State.CLAIMED:
-                self._executor.begin(stored.progress.action)
-            return stored
-
+        ask = self._executor.claiming(asked, asked.request.id)
         for _ in range(TRIES - 1):
             try:
                 stored: Stored = await self._journal.run(ask)

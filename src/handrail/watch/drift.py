@@ -12,6 +12,9 @@ import msgspec
 RISKS = (1.15, 1.3, 1.5, 2.0, 3.0, 5.0, 10.0)
 """Times the baseline that are looked for, with equal money."""
 HIGHEST = 0.95
+MOST = 1e150
+"""An amount stands here: far above every alarm, and a number that can be stored (infinity cannot)."""
+_MOST_LOG = 300.0
 HOURS = 168
 """Of a week: a rate that follows the hour has a baseline for each."""
 
@@ -30,18 +33,20 @@ class Drift(msgspec.Struct, frozen=True):
 def after(before: Drift, bad: bool, baseline: float) -> Drift:
     """After one more case. `baseline`: upper bound of the past rate at this hour, in (0, 1)."""
     factors = _factors(baseline)[bad]
-    return Drift(tuple([(1.0 + amount) * factor for amount, factor in zip(before.amounts, factors, strict=True)]))
+    grown = [min((1.0 + amount) * factor, MOST) for amount, factor in zip(before.amounts, factors, strict=True)]
+    return Drift(tuple(grown))
 
 
 def after_minute(before: Drift, bad: int, cases: int, baseline: float) -> Drift:
-    """After a minute's counts; their order within the minute is not known, and the failures are taken to have come
-    last."""
-    held = before
-    for _ in range(cases - bad):
-        held = after(held, False, baseline)
-    for _ in range(bad):
-        held = after(held, True, baseline)
-    return held
+    """After a minute's counts: one bet on the minute as a whole. The order of cases within it is not known, and no
+    order may be made up: failures taken last let an ordinary minute of 100 cases alarm. With n cases at the baseline
+    the amounts grow by n on average, whatever they are, so that cases between false alarms stay as many as promised."""
+    good, poor = _factors(baseline)
+    grown = []
+    for amount, held, failed in zip(before.amounts, good, poor, strict=True):
+        log = bad * math.log(failed) + (cases - bad) * math.log(held)
+        grown.append(min((amount + cases) * math.exp(min(log, _MOST_LOG)), MOST))
+    return Drift(tuple(grown))
 
 
 def after_one_of(before: tuple[Drift, ...], which: int, baselines: tuple[float, ...]) -> tuple[Drift, ...]:

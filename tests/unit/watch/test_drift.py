@@ -1,5 +1,8 @@
 """Drift against the own past: reference values, bounds, and what a season does."""
 
+import math
+
+import msgspec
 import pytest
 
 from handrail.watch.drift import (
@@ -35,11 +38,40 @@ def test_without_a_past_nothing_is_bounded() -> None:
     assert upper_bound(7, 7) == 1.0
 
 
-def test_a_minute_is_its_cases_with_the_failures_last() -> None:
-    drift = Drift()
-    for bad in (False, False, False, True):
-        drift = after(drift, bad, 0.1)
-    assert after_minute(Drift(), 1, 4, 0.1) == drift
+def test_a_minute_of_one_case_is_that_case() -> None:
+    before = Drift((3.0, 0.0, 10.0, 1.0, 2.0, 5.0, 7.0))
+    for bad in (0, 1):
+        assert after_minute(before, bad, 1, 0.1).amounts == pytest.approx(after(before, bool(bad), 0.1).amounts)
+
+
+@pytest.mark.promise("DRI-2")
+@pytest.mark.parametrize("cases", [1, 7, 60])
+def test_a_minute_at_the_baseline_grows_the_statistic_by_its_cases_on_average(cases: int) -> None:
+    before = Drift((3.0, 0.0, 10.0, 1.0, 2.0, 5.0, 7.0))
+    mean = sum(
+        math.comb(cases, bad) * 0.05**bad * 0.95 ** (cases - bad) * after_minute(before, bad, cases, 0.05).value
+        for bad in range(cases + 1)
+    )
+    assert mean == pytest.approx(before.value + cases)
+
+
+@pytest.mark.promise("DRI-2")
+def test_an_ordinary_busy_minute_is_no_alarm() -> None:
+    """Failures taken to have come last made of 10 in 200, at 5 %, an alarm at once."""
+    assert after_minute(Drift(), 10, 200, 0.05).value < 1_000
+
+
+@pytest.mark.promise("DRI-3")
+def test_an_outage_of_any_size_leaves_a_statistic_that_can_be_stored() -> None:
+    worst = Drift()
+    for _ in range(50):
+        worst = after_minute(worst, 100_000, 100_000, 0.001)
+    assert msgspec.json.decode(msgspec.json.encode(worst), type=Drift) == worst
+    assert worst.value >= 100_000
+    for _ in range(2_000):
+        worst = after(worst, True, 0.001)
+    assert msgspec.json.decode(msgspec.json.encode(worst), type=Drift) == worst
+    assert after_minute(worst, 0, 10_000_000, 0.9).value < 1e9
 
 
 def test_a_rate_at_its_baseline_grows_the_statistic_by_one_a_case_on_average() -> None:

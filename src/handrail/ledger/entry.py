@@ -51,6 +51,13 @@ class EntryKind(StrEnum):
     PERSON_CHANGED = "person.changed"
     TOKEN_CREATED = "token.created"  # noqa: S105  the name of a kind
     TOKEN_REVOKED = "token.revoked"  # noqa: S105  the name of a kind
+    SIGNED_IN = "person.signed_in"
+    SIGN_IN_FAILED = "person.sign_in_failed"  # with how many in a row; not one entry for each
+    CONFIRMED = "person.confirmed"  # showed again who she is
+    SIGNED_OUT = "person.signed_out"
+    SESSION_ENDED = "session.ended"  # by its person elsewhere, or by an admin
+    FACTOR_CHANGED = "factor.changed"  # a password, an app, a passkey, recovery codes, an account at the provider
+    DEMO_MADE = "demo.made"  # this database belongs to the demo for good
     OUTCOME_REPORTED = "outcome.reported"
     OUTCOME_MATCHED = "outcome.matched"  # one that matched nothing when it came has found its conversation
     SUBJECT_LINKED = "subject.linked"

@@ -38,6 +38,17 @@ class TokenFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     expires_at: int | None = None
 
 
+class SignInFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`person` empty: nobody whom handrail knows. `methods`: what was shown, or what was changed. `count`: wrong tries
+    in a row. No address, no browser, no secret."""
+
+    person: str = ""
+    session: str = ""
+    methods: tuple[str, ...] = ()
+    what: str = ""
+    count: int = 0
+
+
 def key_facts(key: ApiKey, *, replaces: str = "") -> KeyFacts:
     return KeyFacts(
         key=key.id,

@@ -5,6 +5,7 @@ from typing import Protocol
 from handrail.ledger.store import Transaction
 from handrail.people.key import ApiKey
 from handrail.people.person import Person
+from handrail.people.session import Session
 from handrail.people.token import Token
 from handrail.terms.ids import KeyId, PersonId
 
@@ -69,6 +70,12 @@ class TokenStore(Protocol):
         ...
 
 
+class SessionsLook(Protocol):
+    """Sign-ins to the console, to look one up."""
+
+    def get(self, name: str) -> Session | None: ...
+
+
 class Register(Protocol):
     """What it takes to find out who asks."""
 
@@ -80,6 +87,11 @@ class Register(Protocol):
 
     @property
     def tokens(self) -> TokenStore: ...
+
+    @property
+    def sessions(self) -> SessionsLook:
+        """Asked only for who acts by a sign-in."""
+        ...
 
 
 class PeopleTransaction(Transaction, Register, Protocol):

@@ -23,6 +23,7 @@ from handrail.backends.references import StoredReferences, StoredSpending
 from handrail.backends.rollouts import StoredUnits
 from handrail.backends.sequencing import StoredSequencing
 from handrail.backends.threads import StoredThreads
+from handrail.backends.signin import StoredSignIn
 from handrail.backends.watching import StoredWatch
 from handrail.backends.writer import CAPACITY, Writer, unavailable
 from handrail.ledger.seal import KeyWrapper
@@ -57,6 +58,7 @@ class PostgresStore:
         self.units = StoredUnits(reading)
         self.sequencing = StoredSequencing(self.journal, reading, ids.new("sq"), take=TAKE)
         self.erasing = StoredErasing(self.journal, reading, keys, ids, self.clean, rotates=True)
+        self.signin = StoredSignIn(reading)
         self.in_force = PostgresInForce(dsn, clock)
         self._pool = pool
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from handrail.backends import register
 from handrail.backends.postgres.database import LOSING, connect
 from handrail.backends.register import Fetch, Keys, Persons, Releases, Rulesets, Tokens
+from handrail.backends.signin import R, SignInOf, StoredShelf
 from handrail.backends.writer import unavailable
 from handrail.in_force.snapshot import Snapshot
 from handrail.policy.ruleset import Ruleset
@@ -19,12 +20,15 @@ from handrail.terms.ids import Digest
 T = TypeVar("T")
 
 
-class RegisterOf(ABC):
+class RegisterOf(SignInOf, ABC):
     """Repositories for a transaction that has `fetch`; a base of `PostgresTransaction`."""
 
     @abstractmethod
     def fetch(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement with values for `$1`, `$2`, ...; its rows."""
+
+    def _shelf(self, kind: type[R]) -> StoredShelf[R]:
+        return StoredShelf(self.fetch, kind)
 
     @property
     def keys(self) -> Keys:

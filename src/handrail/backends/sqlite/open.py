@@ -18,6 +18,7 @@ from handrail.backends.references import StoredReferences, StoredSpending
 from handrail.backends.rollouts import StoredUnits
 from handrail.backends.sequencing import StoredSequencing
 from handrail.backends.sqlite.database import checkpoint, connect, migrate, prepare
+from handrail.backends.signin import StoredSignIn
 from handrail.backends.sqlite.engine import SqliteEngine
 from handrail.backends.sqlite.lookups import SqliteLookups
 from handrail.backends.sqlite.read import ReadThread
@@ -82,6 +83,7 @@ class SqliteStore:
         self.units = StoredUnits(self._reading)
         self.sequencing = StoredSequencing(self.journal, self._reading, ids.new("sq"), take=TAKE)
         self.erasing = StoredErasing(self.journal, self._reading, self.keys, ids, self.clean, rotates=False)
+        self.signin = StoredSignIn(self._reading)
         self.in_force = SqliteInForce(self.db, clock)
 
     async def clean(self) -> None:

@@ -7,6 +7,7 @@ import apsw
 
 from handrail.backends import register
 from handrail.backends.register import Fetch, Keys, Persons, Releases, Rulesets, Tokens
+from handrail.backends.signin import R, SignInOf, StoredShelf
 from handrail.backends.sqlite.database import unavailable_on_error
 from handrail.in_force.snapshot import Snapshot
 from handrail.policy.ruleset import Ruleset
@@ -24,10 +25,13 @@ def fetching(db: apsw.Connection) -> Fetch:
     return fetch
 
 
-class RegisterOf:
+class RegisterOf(SignInOf):
     """Repositories for a transaction that has `db`; a base of `SqliteTransaction`."""
 
     db: apsw.Connection
+
+    def _shelf(self, kind: type[R]) -> StoredShelf[R]:
+        return StoredShelf(fetching(self.db), kind)
 
     @property
     def keys(self) -> Keys:

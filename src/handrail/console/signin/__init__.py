@@ -1,0 +1,1 @@
+"""Sign-in to the console: who is here, shown how, and for how long."""

@@ -1,0 +1,82 @@
+"""Ports of sign-in: small records by id, used inside a command, so a change and its entry are one transaction."""
+
+from typing import Protocol, TypeVar
+
+from handrail.people.account import Account, Browser, Demo, Identity, Passkey, Step
+from handrail.people.lockout import Failures
+from handrail.people.person import Person
+from handrail.people.session import Session
+from handrail.people.store import PeopleTransaction
+from handrail.terms.ids import PersonId
+
+R = TypeVar("R")
+
+
+class Shelf(Protocol[R]):
+    """Records of one kind. Each has `id`, `person` (empty: nobody's) and `ends_at` (Unix ms; 0: no end)."""
+
+    def get(self, name: str) -> R | None: ...
+
+    def add(self, record: R) -> None:
+        """Raises HandrailError ALREADY when the id is taken."""
+        ...
+
+    def swap(self, old: R, new: R) -> None:
+        """Raises HandrailError LOST_RACE when the stored record is no longer `old`."""
+        ...
+
+    def remove(self, old: R) -> None:
+        """Raises HandrailError LOST_RACE likewise: of two who take a record, one gets it."""
+        ...
+
+    def of(self, person: PersonId) -> list[R]:
+        """By id."""
+        ...
+
+    def sweep(self, now_ms: int) -> int:
+        """Remove what has ended, 200 at most; how many went."""
+        ...
+
+
+class SignInTransaction(PeopleTransaction, Protocol):
+    """What the commands of sign-in need of a transaction."""
+
+    @property
+    def sessions(self) -> Shelf[Session]: ...
+
+    @property
+    def accounts(self) -> Shelf[Account]: ...
+
+    @property
+    def passkeys(self) -> Shelf[Passkey]: ...
+
+    @property
+    def identities(self) -> Shelf[Identity]: ...
+
+    @property
+    def failures(self) -> Shelf[Failures]: ...
+
+    @property
+    def steps(self) -> Shelf[Step]: ...
+
+    @property
+    def browsers(self) -> Shelf[Browser]: ...
+
+    @property
+    def demos(self) -> Shelf[Demo]: ...
+
+
+class SignInReader(Protocol):
+    """What is committed, off the writer. Raises HandrailError JOURNAL_UNAVAILABLE; then nobody is signed in."""
+
+    async def session(self, name: str) -> tuple[Session, Person, Account | None] | None:
+        """By the id of the session."""
+        ...
+
+    async def anybody(self) -> bool:
+        """Whether there is a person."""
+        ...
+
+    async def demo(self) -> bool:
+        """Whether this database was made by the demo for itself."""
+        ...

@@ -3,26 +3,31 @@
 import itertools
 import math
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handrail.releases.bets import Kind, binary, score
+from handrail.policy.ramp import Bets
+from handrail.releases.bets import MONEY_FOR, Kind, binary, score
 from handrail.releases.brought import Brought
 from handrail.releases.evidence import Evidence, Segment
 from handrail.releases.judge import Conclusion, Judge, Metric, Plan, Unit, Verdict, with_missing
 from handrail.releases.judged import judged, one_by_one
+from handrail.releases.pairs import MONEY_FOR as PAIRS_MONEY_FOR
 from handrail.releases.share_check import ShareCheck
 
 rates = st.sampled_from([0.01, 0.05, 0.3, 0.7])
 shares = st.sampled_from([0.01, 0.1, 0.5, 0.9])
 
 
-def expectation(rate_canary: float, rate_control: float, share: float, mean: float, units: int) -> float:
+def expectation(
+    rate_canary: float, rate_control: float, share: float, mean: float, units: int, bets: Bets = Bets.ANY
+) -> float:
     """Of the evidence over every label and outcome of a few units."""
     total = 0.0
     for what in itertools.product(((True, 1.0), (True, 0.0), (False, 1.0), (False, 0.0)), repeat=units):
-        evidence = Evidence(Kind.BINARY, binary(mean))
+        evidence = Evidence(Kind.BINARY, binary(mean), money=MONEY_FOR[bets])
         probability = 1.0
         for canary, outcome in what:
             evidence.fold(Segment(0, 0, "1", share), canary=canary, outcome=outcome)
@@ -34,12 +39,12 @@ def expectation(rate_canary: float, rate_control: float, share: float, mean: flo
 
 @pytest.mark.promise("REL-2")
 @settings(max_examples=25, deadline=None)
-@given(rate=rates, better=st.floats(0.1, 1.0), share=shares, mean=rates)
+@given(rate=rates, better=st.floats(0.1, 1.0), share=shares, mean=rates, bets=st.sampled_from(Bets))
 def test_a_release_that_is_not_worse_has_evidence_of_mean_one_at_most(
-    rate: float, better: float, share: float, mean: float
+    rate: float, better: float, share: float, mean: float, bets: Bets
 ) -> None:
-    assert expectation(rate, rate, share, mean, 4) == pytest.approx(1.0, abs=1e-9)
-    assert expectation(rate * better, rate, share, mean, 4) <= 1.0 + 1e-9
+    assert expectation(rate, rate, share, mean, 4, bets) == pytest.approx(1.0, abs=1e-9)
+    assert expectation(rate * better, rate, share, mean, 4, bets) <= 1.0 + 1e-9
 
 
 def test_a_worse_release_has_evidence_that_grows() -> None:
@@ -126,10 +131,11 @@ def told(conclusion: Conclusion) -> tuple[object, ...]:
 
 @pytest.mark.promise("REL-4")
 @settings(max_examples=60, deadline=None)
-@given(drawn=st.lists(_unit, min_size=1, max_size=150))
-def test_all_at_once_says_what_one_by_one_says(drawn: list) -> None:
-    units = units_of(drawn)
-    columns, singly = judged(PLAN, brought(units)), one_by_one(PLAN, brought(units))
+@given(drawn=st.lists(_unit, min_size=1, max_size=150), bets=st.sampled_from(Bets))
+def test_all_at_once_says_what_one_by_one_says(drawn: list, bets: Bets) -> None:
+    units, plan = units_of(drawn), msgspec.structs.replace(PLAN, bets=bets)
+    columns, singly = judged(plan, brought(units)), one_by_one(plan, brought(units))
+    assert columns.bets is singly.bets is bets
     assert told(columns) == told(singly)
     assert columns.log_e == pytest.approx(singly.log_e, abs=1e-9)
 
@@ -147,6 +153,15 @@ def test_what_was_shown_stays_shown(after: list) -> None:
     for unit in units_of(after):
         judge.fold(unit)
     assert told(judge.conclude()) == told(first)
+
+
+@pytest.mark.promise("REL-2")
+def test_money_on_the_bets_is_all_of_it_and_evidence_under_other_bets_is_not_added_up() -> None:
+    for money in (*MONEY_FOR.values(), *PAIRS_MONEY_FOR.values()):
+        assert math.fsum(money) == pytest.approx(1.0, abs=1e-12)
+    one, other = (Evidence(Kind.BINARY, binary(0.1), money=MONEY_FOR[bets]) for bets in Bets)
+    with pytest.raises(ValueError, match="same metric and plan"):
+        one.add(other)
 
 
 def test_ten_million_units_overflow_nothing() -> None:

@@ -9,6 +9,7 @@ from typing import IO, Any
 import click
 import orjson
 
+from handrail.policy.ramp import Bets
 from handrail.releases import totals
 from handrail.releases.bets import Kind, Reference, binary, score
 from handrail.releases.brought import Brought, Unreadable, instant
@@ -54,6 +55,13 @@ from handrail.releases.sentence import sentence
     multiple=True,
     metavar="[NAME=]RISK|none",
     help="Relative risk tolerated for the word safe; none: the metric only guards.  [default: 1.25]",
+)
+@click.option(
+    "--bets",
+    type=click.Choice([one.value for one in Bets]),
+    default=Bets.ANY.value,
+    show_default=True,
+    help="What size of change is looked for, fixed before launch; large: found sooner, small ones later.",
 )
 @click.option("--score", "scores", multiple=True, metavar="NAME", help="Judge it by its mean although all are 0 or 1.")
 @click.option(
@@ -141,6 +149,7 @@ def _plan(given: dict[str, Any], kinds: dict[str, Kind], missing: frozenset[str]
         metrics=with_missing(tuple(metrics), missing | frozenset(given["may_miss"])),
         alpha=given["alpha"], beta=given["beta"],
         starts=given["restarts"], planned=units if given["planned"] is None else given["planned"], least=given["least"],
+        bets=Bets(given["bets"]),
     )  # fmt: skip
 
 
@@ -195,6 +204,7 @@ def _told(told: Conclusion, immature: int, unit: str) -> dict[str, Any]:
         "units": told.units,
         "log_e": _finite(told.log_e),
         "alpha": told.alpha,
+        "bets": told.bets.value,
         "leading": told.leading,
         "interval": leading.interval,
         "metrics": {name: _metric(one) for name, one in told.metrics.items()},

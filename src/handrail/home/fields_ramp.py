@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from handrail.home.says import says
-from handrail.policy.ramp import Advance, HeldOut, Outcome
+from handrail.policy.ramp import Advance, Bets, HeldOut, Outcome
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Part = Annotated[float, Meta(gt=0, le=0.5)]
@@ -70,6 +70,9 @@ class RampFile(Strict, frozen=True, kw_only=True):
     advance: Annotated[Advance, says("What a stage needs beside its least time and units.")] = Advance.SAFE
     promote: Annotated[bool, says("Goes live by itself when it is safe after the last stage.")] = False
     metrics: Annotated[dict[Outcome, RampMetricFile], says("What it is judged by; left out: ours.")] = {}
+    bets: Annotated[
+        Bets, says("What size of change is looked for. large: what hits many is found sooner, small changes later.")
+    ] = Bets.ANY
     hold_out: Annotated[HoldOutFile | None, says("A permanent hold-out.")] = None
     salt: Annotated[Words | None, says("Refused: each start has a new one.")] = None
     pool_stages: Annotated[bool, says("Refused: stages are counted apart.")] = False

@@ -22,6 +22,13 @@ class Advance(StrEnum):
     NOT_WORSE = "not_worse"  # nothing was shown to be worse
 
 
+class Bets(StrEnum):
+    """What size of change the evidence is tuned to, fixed before the first unit. In entries for good."""
+
+    ANY = "any"  # small and large alike
+    LARGE = "large"  # something that hits many customers: found sooner, small changes later
+
+
 class HeldOut(StrEnum):
     """Who answers the permanent hold-out."""
 
@@ -91,8 +98,9 @@ class Ramp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Of a use case. `sign_offs`: roles whose yes a release needs before it starts, each of another person than its
     author. `alpha`: harmless releases that may be rolled back; `beta`: releases as bad as a margin that may be called
     safe. `maturity_minutes`: until a unit's outcomes are complete. `planned_units`: of its planned life, after which an
-    inconclusive release is held. `promote`: a release that is safe after its last stage goes live by itself.
-    `hold_out`: share of all units that never sees the live release; `hold_out_sentences`: by language, `*` any."""
+    inconclusive release is held. `promote`: a release that is safe after its last stage goes live by itself. `bets`:
+    what size of change is looked for. `hold_out`: share of all units that never sees the live release;
+    `hold_out_sentences`: by language, `*` any."""
 
     unit: UnitKind = UnitKind.CONVERSATION
     stages: tuple[Stage, ...]
@@ -104,6 +112,7 @@ class Ramp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     advance: Advance = Advance.SAFE
     promote: bool = False
     metrics: tuple[RampMetric, ...] = METRICS
+    bets: Bets = Bets.ANY
     hold_out: float = 0.0
     hold_out_by: HeldOut = HeldOut.HANDOVER
     hold_out_sentences: dict[str, str] = {}

@@ -12,10 +12,16 @@ from enum import StrEnum
 
 import msgspec
 
+from handrail.policy.ramp import Bets
+
 SHIFTS = (0.05, 0.10, 0.20, 0.40, 0.80)
 """Sizes of harm, in standard deviations of the outcome."""
 MONEY = (0.15, 0.25, 0.30, 0.20, 0.10)
 """What is put on each; sums to 1."""
+MONEY_FOR = {Bets.ANY: MONEY, Bets.LARGE: (0.02, 0.03, 0.05, 0.40, 0.50)}
+"""The same, for what was declared before launch. Each factor has mean at most 1 for a release that is not worse, so any
+weighted mean of the five has, whatever the weights, as long as they were fixed before the first unit: they cost or win
+time, never validity. The bet that turns out right has `log(1 / its weight)` to make good first."""
 BELOW = (0.5, 0.6, 0.7, 0.8, 0.9)
 """For promotion: relative risks below the margin, bet on with equal money."""
 KEPT = 0.1

@@ -62,12 +62,15 @@ def epoch_of(unit: int) -> int:
 
 class Evidence:
     """Of one metric. `declared`: its reference; None: learnt from both arms together, from earlier epochs only, so it
-    stays a bet made before the outcome is seen. `starts`: later starts (0: none). Mutable; one owner."""
+    stays a bet made before the outcome is seen. `starts`: later starts (0: none). `money`: on each bet. Mutable; one
+    owner."""
 
-    __slots__ = ("_closed", "_kind", "_known", "declared", "segments", "starts")
+    __slots__ = ("_closed", "_kind", "_known", "declared", "money", "segments", "starts")
 
-    def __init__(self, kind: Kind, declared: Reference | None = None, *, starts: int = 0) -> None:
-        self.declared, self.starts, self._kind = declared, starts, kind
+    def __init__(
+        self, kind: Kind, declared: Reference | None = None, *, starts: int = 0, money: tuple[float, ...] = MONEY
+    ) -> None:
+        self.declared, self.starts, self.money, self._kind = declared, starts, money, kind
         self.segments: dict[Segment, Counts] = {}
         self._known: dict[tuple[int, float], tuple[Reference, Cells]] = {}
         self._closed: _Closed | None = None
@@ -142,7 +145,9 @@ class Evidence:
     def add(self, other: "Evidence") -> None:
         """Take in what another process counted. Raises ValueError for a score whose reference was not declared: its
         bets would depend on what each of them had seen."""
-        if self._kind is not other._kind or self.declared != other.declared or self.starts != other.starts:
+        if self._kind is not other._kind or (self.declared, self.starts, self.money) != (
+            other.declared, other.starts, other.money,
+        ):  # fmt: skip
             raise ValueError("only evidence of the same metric and plan can be added up")
         if self._kind is Kind.SCORE and self.declared is None:
             raise ValueError("declare the reference of a score that several processes count")
@@ -174,14 +179,14 @@ class Evidence:
             for start in range(segment.window, window):  # start number `start + 1` begins after this window
                 until[start] = list(map(float.__add__, until[start], logs))
         if not self.starts:
-            return _Closed(newest, total, MONEY, 0.0, window)
+            return _Closed(newest, total, self.money, 0.0, window)
         later = 0.5 / self.starts
         begun = [math.log(0.5)] * len(MONEY)
         for before in until:
             begun = [_either(one, math.log(later) - there) for one, there in zip(begun, before, strict=True)]
         rest = later * (self.starts - window)
         logs = list(map(float.__add__, total, begun))
-        return _Closed(newest, logs, (*MONEY, rest) if rest else MONEY, rest, window)
+        return _Closed(newest, logs, (*self.money, rest) if rest else self.money, rest, window)
 
     def _logs_of(self, segment: Segment, counts: Counts) -> list[float]:
         if self._kind is Kind.SCORE:

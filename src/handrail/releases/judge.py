@@ -10,7 +10,8 @@ from enum import StrEnum
 
 import msgspec
 
-from handrail.releases.bets import Kind, Reference, interval, mixed
+from handrail.policy.ramp import Bets
+from handrail.releases.bets import MONEY_FOR, Kind, Reference, interval, mixed
 from handrail.releases.evidence import Evidence, Segment, epoch_of, promoted
 from handrail.releases.interval import score_interval
 from handrail.releases.share_check import ShareCheck
@@ -46,7 +47,8 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Fixed before the first unit. `planned`: units of the release's planned life, over which later starts are spread;
-    0: no later starts. `least`: canary units below which it is too early for any word but worse."""
+    0: no later starts. `least`: canary units below which it is too early for any word but worse. `bets`: what size of
+    change is looked for."""
 
     metrics: tuple[Metric, ...]
     alpha: float = 0.01
@@ -54,6 +56,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     starts: int = 8
     planned: int = 0
     least: int = 50
+    bets: Bets = Bets.ANY
 
     def window(self, unit: int) -> int:
         """Later starts that have begun before the unit with this ordinal."""
@@ -88,7 +91,7 @@ class MetricVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
 class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
     """`decided_at`: ordinal from 1 of the unit with which the verdict was reached; None: it was not. `log_e` and the
-    metrics as of then, else as of the last unit."""
+    metrics as of then, else as of the last unit. `bets`: as in `Plan`."""
 
     verdict: Verdict
     decided_at: int | None
@@ -98,6 +101,7 @@ class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
     metrics: dict[str, MetricVerdict]
     leading: str
     share_wrong_at: int | None
+    bets: Bets = Bets.ANY
 
 
 def with_missing(metrics: tuple[Metric, ...], missing: frozenset[str]) -> tuple[Metric, ...]:
@@ -120,7 +124,10 @@ class Judge:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         starts = plan.starts if plan.planned else 0
-        self.evidence = {one.name: Evidence(one.kind, one.reference, starts=starts) for one in plan.metrics}
+        money = MONEY_FOR[plan.bets]
+        self.evidence = {
+            one.name: Evidence(one.kind, one.reference, starts=starts, money=money) for one in plan.metrics
+        }
         self.share_check = ShareCheck()
         self.units = 0
         self._weights = weights(plan)
@@ -170,7 +177,7 @@ class Judge:
         return Conclusion(
             verdict=verdict, decided_at=decided_at, units=self.units, log_e=mixed(list(logs.values()), self._weights),
             alpha=self.plan.alpha, metrics=metrics, leading=max(logs, key=lambda name: logs[name]),
-            share_wrong_at=self.share_check.wrong_at,
+            share_wrong_at=self.share_check.wrong_at, bets=self.plan.bets,
         )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from handrail.releases.judge import (
     culprits,
     weights,
 )
-from handrail.releases.pairs import Pairs, combined
+from handrail.releases.pairs import MONEY_FOR, Pairs, combined
 
 
 def judged(plan: Plan, brought: Brought) -> Conclusion:
@@ -53,7 +53,7 @@ def one_by_one(plan: Plan, brought: Brought) -> Conclusion:
 
 def in_pairs(plan: Plan, brought: Brought) -> Conclusion:
     """A pair counts when both of its units are there; looked at after each. An outcome that either lacks is none."""
-    metrics = {one.name: Pairs() for one in plan.metrics}
+    metrics = {one.name: Pairs(MONEY_FOR[plan.bets]) for one in plan.metrics}
     parts = weights(plan)
     waiting: dict[str, int] = {}
     done: set[str] = set()
@@ -104,6 +104,7 @@ def _concluded(plan: Plan, metrics: dict[str, Pairs], units: int, decided: int |
         },
         leading=max(logs, key=lambda name: logs[name]),
         share_wrong_at=None,
+        bets=plan.bets,
     )  # fmt: skip
 
 

@@ -103,7 +103,7 @@ class _Column:
         np, starts = self._np, self._evidence.starts
         edges = [int(one) for one in np.searchsorted(self._window, np.arange(starts + 2))]
         steps = self._binary_steps() if self._evidence.kind is Kind.BINARY else self._score_steps()
-        for step, money in zip(steps, MONEY, strict=True):
+        for step, money in zip(steps, self._evidence.money, strict=True):
             log = np.cumsum(step)
             if starts:
                 shift = math.log(0.5)

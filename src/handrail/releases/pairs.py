@@ -8,9 +8,12 @@ Under "not worse" the difference Y(canary) - Y(control) has mean at most 0 whate
 import math
 from collections.abc import Mapping
 
+from handrail.policy.ramp import Bets
 from handrail.releases.bets import mixed
 
 BETS = (0.1, 0.3, 0.5, 0.7, 0.9)
+MONEY_FOR = {Bets.ANY: (0.2,) * len(BETS), Bets.LARGE: (0.03, 0.05, 0.30, 0.40, 0.22)}
+"""On each, for what was declared before the first pair; any weights are valid, as those of single units are."""
 _EVEN = (1 / len(BETS),) * len(BETS)
 _LIMIT = math.log(2 / 0.05)
 LEVELS = 256
@@ -19,11 +22,13 @@ _HALF = 0.5 / LEVELS
 
 
 class Pairs:
-    """Evidence of one metric. `logs`: per bet, that the canary is worse; `gains`: that it is better. Mutable."""
+    """Evidence of one metric. `logs`: per bet, that the canary is worse; `gains`: that it is better. `money`: on each
+    bet. Mutable."""
 
-    __slots__ = ("_levels", "canary", "control", "gains", "logs", "pairs")
+    __slots__ = ("_levels", "canary", "control", "gains", "logs", "money", "pairs")
 
-    def __init__(self) -> None:
+    def __init__(self, money: tuple[float, ...] = _EVEN) -> None:
+        self.money = money
         self.logs, self.gains = [0.0] * len(BETS), [0.0] * len(BETS)
         self.pairs = 0
         self._levels: dict[float, int] = {}
@@ -43,11 +48,11 @@ class Pairs:
 
     def log_e(self) -> float:
         """Logarithm of the evidence that the canary is worse."""
-        return mixed(self.logs, _EVEN)
+        return mixed(self.logs, self.money)
 
     def log_gain(self) -> float:
         """Of the evidence that it is better."""
-        return mixed(self.gains, _EVEN)
+        return mixed(self.gains, self.money)
 
     def interval(self) -> tuple[float, float] | None:
         """Of the mean difference, valid at any time of looking, at 95 %. None: no pair."""

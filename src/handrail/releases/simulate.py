@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from handrail.policy.ramp import Bets
 from handrail.releases.bets import Kind, binary
 from handrail.releases.judge import Metric, Plan, Verdict
 from handrail.releases.offline import Columns, judge
@@ -14,7 +15,7 @@ from handrail.releases.offline import Columns, judge
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """`rates`: today's, per binary metric. `worse`: times as often with the release, per metric that it spoils.
     `stages`: share and how many units it lasts; the last one lasts to the end. `units`: of the planned life, both arms.
-    `alpha` as in `Plan`."""
+    `alpha` and `bets` as in `Plan`."""
 
     rates: dict[str, float]
     worse: dict[str, float]
@@ -22,6 +23,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     units: int = 20_000
     runs: int = 300
     alpha: float = 0.01
+    bets: Bets = Bets.ANY
     seed: int = 1
 
 
@@ -50,6 +52,7 @@ def simulate(asked: Asked) -> Told:
         ),
         alpha=asked.alpha,
         planned=asked.units,
+        bets=asked.bets,
     )
     rng = np.random.default_rng(asked.seed)
     stops, harmed, good = [], [], 0

@@ -1,7 +1,7 @@
 """The metrics that a unit is judged by, and the plan of its rollout; pure."""
 
-from handrail.policy.ramp import MAY_MISS, SCORES, Outcome, Ramp, RampMetric
-from handrail.releases.bets import MONEY, Kind, Reference, binary, failures_only, mixed, risks, score
+from handrail.policy.ramp import MAY_MISS, SCORES, Bets, Outcome, Ramp, RampMetric
+from handrail.releases.bets import MONEY_FOR, Kind, Reference, binary, failures_only, mixed, risks, score
 from handrail.releases.judge import Metric, Plan, with_missing
 from handrail.releases.unit import Signals, UnitRow
 
@@ -43,7 +43,10 @@ def plan_of(ramp: Ramp) -> Plan:
         for one in sorted(ramp.metrics, key=lambda one: one.name.value)
     )
     may_miss = frozenset(one.name.value for one in ramp.metrics if one.name in MAY_MISS)
-    return Plan(metrics=with_missing(metrics, may_miss), alpha=ramp.alpha, beta=ramp.beta, planned=ramp.planned_units)
+    return Plan(
+        metrics=with_missing(metrics, may_miss), alpha=ramp.alpha, beta=ramp.beta, planned=ramp.planned_units,
+        bets=ramp.bets,
+    )  # fmt: skip
 
 
 def _reference(metric: RampMetric) -> Reference | None:
@@ -57,6 +60,8 @@ def _reference(metric: RampMetric) -> Reference | None:
 def judge_options(ramp: Ramp) -> tuple[str, ...]:
     """Options of `handrail judge` that make it judge exported units as the rollout is judged."""
     words = [f"--alpha={ramp.alpha:g}", f"--beta={ramp.beta:g}", f"--planned={ramp.planned_units}"]
+    if ramp.bets is not Bets.ANY:
+        words.append(f"--bets={ramp.bets.value}")
     for one in sorted(ramp.metrics, key=lambda one: one.name.value):
         name = one.name.value
         words.append(f"--weight={name}={one.weight!r}")
@@ -78,6 +83,7 @@ class Arrivals:
 
     def __init__(self, ramp: Ramp) -> None:
         self._names = {one.name.value: one for one in ramp.metrics if one.name not in SCORES}
+        self._money = MONEY_FOR[ramp.bets]
         self._weights = {name: one.weight for name, one in self._names.items()}
         self._counts: dict[str, dict[tuple[int, float], list[int]]] = {name: {} for name in self._names}
 
@@ -97,5 +103,5 @@ class Arrivals:
             canary = sum(each[0] for each in counts.values())
             stages = tuple((share, each[1]) for (_, share), each in sorted(counts.items()))
             rate = one.reference if one.reference is not None else USUAL_RATE
-            logs.append(mixed(failures_only(canary, stages, risks(rate), 1.0), MONEY))
+            logs.append(mixed(failures_only(canary, stages, risks(rate), 1.0), self._money))
         return mixed(logs, tuple(self._weights[name] / total for name in self._names)) if logs else 0.0

@@ -7,7 +7,7 @@ from fakes.storage import IDS
 
 from handrail.home.compile import compile_home
 from handrail.home.publish import Publish, Published
-from handrail.policy.ramp import METRICS, Advance, HeldOut, Outcome, Ramp
+from handrail.policy.ramp import METRICS, Advance, Bets, HeldOut, Outcome, Ramp
 from handrail.policy.ruleset import digest
 from handrail.releases.lifecycle import State
 from handrail.terms.ids import UseCaseId
@@ -34,6 +34,11 @@ def test_what_is_not_written_has_our_defaults() -> None:
 def test_a_last_stage_of_everybody_means_that_it_goes_live_once_it_is_safe() -> None:
     ramp = ramp_of("ramp:\n  stages: [{share: 0.05}, {share: 1}]\n")
     assert ([stage.share for stage in ramp.stages], ramp.promote) == ([0.05], True)
+
+
+def test_the_size_of_change_that_is_looked_for_is_taken_as_written() -> None:
+    assert ramp_of(RAMP).bets is Bets.ANY
+    assert ramp_of(RAMP + "  bets: large\n").bets is Bets.LARGE
 
 
 def test_metrics_and_the_hold_out_are_taken_as_written() -> None:

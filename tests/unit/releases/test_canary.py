@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handrail.ledger.entry import EntryKind
-from handrail.policy.ramp import Advance, Outcome, Ramp, RampMetric, Stage
+from handrail.policy.ramp import Advance, Bets, Outcome, Ramp, RampMetric, Stage
 from handrail.releases.canary import LATE_MS, Canary
 from handrail.releases.lifecycle import Rollout, State
 from handrail.releases.unit import Signals, UnitRow, merged
-from handrail.releases.units import measured
+from handrail.releases.units import judge_options, measured
 from handrail.terms.ids import Digest, UseCaseId
 
 RAMP = Ramp(
@@ -54,6 +54,21 @@ def test_a_unit_that_has_not_matured_ends_the_round_and_nothing_overtakes_it() -
     units[4] = msgspec.structs.replace(units[4], assigned_at=1)
     _, folded = judged(units)
     assert [each.folded for each in folded] == [1, 2, 3, 4]
+
+
+@pytest.mark.promise("REL-7")
+def test_the_bets_of_the_ramp_judge_its_units_and_stand_in_the_verdict_and_in_what_reproduces_it() -> None:
+    large = msgspec.structs.replace(RAMP, bets=Bets.LARGE)
+    assert "--bets=large" in judge_options(large)
+    assert not any(word.startswith("--bets") for word in judge_options(RAMP))
+    units = crowd(400, 0.7, 0.2)
+    usual, _ = judged(units)
+    sooner, _ = judged(units, msgspec.structs.replace(RUN, ramp=large))
+    step = sooner.next(msgspec.structs.replace(RUN, ramp=large), DUE)
+    assert step is not None
+    assert step.reached is not None
+    assert msgspec.json.decode(step.reached.numbers)["bets"] == "large"
+    assert sooner.folded < usual.folded
 
 
 @pytest.mark.promise("ROL-5")

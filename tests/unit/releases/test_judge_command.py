@@ -109,6 +109,38 @@ def test_pairs_of_the_same_task_are_compared_with_each_other() -> None:
     assert found["metrics"]["failed"]["interval"][0] > 0
 
 
+def halves(units: int, canary: float, control: float, *, seed: int) -> str:
+    """Share one half, so that large differences show early."""
+    random, rows = Random(seed), []
+    for _ in range(units):
+        drawn = random.random() < 0.5
+        bad = int(random.random() < (canary if drawn else control))
+        rows.append(json.dumps({"arm": "canary" if drawn else "control", "share": 0.5, "metrics": {"failed": bad}}))
+    return "\n".join(rows)
+
+
+@pytest.mark.promise("REL-7")
+@pytest.mark.parametrize(("canary", "units", "better"), [(0.65, 80, "large"), (0.31, 4000, "any")])
+def test_bets_on_large_changes_weigh_those_more_and_small_ones_less(canary: float, units: int, better: str) -> None:
+    rest = ("--alpha", "0.000000001", "--restarts", "0", "--reference", "failed=0.27")
+    text = "\n".join(halves(units, canary, 0.27, seed=seed) for seed in (1, 2))
+    found = {bets: told(text, "--bets", bets, *rest) for bets in ("any", "large")}
+    assert {name: one["bets"] for name, one in found.items()} == {"any": "any", "large": "large"}
+    assert max(found, key=lambda bets: found[bets]["log_e"]) == better
+    assert abs(found["any"]["log_e"] - found["large"]["log_e"]) > 0.5
+
+
+@pytest.mark.promise("REL-7")
+def test_pairs_take_the_same_choice() -> None:
+    rows = []
+    for task in range(60):
+        rows.append({"arm": "control", "share": 0.5, "pair": task, "metrics": {"failed": int(task % 4 == 0)}})
+        rows.append({"arm": "canary", "share": 0.5, "pair": task, "metrics": {"failed": int(task % 4 != 3)}})
+    text = "\n".join(map(json.dumps, rows))
+    found = told(text, "--bets", "large")
+    assert found["decided_at"] < told(text)["decided_at"]
+
+
 def test_units_that_have_not_matured_are_not_counted() -> None:
     rows = [
         {"arm": "control", "share": 0.5, "matured_at": f"2026-11-{day:02}T00:00Z", "metrics": {"bad": 0}}

@@ -32,7 +32,7 @@ from handrail.releases.units import plan_of
 from handrail.review.outcome import OutcomeData, OutcomeEvent, OutcomeType
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.errors import Code, HandrailError
-from handrail.terms.ids import CustomerId, Digest, PersonId, ProviderId
+from handrail.terms.ids import CustomerId, Digest, PersonId, ProviderId, UseCaseId
 
 BY = Actor(ActorKind.SYSTEM, "operator")
 RAMP = Ramp(
@@ -283,12 +283,12 @@ class Later:
         return 0.0
 
 
-async def fill(one: Started, many: int) -> None:
-    """Conversations of which every second canary complains and every twentieth control."""
+async def fill(one: Started, many: int, *, worse: bool = True) -> None:
+    """Conversations of which every twentieth control complains, and every second canary (not `worse`: as the control)."""
     events = []
     for number in range(many):
         thread, arm = await one.converse()
-        bad = number % (2 if arm is Arm.CANARY else 20) == 0
+        bad = number % (2 if worse and arm is Arm.CANARY else 20) == 0
         if bad:
             events.append(event(thread.conversation, OutcomeType.COMPLAINT, number))
         if number % 200 == 199:
@@ -380,6 +380,13 @@ def test_who_wrote_a_release_neither_signs_it_off_nor_starts_it_and_each_sign_of
             "release.published", "release.drafted", "release.tested", "release.signed_off", "release.signed_off",
             "release.started", "release.rolled_back",
         ]  # fmt: skip
+        again = await run(
+            desk.NewDraft(ids=IDS, use_case=ORDERS, change=lambda _: NEW, digest=digest, token=said["owner"])
+        )
+        assert (again.release, again.author) == (made.release, "pe_owner")
+        await run(green)
+        assert "you wrote this" in await refused(sign("author", "owner")), "it is still the author's, whoever drafts it"
+        assert "you wrote this" in await refused(sign("owner", "owner")), "and it is the one's who brings it back"
 
     durable.run(main())
 
@@ -504,3 +511,152 @@ def test_the_kinds_of_entries_of_a_move_are_those_that_are_listed() -> None:
     assert {kind.value for kind in EntryKind if kind.value.startswith("release.")} >= {
         "release.drafted", "release.tested", "release.signed_off", "release.started", "release.rolled_back",
     }  # fmt: skip
+
+
+async def expired(store: Any) -> None:
+    """The lease of whoever judges runs out."""
+    await store.journal.run(lambda tx: tx.fetch("UPDATE judge SET until = 0"))
+
+
+async def by_one_that_saw_everything(one: Started) -> Judge:
+    """What the units as they are stored say, folded in the order of their numbers."""
+    units = await one.store.units.folded(await one.now())
+    assert [unit.folded for unit in units] == list(range(1, len(units) + 1)), "each number once"
+    judge = Judge(plan_of(RAMP))
+    for unit in units:
+        judge.fold(
+            Unit(canary=unit.arm == "canary", share=unit.share, stage=str(unit.stage), metrics=unit.metrics or {})
+        )
+    return judge
+
+
+@pytest.mark.promise("ROL-5")
+def test_a_judge_that_slept_while_another_judged_forgets_what_it_knew(durable: Rig) -> None:
+    async def main() -> None:
+        store = await durable.open()
+        one = await Started(store).begin()
+        slept = Judging(store, InForce(), "slept", ids=IDS, clock=Later())
+        other = Judging(store, InForce(), "other", ids=IDS, clock=Later())
+        await fill(one, 100, worse=False)
+        await judged(slept, one.rollout.release)
+        await expired(store)
+        await fill(one, 100, worse=False)
+        await judged(other, one.rollout.release)
+        await expired(store)
+        await fill(one, 100, worse=False)
+        with pytest.raises(HandrailError) as caught:  # it finds that it is behind
+            await judged(slept, one.rollout.release)
+        assert caught.value.code is Code.LOST_RACE
+        await judged(slept, one.rollout.release)
+        judge = await by_one_that_saw_everything(one)
+        assert judge.units == 300
+
+    durable.run(main())
+
+
+class Torn:
+    """Ids that fail twice when an entry asks for one: with what belongs beside a move, and without."""
+
+    def __init__(self) -> None:
+        self.left = 2
+
+    def new(self, kind: str) -> str:
+        if self.left:
+            self.left -= 1
+            raise RuntimeError("torn")
+        return IDS.new(kind)
+
+    def token(self, size: int) -> bytes:
+        return IDS.token(size)
+
+
+@pytest.mark.promise("ROL-5")
+def test_a_commit_that_broke_off_leaves_no_unit_counted_twice(durable: Rig) -> None:
+    async def main() -> None:
+        store = await durable.open()
+        one = await Started(store).begin()
+        await fill(one, 400)
+        judging = Judging(store, InForce(), "j", ids=Torn(), clock=Later())
+        with pytest.raises(RuntimeError):
+            await judged(judging, one.rollout.release)
+        await judged(judging, one.rollout.release)
+        now, judge = await one.now(), await by_one_that_saw_everything(one)
+        assert now.reached is not None
+        assert now.reached.numbers == msgspec.json.encode(judge.conclude())
+
+    durable.run(main())
+
+
+@pytest.mark.promise("ROL-5")
+def test_a_rollout_that_cannot_be_judged_keeps_no_other_from_its_rollback(durable: Rig) -> None:
+    async def main() -> None:
+        store = await durable.open()
+        one = await Started(store).begin()
+        await fill(one, 400)
+        broken = msgspec.structs.replace(
+            one.rollout, release=Digest("f" * 64), use_case=UseCaseId("aside"), stage=7, version=0
+        )
+        await store.journal.run(lambda tx: tx.rollouts.add(broken))
+        snapshot = world(lambda request: None, case=use_case(id=ORDERS)).in_force.current
+        assert snapshot is not None
+        in_force = InForce()
+        in_force.current = msgspec.structs.replace(
+            snapshot, running={UseCaseId("aside"): Running(rollout=broken), ORDERS: Running(rollout=one.rollout)}
+        )
+        with pytest.raises(IndexError):
+            await Judging(store, in_force, "j", ids=IDS, clock=Later()).round()
+        assert (await one.now()).state is State.ROLLED_BACK
+
+    durable.run(main())
+
+
+def canary_of(store: Any, prompt: str, control: Release) -> Any:
+    """A command: one more release, drafted, tested, started against `control`."""
+
+    def start(tx: Any) -> Rollout:
+        release = a_release(prompt)
+        tx.releases.put(digest(release), release, by=BY, at_ms=tx.now_ms)
+        desk.draft(tx, IDS, digest(release), ORDERS, BY)
+        desk.RecordTests(ids=IDS, release=digest(release), passed=1, failed=0, digest=Digest("d" * 64))(tx)
+        before = tx.rollouts.get(digest(release))
+        after = lifecycle.started(
+            before, RAMP, salt=IDS.token(16), control=digest(control), used=frozenset(), now=tx.now_ms
+        )
+        tx.rollouts.swap(before, after)
+        return after
+
+    return start
+
+
+@pytest.mark.promise("ROL-16")
+def test_a_rollback_of_what_is_live_ends_the_canary_that_is_compared_with_it(durable: Rig) -> None:
+    async def main() -> None:
+        store = await durable.open()
+        one = await Started(store).begin()
+        run = store.journal.run
+        await run(lambda tx: desk.promote(tx, IDS, one.rollout, BY))
+        next_ = await run(canary_of(store, "Answer at length.", NEW))
+        await run(desk.RollBack(ids=IDS, release=digest(NEW)[:12]))
+        assert await run(lambda tx: tx.releases.live()[ORDERS]) == digest(OLD)
+        ended = await run(lambda tx: tx.rollouts.get(next_.release))
+        assert (ended.state, ended.safety) == (State.ROLLED_BACK, False)
+
+    durable.run(main())
+
+
+@pytest.mark.promise("ROL-16")
+def test_after_a_rollback_what_was_live_before_is_live_in_every_sense_and_can_go_back_too(durable: Rig) -> None:
+    async def main() -> None:
+        store = await durable.open()
+        one = await Started(store).begin()
+        run = store.journal.run
+        await run(lambda tx: desk.promote(tx, IDS, one.rollout, BY))
+        next_ = await run(canary_of(store, "Answer at length.", NEW))
+        await run(lambda tx: desk.promote(tx, IDS, next_, BY))
+        assert (await one.now()).state is State.RETIRED
+        await run(desk.RollBack(ids=IDS, release=next_.release[:12]))
+        assert (await one.now()).state is State.LIVE
+        await run(desk.RollBack(ids=IDS, release=digest(NEW)[:12]))
+        assert await run(lambda tx: tx.releases.live()[ORDERS]) == digest(OLD)
+
+    durable.run(main())

@@ -69,17 +69,27 @@ class Judging:
         runs = [] if snapshot is None else [one.rollout for one in snapshot.running.values() if one.rollout]
         for known in self._canaries.keys() - {one.release for one in runs}:
             del self._canaries[known]
+        failed: Exception | None = None
         for rollout in runs:
             try:
                 while await self._judge(rollout.release):
                     pass
-            except HandrailError as error:
-                self._canaries.pop(rollout.release, None)
-                if error.code is not Code.LOST_RACE:
-                    raise
+            except Exception as error:  # noqa: BLE001  keeps no other from its rollback; raised at the end
+                if not (isinstance(error, HandrailError) and error.code is Code.LOST_RACE):
+                    failed = failed or error
+        if failed is not None:
+            raise failed
 
     async def _judge(self, release: Digest) -> bool:
-        """One commit's worth; True: there may be more."""
+        """One commit's worth; True: there may be more. Whatever breaks off on the way leaves nothing believed that is
+        not stored."""
+        try:
+            return await self._commit(release)
+        except BaseException:  # also a cancelled one: what was counted in memory may not be stored
+            self._canaries.pop(release, None)
+            raise
+
+    async def _commit(self, release: Digest) -> bool:
         now_ms = await self._lead()
         if now_ms is None:
             self._canaries.pop(release, None)
@@ -92,13 +102,14 @@ class Judging:
             counts = await self._store.units.counts(rollout)
             canary.step_units[rollout.step] = sum(units for stage, _, units, _ in counts if stage == rollout.step)
         waiting = await self._store.units.waiting(rollout, limit=AT_ONCE)
+        known = canary.folded
         folded = canary.mature(waiting, now_ms)
         step = canary.next(rollout, now_ms, await self._arrived(canary, rollout, now_ms))
         if not folded and step is None:
             return False
         command = Judged(
             ids=self._ids, holder=self._holder, lease_ms=LEASE_MS, before=rollout, folded=tuple(folded), step=step,
-            beside=self._beside, bars=self._bars,
+            known=known, beside=self._beside, bars=self._bars,
         )  # fmt: skip
         after = await self._run(command)
         if step is not None and after.version != rollout.version:

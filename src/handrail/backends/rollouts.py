@@ -154,6 +154,12 @@ class Units:
             )
         )
 
+    def last_folded(self, release: Digest, run: int) -> int:
+        found = self._tx.fetch(
+            "SELECT coalesce(max(folded), 0) FROM unit WHERE release = $1 AND run = $2 AND folded > 0", (release, run)
+        )
+        return int(found[0][0])
+
     def lead(self, holder: str, lease_ms: int) -> bool:
         return bool(
             self._tx.fetch(

@@ -165,9 +165,10 @@ class Sign:
         if self.token is None:
             raise HandrailError(Code.NOT_ALLOWED, "a sign-off is a person's: make one with handrail person first")
         person = person_of(tx, self.token)
+        before = tx.rollouts.named(self.release)
+        _require_not_its_writer(tx, before, by)
         if self.role not in {role.value for role in person.roles}:
             raise HandrailError(Code.NOT_ALLOWED, f"you do not have the role {self.role}")
-        before = tx.rollouts.named(self.release)
         needs = ramp_in_force(tx, UseCaseId(before.use_case)).sign_offs
         after = lifecycle.signed(before, person.id, self.role, needs=needs, now=tx.now_ms)
         tx.rollouts.swap(before, after)
@@ -186,7 +187,7 @@ class Start:
 
     def __call__(self, tx: ReleaseTransaction) -> Rollout:
         before = tx.rollouts.named(self.release)
-        by = acting(tx, self.token, Act.RELEASE, author=PersonId(before.author))
+        by = _by_another(tx, self.token, before)
         _require_free(tx, before, self.bars)
         ramp = ramp_in_force(tx, UseCaseId(before.use_case))
         control = tx.releases.live().get(UseCaseId(before.use_case))
@@ -212,7 +213,7 @@ class Advance:
 
     def __call__(self, tx: ReleaseTransaction) -> Rollout:
         before = tx.rollouts.named(self.release)
-        by = acting(tx, self.token, Act.RELEASE, author=PersonId(before.author))
+        by = _by_another(tx, self.token, before)
         _require_free(tx, before, self.bars)
         return advance(tx, self.ids, before, by)
 
@@ -238,7 +239,7 @@ class Thaw:
 
     def __call__(self, tx: ReleaseTransaction) -> Rollout:
         before = tx.rollouts.named(self.release)
-        by = acting(tx, self.token, Act.RELEASE, author=PersonId(before.author))
+        by = _by_another(tx, self.token, before)
         after = lifecycle.thawed(before, now=tx.now_ms)
         tx.rollouts.swap(before, after)
         tx.append(entry_of(self.ids, EntryKind.RELEASE_THAWED, after, by, tx.now_ms))
@@ -256,7 +257,7 @@ class Promote:
 
     def __call__(self, tx: ReleaseTransaction) -> Rollout:
         before = tx.rollouts.named(self.release)
-        by = acting(tx, self.token, Act.RELEASE, author=PersonId(before.author))
+        by = _by_another(tx, self.token, before)
         _require_free(tx, before, self.bars)
         return promote(tx, self.ids, before, by)
 
@@ -312,13 +313,16 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 class Judged:
     """Units that were folded, and what follows, in one commit. `before`: the rollout they were judged as; when it was
     moved meanwhile (LOST_RACE), nothing is kept and they are judged again. `bars`: asked before it goes on.
-    `beside`: more that belongs into the same commit, such as the incident of a rollback."""
+    `known`: units that had been folded, as the judge believes; when another folded more while this one slept
+    (LOST_RACE), what it believes is of no use. `beside`: more that belongs into the same commit, such as the incident
+    of a rollback."""
 
     ids: Ids
     holder: str
     lease_ms: int
     before: Rollout
     folded: tuple[UnitRow, ...]
+    known: int = 0
     step: Step | None = None
     beside: Callable[[ReleaseTransaction, Rollout], None] | None = None
     bars: Bars | None = None
@@ -329,6 +333,8 @@ class Judged:
             raise HandrailError(Code.LOST_RACE, "another process judges")
         if tx.rollouts.get(self.before.release).version != self.before.version:
             raise HandrailError(Code.LOST_RACE, "the rollout was moved meanwhile")
+        if tx.units.last_folded(self.before.release, self.before.run) != self.known:
+            raise HandrailError(Code.LOST_RACE, "another process folded units meanwhile")
         for unit in self.folded:
             if not tx.units.fold(unit):
                 raise HandrailError(Code.LOST_RACE, "a unit was folded meanwhile")
@@ -377,6 +383,19 @@ class StillAnswering:
         if self.beside is not None:
             self.beside(tx, after)
         return True
+
+
+def _by_another(tx: ReleaseTransaction, token: str | None, rollout: Rollout) -> Actor:
+    """Who moves a release on: neither who made this draft of it, nor who wrote it first."""
+    by = acting(tx, token, Act.RELEASE, author=PersonId(rollout.author))
+    _require_not_its_writer(tx, rollout, by)
+    return by
+
+
+def _require_not_its_writer(tx: ReleaseTransaction, rollout: Rollout, by: Actor) -> None:
+    """A release that is drafted again stays its first author's, so that nobody's yes to their own work counts."""
+    if by.kind is ActorKind.PERSON and tx.releases.author(rollout.release) == by:
+        raise HandrailError(Code.NOT_ALLOWED, "you wrote this release: its author cannot sign it off or move it on")
 
 
 def _require_free(tx: ReleaseTransaction, rollout: Rollout, bars: Bars | None) -> None:
@@ -434,16 +453,28 @@ def roll_back(
     tx: ReleaseTransaction, ids: Ids, before: Rollout, by: Actor, *, safety: bool, reached: Reached | None = None,
     why: str = "",
 ) -> Rollout:  # fmt: skip
-    """Of a canary, or of a release that went live and whose predecessor is known."""
+    """Of a canary, or of a release that went live and whose predecessor is known: that one is live again, and a canary
+    that was compared with what leaves ends."""
     after = lifecycle.rolled_back(before, now=tx.now_ms, safety=safety, reached=reached)
     tx.rollouts.swap(before, after)
     if before.state is State.LIVE:
         if before.control is None:
             raise HandrailError(Code.NOT_ALLOWED, "nothing was live before it")
+        end_canary(tx, ids, UseCaseId(before.use_case), by, "what it was compared with was rolled back")
+        _restore(tx, ids, before.control, by)
         tx.releases.set_live(UseCaseId(before.use_case), before.control, expected=before.release, at_ms=tx.now_ms)
     tx.bump_epoch()
     tx.append(entry_of(ids, EntryKind.RELEASE_ROLLED_BACK, after, by, tx.now_ms, why=why))
     return after
+
+
+def _restore(tx: ReleaseTransaction, ids: Ids, release: Digest, by: Actor) -> None:
+    """A release that had been promoted over is what answers again, and can go back to its own predecessor."""
+    known = tx.rollouts.find(release)
+    if known is not None and known.state is State.RETIRED and known.control is not None:
+        after = lifecycle.restored(known)
+        tx.rollouts.swap(known, after)
+        tx.append(entry_of(ids, EntryKind.RELEASE_LIVE, after, by, tx.now_ms, why="what came after it was rolled back"))
 
 
 def end_canary(tx: ReleaseTransaction, ids: Ids, use_case: UseCaseId, by: Actor, why: str) -> None:

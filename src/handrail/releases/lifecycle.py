@@ -1,7 +1,7 @@
 """How far a release has come, and the legal moves; pure.
 
     draft -> tested -> signed off -> canary -> live -> retired
-    canary -> rolled back | draft's end by hand: retired
+    canary -> rolled back | draft's end by hand: retired | retired -> live: what came after it was rolled back
 
 Every move takes what is stored and the time of its own transaction and gives what shall be stored, `version` one
 higher; the store swaps it only against the version it came from. Tests and sign-offs are bound to the digest, so what
@@ -208,12 +208,13 @@ def promoted(before: Rollout, *, now: int, reached: Reached | None = None) -> Ro
 
 
 def rolled_back(before: Rollout, *, now: int, safety: bool, reached: Reached | None = None) -> Rollout:
-    """The old release answers every new conversation; with `safety` the running ones too, from their next turn."""
+    """The old release answers every new conversation; with `safety` the running ones too, from their next turn. The
+    good verdict of an earlier promotion is no reason for it, so it is left to the ledger."""
     _require(before, State.CANARY, State.LIVE, move="be rolled back")
     return _moved(
         before,
         state=State.ROLLED_BACK,
-        reached=before.reached or reached,
+        reached=before.reached if before.reached is not None and before.reached.verdict == "worse" else reached,
         safety=safety,
         ended_at=now,
         frozen="",
@@ -225,6 +226,12 @@ def retired(before: Rollout, *, now: int) -> Rollout:
     """Nothing new begins on it. A canary is rolled back, not retired. Raises NOT_ALLOWED."""
     _require(before, State.DRAFT, State.TESTED, State.SIGNED_OFF, State.LIVE, move="be retired")
     return _moved(before, state=State.RETIRED, ended_at=now)
+
+
+def restored(before: Rollout) -> Rollout:
+    """Live again, because what had been promoted over it was rolled back."""
+    _require(before, State.RETIRED, move="be live again")
+    return _moved(before, state=State.LIVE, ended_at=None)
 
 
 def _require(before: Rollout, *states: State, move: str) -> None:

@@ -78,6 +78,10 @@ class UnitStore(Protocol):
         """`metrics`, `matured_at` and `folded` of a unit that has matured. False: it was folded meanwhile."""
         ...
 
+    def last_folded(self, release: Digest, run: int) -> int:
+        """Number of the unit that was folded last; 0: none."""
+        ...
+
     def lead(self, holder: str, lease_ms: int) -> bool:
         """Become or stay the judge of this database, by the transaction's clock."""
         ...

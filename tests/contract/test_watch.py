@@ -14,13 +14,16 @@ from fakes.storage import CLOCK, IDS, ORDERS, Rig, begin, entry_of
 from handrail.app.watching import CONVERSATIONS, INTERACTIONS, MINUTE_MS, TRIGGERS, Watching
 from handrail.ledger.commitment import read_facts
 from handrail.ledger.entry import FoundFact
+from handrail.people.person import Person
+from handrail.people.role import Role
 from handrail.policy.notices import Event
 from handrail.review.outcome import OutcomeType
 from handrail.terms.decision import Outcome
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Kind
+from handrail.terms.ids import PersonId
 from handrail.watch.alarm import Acknowledge, Escalate, Raise, Silencing, unanswered_drift_of
-from handrail.watch.alert import Alert, AlertKind, AlertState, Raised, Severity
+from handrail.watch.alert import AGAIN_MS, TRIGGER_AGAIN_MS, Alert, AlertKind, AlertState, Raised, Severity
 from handrail.watch.drift import HOURS, Drift
 from handrail.watch.fold import Folded, Keep, LearnAnew, fold_interactions
 from handrail.watch.measure import HOUR_MS, MATURITY_MS, Asked
@@ -73,6 +76,20 @@ async def overdue(store: Any, alert: Alert) -> None:
     def move(tx: Any) -> None:
         before = tx.alerts.get(alert.id)
         tx.alerts.swap(before, msgspec.structs.replace(before, version=before.version + 1, due_at=1))
+
+    await store.journal.run(move)
+
+
+async def long_ago(store: Any, alert: Alert, ms: int) -> None:
+    """Told and answered so long ago."""
+
+    def move(tx: Any) -> None:
+        before = tx.alerts.get(alert.id)
+        answered = None if before.acknowledged_at is None else before.acknowledged_at - ms
+        then = msgspec.structs.replace(
+            before, version=before.version + 1, told_ms=before.told_ms - ms, acknowledged_at=answered
+        )
+        tx.alerts.swap(before, then)
 
     await store.journal.run(move)
 
@@ -155,7 +172,8 @@ def test_a_silence_hides_the_notice_and_not_the_alert_and_has_an_end(durable: Ri
         await store.journal.run(Raise(ids=IDS, found=(raised(), raised(cause="x", metric="blocked"))))
         by = {one.first.metric: one for one in await alerts(store)}
         assert by["failed"].silent
-        assert by["failed"].due_at is None
+        (silence,) = await store.watch.silences(CLOCK.now_ms())
+        assert by["failed"].due_at == silence.until_ms
         assert not by["blocked"].silent
         assert await events(store) == ["alert.raised"]
         for broken in ({"for_ms": 0}, {"for_ms": 31 * 86_400_000}, {"reason": " "}):
@@ -164,6 +182,134 @@ def test_a_silence_hides_the_notice_and_not_the_alert_and_has_an_end(durable: Ri
                     "use_case": ORDERS, "metric": "", "for_ms": 1_000, "reason": "why", "token": me, **broken
                 }))  # fmt: skip
             assert refused.value.code is Code.REQUEST_INVALID
+        for misspelt in ({"use_case": "ordrs"}, {"metric": "faild"}):
+            with pytest.raises(HandrailError) as unknown:
+                await store.journal.run(Silencing(ids=IDS, **{
+                    "use_case": ORDERS, "metric": "", "for_ms": 1_000, "reason": "why", "token": me, **misspelt
+                }))  # fmt: skip
+            assert unknown.value.code is Code.NOT_FOUND
+
+    durable.run(run())
+
+
+@pytest.mark.promise("WAT-11")
+def test_what_was_raised_under_a_silence_is_told_when_the_silence_is_over_and_then_escalates(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        await store.journal.run(hire)
+        await publish(store, receiver("leads"))
+        me = token("pe_a")[1]
+        await store.journal.run(
+            Silencing(ids=IDS, use_case=ORDERS, metric="", for_ms=3_600_000, reason="load test", token=me)
+        )
+        (one,) = await store.journal.run(Raise(ids=IDS, found=(raised(),)))
+        await overdue(store, one)
+        await store.journal.run(Escalate(ids=IDS))  # the silence still covers it
+        (silence,) = await store.watch.silences(CLOCK.now_ms())
+        assert (await store.watch.alert(one.id)).due_at == silence.until_ms
+        assert await events(store) == []
+        await store.journal.run(lambda tx: tx.fetch("UPDATE silence SET until_ms = 1"))
+        await overdue(store, one)
+        await store.journal.run(Escalate(ids=IDS))
+        told = await store.watch.alert(one.id)
+        assert (told.silent, told.step, told.owner) == (False, 0, "olga@shop.example")
+        await overdue(store, one)
+        await store.journal.run(Escalate(ids=IDS))
+        assert await events(store) == ["alert.raised", "alert.escalated"]
+
+    durable.run(run())
+
+
+@pytest.mark.promise("WAT-11")
+def test_a_silence_of_a_use_case_keeps_no_threat_of_court_from_its_owner(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        await store.journal.run(hire)
+        await publish(store, receiver("leads"))
+        me = token("pe_a")[1]
+        legal = raised(cause="trigger/orders/LEGAL", metric="LEGAL", kind=AlertKind.TRIGGER, severity=Severity.CRITICAL)
+        for metric, told in (("", ["alert.raised"]), ("LEGAL", ["alert.raised"])):
+            await store.journal.run(
+                Silencing(ids=IDS, use_case=ORDERS, metric=metric, for_ms=60_000, reason="why", token=me)
+            )
+            cause = legal.cause + metric
+            await store.journal.run(Raise(ids=IDS, found=(msgspec.structs.replace(legal, cause=cause),)))
+            assert await events(store) == told
+
+    durable.run(run())
+
+
+@pytest.mark.promise("WAT-12")
+def test_a_threat_of_court_after_one_that_somebody_took_is_told_again(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        await store.journal.run(hire)
+        await publish(store, receiver("leads"))
+        legal = raised(cause="t", metric="LEGAL", kind=AlertKind.TRIGGER, severity=Severity.CRITICAL)
+        angry = raised(cause="c", metric="COMPLAINT", kind=AlertKind.TRIGGER)
+        me = token("pe_a")[1]
+        for one in await store.journal.run(Raise(ids=IDS, found=(legal, angry, raised()))):
+            await store.journal.run(Acknowledge(ids=IDS, alert=one.id, token=me))
+        assert len(await events(store)) == 3
+        again = (legal, angry, raised())
+        assert [one.first for one in await store.journal.run(Raise(ids=IDS, found=again))] == [legal]
+        by = {one.first.cause: one for one in await alerts(store)}
+        assert {cause: one.count for cause, one in by.items()} == {"t": 2, "c": 2, "drift/orders/failed": 2}
+        assert (by["t"].state, by["t"].by, by["t"].acknowledged_at) == (AlertState.RAISED, "", None)
+        assert by["t"].due_at is not None
+        for cause, ago in (("c", TRIGGER_AGAIN_MS), ("drift/orders/failed", AGAIN_MS)):
+            await long_ago(store, by[cause], ago)
+        assert len(await store.journal.run(Raise(ids=IDS, found=again))) == 2
+        assert (await kinds(store)).count("alert.raised") == 6
+
+    durable.run(run())
+
+
+@pytest.mark.promise("WAT-12")
+def test_what_goes_on_a_day_after_the_last_escalation_that_nobody_answered_is_told_again(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        await store.journal.run(hire)
+        await publish(store, receiver("leads"))
+        (one,) = await store.journal.run(Raise(ids=IDS, found=(raised(),)))
+        for _ in range(2):
+            await overdue(store, one)
+            await store.journal.run(Escalate(ids=IDS))
+        assert await store.journal.run(Raise(ids=IDS, found=(raised(),))) == []
+        await long_ago(store, await store.watch.alert(one.id), AGAIN_MS)
+        (again,) = await store.journal.run(Raise(ids=IDS, found=(raised(),)))
+        assert (again.id, again.count, again.step, again.owner) == (one.id, 3, 0, "olga@shop.example")
+
+    durable.run(run())
+
+
+@pytest.mark.promise("WAT-2")
+def test_an_alert_about_what_is_two_days_old_leaves_its_owner_half_an_hour_all_the_same(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        await store.journal.run(hire)
+        await publish(store, receiver("leads"))
+        await store.journal.run(Raise(ids=IDS, found=(raised(at_ms=CLOCK.now_ms() - MATURITY_MS),)))
+        assert await store.journal.run(Escalate(ids=IDS)) == 0
+
+    durable.run(run())
+
+
+@pytest.mark.promise("WAT-2")
+def test_nobody_who_was_disabled_is_told_while_somebody_else_is_named(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        await store.journal.run(hire)
+        await publish(store, receiver("leads"))
+        use_case = (await store.in_force.load()).ruleset.use_cases[ORDERS]
+        gone = Person(
+            id=PersonId("pe_gone"), mail=use_case.owner, name="Gone", roles=frozenset({Role.OWNER}), created_at=1,
+            disabled_at=2,
+        )  # fmt: skip
+        await store.journal.run(lambda tx: tx.persons.add(gone))
+        (one,) = await store.journal.run(Raise(ids=IDS, found=(raised(),)))
+        assert one.owner == use_case.deputy
+        assert (await store.watch.alert(one.id)).owner == use_case.deputy
 
     durable.run(run())
 

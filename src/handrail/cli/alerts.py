@@ -63,11 +63,11 @@ def show(alert: str, as_json: bool, home: Path) -> None:
     lines = [
         ("state", one.state.value), ("severity", first.severity.value), ("what", first.sentence),
         ("false alarms", first.promise), ("use case", first.use_case), ("metric", first.metric),
-        ("cause", first.cause), ("first", _time(first.at_ms)),
+        ("cause", first.cause), ("raised", _time(first.at_ms)),
         ("latest", f"{_time(one.latest_ms)}, {one.count} in all"),
         ("look at", one.latest), ("owner now", one.owner), ("escalated", f"{one.step} times"),
         ("next", _time(one.due_at) if one.due_at is not None else ""),
-        ("silent", "raised under a silence: told nobody" if one.silent else ""),
+        ("silent", "told nobody until its silence is over" if one.silent else ""),
         ("answered by", one.by), ("note", one.note),
     ]  # fmt: skip
     for name, value in lines:

@@ -14,11 +14,16 @@ from handrail.people.authorise import Act
 from handrail.people.store import Register
 from handrail.policy.notices import Event, wants
 from handrail.terms.actor import Actor, ActorKind
+from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import EntryId, Ids, UseCaseId
 from handrail.watch import alert as alerts
 from handrail.watch.alert import Alert, AlertKind, Raised, Silence
+from handrail.watch.measure import METRICS
 
 BY = Actor(ActorKind.SYSTEM, "watch")
+NAMES = frozenset({*METRICS, "LEGAL", "VULNERABILITY", "COMPLAINT", "probe", "golden answer"})
+FAMILIES = ("new.", "release.")
+"""Of metrics of alerts."""
 
 
 class AlertStore(Protocol):
@@ -92,20 +97,25 @@ class SilenceFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 def raise_alerts(tx: WatchTransaction, ids: Ids, found: Sequence[Raised]) -> list[Alert]:
-    """Each cause once: a new alert with its entry and notices, or one more in the count of the open one."""
+    """Each cause once: a new alert with its entry and notices, or one more in the count of the open one, which is told
+    again where `alert.to_be_told_again` says so. Returns those that were raised."""
     made = []
     silences = tx.alerts.silences() if found else []
     for raised in found:
         known = tx.alerts.open(raised.cause)
-        if known is not None:
+        if known is not None and not alerts.to_be_told_again(known, raised, tx.now_ms):
             tx.alerts.swap(known, alerts.again(known, raised))
             continue
-        owner = _people(tx, raised.use_case)[0]
-        silent = any(alerts.covers(one, raised, tx.now_ms) for one in silences)
-        new = alerts.opened(ids.new("al"), raised, owner=owner, silent=silent)
-        tx.alerts.add(new)
+        until = alerts.silent_until(silences, raised, tx.now_ms)
+        owner = next(iter(_people(tx, raised.use_case)), "")
+        if known is None:
+            new = alerts.opened(ids.new("al"), raised, owner=owner, silent_until=until, now=tx.now_ms)
+            tx.alerts.add(new)
+        else:
+            new = alerts.raised_again(known, raised, owner=owner, silent_until=until, now=tx.now_ms)
+            tx.alerts.swap(known, new)
         _record(tx, ids, EntryKind.ALERT_RAISED, new, BY)
-        if not silent:
+        if not new.silent:
             _tell(tx, ids, Event.ALERT, new)
         made.append(new)
     return made
@@ -151,20 +161,34 @@ class Acknowledge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Escalate:
-    """Every alert that nobody answered in time is told to the next: the deputy, then the escalation address."""
+    """Every alert that nobody answered in time is told to the next: the deputy, then the escalation address. One whose
+    silence is over is told to its owner."""
 
     ids: Ids
     limit: int = 100
 
     def __call__(self, tx: WatchTransaction) -> int:
         due = tx.alerts.due(limit=self.limit)
+        silences = tx.alerts.silences() if due else []
         for before in due:
+            if before.silent:
+                self._unsilence(tx, before, silences)
+                continue
             people = _people(tx, before.first.use_case)
-            after = alerts.escalated(before, to=people[min(before.step + 1, len(people) - 1)], now=tx.now_ms)
+            to = people[min(before.step + 1, len(people) - 1)] if people else ""
+            after = alerts.escalated(before, to=to, now=tx.now_ms)
             tx.alerts.swap(before, after)
             _record(tx, self.ids, EntryKind.ALERT_ESCALATED, after, BY)
             _tell(tx, self.ids, Event.ALERT_ESCALATED, after)
         return len(due)
+
+    def _unsilence(self, tx: WatchTransaction, before: Alert, silences: Sequence[Silence]) -> None:
+        until = alerts.silent_until(silences, before.first, tx.now_ms)
+        after = alerts.unsilenced(before, silent_until=until, now=tx.now_ms)
+        tx.alerts.swap(before, after)
+        if not after.silent:
+            _record(tx, self.ids, EntryKind.ALERT_RAISED, after, BY)
+            _tell(tx, self.ids, Event.ALERT, after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,8 +201,9 @@ class Silencing:
     token: str | None
 
     def __call__(self, tx: WatchTransaction) -> Silence:
-        """Raises HandrailError REQUEST_INVALID, TOKEN_INVALID or NOT_ALLOWED."""
+        """Raises HandrailError REQUEST_INVALID, NOT_FOUND, TOKEN_INVALID or NOT_ALLOWED."""
         by = acting(tx, self.token, Act.ANSWER_ALERTS)
+        _require_known(tx, self.use_case, self.metric)
         made = alerts.silence(
             self.ids.new("sl"), use_case=self.use_case, metric=self.metric, until_ms=tx.now_ms + self.for_ms,
             reason=self.reason, by=by.id, now=tx.now_ms,
@@ -194,11 +219,26 @@ class Silencing:
         return made
 
 
-def _people(tx: WatchTransaction, use_case: UseCaseId) -> tuple[str, str, str]:
-    """Owner, deputy and escalation address of the ruleset in force; empty where the use case is published no more."""
+def _require_known(tx: WatchTransaction, use_case: str, metric: str) -> None:
+    """A misspelt name would silence nothing, and nobody would know. Raises HandrailError NOT_FOUND."""
+    current = tx.rulesets.current()
+    if use_case and (current is None or UseCaseId(use_case) not in tx.rulesets.get(current).use_cases):
+        raise HandrailError(Code.NOT_FOUND, f"no use case {use_case} is published; see handrail watch figures")
+    if metric and metric not in NAMES and not metric.startswith(FAMILIES):
+        known = ", ".join(sorted(NAMES))
+        raise HandrailError(Code.NOT_FOUND, f"nothing is watched under {metric}; known are {known}")
+
+
+def _people(tx: WatchTransaction, use_case: UseCaseId) -> tuple[str, ...]:
+    """Owner, deputy and escalation address of the ruleset in force, without those that are not named and persons who
+    were disabled; all of them where nobody would be left. Empty where the use case is published no more."""
     current = tx.rulesets.current()
     known = None if current is None else tx.rulesets.get(current).use_cases.get(use_case)
-    return ("", "", "") if known is None else (known.owner, known.deputy, known.escalation)
+    if known is None:
+        return ()
+    named = tuple(dict.fromkeys(filter(None, (known.owner, known.deputy, known.escalation))))
+    gone = {person.mail for person in tx.persons.all() if not person.active}
+    return tuple(one for one in named if one.lower() not in gone) or named
 
 
 def _tell(tx: WatchTransaction, ids: Ids, event: Event, alert: Alert) -> None:

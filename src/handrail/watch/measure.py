@@ -72,6 +72,14 @@ REPORTED = {
 SIZES = ("latency", "length", "cost", "turns", "tool_calls")
 """Amounts that are watched by how many exceed what 95 % of the past did not."""
 
+METRICS = frozenset(
+    {
+        *SIZES, *REPORTED.values(), "override", "low_csat", "unresolved", "blocked", "handed_over", "failed",
+        "ungrounded", "finding",
+    }
+)  # fmt: skip
+"""All that are compared with their past."""
+
 
 def band(amount: int) -> int:
     """Of a histogram whose bands are a quarter of a power of two wide (19 %): 0 for 0, 1 for 1, 5 for 2, 9 for 4."""

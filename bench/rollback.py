@@ -1,8 +1,9 @@
 """The judge over simulated releases, harmless and bad: how often it is wrong, how soon it is right, how many are hurt.
 
-`python bench/rollback.py FOLDER [--only a,b] [--reps 500] [--json OUT]`, where FOLDER holds `scenarios.json` and
-`sim.py`, which draws the streams. The same rule as `handrail judge`, with the reference rates of the scenario declared,
-with and without later starts. "Harmed": extra failures among canary units until the rollback. Needs numpy.
+`python bench/rollback.py FOLDER [--only a,b] [--reps 500] [--bets large] [--json OUT]`, where FOLDER holds
+`scenarios.json` and `sim.py`, which draws the streams. The same rule as `handrail judge`, with the reference rates of the
+scenario declared, with and without later starts. "Harmed": extra failures among canary units until the rollback. Needs
+numpy.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from handrail.policy.ramp import Bets
 from handrail.releases.bets import Kind, Reference, binary, score
 from handrail.releases.judge import Metric, Plan, Verdict
 from handrail.releases.offline import Columns, judge
@@ -101,7 +103,7 @@ def outcomes(scenario: dict[str, Any], drawn: dict[str, Any]) -> tuple[Any, Kind
     return percentiles, Kind.SCORE, score(0.5, math.sqrt(1 / 12)), 0
 
 
-def run(scenario: dict[str, Any], sim: Any, reps: int, seed: int) -> dict[str, Any]:
+def run(scenario: dict[str, Any], sim: Any, reps: int, seed: int, bets: Bets) -> dict[str, Any]:
     if scenario["N"] == "auto":
         least = wald(scenario)
         assert least is not None
@@ -130,7 +132,7 @@ def run(scenario: dict[str, Any], sim: Any, reps: int, seed: int) -> dict[str, A
         for one in range(many):
             columns = Columns(drawn["A"][one].astype(np.int64), place, places, {"metric": values[one]})
             for name, starts in (("plain", 0), ("later starts", 8)):
-                plan = Plan(metrics=(metric,), alpha=ALPHA, planned=units, starts=starts)
+                plan = Plan(metrics=(metric,), alpha=ALPHA, planned=units, starts=starts, bets=bets)
                 told = judge(plan, columns)
                 at = told.decided_at + window if told.verdict is Verdict.WORSE and told.decided_at else math.inf
                 rows[name].stops.append(at if at <= units else math.inf)
@@ -145,6 +147,7 @@ def main() -> None:
     parser.add_argument("--reps", type=int, default=500)
     parser.add_argument("--seed", type=int, default=20261121)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--bets", type=Bets, default=Bets.ANY)
     given = parser.parse_args()
     spec = importlib.util.spec_from_file_location("sim", given.folder / "sim.py")
     assert spec is not None
@@ -155,7 +158,7 @@ def main() -> None:
     for scenario in json.loads((given.folder / "scenarios.json").read_text()):
         if given.only and not any(part in scenario["name"] for part in given.only.split(",")):
             continue
-        results.append(run(scenario, sim, min(given.reps, scenario["reps"]), given.seed))
+        results.append(run(scenario, sim, min(given.reps, scenario["reps"]), given.seed, given.bets))
         print(json.dumps(results[-1]), flush=True)
         if given.json:
             given.json.write_text(json.dumps(results, indent=1))

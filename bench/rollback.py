@@ -1,9 +1,9 @@
 """The judge over simulated releases, harmless and bad: how often it is wrong, how soon it is right, how many are hurt.
 
 `python bench/rollback.py FOLDER [--only a,b] [--reps 500] [--bets large] [--json OUT]`, where FOLDER holds
-`scenarios.json` and `sim.py`, which draws the streams. The same rule as `handrail judge`, with the reference rates of the
-scenario declared, with and without later starts. "Harmed": extra failures among canary units until the rollback. Needs
-numpy.
+`scenarios.json` and `sim.py`, which draws the streams. The same rule as `handrail judge`, with the reference rates of
+the scenario declared, with and without later starts. "Harmed": extra failures among canary units until the rollback.
+Needs numpy.
 """
 
 import argparse

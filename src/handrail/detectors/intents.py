@@ -27,7 +27,7 @@ COMMON = 1 / 3
 """Of the intents; what more of them use says nothing."""
 FOLDS = 5
 LEFT_OUT = 0.1
-"""Share of the declared examples that may fall to `OTHER` where the others alone are known: sets the computed `sure`."""
+"""Of the declared examples that may fall to `OTHER` where the others alone are known: sets the computed `sure`."""
 
 _WORD = re.compile(r"[^\W\d_]+")
 _MASKED = re.compile(r"\[\\?[A-Z_]+(?:_[A-Z2-7]{8})?\]")

@@ -23,6 +23,7 @@ from handrail.home.levels import expand
 from handrail.home.mistake import Mistake
 from handrail.home.problem import HomeInvalid
 from handrail.home.text import HOME_FILE, HomeText
+from handrail.home.watched import costs_of, intents_of, watch_of
 from handrail.home.written_actions import resolved
 from handrail.policy.notices import Notices, Receiver
 from handrail.policy.ramp import METRICS, HeldOut, Ramp, Stage
@@ -105,6 +106,7 @@ def ruleset_of(checked: Checked) -> Ruleset:
         tools=dict(sorted(resolved(actions).items())),
         actions=actions.rules,
         notices=_notices(home.get("notices") or {}, checked),
+        costs=costs_of(home),
     )
 
 
@@ -146,6 +148,7 @@ def _use_case(case: Fitted, home: Mapping[str, Any]) -> UseCase:
 
     findings = {where: _rules(case.file, where, value, shared) for where in PLACES}
     audience = Audience(value["audience"])
+    intents, sure = intents_of(value)
     return UseCase(
         id=UseCaseId(value["id"]),
         name=value["name"],
@@ -177,6 +180,9 @@ def _use_case(case: Fitted, home: Mapping[str, Any]) -> UseCase:
         forward_customer=value.get("forward_customer", False),
         ramp=_ramp(value, shared),
         probes=_probes(value.get("probes"), home),
+        intents=intents,
+        intents_sure=sure,
+        watch=watch_of(value),
     )
 
 

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from handrail.home.fields_ramp import RampFile
+from handrail.home.fields_watch import CostsFile, Examples, IntentName, WatchFile
 from handrail.home.says import says as says
 from handrail.policy.notices import Detail, Encryption, Event, ReceiverKind
 from handrail.policy.ruleset import (
@@ -388,6 +389,7 @@ class HomeFile(Strict, frozen=True, kw_only=True):
     ] = False
     providers: Annotated[dict[Identifier, ProviderFile], says("Model providers by name.", min_length=1)]
     prices: Annotated[dict[str, PriceFile], says("`provider/model` to its price.")] = {}
+    costs: Annotated[CostsFile, says("What people and mistakes cost, for the cost of a resolution.")] = CostsFile()
     defaults: Annotated[DefaultsFile, says("For every use case that does not say otherwise.")] = DefaultsFile()
     notices: Annotated[NoticesFile, says("Who is told of what waits, by mail, chat or webhook.")] = NoticesFile()
 
@@ -450,6 +452,10 @@ class UseCaseFile(Strict, frozen=True, kw_only=True):
     ramp: Annotated[
         RampFile | None, says("Stages that a changed release goes through. Left out: it goes live at once.")
     ] = None
+    intents: Annotated[
+        dict[IntentName, Examples], says("What customers come for, each with a handful of examples of how they say it.")
+    ] = {}
+    watch: Annotated[WatchFile, says("What is watched, and how often it may alarm without a reason.")] = WatchFile()
 
 
 LEVEL_FIELDS = {

@@ -12,6 +12,7 @@ import msgspec
 from handrail.policy.action_rules import ActionRules
 from handrail.policy.notices import Notices
 from handrail.policy.ramp import Ramp
+from handrail.policy.watching import Costs, Intent, WatchPlan
 from handrail.terms.action import ActionType, ToolId
 from handrail.terms.finding import Kind
 from handrail.terms.ids import Digest, ProviderId, UseCaseId
@@ -207,6 +208,9 @@ class UseCase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     tools: tuple[ToolId, ...] = ()  # what its agents may call; anything else is refused
     ramp: Ramp | None = None  # how a changed release reaches customers; None: at once
     probes: Probes | None = None
+    intents: tuple[Intent, ...] = ()  # by name
+    intents_sure: float = 0.0  # how near an opening must be to one
+    watch: WatchPlan = WatchPlan()
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -229,6 +233,7 @@ class Ruleset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     tools: dict[ToolId, Tool] = {}
     actions: ActionRules = ActionRules()
     notices: Notices = Notices()
+    costs: Costs = Costs()
 
 
 def canonical(value: msgspec.Struct) -> bytes:

@@ -11,6 +11,7 @@
 | send notices that are due | twice a second |
 | put due drills into the queue of held actions | each 10 seconds; a route's own are planned each hour |
 | run live probes, of the use cases that declare some | each 10 seconds, those that are due |
+| lower autonomy, of the use cases that declare triggers | each second; what is counted each half minute |
 | watch: triggers, minutes that are over, alerts that nobody answered | each 5 seconds, by one of several servers |
 | end what waits for a process that is gone | each second |
 | apply retention | at the start, then each hour |
@@ -32,6 +33,8 @@ import uvloop
 from handrail.app import wire
 from handrail.app.carry import EARLY_MS, EVERY_S, Carrying
 from handrail.app.child import begin, give_back, settle
+from handrail.app.demoting import EVERY_S as DEMOTE_S
+from handrail.app.demoting import demoting
 from handrail.app.drills import put_drills, schedule_drills
 from handrail.app.judging import EVERY_S as JUDGE_S
 from handrail.app.judging import judging
@@ -101,10 +104,12 @@ class Jobs:
             notifying = Notifying(store, lambda: _delivery(plan, env, in_force), _jitter, wire.IDS.new("ow"))
             judge = judging(store, in_force)
             watching = Watching(store, wire.IDS.new("wt"), ids=wire.IDS, clock=wire.CLOCK)
+            lowering = demoting(store, in_force)
             tasks = [
                 asyncio.create_task(_each(JUDGE_S, pause, stop, judge.round)),
                 asyncio.create_task(_each(SWEEP_S, pause, stop, judge.alarm)),
                 asyncio.create_task(_each(WATCH_S, pause, stop, watching.round)),
+                asyncio.create_task(_each(DEMOTE_S, pause, stop, lowering.round)),
                 asyncio.create_task(follow(in_force, store.in_force, wire.CLOCK, on_change=store.keys.forget)),
                 asyncio.create_task(
                     _each(

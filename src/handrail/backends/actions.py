@@ -15,6 +15,7 @@ from handrail.approvals.facts import About
 from handrail.approvals.lifecycle import Progress, State
 from handrail.approvals.stop import Stop
 from handrail.approvals.store import Stored
+from handrail.backends.autonomy import StoredAutonomyStore
 from handrail.backends.awaited import Awaited
 from handrail.backends.drills import Drills
 from handrail.backends.incidents import Incidents
@@ -335,6 +336,10 @@ class ActionsOf(ABC):
     @property
     def units(self) -> Units:
         return Units(self)
+
+    @property
+    def autonomy(self) -> StoredAutonomyStore:
+        return StoredAutonomyStore(self)
 
     @property
     def trials(self) -> Trials:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from handrail.approvals.stop import Stop
+from handrail.backends.autonomy import lowered_levels
 from handrail.in_force.running import running
 from handrail.in_force.snapshot import Snapshot
 from handrail.people.key import ApiKey, Scope
@@ -253,6 +254,7 @@ def snapshot(fetch: Fetch, now_ms: int) -> Snapshot | None:
         keys={key.hash: key for key in Keys(fetch).all()},
         stops=tuple([_STOP.decode(bytes(row[0])) for row in fetch("SELECT stop FROM stop ORDER BY id", ())]),
         rules=rules_of(ruleset),
+        lowered=lowered_levels(fetch),
     )
 
 

@@ -93,6 +93,8 @@ def publish(folder: Path, token: str | None) -> None:
     done = options.command(folder, Publish(ids=wire.IDS, compiled=compiled, token=token))
     for line in done.unsettled:
         click.echo(f"note: {line}; no persons yet: handrail person first")
+    for line in done.lowered:
+        click.echo(f"demoted: {line}; see handrail autonomy show")
     waiting = behind(options.loaded(folder))
     if waiting:
         click.echo(f"read at start only: restart handrail serve to take {', '.join(waiting)}")

@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "watch": ("watch", "figures of customers beside those of the AI, each beside its own past"),
     "alerts": ("alerts", "what the watch found: list, show, acknowledge, silence"),
     "incident": ("incident", "incidents: whom they concern, tasks, notes, and the test that closes them"),
+    "autonomy": ("autonomy", "levels that were lowered: show, demote, promote on stated figures"),
     "notices": ("notices", "notices of what waits: list, test a receiver, send again"),
     "release": ("release", "changed releases: compare, test, start, watch, promote, roll back"),
     "judge": ("judge", "say whether a canary is worse, from outcomes you bring"),

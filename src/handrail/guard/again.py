@@ -30,7 +30,7 @@ from handrail.terms.ids import Ids
 
 def refused_now(snapshot: Snapshot, prepared: Prepared, now_ms: int) -> Callable[[Stored, Standing], bool]:
     """Whether what is in force denies a claim; pure, for `approvals.desk.Claim`. Stops are the claim's own."""
-    at_most = {limit.id: limit.at_most for limit in snapshot.ruleset.actions.limits}
+    ceilings = {limit.id: limit.at_most for limit in snapshot.ruleset.actions.limits}
 
     def refused(stored: Stored, standing: Standing) -> bool:
         request = stored.request
@@ -45,16 +45,19 @@ def refused_now(snapshot: Snapshot, prepared: Prepared, now_ms: int) -> Callable
         room = []
         for scope, period, amount in stored.reserved:
             limit = scope.partition(":")[0]
-            if limit in at_most:
-                room.append(Room(limit, at_most[limit] - standing.used(scope, period) + amount))
-        given = msgspec.structs.replace(given, stopped=())
+            if limit in ceilings:
+                room.append(Room(limit, ceilings[limit] - standing.used(scope, period) + amount))
+        # a demotion since then asks a person; where one was asked already, the yes stands
+        tool = snapshot.ruleset.tools[request.tool]
+        at_most = given.at_most if stored.progress.needs else snapshot.at_most(request.use_case, tool.type)
+        given = msgspec.structs.replace(given, stopped=(), at_most=at_most)
         decision = decide_action(msgspec.structs.replace(given, room=tuple(room)), prepared)
         if decision.verdict is Verdict.DENY or decision.draft:
             return True
         if stored.progress.needs:
             return False
         # nobody was asked: what others reserved since for a person to look at is no reason to ask now
-        plenty = tuple(Room(limit, NO_CEILING) for limit in at_most)
+        plenty = tuple(Room(limit, NO_CEILING) for limit in ceilings)
         return decide_action(msgspec.structs.replace(given, room=plenty), prepared).verdict is Verdict.HOLD
 
     return refused

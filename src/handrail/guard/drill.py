@@ -137,6 +137,8 @@ class Drilling:
                 break
             if self._schemas.errors(made.tool, made.arguments):
                 continue
+            at_most = snapshot.at_most(ground.use_case, made.tool.type)
+            made = msgspec.structs.replace(made, input=msgspec.structs.replace(made.input, at_most=at_most))
             decision = decide_action(made.input, prepared)
             if decision.verdict is not Verdict.HOLD or decision.draft:
                 continue

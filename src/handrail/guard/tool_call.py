@@ -277,6 +277,7 @@ class ToolCalls:
             facts=stated,
             minute=local.hour * 60 + local.minute,
             weekday=local.weekday(),
+            at_most=snapshot.at_most(use_case.id, tool.type),
         )
 
     def _business(self, action: Action, tool: Tool, asker: str = "") -> bytes:

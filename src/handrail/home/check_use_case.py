@@ -7,6 +7,7 @@ from typing import Any
 
 from handrail.home.address import address
 from handrail.home.check_findings import check_findings, check_spoken, known_language
+from handrail.home.check_demote import check_demote
 from handrail.home.check_ramp import check_ramp
 from handrail.home.check_watch import check_watch
 from handrail.home.codes import COMMON_REGIONS, COUNTRIES, CURRENCIES, GROUPS, LANGUAGES
@@ -49,6 +50,7 @@ def check_use_case(case: Fitted, *, home: Fitted, prompts: Mapping[str, str]) ->
     yield from _links(case, value)
     yield from check_ramp(case)
     yield from check_watch(case)
+    yield from check_demote(case)
     yield from check_limits(case, value, (), home.value)
     if home.value:
         yield from _people(case, value, home)

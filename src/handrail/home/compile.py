@@ -14,6 +14,7 @@ from handrail.home import defaults as safe
 from handrail.home.boot import Bootstrap
 from handrail.home.bootstrap import from_value
 from handrail.home.check import Checked, look
+from handrail.home.check_demote import demote_of
 from handrail.home.check_findings import PLACES, by_language
 from handrail.home.check_rules import Engines, check_cases
 from handrail.home.check_use_case import minor_units
@@ -183,6 +184,7 @@ def _use_case(case: Fitted, home: Mapping[str, Any]) -> UseCase:
         intents=intents,
         intents_sure=sure,
         watch=watch_of(value),
+        demote=demote_of(value.get("demote")),
     )
 
 
@@ -215,7 +217,7 @@ def _ramp(value: Mapping[str, Any], shared: Mapping[str, Any]) -> Ramp | None:
 
 
 def _metric(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    plain = {field: value for field, value in given.items() if field != "guards"}
+    plain = {"form" if field == "as" else field: value for field, value in given.items() if field != "guards"}
     return {"name": name, **plain, **({"margin": None} if given.get("guards") else {})}
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from handrail.home.fields_demote import DemoteFile
 from handrail.home.fields_ramp import RampFile
 from handrail.home.fields_watch import CostsFile, Examples, IntentName, WatchFile
 from handrail.home.says import says as says
@@ -456,6 +457,9 @@ class UseCaseFile(Strict, frozen=True, kw_only=True):
         dict[IntentName, Examples], says("What customers come for, each with a handful of examples of how they say it.")
     ] = {}
     watch: Annotated[WatchFile, says("What is watched, and how often it may alarm without a reason.")] = WatchFile()
+    demote: Annotated[
+        DemoteFile | None, says("What lowers autonomy by itself, and what a person must see before raising it again.")
+    ] = None
 
 
 LEVEL_FIELDS = {

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from handrail.governance.store import AutonomyStore
 from handrail.home.compile import Compiled
 from handrail.in_force.store import RulesetStore
 from handrail.ledger.entry import Entry, EntryKind
@@ -18,6 +19,7 @@ from handrail.people.acting import acting
 from handrail.people.authorise import Act
 from handrail.people.role import Role
 from handrail.people.store import PeopleTransaction
+from handrail.policy.autonomy import is_below
 from handrail.policy.check_rules import Ground, unsettled
 from handrail.policy.ruleset import Ruleset, digest, rule_digests
 from handrail.releases import desk
@@ -30,6 +32,9 @@ from handrail.terms.ids import Digest, EntryId, Ids, UseCaseId
 
 
 class PublishTransaction(PeopleTransaction, ReleaseTransaction, Protocol):
+    @property
+    def autonomy(self) -> AutonomyStore: ...
+
     @property
     def rulesets(self) -> RulesetStore: ...
 
@@ -55,7 +60,8 @@ class ReleaseFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 class Published(msgspec.Struct, frozen=True, kw_only=True):
     """What changed. `epoch` None: nothing did. `new_releases`: digests seen for the first time. `went_live`: use case
     to digest; None: retired. `drafted`: made a draft of, to be tested and started. `unsettled`: routes that nobody can
-    settle yet, because there are no persons at all."""
+    settle yet, because there are no persons at all. `lowered`: demotions that stand, in words:
+    no publish lifts one."""
 
     epoch: int | None
     ruleset: Digest
@@ -64,6 +70,7 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     went_live: dict[UseCaseId, Digest | None] = {}
     drafted: dict[UseCaseId, Digest] = {}
     unsettled: tuple[str, ...] = ()
+    lowered: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -96,6 +103,17 @@ def _unsettled(tx: PublishTransaction, ruleset: Ruleset, by: Actor) -> tuple[str
     return tuple(f"{one.place}: {one.what}" for one in wrong)
 
 
+def _lowered(tx: PublishTransaction, ruleset: Ruleset) -> tuple[str, ...]:
+    """Levels that are lower than the home says, and stay so."""
+    return tuple(
+        f"{one.use_case}: {kind.value} stays at {lowered.level.value} (the home says {level.autonomy.value})"
+        for one in tx.autonomy.all()
+        if one.use_case in ruleset.use_cases
+        for kind, lowered in sorted(one.levels.items())
+        if (level := ruleset.use_cases[one.use_case].levels.get(kind)) and is_below(lowered.level, level.autonomy)
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publish:
     """`expected`: the ruleset the caller saw in force, so that two people cannot overwrite each other unseen; leave it
@@ -111,6 +129,7 @@ class Publish:
         settle."""
         by = acting(tx, self.token, Act.PUBLISH)
         alone = _unsettled(tx, self.compiled.ruleset, by)
+        lowered = _lowered(tx, self.compiled.ruleset)
         before = tx.rulesets.current()
         live = tx.releases.live()
         name = digest(self.compiled.ruleset)
@@ -126,7 +145,7 @@ class Publish:
         moves = {use_case: each for use_case, each in moves.items() if use_case not in drafts}
         drafts = {use_case: each for use_case, each in drafts.items() if self._fresh(tx, each)}
         if name == before and not moves and not drafts:
-            return Published(epoch=None, ruleset=name, ruleset_changed=False, unsettled=alone)
+            return Published(epoch=None, ruleset=name, ruleset_changed=False, unsettled=alone, lowered=lowered)
         epoch = tx.bump_epoch()
         new = self._keep(tx, wanted, by, at_ms, name)
         for use_case, each in drafts.items():
@@ -145,6 +164,7 @@ class Publish:
             went_live=moves,
             drafted=drafts,
             unsettled=alone,
+            lowered=lowered,
         )
 
     def _ramped(self, use_case: UseCaseId, live: dict[UseCaseId, Digest]) -> bool:

@@ -45,6 +45,8 @@ async def look(in_force: InForce, store: InForceStore, clock: Clock) -> bool:
 
 def _say_taken(before: Snapshot | None, now: Snapshot) -> None:
     """A publication is worth a line; keys, persons and erasures move the epoch too and have their entries."""
+    if before is not None and before.lowered != now.lowered:
+        log.info("autonomy.taken", extra={"epoch": now.epoch, "use_cases": sorted(now.lowered)})
     if before is None or (before.ruleset_digest, before.live) != (now.ruleset_digest, now.live):
         about = {"epoch": now.epoch, "ruleset": now.ruleset_digest, "use_cases": sorted(now.live)}
         log.info("publish.taken", extra=about)

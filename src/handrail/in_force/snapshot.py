@@ -5,16 +5,18 @@ import msgspec
 from handrail.approvals.stop import Stop
 from handrail.in_force.running import Running
 from handrail.people.key import ApiKey
+from handrail.policy.autonomy import Autonomy
 from handrail.policy.evaluate import Rules
 from handrail.policy.ruleset import Ruleset
 from handrail.releases.release import LiveRelease
+from handrail.terms.action import ActionType
 from handrail.terms.ids import Digest, UseCaseId
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """`keys`: by SHA-256 of the whole key, so that an unknown key costs one look-up and no comparison leaks time.
-    `epoch` grows with every publish, key change, stop, erasure and move of a rollout. `running`: rollouts by use case,
-    where there is any."""
+    `epoch` grows with every publish, key change, stop, erasure and move of a rollout or a level. `running`: rollouts by
+    use case, where there is any. `lowered`: levels that were demoted, beside the ruleset and only below it."""
 
     epoch: int
     ruleset_digest: Digest
@@ -24,6 +26,11 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     stops: tuple[Stop, ...] = ()
     rules: dict[UseCaseId, Rules] = {}  # `policy.evaluate.rules_of(ruleset)`, made once per epoch
     running: dict[UseCaseId, Running] = {}
+    lowered: dict[UseCaseId, dict[ActionType, Autonomy]] = {}
+
+    def at_most(self, use_case: UseCaseId, kind: ActionType) -> Autonomy | None:
+        """What the level was lowered to; None: it holds as the ruleset says."""
+        return self.lowered.get(use_case, {}).get(kind)
 
 
 class InForce:

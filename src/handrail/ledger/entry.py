@@ -106,6 +106,11 @@ class EntryKind(StrEnum):
     ALERT_CLOSED = "alert.closed"
     ALERT_SILENCED = "alert.silenced"  # for a time
     BASELINE_LEARNT = "baseline.learnt"  # what a metric is compared with from now on
+    AUTONOMY_DEMOTED = "autonomy.demoted"  # levels were lowered, with what caused it
+    AUTONOMY_KEPT = "autonomy.kept"  # a trigger lowered nothing; the wait for a promotion begins anew
+    AUTONOMY_ASKED = "autonomy.asked"  # the first of two persons wants to promote
+    AUTONOMY_PROMOTED = "autonomy.promoted"  # by a person, on stated figures
+    AUTONOMY_OVERRIDDEN = "autonomy.overridden"  # promoted by a person although something was not met
     INCIDENT_OPENED = "incident.opened"
     INCIDENT_MOVED = "incident.moved"  # contained, reviewed, a task, a note, another owner
     INCIDENT_CLOSED = "incident.closed"

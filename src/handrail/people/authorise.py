@@ -39,6 +39,8 @@ class Act(StrEnum):
     ROLL_BACK = "roll_back"
     ANSWER_ALERTS = "alerts.answer"
     INCIDENTS = "incidents"
+    DEMOTE = "autonomy.demote"
+    PROMOTE = "autonomy.promote"
 
 
 MAY: dict[Act, frozenset[Role]] = {
@@ -64,6 +66,8 @@ MAY: dict[Act, frozenset[Role]] = {
     Act.RETRY_NOTICES: frozenset({Role.ENGINEER, Role.ADMIN, Role.OWNER}),
     Act.ANSWER_ALERTS: frozenset(Role) - {Role.AUDITOR},
     Act.INCIDENTS: frozenset({Role.OWNER, Role.COMPLIANCE, Role.ENGINEER, Role.REVIEWER}),
+    Act.DEMOTE: frozenset(Role) - {Role.AUDITOR},
+    Act.PROMOTE: frozenset({Role.OWNER, Role.COMPLIANCE}),
 }
 """Stopping is easy and resuming is not: anyone who works here may pull the brake."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from handrail.policy.autonomy import Autonomy
 from handrail.policy.evaluate import Found
 from handrail.terms.action import ToolId
 from handrail.terms.decision import Reason, Verdict
@@ -49,6 +50,7 @@ class Why(StrEnum):
     DRAFT = "autonomy.draft"
     APPROVAL = "autonomy.approval"
     NO_LIMIT = "autonomy.no_limit"
+    DEMOTED = "autonomy.demoted"  # the level is lower than the home says, since something went wrong
     LEVEL = "autonomy.no_level"
 
 
@@ -127,7 +129,8 @@ class ActionInput(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     the tool is in the ruleset and listed for this use case. `manifest_changed`: its upstream announces something else
     than what was published. `linked`: a conversation is known. `session`: a customer session exists (A4 needs none).
     `own`: object argument paths known to belong to the verified customer. `minute`: of the organisation's local day.
-    `amount_minor`, `currency`: read by `tools.amount`; `amount_error` says why they could not be.
+    `amount_minor`, `currency`: read by `tools.amount`; `amount_error` says why they could not be. `at_most`: the level
+    that this type of action was lowered to; None: it was not.
     """
 
     use_case: UseCaseId
@@ -154,6 +157,7 @@ class ActionInput(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     untrusted: bool = False  # an injection was found in what this conversation rests on
     minute: int = 0
     weekday: int = 0  # Monday 0
+    at_most: Autonomy | None = None
 
 
 class ActionDecision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -14,6 +14,7 @@ import msgspec
 
 from handrail.policy.action import ActionDecision, ActionInput, Agreed, Origin, Why
 from handrail.policy.action_rules import ActionRules, Limit, Per, Route, Rule
+from handrail.policy.autonomy import least
 from handrail.policy.cel import VARIABLES, CelCompiler, CelError, NoCel, values_of
 from handrail.policy.conditions import Unanswerable, View, holds, unknown
 from handrail.policy.rule_index import Ready, RuleIndex
@@ -167,7 +168,7 @@ def _concerns(scoped: Rule | Limit, use_case: UseCaseId, tool: Tool) -> bool:
 def _identity(given: ActionInput, concern: _Concern, draft: _Draft) -> None:
     if given.manifest_changed:
         draft.add(Verdict.HOLD, Why.MANIFEST)
-    if concern.weighty and not given.session and concern.autonomy is Autonomy.A3:
+    if concern.weighty and not given.session and _autonomy(given, concern) is Autonomy.A3:
         draft.add(Verdict.HOLD, Why.NO_SESSION)
     if concern.weighty and not given.linked:
         draft.add(Verdict.HOLD, Why.UNLINKED)
@@ -280,8 +281,15 @@ def _consent_and_origin(given: ActionInput, tool: Tool, draft: _Draft, prepared:
             draft.add(verdict, why, side=traced.path)
 
 
+def _autonomy(given: ActionInput, concern: _Concern) -> Autonomy | None:
+    """The home's level, or the lower one that it was demoted to."""
+    return None if concern.autonomy is None else least(concern.autonomy, given.at_most)
+
+
 def _level(given: ActionInput, concern: _Concern, draft: _Draft) -> None:
-    autonomy, kind = concern.autonomy, concern.tool.type
+    autonomy, kind = _autonomy(given, concern), concern.tool.type
+    if autonomy is not concern.autonomy:
+        draft.add(Verdict.ALLOW, Why.DEMOTED)
     if autonomy is None:
         draft.add(Verdict.DENY, Why.LEVEL)
     elif autonomy is Autonomy.A0:

@@ -50,6 +50,7 @@ _WHY = {
     Why.DRAFT: "At this level the agent drafts, and a person acts.",
     Why.APPROVAL: "At this level each such action waits for a person.",
     Why.NO_LIMIT: "No limit covers it, and no rule allows it without one.",
+    Why.DEMOTED: "The level was lowered; see handrail autonomy show.",
     Why.LEVEL: "The use case has no level for this type of action.",
 }
 

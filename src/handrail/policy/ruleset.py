@@ -10,6 +10,8 @@ from enum import StrEnum
 import msgspec
 
 from handrail.policy.action_rules import ActionRules
+from handrail.policy.autonomy import Autonomy as Autonomy
+from handrail.policy.autonomy import Demote
 from handrail.policy.notices import Notices
 from handrail.policy.ramp import Ramp
 from handrail.policy.watching import Costs, Intent, WatchPlan
@@ -38,14 +40,6 @@ class Risk(StrEnum):
     R2 = "R2"
     R3 = "R3"
     R4 = "R4"
-
-
-class Autonomy(StrEnum):
-    A0 = "A0"
-    A1 = "A1"
-    A2 = "A2"
-    A3 = "A3"
-    A4 = "A4"
 
 
 class FindingAction(StrEnum):
@@ -211,6 +205,7 @@ class UseCase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     intents: tuple[Intent, ...] = ()  # by name
     intents_sure: float = 0.0  # how near an opening must be to one
     watch: WatchPlan = WatchPlan()
+    demote: Demote | None = None  # what lowers levels by itself; None: nothing
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,5 +1,6 @@
-"""Which alert a move of a rollout is, for its use case's owner; pure."""
+"""Which alert a move of a rollout or of a level is, for its use case's owner; pure."""
 
+from handrail.governance.demote import Happened, Move
 from handrail.releases.lifecycle import Rollout, State
 from handrail.terms.ids import UseCaseId
 from handrail.watch.alert import AlertKind, Raised, Severity
@@ -27,4 +28,18 @@ def raised_by(rollout: Rollout, now: int) -> Raised | None:
     return Raised(
         cause=f"release.{rollout.release}.{rollout.run}.{what}", kind=AlertKind.RELEASE, severity=severity,
         use_case=UseCaseId(rollout.use_case), metric=f"release.{what}", sentence=sentence, promise=promise, at_ms=now,
+    )  # fmt: skip
+
+
+def raised_by_demotion(use_case: UseCaseId, one: Happened, moves: tuple[Move, ...], now: int) -> Raised:
+    """Of levels that a trigger lowered."""
+    said = ", ".join(f"{move.type.value} from {move.before.value} to {move.after.value}" for move in moves)
+    sentence = (
+        f"In {use_case} autonomy was lowered ({said}): {one.sentence}. A person may promote it again, see handrail "
+        f"autonomy show {use_case}."
+    )
+    return Raised(
+        cause=f"autonomy/{use_case}/{one.key}", kind=AlertKind.AUTONOMY, severity=Severity.CRITICAL, use_case=use_case,
+        metric="autonomy", sentence=sentence, promise="Told by rule, each time that levels are lowered.",
+        example=one.about, at_ms=now,
     )  # fmt: skip

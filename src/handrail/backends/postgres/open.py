@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 
 from handrail.backends.acted import StoredActs
+from handrail.backends.autonomy import StoredAutonomy
 from handrail.backends.erasing import StoredErasing
 from handrail.backends.incidents import StoredIncidents
 from handrail.backends.journal import BatchedJournal
@@ -22,8 +23,8 @@ from handrail.backends.reading import StoredReader
 from handrail.backends.references import StoredReferences, StoredSpending
 from handrail.backends.rollouts import StoredUnits
 from handrail.backends.sequencing import StoredSequencing
-from handrail.backends.threads import StoredThreads
 from handrail.backends.signin import StoredSignIn
+from handrail.backends.threads import StoredThreads
 from handrail.backends.watching import StoredWatch
 from handrail.backends.writer import CAPACITY, Writer, unavailable
 from handrail.ledger.seal import KeyWrapper
@@ -55,10 +56,11 @@ class PostgresStore:
         self.notices = StoredNotices(reading)
         self.watch = StoredWatch(reading)
         self.incidents = StoredIncidents(reading)
+        self.autonomy = StoredAutonomy(reading)
         self.units = StoredUnits(reading)
+        self.signin = StoredSignIn(reading)
         self.sequencing = StoredSequencing(self.journal, reading, ids.new("sq"), take=TAKE)
         self.erasing = StoredErasing(self.journal, reading, keys, ids, self.clean, rotates=True)
-        self.signin = StoredSignIn(reading)
         self.in_force = PostgresInForce(dsn, clock)
         self._pool = pool
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import apsw
 
 from handrail.backends.acted import StoredActs
+from handrail.backends.autonomy import StoredAutonomy
 from handrail.backends.erasing import StoredErasing
 from handrail.backends.incidents import StoredIncidents
 from handrail.backends.journal import BatchedJournal
@@ -17,8 +18,8 @@ from handrail.backends.reading import StoredReader
 from handrail.backends.references import StoredReferences, StoredSpending
 from handrail.backends.rollouts import StoredUnits
 from handrail.backends.sequencing import StoredSequencing
-from handrail.backends.sqlite.database import checkpoint, connect, migrate, prepare
 from handrail.backends.signin import StoredSignIn
+from handrail.backends.sqlite.database import checkpoint, connect, migrate, prepare
 from handrail.backends.sqlite.engine import SqliteEngine
 from handrail.backends.sqlite.lookups import SqliteLookups
 from handrail.backends.sqlite.read import ReadThread
@@ -80,10 +81,11 @@ class SqliteStore:
         self.notices = StoredNotices(self._reading)
         self.watch = StoredWatch(self._reading)
         self.incidents = StoredIncidents(self._reading)
+        self.autonomy = StoredAutonomy(self._reading)
         self.units = StoredUnits(self._reading)
+        self.signin = StoredSignIn(self._reading)
         self.sequencing = StoredSequencing(self.journal, self._reading, ids.new("sq"), take=TAKE)
         self.erasing = StoredErasing(self.journal, self._reading, self.keys, ids, self.clean, rotates=False)
-        self.signin = StoredSignIn(self._reading)
         self.in_force = SqliteInForce(self.db, clock)
 
     async def clean(self) -> None:

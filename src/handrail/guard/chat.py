@@ -25,6 +25,7 @@ from handrail.guard.assigned import assigned, stays_without
 from handrail.guard.budgets import Budgets
 from handrail.guard.caller import Caller, choices_for, stop_of
 from handrail.guard.disclosure import Told
+from handrail.guard.opening import opening
 from handrail.guard.ports import Model, ModelCalls, References, Threads
 from handrail.guard.record import Draft, Weighed, signs
 from handrail.guard.rewrite import changed, context, masked
@@ -196,6 +197,9 @@ class Chat:
         if turn.prompt and caller.live.release.prompt_mode is PromptMode.CLIENT:
             screened = await self._prompt_seen(draft, screened)
         draft.input = _decided(caller, screened, screened.language)
+        if draft.thread.first:
+            keyed = self.net.threads.fingerprint if use_case.watch.topics else None
+            draft.opening = opening(turn.messages, screened, caller.intents, keyed)
         decision = _raised(draft.input.decision, turn.messages)
         if draft.thread.drawn is not None and decision.outcome is Outcome.ANSWERED:
             return _held_out(draft, decision)

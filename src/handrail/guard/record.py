@@ -13,6 +13,7 @@ import msgspec
 from handrail.guard.caller import Caller, Choice
 from handrail.guard.disclosure import Told, tell
 from handrail.guard.masking import Vault
+from handrail.guard.opening import NOTHING
 from handrail.guard.ports import Thread
 from handrail.guard.screen import Screened
 from handrail.guard.turn import Leaf, Message, ModelCall, Turn, Usage
@@ -68,6 +69,7 @@ class Draft:
     choice: Choice | None = None  # who was asked last
     input: Weighed | None = None
     output: Weighed | None = None
+    opening = NOTHING  # of the conversation, where this is its first interaction
     changes: Mapping[Leaf, str] = {}  # what the model got instead of what the client sent
     answer: tuple[Message, ...] = ()
     prompt_digest: Digest | None = None
@@ -154,6 +156,10 @@ class Draft:
             attempts=self.attempts,
             trace=turn.trace,
             knowledge_root=caller.live.release.knowledge_root,
+            intent=self.opening.intent,
+            size=self.opening.size,
+            questions=self.opening.questions,
+            topics=self.opening.topics,
         )
 
     def opened(self, entry: EntryId, at_ms: int) -> Entry:

@@ -171,6 +171,10 @@ class InteractionFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     arm: str = ""  # canary, control, pilot, hold_out; empty: not drawn
     share: float = 0.0  # of the canary, at the draw
     answered_by: str = ""  # the model, and its fingerprint, as the provider says
+    intent: str = ""  # of the opening, where intents are declared; on a first interaction only, as the next three
+    size: int = 0  # of the opening: bit length of its number of characters
+    questions: int = 0  # question marks in it, at most 3
+    topics: tuple[int, ...] = ()  # of it: buckets, 0 to 63, of the keyed hashes of some of its words
     # reserved
     holder: str = "bot"
     knowledge_root: Digest | None = None

@@ -41,16 +41,19 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenFirst:
-    """A one-time code that makes the first admin. Only while there is no person; an earlier code ends."""
+    """A one-time code that makes the first admin. Only while there is no person; an earlier code ends, unless `beside`
+    says that it may be in somebody's hands."""
 
     ids: Ids
+    beside: bool = False
 
     def __call__(self, tx: PeopleTransaction) -> Shown:
         """Raises HandrailError ALREADY."""
         _require_nobody(tx)
         by = Actor(ActorKind.SYSTEM, "operator")
         for token in tx.tokens.all():
-            if token.kind is TokenKind.ONE_TIME and token.used_at is None and token.revoked_at is None:
+            unused = token.kind is TokenKind.ONE_TIME and token.used_at is None and token.revoked_at is None
+            if unused and not self.beside:
                 _revoke(tx, self.ids, token, by)
         return _issue(tx, self.ids, TokenKind.ONE_TIME, None, by)
 
@@ -66,21 +69,7 @@ class Redeem:
 
     def __call__(self, tx: PeopleTransaction) -> Shown:
         """Raises HandrailError TOKEN_INVALID, ALREADY or REQUEST_INVALID."""
-        stored = tx.tokens.get(KeyId(token_id(self.code)))
-        token = require_good(stored, self.code, TokenKind.ONE_TIME, now_ms=tx.now_ms)
-        if token.person is None:
-            _require_nobody(tx)
-            if not self.mail.strip() or not self.name.strip():
-                raise HandrailError(
-                    Code.REQUEST_INVALID, "this code makes the first admin: give --mail and --name; the code stays good"
-                )
-            first = Actor(ActorKind.SYSTEM, "operator")
-            person = _add(tx, self.ids, self.mail, self.name, frozenset({Role.ADMIN}), first)
-        else:
-            person = tx.persons.get(token.person)
-        if not person.active:
-            raise HandrailError(Code.TOKEN_INVALID, "this person was disabled; ask an admin")
-        tx.tokens.swap(token, msgspec.structs.replace(token, used_at=tx.now_ms))
+        person = use_up(tx, self.ids, self.code, mail=self.mail, name=self.name)
         return _issue(tx, self.ids, TokenKind.PERSONAL, person, Actor(ActorKind.PERSON, person.id))
 
 
@@ -101,7 +90,7 @@ class AddPerson:
                 Code.NOT_ALLOWED, "the first person is an admin with a one-time code: handrail person first"
             )
         by = acting(tx, self.token, Act.MANAGE_PEOPLE)
-        person = _add(tx, self.ids, self.mail, self.name, self.roles, by)
+        person = add_person(tx, self.ids, self.mail, self.name, self.roles, by)
         return _issue(tx, self.ids, TokenKind.ONE_TIME, person, by)
 
 
@@ -190,6 +179,25 @@ class RevokeToken:
         return _revoke(tx, self.ids, old, by)
 
 
+def use_up(tx: PeopleTransaction, ids: Ids, code: str, *, mail: str, name: str) -> Person:
+    """Whom a one-time code lets in; it is used up with this command. Raises as `Redeem`."""
+    stored = tx.tokens.get(KeyId(token_id(code)))
+    token = require_good(stored, code, TokenKind.ONE_TIME, now_ms=tx.now_ms)
+    if token.person is None:
+        _require_nobody(tx)
+        if not mail.strip() or not name.strip():
+            raise HandrailError(
+                Code.REQUEST_INVALID, "this code makes the first admin: give --mail and --name; the code stays good"
+            )
+        person = add_person(tx, ids, mail, name, frozenset({Role.ADMIN}), Actor(ActorKind.SYSTEM, "operator"))
+    else:
+        person = tx.persons.get(token.person)
+    if not person.active:
+        raise HandrailError(Code.TOKEN_INVALID, "this person was disabled; ask an admin")
+    tx.tokens.swap(token, msgspec.structs.replace(token, used_at=tx.now_ms))
+    return person
+
+
 def _require_nobody(tx: PeopleTransaction) -> None:
     if tx.persons.all():
         raise HandrailError(Code.ALREADY, "there is an admin already; she adds persons: handrail person add")
@@ -206,7 +214,8 @@ def _require_roles(roles: frozenset[Role]) -> None:
     require_compatible(roles)
 
 
-def _add(tx: PeopleTransaction, ids: Ids, mail: str, name: str, roles: frozenset[Role], by: Actor) -> Person:
+def add_person(tx: PeopleTransaction, ids: Ids, mail: str, name: str, roles: frozenset[Role], by: Actor) -> Person:
+    """In the command of who may add one. Raises HandrailError ALREADY, REQUEST_INVALID or NOT_ALLOWED."""
     if not name.strip() or len(name) > 200:
         raise HandrailError(Code.REQUEST_INVALID, "a person needs a name of at most 200 characters")
     _require_roles(roles)

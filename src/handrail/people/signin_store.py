@@ -80,3 +80,19 @@ class SignInReader(Protocol):
     async def demo(self) -> bool:
         """Whether this database was made by the demo for itself."""
         ...
+
+
+class Sealing(Protocol):
+    """A key of the keys folder, for what sign-in keeps."""
+
+    def seal(self, secret: bytes, *, name: str) -> bytes:
+        """`name` is bound to the result."""
+        ...
+
+    def unseal(self, sealed: bytes, *, name: str) -> bytes:
+        """Raises HandrailError JOURNAL_UNAVAILABLE when it was sealed by another key or under another name."""
+        ...
+
+    def mark(self, text: str) -> str:
+        """A keyed hash, hex, that only groups: of an address or a network."""
+        ...

@@ -60,6 +60,9 @@ class Code(StrEnum):
     ERASE_SHARED = "erase.shared"
     NOT_ALLOWED = "person.not_allowed"
     TOKEN_INVALID = "token.invalid"  # noqa: S105  a code, not a token
+    SIGN_IN_REFUSED = "signin.refused"
+    SIGN_IN_WAIT = "signin.wait"  # too many wrong tries
+    FRESH_NEEDED = "signin.fresh_needed"  # who it is was shown too long ago for this
     LOG_CONFLICT = "log.conflict"  # the log on disk and the database contradict each other
     HOME_INVALID = "home.invalid"
 

@@ -13,6 +13,8 @@ from handrail.terms.finding import Kind
 Words = Annotated[str, Meta(min_length=1, max_length=200, extra={"expected": "a text"})]
 Rate = Annotated[float, Meta(gt=0, lt=1)]
 Hours = Annotated[float, Meta(ge=0, le=8_760)]
+Count = Annotated[int, Meta(ge=1)]
+Days = Annotated[int, Meta(ge=1, le=90)]
 Levels = Annotated[int, Meta(ge=1, le=4)]
 
 
@@ -27,12 +29,12 @@ class TriggerFile(Strict, frozen=True, kw_only=True):
     drift: Annotated[Words | None, says("A metric that is worse than its own past, unanswered; any: each one.")] = None
     rollback: Annotated[bool, says("A release was rolled back for safety.")] = False
     rate: Annotated[Words | None, says("A metric of customers or of the AI, with `above` and `least`.")] = None
-    drills: Annotated[int | None, says("So many wrong requests were approved in drills within a day.", ge=1)] = None
+    drills: Annotated[Count | None, says("So many wrong requests were approved in drills within a day.")] = None
     findings: Annotated[Kind | None, says("A kind of finding, with `per_day`.")] = None
     above: Annotated[Rate | None, says("rate: such as 0.05 for 5 %.")] = None
-    least: Annotated[int | None, says("rate: cases before it is looked at.", ge=1)] = None
-    days: Annotated[int | None, says("rate: looked back. Default: 7.", ge=1, le=90)] = None
-    per_day: Annotated[int | None, says("findings: so many on one day (UTC).", ge=1)] = None
+    least: Annotated[Count | None, says("rate: cases before it is looked at.")] = None
+    days: Annotated[Days | None, says("rate: looked back. Default: 7.")] = None
+    per_day: Annotated[Count | None, says("findings: so many on one day (UTC).")] = None
     levels: Annotated[Levels, says("How many levels lower.")] = 1
     types: Annotated[tuple[ActionType, ...], says("Action types; left out: all but assert.")] = ()
 

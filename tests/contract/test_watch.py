@@ -11,7 +11,7 @@ from contract.test_notices import ALL, events, publish, receiver
 from contract.test_outcomes import event, save
 from fakes.storage import CLOCK, IDS, ORDERS, Rig, begin, entry_of
 
-from handrail.app.watching import CONVERSATIONS, INTERACTIONS, MINUTE_MS, TRIGGERS, Watching
+from handrail.app.watching import MINUTE_MS, TRIGGERS, Watching
 from handrail.ledger.commitment import read_facts
 from handrail.ledger.entry import FoundFact
 from handrail.people.person import Person
@@ -25,7 +25,7 @@ from handrail.terms.ids import PersonId
 from handrail.watch.alarm import Acknowledge, Escalate, Raise, Silencing, unanswered_drift_of
 from handrail.watch.alert import AGAIN_MS, TRIGGER_AGAIN_MS, Alert, AlertKind, AlertState, Raised, Severity
 from handrail.watch.drift import HOURS, Drift
-from handrail.watch.fold import Folded, Keep, LearnAnew, fold_interactions
+from handrail.watch.fold import CONVERSATIONS, INTERACTIONS, Folded, Keep, LearnAnew, fold_interactions
 from handrail.watch.measure import HOUR_MS, MATURITY_MS, Asked
 from handrail.watch.series import LEAST_CASES, Series
 

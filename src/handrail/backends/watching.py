@@ -8,19 +8,26 @@ import msgspec
 
 from handrail.backends.rows import Reading
 from handrail.ledger.commitment import read_facts
-from handrail.ledger.read import interaction_facts
+from handrail.ledger.read import BIT, interaction_facts
 from handrail.review.outcome import OutcomeFacts
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import UseCaseId
 from handrail.watch.alert import Alert, AlertKind, AlertState, Silence
+from handrail.watch.fold import FORCED
 from handrail.watch.measure import Asked, Cell, Counts, Told, Used
 from handrail.watch.series import Series
+from handrail.watch.triggers import TOLD, TRIGGERS
 
 _ALERT = msgspec.json.Decoder(Alert)
 _SILENCE = msgspec.json.Decoder(Silence)
 _SERIES = msgspec.json.Decoder(Series)
 _COUNTS = msgspec.json.Decoder(dict[str, int])
+_MOST = 2**53
+"""A count stands here: what a provider or a reporter claims cannot make a number that storage refuses."""
 _OUTCOME = msgspec.json.Decoder(OutcomeFacts)
+
+
+_TRIGGERS = sum(BIT[kind] for kind in TRIGGERS)
 
 
 class _Transaction(Protocol):
@@ -105,6 +112,13 @@ class Watch:
             )
         )
 
+    def cursor(self, stream: str) -> int | None:
+        found = self._tx.fetch("SELECT until_ms FROM watch_cursor WHERE stream = $1", (stream,))
+        return int(found[0][0]) if found else None
+
+    def resign(self, holder: str) -> None:
+        self._tx.fetch("UPDATE watch_lead SET until = 0 WHERE holder = $1", (holder,))
+
     def advance(self, stream: str, before_ms: int | None, until_ms: int) -> None:
         values: tuple[str | int, ...]
         if before_ms is None:
@@ -132,7 +146,7 @@ class Watch:
                 "INSERT INTO measure (use_case, hour, release, language, channel, counts) "
                 "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (use_case, hour, release, language, channel) "
                 "DO UPDATE SET counts = excluded.counts",
-                (*key, msgspec.json.encode(dict(total))),
+                (*key, msgspec.json.encode({name: min(number, _MOST) for name, number in total.items()})),
             )
 
     def keep(self, series: Iterable[Series]) -> None:
@@ -152,9 +166,16 @@ class Watch:
             )
         )
 
-    def knows(self, use_case: str, what: str) -> bool:
-        found = self._tx.fetch("SELECT 1 FROM seen_value WHERE use_case = $1 AND what = $2 LIMIT 1", (use_case, what))
-        return bool(found)
+    def saw(self, use_case: str, what: str, value: str) -> bool:
+        sql = "SELECT 1 FROM seen_value WHERE use_case = $1 AND what = $2 AND value = $3"
+        return bool(self._tx.fetch(sql, (use_case, what, value)))
+
+    def values(self, use_case: str, what: str, since_ms: int = 0) -> int:
+        sql = "SELECT count(*) FROM seen_value WHERE use_case = $1 AND what = $2 AND at_ms >= $3"
+        return int(self._tx.fetch(sql, (use_case, what, since_ms))[0][0])
+
+    def forget(self, what: str, before_ms: int) -> None:
+        self._tx.fetch("DELETE FROM seen_value WHERE what = $1 AND at_ms < $2", (what, before_ms))
 
     def series_of(self, use_case: str, metric: str) -> Series | None:
         found = self._tx.fetch("SELECT body FROM watched WHERE use_case = $1 AND metric = $2", (use_case, metric))
@@ -181,6 +202,24 @@ class StoredWatch:
             (since_ms, until_ms),
         )
         return [Asked(int(at), interaction_facts(read_facts(bytes(facts)))) for at, facts in found]
+
+    async def triggered(self, since_ms: int, limit: int) -> list[Asked]:
+        found = await self._rows(
+            "SELECT i.at_ms, e.facts FROM interaction i JOIN entry e ON e.seq = i.seq "
+            "LEFT JOIN seen_value s ON s.use_case = i.use_case AND s.what = $1 AND s.value = i.interaction "
+            "WHERE i.at_ms >= $2 AND i.kinds & $3 <> 0 AND s.value IS NULL ORDER BY i.at_ms, i.seq LIMIT $4",
+            (TOLD, since_ms, _TRIGGERS, limit),
+        )
+        return [Asked(int(at), interaction_facts(read_facts(bytes(facts)))) for at, facts in found]
+
+    async def forced(self, since_ms: int, until_ms: int) -> frozenset[str]:
+        found = await self._rows(
+            "SELECT DISTINCT i.conversation FROM interaction i JOIN seen_value s "
+            "ON s.use_case = i.use_case AND s.what = $1 AND s.value = i.conversation "
+            "WHERE i.at_ms >= $2 AND i.at_ms < $3",
+            (FORCED, since_ms, until_ms),
+        )
+        return frozenset(str(row[0]) for row in found)
 
     async def told(self, since_ms: int, until_ms: int) -> list[Told]:
         found = await self._rows(

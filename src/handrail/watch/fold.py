@@ -14,11 +14,10 @@ from handrail.ledger.entry import Entry, EntryKind
 from handrail.people.acting import acting
 from handrail.people.authorise import Act
 from handrail.terms.errors import Code, HandrailError
-from handrail.terms.finding import Kind
 from handrail.terms.ids import EntryId, Ids, UseCaseId
 from handrail.watch import series as lines
 from handrail.watch.alarm import BY, WatchTransaction, raise_alerts
-from handrail.watch.alert import AlertKind, AlertState, Raised, Severity
+from handrail.watch.alert import Alert, AlertKind, AlertState, Raised, Severity
 from handrail.watch.measure import (
     SIZES,
     Asked,
@@ -28,6 +27,7 @@ from handrail.watch.measure import (
     Minute,
     Told,
     Used,
+    forced_of,
     minute_of_conversations,
     minute_of_interactions,
     of_conversations,
@@ -35,19 +35,17 @@ from handrail.watch.measure import (
 )
 from handrail.watch.series import Series
 
-TRIGGERS = {
-    Kind.LEGAL: Severity.CRITICAL,
-    Kind.VULNERABILITY: Severity.CRITICAL,
-    Kind.COMPLAINT: Severity.WARNING,
-}
-"""Told at once, by rule: there is no rate to be compared with."""
 SETTLED = 2_000
 """Interactions of a use case before a value that was never seen is news."""
-_WORDS = {
-    Kind.LEGAL: "a customer speaks of lawyers or courts",
-    Kind.VULNERABILITY: "a customer may be in need (bereavement, illness, debt, self-harm or abuse)",
-    Kind.COMPLAINT: "a customer complains",
-}
+INTERACTIONS, CONVERSATIONS = "interactions", "conversations"
+"""Streams, each with a cursor."""
+MANY = 5
+"""New values of one kind in a day that are each told by themselves; what comes after is told as one."""
+MOST_VALUES = 500
+"""Values of one kind that are kept: a provider that names itself anew with each answer fills no table."""
+DAY_MS = 86_400_000
+FORCED = "forced"
+"""Of seen values: conversations that a rule handed over."""
 
 
 class WatchStore(Protocol):
@@ -55,6 +53,14 @@ class WatchStore(Protocol):
 
     def lead(self, holder: str, lease_ms: int) -> bool:
         """Become or stay the one who watches, by the transaction's clock."""
+        ...
+
+    def resign(self, holder: str) -> None:
+        """No longer be the one who watches."""
+        ...
+
+    def cursor(self, stream: str) -> int | None:
+        """Everything before is counted."""
         ...
 
     def advance(self, stream: str, before_ms: int | None, until_ms: int) -> None:
@@ -71,8 +77,16 @@ class WatchStore(Protocol):
         """Whether it was never seen before; from now on it was."""
         ...
 
-    def knows(self, use_case: str, what: str) -> bool:
-        """Whether any value was seen."""
+    def saw(self, use_case: str, what: str, value: str) -> bool:
+        """Whether it was seen before."""
+        ...
+
+    def values(self, use_case: str, what: str, since_ms: int = 0) -> int:
+        """How many were seen for the first time since then."""
+        ...
+
+    def forget(self, what: str, before_ms: int) -> None:
+        """Values of any use case that were seen for the first time before."""
         ...
 
     def series_of(self, use_case: str, metric: str) -> Series | None: ...
@@ -96,12 +110,14 @@ class New(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Folded(msgspec.Struct, frozen=True, kw_only=True):
-    """What a minute makes. `series`: as they are after it, those that changed."""
+    """What a minute makes. `series`: as they are after it, those that changed. `forced`: use case and conversation of
+    each that a rule handed over."""
 
     cells: dict[Cell, Counts] = {}
     series: tuple[Series, ...] = ()
     raised: tuple[Raised, ...] = ()
     new: tuple[New, ...] = ()
+    forced: tuple[tuple[str, str], ...] = ()
 
 
 Known = Mapping[tuple[str, str], Series]
@@ -145,37 +161,21 @@ def fold_interactions(known: Known, at_ms: int, asked: Sequence[Asked], used: Se
     _count_used(cells, at_ms, used)
     return Folded(
         cells=cells, series=tuple(series.values()), raised=tuple(raised),
-        new=tuple(first[key] for key in sorted(first)),
+        new=tuple(first[key] for key in sorted(first)), forced=tuple(sorted(set(forced_of(asked)))),
     )  # fmt: skip
 
 
-def fold_conversations(known: Known, at_ms: int, asked: Sequence[Asked], told: Sequence[Told]) -> Folded:
-    """A minute of conversations that have matured. `at_ms`: when they began."""
-    begun = of_conversations(asked, told)
+def fold_conversations(
+    known: Known, at_ms: int, asked: Sequence[Asked], told: Sequence[Told], forced: frozenset[str] = frozenset()
+) -> Folded:
+    """A minute of conversations that have matured. `at_ms`: when they began. `forced`: those that a rule handed over at
+    any time since."""
+    begun = of_conversations(asked, told, forced)
     cells: dict[Cell, Counts] = {}
     for one in begun:
         cells.setdefault(one.cell, Counts()).update(one.counts)
     series, raised = _stepped(known, at_ms, minute_of_conversations(_of_reported(begun)))
     return Folded(cells=cells, series=tuple(series.values()), raised=tuple(raised))
-
-
-def fold_triggers(asked: Iterable[Asked]) -> Folded:
-    """What a person must see at once, one alert per use case and kind."""
-    raised: dict[str, Raised] = {}
-    for one in asked:
-        for found in one.facts.findings:
-            severity = TRIGGERS.get(found.kind)
-            if severity is None or not found.new or found.side != "input" or not found.action:
-                continue
-            cause = f"trigger/{one.facts.use_case}/{found.kind.value}"
-            count = raised[cause].count + 1 if cause in raised else 1
-            raised[cause] = Raised(
-                cause=cause, kind=AlertKind.TRIGGER, severity=severity, use_case=one.facts.use_case,
-                metric=found.kind.value, sentence=f"In {one.facts.use_case} {_WORDS[found.kind]}.",
-                promise="Told by rule at every such finding; how often the detector errs stands in its benchmarks.",
-                example=one.facts.interaction, at_ms=one.at_ms, count=count,
-            )  # fmt: skip
-    return Folded(raised=tuple(raised.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,39 +190,70 @@ class Keep:
     until_ms: int
     folded: Folded
 
-    def __call__(self, tx: FoldingTransaction) -> tuple[Series, ...]:
-        """The series as kept. Raises HandrailError LOST_RACE when another process watches or has counted this."""
+    def __call__(self, tx: FoldingTransaction) -> list[Alert]:
+        """Alerts that were raised. Raises HandrailError LOST_RACE when another process watches or has counted this, or
+        a person let one of the series learn anew meanwhile."""
         if not tx.watch.lead(self.holder, self.lease_ms):
             raise HandrailError(Code.LOST_RACE, "another process watches")
         tx.watch.advance(self.stream, self.before_ms, self.until_ms)
         tx.watch.count(self.folded.cells)
         for one in self.folded.series:
+            stored = tx.watch.series_of(one.use_case, one.metric)
+            if stored is not None and stored.generation != one.generation:
+                raise HandrailError(Code.LOST_RACE, "this metric learns anew")
             if one.learnt_ms is not None and one.watched == 0 and not one.drift.value:
                 _record_learnt(tx, self.ids, one)
         tx.watch.keep(self.folded.series)
-        raised = list(self.folded.raised)
-        for value in self.folded.new:
-            alone = value.beside and not tx.watch.knows(value.use_case, value.what)
-            if tx.watch.see(value.use_case, value.what, value.value) and value.tell and not alone:
-                raised.append(_news(value, tx.now_ms))
-        raise_alerts(tx, self.ids, raised)
-        return self.folded.series
+        for use_case, conversation in self.folded.forced:
+            tx.watch.see(use_case, FORCED, conversation)
+        if self.until_ms % lines.HOUR_MS == 0:
+            cursor = tx.watch.cursor(CONVERSATIONS)
+            tx.watch.forget(FORCED, 0 if cursor is None else cursor - lines.HOUR_MS)
+        raised = [*self.folded.raised, *(one for value in self.folded.new for one in _seen(tx, value))]
+        return raise_alerts(tx, self.ids, raised)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begin:
+    """Streams get a cursor where they have none."""
+
+    streams: tuple[str, ...]
+    at_ms: int
+
+    def __call__(self, tx: FoldingTransaction) -> None:
+        for stream in self.streams:
+            if tx.watch.cursor(stream) is None:
+                tx.watch.advance(stream, None, self.at_ms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resign:
+    """Another process may watch at once."""
+
+    holder: str
+
+    def __call__(self, tx: FoldingTransaction) -> None:
+        tx.watch.resign(self.holder)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """Evidence begins anew for metrics whose alarm somebody has."""
+    """Evidence begins anew for metrics whose alarm somebody has. `series`: those that stand still, as a process
+    remembers them; what is stored counts."""
 
     series: tuple[Series, ...]
 
     def __call__(self, tx: FoldingTransaction) -> tuple[Series, ...]:
-        moved = []
+        """All of them as they are now."""
+        now = []
         for one in self.series:
-            alert = tx.alerts.open(one.cause)
-            if one.alarmed and (alert is None or alert.state is not AlertState.RAISED):
-                moved.append(lines.answered(one))
-        tx.watch.keep(moved)
-        return tuple(moved)
+            stored = tx.watch.series_of(one.use_case, one.metric) or one
+            alert = tx.alerts.open(stored.cause)
+            if stored.alarmed and (alert is None or alert.state is not AlertState.RAISED):
+                stored = lines.answered(stored)
+                tx.watch.keep([stored])
+            now.append(stored)
+        return tuple(now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,9 +324,10 @@ def _of_reported(begun: list[Conversation]) -> list[Conversation]:
 
 
 def _settled(known: Known, use_case: str) -> bool:
-    """Whether the use case has run for long enough that what was never seen is news."""
-    one = known.get((use_case, "failed"))
-    return one is not None and sum(one.cases) + one.watched >= SETTLED
+    """Whether the use case has run for long enough that what was never seen is news; also while one metric learns
+    anew."""
+    series = (known.get((use_case, metric)) for metric in ("failed", "blocked", "handed_over"))
+    return any(one is not None and sum(one.cases) + one.watched >= SETTLED for one in series)
 
 
 def _count_used(cells: dict[Cell, Counts], at_ms: int, used: Sequence[Used]) -> None:
@@ -305,10 +337,26 @@ def _count_used(cells: dict[Cell, Counts], at_ms: int, used: Sequence[Used]) -> 
             cells.setdefault(cell, Counts()).update({"actions": 1, f"action.{one.verdict}": 1})
 
 
-def _news(one: New, now: int) -> Raised:
+def _seen(tx: FoldingTransaction, value: New) -> list[Raised]:
+    """Marks the value; the alert that it makes, if any."""
+    known = tx.watch.values(value.use_case, value.what)
+    if tx.watch.saw(value.use_case, value.what, value.value):
+        return []
+    if known < MOST_VALUES:
+        tx.watch.see(value.use_case, value.what, value.value)
+    if not value.tell or (value.beside and not known):
+        return []
+    lately = tx.watch.values(value.use_case, value.what, tx.now_ms - DAY_MS)
+    return [_news(value, tx.now_ms, many=lately > MANY or known >= MOST_VALUES)]
+
+
+def _news(one: New, now: int, *, many: bool) -> Raised:
+    said = f"In {one.use_case} the {one.what} {one.value} was never seen before."
+    if many:
+        said = f"In {one.use_case} more than {MANY} values of {one.what} came in a day that were never seen before."
     return Raised(
-        cause=f"new/{one.use_case}/{one.what}/{one.value}", kind=AlertKind.NEW, severity=Severity.WARNING,
-        use_case=one.use_case, metric=f"new.{one.what}",
-        sentence=f"In {one.use_case} the {one.what} {one.value} was never seen before.",
-        promise="Told by rule, once for each value.", example=one.example, at_ms=now,
+        cause=f"new/{one.use_case}/{one.what}/{'many' if many else one.value}", kind=AlertKind.NEW,
+        severity=Severity.WARNING, use_case=one.use_case, metric=f"new.{one.what}", sentence=said,
+        promise="Told by rule, once for each value; from the sixth of a day on they are counted in one alert.",
+        example=one.example, at_ms=now,
     )  # fmt: skip

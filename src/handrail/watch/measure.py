@@ -18,6 +18,8 @@ from handrail.watch.outcomes import LOW, SCALE_MAX
 
 HOUR_MS = 3_600_000
 MATURITY_MS = 48 * HOUR_MS
+LONGEST_S = 30 * 86_400
+"""Of handling one conversation: what is said to be longer counts as so long."""
 Counts: TypeAlias = Counter[str]
 
 
@@ -177,21 +179,40 @@ class Conversation(NamedTuple):
     counts: Counts
 
 
-def of_conversations(asked: Iterable[Asked], told: Iterable[Told]) -> list[Conversation]:
-    """`asked`: interactions of the minute, of which the first ones count; `told`: outcomes of their conversations."""
+def forced_of(asked: Iterable[Asked]) -> list[tuple[str, str]]:
+    """Use case and conversation of what a rule handed over."""
+    return [(one.facts.use_case, str(one.facts.conversation)) for one in asked if one.facts.outcome is Outcome.HANDOVER]
+
+
+def of_conversations(
+    asked: Iterable[Asked], told: Iterable[Told], forced: frozenset[str] = frozenset()
+) -> list[Conversation]:
+    """`asked`: interactions of the minute, of which the first ones count; `told`: outcomes of their conversations;
+    `forced`: conversations that a rule handed over. What happened after `MATURITY_MS` does not count, however late the
+    counting is."""
     by: dict[str, list[OutcomeFacts]] = {}
     for outcome in told:
         by.setdefault(outcome.conversation, []).append(outcome.facts)
-    return [_conversation(one, by.get(one.facts.conversation, [])) for one in asked if one.facts.first]
+    return [
+        _conversation(
+            one,
+            [facts for facts in by.get(one.facts.conversation, []) if facts.occurred_at_ms < one.at_ms + MATURITY_MS],
+            forced=one.facts.conversation in forced or one.facts.outcome is Outcome.HANDOVER,
+        )
+        for one in asked
+        if one.facts.first
+    ]
 
 
-def _conversation(one: Asked, outcomes: list[OutcomeFacts]) -> Conversation:
+def _conversation(one: Asked, outcomes: list[OutcomeFacts], *, forced: bool) -> Conversation:
     types = {facts.type for facts in outcomes}
     bad = {name: kind in types for kind, name in REPORTED.items()}
+    bad["transfer"] = bad["transfer"] and not forced
     bad["override"] = any(facts.type is OutcomeType.OVERRIDE and facts.same is not True for facts in outcomes)
     counts = Counter({"conversations": 1})
     contained = not (types & {OutcomeType.TRANSFER, OutcomeType.REPEAT_CONTACT, OutcomeType.COMPLAINT})
-    counts["contained"] += contained and one.facts.outcome is Outcome.ANSWERED
+    counts["contained"] += contained and one.facts.outcome is Outcome.ANSWERED and not forced
+    counts["forced"] += forced
     scored = _latest(outcomes, OutcomeType.CSAT)
     counts["csat_answered"] += scored is not None
     if scored is not None and scored.score is not None:
@@ -202,6 +223,7 @@ def _conversation(one: Asked, outcomes: list[OutcomeFacts]) -> Conversation:
         counts["resolution_known"] += 1
         counts["resolved_for_good"] += resolved.resolved is True and OutcomeType.REPEAT_CONTACT not in types
     handled = sum(facts.seconds or 0 for facts in outcomes if facts.type is OutcomeType.HANDLE_TIME)
+    handled = min(handled, LONGEST_S)
     counts[f"handle_time/{band(int(handled))}"] += 1
     counts["human_seconds"] += int(handled)
     for name, is_bad in bad.items():

@@ -1,9 +1,9 @@
 """One metric of one use case beside its own past: first it learns, then it watches; pure.
 
-Learning ends after `LEAST_CASES` and `LEAST_MS`, and for what customers report not before anything bad was reported: a
-rate of zero may only say that nobody reports. What was learnt stays until a person lets it learn anew, since a past
-that follows the present hides a slow decline. An amount is watched by how many cases exceed what 95 % of its first
-cases did not. It pages; it rolls nothing back.
+Learning ends after `LEAST_CASES` and `LEAST_MS`. For what customers report it begins with the first bad report: zeros
+before it may only say that nobody reports yet, and would make a baseline of them. What was learnt stays until a person
+lets it learn anew, since a past that follows the present hides a slow decline. An amount is watched by how many cases
+exceed what 95 % of its first cases did not. It pages; it rolls nothing back.
 """
 
 import math
@@ -32,12 +32,15 @@ REPORTED = frozenset(
     {"transfer", "complaint", "repeat_contact", "refund_reversed", "override", "low_csat", "unresolved"}
 )
 """Metrics that somebody must report; their cases are conversations, those of all others interactions."""
+SILENT = REPORTED - {"low_csat", "unresolved"}
+"""Of these, those whose silence looks as if all were well: they learn from the first bad report on."""
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`bands`: of an amount whose `limit` is not set yet. `bad`, `cases`: by hour of the week (UTC), while it learns
     and kept afterwards. `bounds`: the baseline by hour; empty while it learns. `watched`: cases since. `alarmed`: it
-    stands still until somebody answers the alert. `run_*`: the stretch in which it has been worse."""
+    stands still until somebody answers the alert. `run_*`: the stretch in which it has been worse. `generation`: how
+    often a person let it learn anew; what a process remembers of an older one is not kept."""
 
     use_case: UseCaseId
     metric: str
@@ -56,6 +59,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     run_bad: int = 0
     run_cases: int = 0
     run_evidence: float = 0.0
+    generation: int = 0
 
     @property
     def unit(self) -> str:
@@ -116,16 +120,19 @@ def answered(before: Series) -> Series:
 
 def anew(before: Series) -> Series:
     """It learns its past again, from now."""
-    return Series(use_case=before.use_case, metric=before.metric, wanted=before.wanted)
+    return Series(
+        use_case=before.use_case, metric=before.metric, wanted=before.wanted, generation=before.generation + 1
+    )
 
 
 def _learnt(before: Series, at_ms: int, hour: int, found: Cases) -> Series:
+    if before.metric in SILENT and before.first_ms is None and not found.bad:
+        return before
     first = at_ms if before.first_ms is None else before.first_ms
     now = msgspec.structs.replace(
         before, first_ms=first, bad=_plus(before.bad, hour, found.bad), cases=_plus(before.cases, hour, found.cases)
     )
-    reported = before.metric not in REPORTED or sum(now.bad) > 0
-    if sum(now.cases) < LEAST_CASES or at_ms - first < LEAST_MS or not reported:
+    if sum(now.cases) < LEAST_CASES or at_ms - first < LEAST_MS:
         return now
     baseline = Baseline(now.bad, now.cases)
     return msgspec.structs.replace(now, learnt_ms=at_ms, bounds=tuple(_bounds(baseline)))

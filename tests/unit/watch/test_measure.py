@@ -12,10 +12,11 @@ from handrail.review.outcome import OutcomeFacts, OutcomeType
 from handrail.terms.decision import Outcome
 from handrail.terms.finding import Kind
 from handrail.terms.ids import ConversationId, InteractionId, UseCaseId
-from handrail.watch.fold import fold_conversations, fold_interactions, fold_triggers
+from handrail.watch.fold import fold_conversations, fold_interactions
 from handrail.watch.measure import HOUR_MS, Asked, Cases, Told, Used, band, top
 from handrail.watch.metrics import DEFINITIONS, figure, grouped, quantile
 from handrail.watch.series import LIMIT_CASES, Series, with_bands
+from handrail.watch.triggers import fold_triggers
 
 SHOP = UseCaseId("shop")
 
@@ -113,9 +114,10 @@ def test_only_what_a_customer_said_for_the_first_time_is_told_at_once() -> None:
         return FoundFact(**{**values, **changes})
 
     quiet = [found(new=False), found(side="output"), found(action=""), found(kind=Kind.CARD)]
-    assert fold_triggers([asked(findings=tuple(quiet))]).raised == ()
-    (one,) = fold_triggers([asked(findings=(found(),)), asked(findings=(found(),))]).raised
-    assert (one.cause, one.count) == ("trigger/shop/LEGAL", 2)
+    assert fold_triggers([asked(findings=tuple(quiet))]) == []
+    other = asked(conversation=ConversationId("cv_2"), findings=(found(),))
+    (one,) = fold_triggers([asked(findings=(found(), found())), asked(findings=(found(),)), other])
+    assert (one.cause, one.count) == ("trigger/shop/LEGAL", 2)  # conversations
 
 
 def test_a_drill_is_no_action_of_an_agent() -> None:

@@ -2,6 +2,7 @@
 
 import random
 
+import msgspec
 import pytest
 
 from handrail.terms.ids import UseCaseId
@@ -10,6 +11,7 @@ from handrail.watch.measure import HOUR_MS, Cases
 from handrail.watch.series import LEAST_CASES, LEAST_MS, Series, after, anew, answered, hour_of_week
 
 SHOP = UseCaseId("shop")
+DAY = 86_400_000
 MONDAY = 4 * 86_400_000
 """1970-01-05."""
 
@@ -40,12 +42,31 @@ def test_it_learns_for_a_week_and_enough_cases_before_it_may_alarm() -> None:
 
 
 def test_what_must_be_reported_is_not_learnt_from_silence() -> None:
+    """Zeros of a month in which nobody reported would make the first honest week an alarm."""
     one = Series(use_case=SHOP, metric="transfer")
     for day in range(30):
-        one, _ = after(one, day * 86_400_000, Cases(0, 1_000))
+        one, _ = after(one, day * DAY, Cases(0, 1_000))
+    assert (one.first_ms, sum(one.cases)) == (None, 0)
+    for day in range(31, 38):
+        one, _ = after(one, day * DAY, Cases(20, 1_000))
     assert one.learnt_ms is None
-    one, _ = after(one, 31 * 86_400_000, Cases(1, 1_000))
-    assert one.learnt_ms is not None
+    one, _ = after(one, 38 * DAY, Cases(20, 1_000))
+    assert (one.learnt_ms, sum(one.cases)) == (38 * DAY, 8_000)
+    for day in range(39, 60):
+        one, alarm = after(one, day * DAY, Cases(20, 1_000))
+        assert alarm is None
+
+
+def test_good_surveys_are_learnt_from_the_first_on() -> None:
+    one, _ = after(Series(use_case=SHOP, metric="low_csat"), 0, Cases(0, 10))
+    assert sum(one.cases) == 10
+
+
+@pytest.mark.promise("DRI-3")
+def test_a_series_survives_an_outage_of_any_size() -> None:
+    one, alarm = after(learnt(rate=0.01), MONDAY + 200 * HOUR_MS, Cases(5_000, 5_000))
+    assert alarm is not None
+    assert msgspec.json.decode(msgspec.json.encode(one), type=Series) == one
 
 
 @pytest.mark.promise("WAT-7")
@@ -66,7 +87,7 @@ def test_a_doubled_rate_alarms_soon_and_says_since_when_and_its_promise() -> Non
     assert (stands, none) == (one, None)
     assert answered(one).drift.value == 0
     assert answered(one).bounds == one.bounds
-    assert anew(one) == Series(use_case=SHOP, metric="blocked")
+    assert anew(one) == Series(use_case=SHOP, metric="blocked", generation=1)
 
 
 @pytest.mark.promise("WAT-9")

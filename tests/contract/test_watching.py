@@ -1,0 +1,273 @@
+"""The watch through late commits, wrong clocks, restarts, storms and broken minutes, on SQLite and PostgreSQL."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from contract.test_actions import hire, token
+from contract.test_notices import publish, receiver
+from contract.test_outcomes import event, save
+from contract.test_watch import LEGAL, Late, alerts, ask, settled
+from fakes.storage import CLOCK, IDS, ORDERS, Rig, begin, entry_of
+
+from handrail.app.watching import MINUTE_MS, Watching
+from handrail.review.outcome import OutcomeType
+from handrail.terms.decision import Outcome
+from handrail.watch.alarm import Acknowledge
+from handrail.watch.alert import AlertState
+from handrail.watch.fold import CONVERSATIONS, FORCED, MANY, Answered, LearnAnew
+from handrail.watch.measure import HOUR_MS, MATURITY_MS
+
+DAY_MS = 24 * HOUR_MS
+
+
+async def ready(durable: Rig) -> Any:
+    store = await durable.open()
+    await store.journal.run(hire)
+    await publish(store, receiver("leads"))
+    return store
+
+
+async def threat(store: Any, at_ms: int, **facts: Any) -> Any:
+    thread = await begin(store)
+    await store.journal.record(entry_of(thread, at_ms=at_ms, facts={"findings": (LEGAL,), **facts}))
+    return thread
+
+
+async def counts(store: Any) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for _, more in await store.watch.measured(0, 10**9):
+        total.update(more)
+    return total
+
+
+@pytest.mark.promise("WAT-13")
+@pytest.mark.parametrize("off_ms", [-120_000, 0, 300_000])
+def test_a_threat_that_is_committed_late_or_by_a_wrong_clock_is_told_all_the_same_and_once(
+    durable: Rig, off_ms: int
+) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        clock = Late()
+        watching = Watching(store, "p1", ids=IDS, clock=clock)
+        await watching.round()
+        clock.ahead_ms = DAY_MS
+        await threat(store, clock.now_ms())
+        await watching.round()
+        (one,) = await alerts(store)
+        await threat(store, clock.now_ms() + off_ms)
+        for _ in range(3):
+            clock.ahead_ms += 5_000
+            await watching.round()
+        assert (await store.watch.alert(one.id)).count == 2
+
+    durable.run(run())
+
+
+@pytest.mark.promise("WAT-13")
+def test_a_process_that_has_just_begun_tells_at_once_what_came_while_none_ran(durable: Rig) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        clock = Late()
+        first = Watching(store, "p1", ids=IDS, clock=clock)
+        await first.round()  # before anything was ever asked: what comes is news from now on
+        await ask(store)
+        clock.ahead_ms = 3 * MINUTE_MS
+        await first.round()  # and holds the lease, and is killed
+        await threat(store, clock.now_ms())
+        clock.ahead_ms += 2 * HOUR_MS
+        await Watching(store, "p2", ids=IDS, clock=clock).round()
+        assert [one.first.metric for one in await alerts(store)] == ["LEGAL"]
+
+    durable.run(run())
+
+
+@pytest.mark.promise("WAT-13")
+def test_one_conversation_counts_once_and_is_told_again_when_its_alert_was_closed(durable: Rig) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        clock = Late()
+        watching = Watching(store, "p1", ids=IDS, clock=clock)
+        await watching.round()
+        thread = await begin(store)
+        for _ in range(3):
+            clock.ahead_ms += 5_000
+            await store.journal.record(entry_of(thread, at_ms=clock.now_ms(), facts={"findings": (LEGAL, LEGAL)}))
+            await watching.round()
+        (one,) = await alerts(store)
+        assert one.count == 1
+        await store.journal.run(Acknowledge(ids=IDS, alert=one.id, token=token("pe_a")[1], close=True))
+        clock.ahead_ms += 5_000
+        await store.journal.record(entry_of(thread, at_ms=clock.now_ms(), facts={"findings": (LEGAL,)}))
+        await watching.round()
+        assert [each.state for each in await alerts(store)] == [AlertState.RAISED]
+
+    durable.run(run())
+
+
+@pytest.mark.promise("WAT-13")
+def test_a_flood_of_threats_is_told_whole_in_one_alert(durable: Rig) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        clock = Late()
+        watching = Watching(store, "p1", ids=IDS, clock=clock)
+        await watching.round()
+        clock.ahead_ms = 1_000
+        for _ in range(520):
+            await threat(store, clock.now_ms())
+        await watching.round()
+        assert [one.count for one in await alerts(store)] == [520]
+
+    durable.run(run())
+
+
+@pytest.mark.promise("WAT-7")
+def test_what_a_person_lets_learn_anew_is_not_put_back_by_a_server_that_remembers_the_old(durable: Rig) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        await store.journal.run(lambda tx: tx.watch.keep([settled()]))
+        clock = Late()
+        watching = Watching(store, "p1", ids=IDS, clock=clock)
+        await ask(store, 3)
+        clock.ahead_ms = 3 * MINUTE_MS
+        await watching.round()
+        await store.journal.run(LearnAnew(ids=IDS, use_case=ORDERS, metric="failed", token=token("pe_a")[1]))
+        for _ in range(2):
+            await ask(store, 2, at_ms=clock.now_ms())
+            clock.ahead_ms += 3 * MINUTE_MS
+            await watching.round()
+        (failed,) = [one for one in await store.watch.series() if one.metric == "failed"]
+        assert (failed.learnt_ms, sum(failed.cases), failed.generation) == (None, 4, 1)
+
+    durable.run(run())
+
+
+@pytest.mark.promise("WAT-4")
+def test_evidence_outlives_the_process_that_gathered_it(durable: Rig) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        await store.journal.run(lambda tx: tx.watch.keep([settled()]))
+        clock = Late()
+        seen = []
+        for at in range(3):
+            await ask(store, 1, at_ms=clock.now_ms(), facts={"language": "", "outcome": Outcome.FAILED})
+            clock.ahead_ms += 3 * MINUTE_MS
+            watching = Watching(store, f"p{at}", ids=IDS, clock=clock)
+            await watching.round()
+            await watching.close()  # its lease is nobody's: the next one counts at once
+            (failed,) = [one for one in await store.watch.series() if one.metric == "failed"]
+            seen.append((failed.drift.value, failed.watched))
+        assert [watched for _, watched in seen] == [1, 2, 3]
+        assert seen[2][0] > 4 * seen[0][0]
+
+    durable.run(run())
+
+
+def test_what_a_process_remembers_does_not_overwrite_what_another_has_counted_since(durable: Rig) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        stale, now = settled(alarmed=True), settled(alarmed=True, watched=7)
+        await store.journal.run(lambda tx: tx.watch.keep([now]))
+        (kept,) = await store.journal.run(Answered(series=(stale,)))
+        assert (kept.alarmed, kept.watched) == (False, 7)
+
+    durable.run(run())
+
+
+@pytest.mark.promise("WAT-14")
+def test_a_provider_that_names_itself_anew_with_each_answer_makes_no_storm(durable: Rig) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        clock = Late()
+        watching = Watching(store, "p1", ids=IDS, clock=clock)
+        for at in range(30):
+            await ask(store, facts={"provider": "p", "model": "m", "answered_by": f"m fp_{at:03}"})
+        clock.ahead_ms = 3 * MINUTE_MS
+        await watching.round()
+        found = await alerts(store)
+        many = [one for one in found if one.first.cause.endswith("/many")]
+        assert len(found) <= MANY + 1
+        assert [one.count for one in many] == [30 - MANY]
+        assert "more than 5" in many[0].first.sentence
+
+    durable.run(run())
+
+
+@pytest.mark.promise("WAT-15")
+def test_a_minute_that_cannot_be_counted_keeps_no_other_part_from_its_work(durable: Rig) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        clock = Late()
+        watching = Watching(store, "p1", ids=IDS, clock=clock)
+        await watching.round()
+        thread = await ask(store)
+        await save(store, event(conversation=thread.conversation, type=OutcomeType.TRANSFER))
+        await store.journal.run(lambda tx: tx.fetch("UPDATE outcome SET facts = $1", (b"{",)))
+        clock.ahead_ms = MATURITY_MS + 10 * MINUTE_MS
+        await threat(store, clock.now_ms())
+        for _ in range(2):
+            clock.ahead_ms += 3 * MINUTE_MS
+            await watching.round()
+        assert [one.first.metric for one in await alerts(store)] == ["LEGAL"]
+        total = await counts(store)
+        assert (total["interactions"], total["conversations"]) == (2, 0)
+
+    durable.run(run())
+
+
+@pytest.mark.promise("WAT-5")
+def test_a_conversation_that_a_rule_handed_over_later_is_neither_contained_nor_a_transfer(durable: Rig) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        kept = await ask(store)
+        forced = await begin(store)
+        at = CLOCK.now_ms()
+        await store.journal.record(entry_of(forced, at_ms=at, facts={"first": True}))
+        over = {"first": False, "outcome": Outcome.HANDOVER}
+        await store.journal.record(entry_of(forced, at_ms=at + 40 * HOUR_MS, facts=over))
+        await save(
+            store,
+            event(conversation=forced.conversation, type=OutcomeType.TRANSFER),
+            event(conversation=kept.conversation, type=OutcomeType.COMPLAINT, occurred_at_ms=at + 3 * DAY_MS),
+        )
+        clock = Late()
+        clock.ahead_ms = MATURITY_MS + 10 * MINUTE_MS
+        watching = Watching(store, "p1", ids=IDS, clock=clock)
+        await watching.round()  # after a pause: the later part is counted before the earlier conversation is
+        await watching.round()
+        total = await counts(store)
+        assert (total["conversations"], total["contained"], total["transfer"], total["forced"]) == (2, 1, 0, 1)
+        assert total["told.transfer"] == 1
+        await ask(store, at_ms=at + 5 * DAY_MS)
+        clock.ahead_ms += 10 * DAY_MS
+        for _ in range(3):
+            await watching.round()
+        assert (await store.watch.cursors())[CONVERSATIONS] > at + 4 * DAY_MS
+        await store.journal.run(lambda tx: tx.watch.forget(FORCED, 2**53))
+
+    durable.run(run())
+
+
+@pytest.mark.promise("WAT-5")
+def test_what_happens_after_two_days_counts_as_little_when_the_counting_is_late(durable: Rig) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        clock = Late()
+        begun = CLOCK.now_ms() - 5 * DAY_MS
+        threads = []
+        for _ in range(2):
+            thread = await begin(store)
+            threads.append(thread)
+            await store.journal.record(entry_of(thread, at_ms=begun, facts={"first": True}))
+        for thread, after_ms in zip(threads, (47 * HOUR_MS, 49 * HOUR_MS), strict=True):
+            await save(
+                store,
+                event(
+                    conversation=thread.conversation, type=OutcomeType.REPEAT_CONTACT, occurred_at_ms=begun + after_ms
+                ),
+            )
+        await Watching(store, "p1", ids=IDS, clock=clock).round()
+        total = await counts(store)
+        assert (total["conversations"], total["repeat_contact"], total["contained"]) == (2, 1, 1)
+
+    durable.run(run())

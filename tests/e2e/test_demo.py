@@ -63,6 +63,26 @@ def test_the_demo_plays_checks_itself_verifies_the_ledger_and_ends_with_0(played
     assert (folder / "demo-home" / "handrail.yaml").exists()
 
 
+@pytest.mark.promise("DEMO-6")
+def test_the_shorter_replies_pass_their_tests_and_take_themselves_back(played) -> None:
+    folder, done = played
+    shown = done.stdout.partition('"shorter replies"')[2]
+    for line in (
+        r"help-chat: release [0-9a-f]{12} is a draft",
+        r"release [0-9a-f]{12} is tested by these 2 cases",
+        r"canary  stage 1 of 2, 0.3 of new units",
+        r"ROLLED BACK. Worse: transfer in \d+\.\d % of the canary's \d+ against .* It was rolled back\.",
+        r"a second later, the next 15 conversations: all answered by the release from before",
+        r"[0-9a-f]{12}  help-chat  rolled back",
+        r"ic_\w+  contained  S2  help-chat ",
+    ):
+        assert re.search(line, shown), line
+    evidence = [float(one) for one in re.findall(r"\| ([\d,.]+) of 100", shown.replace(",", ""))]
+    assert evidence[0] < evidence[-1] >= 100
+    prompt = (folder / "demo-home" / "prompts" / "help-chat.md").read_text()
+    assert "Shorter" not in prompt
+
+
 @pytest.mark.promise("DEMO-5")
 def test_the_agents_calls_pass_wait_or_are_stopped_with_their_reason_and_the_books_agree(played) -> None:
     folder, done = played
@@ -173,6 +193,20 @@ def _is_ready(host: str) -> bool:
         return False
     finally:
         connection.close()
+
+
+@pytest.mark.promise("DEMO-6")
+def test_a_draft_that_fails_its_tests_is_not_started_and_fails_the_demo(tmp_path) -> None:
+    home = tmp_path / "demo-home"
+    write_home(home, keep=False)
+    cases = home / "tests" / "help-chat.yaml"
+    sound = cases.read_text()
+    cases.write_text(sound.replace("(?i)dry", "(?i)step by step"))
+    assert cases.read_text() != sound
+    done = run(tmp_path, "--keep")
+    assert done.returncode == 1
+    assert "NOT AS EXPECTED: the draft of the shorter replies could not be started" in done.stdout
+    assert "ROLLED BACK" not in done.stdout
 
 
 @pytest.mark.promise("DEMO-2")

@@ -47,8 +47,10 @@ def _one(name: str, metric: MetricVerdict) -> str:
         if metric.interval is None:
             return said
         low, high = metric.interval
-        upper = "and more" if high is None else f"to {high:.2g}"
-        return f"{said} ({low:.2g} {upper} times as often)"
+        upper = "and more" if high is None else f"to {_times(high)}"
+        return f"{said} ({_times(low)} {upper} times as often)"
+    if metric.percentile:
+        return _in_distribution(called, metric)
     said = (
         f"{called} on average {metric.canary_mean:.3f} in the canary's {metric.canary_units:,} against "
         f"{metric.control_mean:.3f} in the control's {metric.control_units:,}"
@@ -59,9 +61,25 @@ def _one(name: str, metric: MetricVerdict) -> str:
     return f"{said} (difference {low:+.3f} to {high:+.3f})"
 
 
+def _in_distribution(called: str, metric: MetricVerdict) -> str:
+    """A percentile is no mean of what was measured, and the sentence says so."""
+    said = (
+        f"{called} in distribution: above {metric.canary_mean * 100:.1f} % of the past in the canary's "
+        f"{metric.canary_units:,} against {metric.control_mean * 100:.1f} % in the control's {metric.control_units:,}"
+    )
+    low, high = metric.interval or (0.0, None)
+    if high is None:
+        return said
+    return f"{said} (difference {low * 100:+.1f} to {high * 100:+.1f} points)"
+
+
 def _ratio(metric: MetricVerdict) -> float:
     return metric.canary_mean / metric.control_mean if metric.control_mean else 1.0
 
 
 def _percent(share: float) -> str:
     return f"{share * 100:.2g} %" if share < 0.1 else f"{share * 100:.1f} %"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 99.5 else f"{ratio:.2g}"

@@ -16,7 +16,7 @@ from subprocess import CompletedProcess
 from typing import TYPE_CHECKING
 
 from handrail.app import wire
-from handrail.app.demo import acts, approver, books, checks, stage, table
+from handrail.app.demo import acts, approver, books, canary, checks, stage, table
 from handrail.app.demo.agent import Agent
 from handrail.app.demo.client import Answer, Bot, Json
 from handrail.app.demo.script import UNKNOWN_KEY, Play, Talk, Turn, load
@@ -97,7 +97,7 @@ class Demo:
         stage.point_at(folder, "handrail.yaml", model.host)
         stage.point_at(folder, "tools/shop.yaml", shop.host)
         given, keys, staff = await stage.publish(folder, self.env, staff)
-        self._step(f"published {len(keys)} use cases, made a key for each and two persons who approve")
+        self._step(f"published {len(keys) - 1} use cases, made a key for each and two persons who approve")
         server = processes.enter_context(stage.gateway(folder, data / "serve.log"))
         self._step(f"handrail serve at http://{server.host}/v1")
         self.say("")
@@ -106,6 +106,9 @@ class Demo:
             if self.stop.is_set():
                 return 130
             await self._act(store, server.host, shop.host, keys, staff, script)
+            if self.stop.is_set():
+                return 130
+            await self._canary(store, server.host, keys, staff)
             if self.stop.is_set():
                 return 130
             await self._published(store, server.host)
@@ -164,6 +167,18 @@ class Demo:
             f"the shop's own books: {kept.refunds} refunds, {kept.cents / 100:.2f} EUR; {kept.addresses} new address"
         )
         self.wrong += books.disagree(agent.came, lines, kept)
+
+    async def _canary(self, store: "Store", host: str, keys: dict[str, str], staff: stage.Staff) -> None:
+        """A changed prompt that takes itself back."""
+
+        async def command(token: str, *words: str) -> "CompletedProcess[str]":
+            return await asyncio.to_thread(self._command, *words, token=token)
+
+        self.wrong += await canary.Canary(
+            store=store, home=self.wish.home, host=host, key=keys[canary.USE_CASE], events=keys[stage.EVENTS],
+            staff=staff, say=self.say, command=command, stopped=self.stop.is_set,
+            round_s=canary.ROUND_S if self.wish.pace_s else canary.ROUND_S / 4,
+        ).play()  # fmt: skip
 
     async def _pace(self) -> None:
         if self.stop.is_set():
@@ -272,11 +287,11 @@ class Demo:
         fields = {name: value["facts"][name] for name in names if name in value["facts"]}
         self.say(json.dumps({"index": value["index"], "at": value["at"]} | fields, ensure_ascii=False))
 
-    def _command(self, *arguments: str, quiet: bool = False) -> "CompletedProcess[str]":
+    def _command(self, *arguments: str, quiet: bool = False, token: str = "") -> "CompletedProcess[str]":
         """Run a command and show it with what it says."""
         self.say("")
         self.say(f"$ handrail {' '.join(arguments)}")
-        done = stage.command(Path(), *arguments)
+        done = stage.command(Path(), self.env, *arguments, token=token)
         for line in (done.stderr if quiet else done.stdout + done.stderr).splitlines():
             self.say(f"  {line}")
         return done
@@ -291,6 +306,7 @@ class Demo:
         self.say(
             f"  what waits     handrail approvals list --home {home} (now nothing; --state denied: what was stopped)"
         )
+        self.say(f"  its releases   handrail release list --home {home}; handrail incident list --home {home}")
         self.say(f"  its staff      approver, reviewer: export HANDRAIL_TOKEN={staff.person}")
         self.say(f"                 admin (publish needs it): export HANDRAIL_TOKEN={staff.admin}")
         self.say(f"  the log        http://{host}/log/checkpoint (public, signed; the key: handrail log-key)")

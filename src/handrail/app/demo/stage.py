@@ -18,7 +18,7 @@ import msgspec
 
 from handrail.app import wire
 from handrail.app.demo.script import HOME
-from handrail.app.settings import Settings, settings
+from handrail.app.settings import TOKEN_VARIABLE, Settings, settings
 from handrail.app.wire.policy import engines
 from handrail.home.compile import compile_home
 from handrail.home.init import KEK_BYTES, init
@@ -42,6 +42,8 @@ END_S = 40.0
 SHOP_KEY = ".handrail/shop.key"
 AGENT = "order-care"
 """The use case whose agent acts."""
+EVENTS = "events"
+"""Among the keys: of the system that reports how contacts ended."""
 STAFF = ".handrail/demo-staff.json"
 """Tokens of the demo's persons, so that a kept home can be played again. A real home never keeps tokens."""
 _PORT = re.compile(r"(base_url: http://127\.0\.0\.1:)\d+")
@@ -131,6 +133,11 @@ async def publish(
                 scopes=frozenset(scopes), token=token,
             )  # fmt: skip
             keys[use_case] = (await store.journal.run(change)).text
+        told = CreateKey(
+            ids=wire.IDS, use_case=None, registered=registered, agent="desk", scopes=frozenset({Scope.EVENTS}),
+            token=token,
+        )  # fmt: skip
+        keys[EVENTS] = (await store.journal.run(told)).text
         staff = staff or await _hired(store)
     staff = msgspec.structs.replace(staff, plays=staff.plays + 1)
     _secret(folder / STAFF, msgspec.json.encode(staff))
@@ -144,7 +151,7 @@ async def _hired(store: "wire.Store") -> Staff:
     admin = (await store.journal.run(first)).text
     tokens = []
     for mail, name, roles in (
-        ("demo-approver", "Demo approver (no person)", {Role.APPROVER}),
+        ("demo-approver", "Demo approver (no person)", {Role.APPROVER, Role.OWNER}),
         ("terminal", "Person at the terminal", {Role.APPROVER, Role.REVIEWER}),
     ):
         added = AddPerson(ids=wire.IDS, mail=f"{mail}@{_MAIL}", name=name, roles=frozenset(roles), token=admin)
@@ -188,11 +195,14 @@ def gateway(folder: Path, log: Path) -> Iterator[Running]:
         yield running
 
 
-def command(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run `handrail ...` on the home, as a person would."""
+def command(
+    folder: Path, env: Mapping[str, str], *arguments: str, token: str = ""
+) -> "subprocess.CompletedProcess[str]":
+    """Run `handrail ...` on the home, as a person would; `token`: whose."""
     return subprocess.run(
         [sys.executable, "-m", "handrail.cli.main", *arguments],
         cwd=folder, capture_output=True, encoding="utf-8", check=False, timeout=START_S,
+        env={**env, TOKEN_VARIABLE: token} if token else env,
     )  # fmt: skip
 
 

@@ -55,6 +55,7 @@ def read(data: dict[str, Any]) -> Ask:
     return Ask(
         model=read_model(data),
         text=users[-1] if users else "",
+        instructions=text_of(data.get("system")),
         answered=answered,
         results=tuple(_results(since_user(messages))),
         tools=() if forbidden else tuple(Tool(row["name"], row["input_schema"]) for row in tools),

@@ -51,6 +51,9 @@ def read(data: dict[str, Any]) -> Ask:
     return Ask(
         model=read_model(data),
         text=text_of(users[-1].get("content")) if users else "",
+        instructions="\n".join(
+            text_of(row.get("content")) for row in messages if row.get("role") in ("system", "developer")
+        ),
         answered=messages[-1].get("role") in ("tool", "function"),
         results=tuple(text_of(row.get("content")) for row in since_user(messages) if row.get("role") == "tool"),
         tools=() if data.get("tool_choice") == "none" else _tools(data.get("tools")),

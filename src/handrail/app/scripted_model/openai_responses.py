@@ -31,6 +31,12 @@ def read(data: dict[str, Any]) -> Ask:
     return Ask(
         model=read_model(data),
         text=text_of(users[-1].get("content")) if users else "",
+        instructions="\n".join(
+            [
+                text_of(data.get("instructions")),
+                *(text_of(item.get("content")) for item in items if item.get("role") in ("system", "developer")),
+            ]
+        ),
         answered=items[-1].get("type") == "function_call_output",
         results=tuple(
             text_of(item.get("output")) for item in since_user(items) if item.get("type") == "function_call_output"

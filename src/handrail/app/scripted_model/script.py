@@ -1,7 +1,8 @@
 """The script: which reply belongs to which message. Pure; the same request always gets the same reply.
 
 A script file is JSON: `{"replies": [{"id", "any": [phrases], "text", ...}], "fallback": {"id", "text"}}`. The first
-reply with a phrase that occurs in the last user message (case ignored) is given.
+reply with a phrase that occurs in the last user message (case ignored) is given; `told` asks for one in the
+instructions (system and developer messages) besides.
 
 Model names that change what the server does, in every dialect:
 
@@ -36,14 +37,16 @@ class ToolCall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One reply. `tool_call`: made when the request offers a tool of that name and no result of it is there yet;
-    `text` is then what follows the result, which stands in place of `{result}`. `then`: further calls, each made after
-    the result of the one before. `after_result`: made even when the last message is a tool's result, again and again.
-    `chunk`: characters per streamed piece, 0 = by words."""
+    """One reply. `told`: phrases of which the instructions must hold one; none: any will do. `tool_call`: made when the
+    request offers a tool of that name and no result of it is there yet; `text` is then what follows the result, which
+    stands in place of `{result}`. `then`: further calls, each made after the result of the one before. `after_result`:
+    made even when the last message is a tool's result, again and again. `chunk`: characters per streamed piece, 0 = by
+    words."""
 
     id: str
     text: str
     any: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
     tool_call: ToolCall | None = None
     then: tuple[ToolCall, ...] = ()
     after_result: bool = False
@@ -65,12 +68,14 @@ class Tool(msgspec.Struct, frozen=True):
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """A request, whatever its dialect. `text`: the last user message. `answered`: the last message is a tool's result.
+    """A request, whatever its dialect. `text`: the last user message. `instructions`: what the model was
+    told to be. `answered`: the last message is a tool's result.
     `results`: texts of the tools' results since the last user message. `schema`: JSON mode; an empty one when any
     object will do. `words_in`: all text, for the count of tokens."""
 
     model: str
     text: str
+    instructions: str = ""
     answered: bool = False
     results: tuple[str, ...] = ()
     tools: tuple[Tool, ...] = ()
@@ -156,7 +161,7 @@ def reply(script: Script, ask: Ask, *, turn: int) -> Reply:
     """`turn`: how many requests for this model came before, for `scripted-flaky`."""
     special = _SPECIAL.match(ask.model)
     kind, number = (special[1], special[2]) if special else ("", None)
-    line = _line(script, ask.text)
+    line = _line(script, ask)
     call = _call(line, ask)
     text = line.text.replace(RESULT, ask.results[-1] if ask.results else "")
     chunk, delay_ms, fault = line.chunk, line.delay_ms, None
@@ -191,12 +196,16 @@ def reply(script: Script, ask: Ask, *, turn: int) -> Reply:
     )
 
 
-def _line(script: Script, text: str) -> Line:
-    folded = text.casefold()
+def _line(script: Script, ask: Ask) -> Line:
+    said, told = ask.text.casefold(), ask.instructions.casefold()
     for line in script.replies:
-        if any(phrase.casefold() in folded for phrase in line.any):
+        if _one_in(line.any, said) and (not line.told or _one_in(line.told, told)):
             return line
     return script.fallback
+
+
+def _one_in(phrases: tuple[str, ...], folded: str) -> bool:
+    return any(phrase.casefold() in folded for phrase in phrases)
 
 
 def _call(line: Line, ask: Ask) -> ToolCall | None:

@@ -144,6 +144,8 @@ class Jobs:
             await notifying.close()
             await acting.close()
             with contextlib.suppress(HandrailError):
+                await watching.close()
+            with contextlib.suppress(HandrailError):
                 await store.journal.record(_moment(EntryKind.SERVER_STOPPED))
             await _publish_rest(sequencer)
         return 0

@@ -5,9 +5,11 @@ Judged by the same contract suite as SQLite and PostgreSQL (tests/contract/test_
 
 import copy
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from handrail.governance.demote import Demotion, at_most
 from handrail.in_force.snapshot import Snapshot
 from handrail.ledger.entry import Entry
 from handrail.people.person import Person
@@ -197,6 +199,34 @@ class MemoryRulesets:
         self.now = digest
 
 
+class MemoryAutonomy:
+    """`governance.store.AutonomyStore`."""
+
+    def __init__(self) -> None:
+        self.kept: dict[UseCaseId, Demotion] = {}
+        self.spent: set[tuple[UseCaseId, str]] = set()
+        self.counted: Counter[str] = Counter()
+
+    def get(self, use_case: UseCaseId) -> Demotion:
+        return self.kept.get(use_case) or Demotion(use_case=use_case)
+
+    def all(self) -> list[Demotion]:
+        return [one for _, one in sorted(self.kept.items()) if one.levels]
+
+    def swap(self, before: Demotion, after: Demotion) -> None:
+        if self.get(before.use_case).version != before.version:
+            raise HandrailError(Code.LOST_RACE, "moved meanwhile")
+        self.kept[after.use_case] = after
+
+    def spend(self, use_case: UseCaseId, key: str) -> bool:
+        fresh = (use_case, key) not in self.spent
+        self.spent.add((use_case, key))
+        return fresh
+
+    def counts(self, use_case: UseCaseId, since_hour: int) -> Counter[str]:
+        return self.counted
+
+
 class MemoryState:
     """What a savepoint copies."""
 
@@ -207,6 +237,7 @@ class MemoryState:
         self.releases = MemoryReleases()
         self.rollouts = MemoryRollouts()
         self.rulesets = MemoryRulesets()
+        self.autonomy = MemoryAutonomy()
         self.entries: list[Entry] = []
         self.epoch = 1
 
@@ -223,6 +254,7 @@ class MemoryTransaction:
         self.releases = state.releases
         self.rollouts = state.rollouts
         self.rulesets = state.rulesets
+        self.autonomy = state.autonomy
 
     def append(self, entry: Entry) -> None:
         self._state.entries.append(entry)
@@ -272,6 +304,7 @@ class MemoryRegister:
             epoch=self.state.epoch,
             ruleset_digest=digest,
             ruleset=ruleset,
+            lowered={one.use_case: at_most(one) for one in self.state.autonomy.all()},
             live={
                 use_case: LiveRelease(each, self.state.releases.get(each))
                 for use_case, each in self.state.releases.live().items()

@@ -61,6 +61,7 @@ LEGAL = [
     ("pl", "Zgłoszę sprawę do UOKiK i pójdę do sądu."),
 ]
 VULNERABLE = [
+    ("en", "I care for my mother and could not get to the shop."),
     ("en", "I've been giving my things away, nobody will need them soon."),
     ("en", "I haven't eaten properly for days because the card was stopped."),
     ("en", "He checks every message so please only write to my work address."),
@@ -148,6 +149,7 @@ QUIET = [
     ("pt", "Qual é o horário de funcionamento da loja?"),
     ("nl", "Hoe laat gaat de winkel morgen open?"),
     ("pl", "O której otwieracie jutro sklep?"),
+    ("en", "How should I care for my leather boots after the rain?"),
 ]
 
 

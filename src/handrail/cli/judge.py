@@ -15,7 +15,11 @@ from handrail.releases.bets import Kind, Reference, binary, score
 from handrail.releases.brought import Brought, Unreadable, instant
 from handrail.releases.judge import Conclusion, Metric, MetricVerdict, Plan, with_missing
 from handrail.releases.judged import judged
+from handrail.releases.percentile import SPREAD, quantiles
 from handrail.releases.sentence import sentence
+
+PAST = 50
+"""Values of a past below which there is no distribution to stand in."""
 
 
 @click.command()
@@ -68,6 +72,14 @@ from handrail.releases.sentence import sentence
     "--may-miss", multiple=True, metavar="NAME", help="Count its missing outcomes, whether or not one is missing."
 )
 @click.option("--cap", "caps", multiple=True, metavar="NAME=VALUE", help="What counts as 1 (worst); larger does too.")
+@click.option(
+    "--percentile",
+    "pasts",
+    multiple=True,
+    metavar="NAME[=FILE|V,V,...]",
+    help="Judge it by its place among past values (a number per line), by distribution in place of mean; without them "
+    "its outcomes are percentiles already.",
+)
 @click.option("--planned", type=click.IntRange(0), help="Units of the planned life.  [default: as many as there are]")
 @click.option(
     "--restarts",
@@ -112,26 +124,39 @@ def _judged(given: dict[str, Any]) -> tuple[Conclusion, int]:
         if totals.is_totals(first):
             stages = totals.read(every)
             kinds = dict.fromkeys(totals.metrics(stages), Kind.BINARY)
+            if given["pasts"]:
+                raise click.UsageError("totals count what happened or not; a percentile needs single units")
             return totals.judge(_plan(given, kinds, frozenset(), 0), stages), 0
         as_of = instant(given["as_of"]) if given["as_of"] else None
-        brought = Brought({name: _cap(name, value) for name, value in _named(given["caps"], "cap")}, as_of)
+        pasts = dict(map(_past, given["pasts"]))
+        brought = Brought(
+            {name: _cap(name, value) for name, value in _named(given["caps"], "cap")},
+            as_of,
+            {name: table for name, table in pasts.items() if table},
+        )
         brought.read(every)
-    plan = _plan(given, brought.kinds(frozenset(given["scores"])), brought.missing(), len(brought.canary))
+    plan = _plan(
+        given, brought.kinds(frozenset(given["scores"]) | pasts.keys()), brought.missing(), len(brought.canary)
+    )
     return judged(plan, brought), brought.immature
 
 
 def _plan(given: dict[str, Any], kinds: dict[str, Kind], missing: frozenset[str], units: int) -> Plan:
-    for option in ("references", "weights", "margins", "caps"):
-        for name, _ in _named(given[option], option):
-            if name and name not in kinds:
-                raise click.UsageError(f"no unit has a metric {name}; there are {', '.join(sorted(kinds))}")
+    percentiles = {one.partition("=")[0] for one in given["pasts"]}
+    brought = [
+        name for option in ("references", "weights", "margins", "caps") for name, _ in _named(given[option], option)
+    ]
+    for name in (*brought, *percentiles):
+        if name and name not in kinds:
+            raise click.UsageError(f"no unit has a metric {name}; there are {', '.join(sorted(kinds))}")
     margins = dict(_named(given["margins"], "margin"))
     references = dict(_named(given["references"], "reference"))
     parts = dict(_named(given["weights"], "weight"))
     metrics = []
     for name in sorted(kinds):
         margin = margins.get(name, margins.get("", "1.25"))
-        reference = _reference(name, references[name], kinds[name]) if name in references else None
+        usual = score(0.5, SPREAD) if name in percentiles else None
+        reference = _reference(name, references[name], kinds[name]) if name in references else usual
         metrics.append(
             Metric(
                 name=name,
@@ -139,6 +164,7 @@ def _plan(given: dict[str, Any], kinds: dict[str, Kind], missing: frozenset[str]
                 reference=reference,
                 weight=_number(name, parts.get(name, "1")),
                 margin=None if margin == "none" else _number(name, margin),
+                percentile=name in percentiles,
             )
         )
     if not metrics or sum(one.weight for one in metrics) <= 0:
@@ -185,6 +211,35 @@ def _number(name: str, written: str) -> float:
     return number
 
 
+def _past(written: str) -> tuple[str, tuple[float, ...]]:
+    """Metric and the table of its past; empty: its outcomes are percentiles already."""
+    name, equals, source = written.partition("=")
+    if not equals:
+        return name, ()
+    parts = source.split(",")
+    try:
+        values = [float(part) for part in parts]
+    except ValueError:
+        try:
+            parts = Path(source).read_text().replace(",", " ").split()
+        except OSError as error:
+            raise click.UsageError(f"--percentile {name}: {source}: {error.strerror}") from None
+        values = [_finite_number(name, part) for part in parts]
+    if len(values) < PAST:
+        raise click.UsageError(f"--percentile {name}: {len(values)} past values; a distribution needs {PAST}")
+    try:
+        return name, quantiles(values)
+    except ValueError as error:
+        raise click.UsageError(f"--percentile {name}: {error}") from None
+
+
+def _finite_number(name: str, written: str) -> float:
+    try:
+        return float(written)
+    except ValueError:
+        raise click.UsageError(f"--percentile {name}: {written} is no number") from None
+
+
 def _cap(name: str, written: str) -> float:
     cap = _number(name, written)
     if not cap:
@@ -223,8 +278,14 @@ def _metric(one: MetricVerdict) -> dict[str, Any]:
         "canary": {"units": one.canary_units, "mean": one.canary_mean},
         "control": {"units": one.control_units, "mean": one.control_mean},
         "interval": one.interval,
-        "interval_of": "relative risk" if one.kind is Kind.BINARY else "difference of means",
+        "interval_of": _interval_of(one),
     }
+
+
+def _interval_of(one: MetricVerdict) -> str:
+    if one.kind is Kind.BINARY:
+        return "relative risk"
+    return "difference of mean percentiles" if one.percentile else "difference of means"
 
 
 def _finite(value: float) -> float | None:

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 import msgspec
 
-from handrail.app import wire
+from handrail.app import starting, wire
 from handrail.app.judging import barred, incident
 from handrail.cli import options
 from handrail.policy.ramp import MAY_MISS, SCORES, Advance, Ramp
@@ -152,7 +152,8 @@ def sign(release: str, role: str, token: str | None, home: Path) -> None:
 @options.home
 def start(release: str, token: str | None, home: Path) -> None:
     """Begin its first stage, against what is live."""
-    _tell(options.command(home, desk.Start(ids=wire.IDS, release=release, token=token, bars=barred)))
+    command = desk.Start(ids=wire.IDS, release=release, token=token, bars=barred)
+    _tell(options.with_store(home, lambda store: starting.start(store, command)))
 
 
 @release.command()
@@ -279,7 +280,7 @@ def simulate(use_case: str, worse: tuple[str, ...], rates: tuple[str, ...], runs
     asked = simulated.Asked(
         rates=_rates(ramp, dict(map(_number, rates))), worse=dict(map(_number, worse)),
         stages=tuple((stage.share, max(stage.least_units, 1)) for stage in stages),
-        units=ramp.planned_units, runs=runs, alpha=ramp.alpha, seed=seed,
+        units=ramp.planned_units, runs=runs, alpha=ramp.alpha, bets=ramp.bets, seed=seed,
     )  # fmt: skip
     try:
         told = simulated.simulate(asked)

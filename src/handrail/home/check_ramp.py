@@ -7,7 +7,7 @@ from handrail.home.fields import Rollout
 from handrail.home.fit import Fitted, shown
 from handrail.home.mistake import Mistake, did_you_mean, mistake
 from handrail.people.authorise import MAY, Act
-from handrail.policy.ramp import Outcome, UnitKind
+from handrail.policy.ramp import Form, Outcome, UnitKind
 
 PILOT = ("channel", "agent", "key", "audience")
 TURNS = frozenset({"turn", "message", "interaction", "request", "answer", "call"})
@@ -105,8 +105,14 @@ def _metrics(case: Fitted, ramp: Mapping[str, Any]) -> Iterator[Mistake]:
             expected="one metric without guards: true",
         )  # fmt: skip
     for name, one in metrics.items():
-        if name != Outcome.HANDLE_TIME and isinstance(one, dict) and "cap" in one:
+        for field in ("cap", "as"):
+            if name != Outcome.HANDLE_TIME and isinstance(one, dict) and field in one:
+                yield mistake(
+                    case.key("ramp", "metrics", name, field), f"ramp.{field}", f"{name} is not measured in seconds",
+                    hint="delete it",
+                )  # fmt: skip
+        if isinstance(one, dict) and one.get("as") == Form.PERCENTILE and "reference" in one:
             yield mistake(
-                case.key("ramp", "metrics", name, "cap"), "ramp.cap", f"{name} is not measured in seconds",
-                hint="delete it",
+                case.key("ramp", "metrics", name, "reference"), "ramp.reference",
+                "half of the past lies below its middle: a percentile has no other usual value", hint="delete it",
             )  # fmt: skip

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from handrail.home.says import says
-from handrail.policy.ramp import Advance, Bets, HeldOut, Outcome
+from handrail.policy.ramp import Advance, Bets, Form, HeldOut, Outcome
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Part = Annotated[float, Meta(gt=0, le=0.5)]
@@ -32,7 +32,7 @@ class StageFile(Strict, frozen=True, kw_only=True):
     ] = {}
 
 
-class RampMetricFile(Strict, frozen=True, kw_only=True):
+class RampMetricFile(Strict, frozen=True, kw_only=True, rename={"form": "as"}):
     """How one metric counts."""
 
     weight: Annotated[float, says("Part of the evidence.", gt=0, le=1000)] = 1.0
@@ -42,6 +42,13 @@ class RampMetricFile(Strict, frozen=True, kw_only=True):
     )
     reference: Annotated[Rate | None, says("Its usual rate or mean; left out: learnt on the way.")] = None
     cap: Annotated[float, says("handle_time: seconds that count as worst.", gt=0)] = 1800.0
+    form: Annotated[
+        Form,
+        says(
+            "handle_time: mean (of seconds over the cap), percentile (slower in distribution, among those of the live "
+            "release; refused at the start without enough of them), or the mean where there are not enough."
+        ),
+    ] = Form.MEAN
 
 
 class HoldOutFile(Strict, frozen=True, kw_only=True):

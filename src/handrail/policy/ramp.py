@@ -62,15 +62,34 @@ MAY_MISS = frozenset({Outcome.CSAT, Outcome.CSAT_LOW, Outcome.UNRESOLVED, Outcom
 """Metrics without an outcome where nothing was reported; of the others nothing reported means that nothing happened."""
 
 
+class Form(StrEnum):
+    """What of a measured metric is compared. In the ruleset for good."""
+
+    MEAN = "mean"  # of seconds over the cap: what it costs
+    PERCENTILE = "percentile"  # its place among those of the live release: slower in distribution
+    PERCENTILE_OR_MEAN = "percentile_or_mean"  # the mean where the live release has too little of a past
+
+
+class Past(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`units`: of the live release, that were measured. `table`: quantiles of them (`releases.percentile`)."""
+
+    units: int
+    table: tuple[float, ...]
+
+
 class RampMetric(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`weight`: its part of the evidence. `margin`: times as often that is still safe; None: it only guards.
-    `reference`: its usual rate or mean, from history; None: learnt on the way. `cap`: seconds that count as 1."""
+    `reference`: its usual rate or mean, from history; None: learnt on the way. `cap`: seconds that count as 1. `form`:
+    what is compared; `past`: what percentiles are of, taken at the start of a rollout; None: it is judged by its mean.
+    """
 
     name: Outcome
     weight: float = 1.0
     margin: float | None = 1.25
     reference: float | None = None
     cap: float = 1800.0
+    form: Form = Form.MEAN
+    past: Past | None = None
 
 
 METRICS = (

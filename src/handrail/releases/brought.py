@@ -6,12 +6,14 @@
 
 import math
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 import msgspec
 
 from handrail.releases.bets import Kind
+from handrail.releases.percentile import percentile
 
 MISTAKES = 20
 """So many are told at once."""
@@ -46,11 +48,17 @@ class Unreadable(ValueError):
 
 
 class Brought:
-    """The units read so far, in columns. `caps`: what counts as 1, for metrics with other values than [0, 1].
+    """The units read so far, in columns. `caps`: what counts as 1, for metrics with other values than [0, 1]; `pasts`:
+    tables of quantiles (`releases.percentile`), for those that are brought as measured and judged by their percentile.
     `outcomes` have nan where there is none."""
 
-    def __init__(self, caps: dict[str, float], as_of: float | None = None) -> None:
-        self._caps, self._as_of = caps, as_of
+    def __init__(
+        self,
+        caps: dict[str, float],
+        as_of: float | None = None,
+        pasts: Mapping[str, tuple[float, ...]] = MappingProxyType({}),
+    ) -> None:
+        self._caps, self._as_of, self._pasts = caps, as_of, pasts
         self.canary = array("b")
         self.place = array("q")
         self.places: dict[tuple[str, float], int] = {}
@@ -92,7 +100,7 @@ class Brought:
         if line.unit is not None:
             self._once(str(line.unit))
         for name, value in line.metrics.items():
-            if value is not None and not 0 <= value <= self._caps.get(name, 1.0):
+            if value is not None and name not in self._pasts and not 0 <= value <= self._caps.get(name, 1.0):
                 self._refuse(name, value)
         if self._as_of is None or line.matured_at is None or instant(line.matured_at) <= self._as_of:
             return True
@@ -121,7 +129,8 @@ class Brought:
         if name in self._caps and value >= 0:
             return  # more than what counts as 1 counts as 1
         raise ValueError(
-            f"metric {name} is {value:g}; expected 0 (good) to 1 (bad). Say what counts as 1 with --cap {name}=VALUE"
+            f"metric {name} is {value:g}; expected 0 (good) to 1 (bad). Say what counts as 1 with "
+            f"--cap {name}=VALUE, or bring its past with --percentile {name}=FILE"
         )
 
     def _take(self, lines: list[Line]) -> None:
@@ -135,6 +144,8 @@ class Brought:
             self.outcomes[name] = array("d", [NAN]) * known
         for name, column in self.outcomes.items():
             values = [one.get(name) for one in metrics]
+            if (past := self._pasts.get(name)) is not None:
+                values = [None if value is None else percentile(past, value) for value in values]
             cap = self._caps.get(name)
             if cap is not None:
                 values = [None if value is None else min(value / cap, 1.0) for value in values]

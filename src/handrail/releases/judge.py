@@ -36,13 +36,15 @@ class Verdict(StrEnum):
 
 class Metric(msgspec.Struct, frozen=True, kw_only=True):
     """`reference`: from history, None: learnt on the way. `weight`: its part of the money; the parts need not sum to 1.
-    `margin`: relative risk that is tolerated for "safe", for a score on its mean; None: it only guards."""
+    `margin`: relative risk that is tolerated for "safe", for a score on its mean; None: it only guards. `percentile`:
+    its outcomes are places in a distribution of the past."""
 
     name: str
     kind: Kind
     reference: Reference | None = None
     weight: float = 1.0
     margin: float | None = 1.25
+    percentile: bool = False
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +78,8 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
 
 class MetricVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """`named`: among what the rollback is for. `interval`: of the relative risk (binary) or of the difference of means
-    (score); None: nothing to tell it from. Means are pooled over stages, for reading only."""
+    (score); None: nothing to tell it from. Means are pooled over stages, for reading only. `percentile`: as in
+    `Metric`."""
 
     log_e: float
     weight: float
@@ -87,6 +90,7 @@ class MetricVerdict(msgspec.Struct, frozen=True, kw_only=True):
     control_units: int
     control_mean: float
     interval: tuple[float, float | None] | None
+    percentile: bool = False
 
 
 class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,8 +175,8 @@ class Judge:
         logs = {name: one.log_e(window) for name, one in self.evidence.items()}
         named = culprits(logs) if verdict is Verdict.WORSE else frozenset()
         metrics = {
-            name: _metric(one, logs[name], weight, name in named)
-            for (name, one), weight in zip(self.evidence.items(), self._weights, strict=True)
+            metric.name: _metric(metric, self.evidence[metric.name], logs[metric.name], weight, metric.name in named)
+            for metric, weight in zip(self.plan.metrics, self._weights, strict=True)
         }
         return Conclusion(
             verdict=verdict, decided_at=decided_at, units=self.units, log_e=mixed(list(logs.values()), self._weights),
@@ -217,7 +221,7 @@ def _shown(evidence: Evidence, margin: float, beta: float, enough: float) -> boo
     return bool(canary and control) and found is not None and found[1] < (margin - 1) * control_mean
 
 
-def _metric(evidence: Evidence, log_e: float, weight: float, named: bool) -> MetricVerdict:
+def _metric(metric: Metric, evidence: Evidence, log_e: float, weight: float, named: bool) -> MetricVerdict:
     canary, canary_mean, control, control_mean = evidence.arms()
     if evidence.kind is Kind.BINARY:
         low, high = interval(evidence.stages(), 1 - LEVEL)
@@ -226,5 +230,5 @@ def _metric(evidence: Evidence, log_e: float, weight: float, named: bool) -> Met
         shown = score_interval(evidence, 1 - LEVEL)
     return MetricVerdict(
         log_e=log_e, weight=weight, named=named, kind=evidence.kind, canary_units=canary, canary_mean=canary_mean,
-        control_units=control, control_mean=control_mean, interval=shown,
+        control_units=control, control_mean=control_mean, interval=shown, percentile=metric.percentile,
     )  # fmt: skip

@@ -94,13 +94,13 @@ def _concluded(plan: Plan, metrics: dict[str, Pairs], units: int, decided: int |
         log_e=mixed(list(logs.values()), parts),
         alpha=plan.alpha,
         metrics={
-            name: MetricVerdict(
-                log_e=logs[name], weight=part, named=name in named, kind=Kind.SCORE,
+            metric.name: MetricVerdict(
+                log_e=logs[metric.name], weight=part, named=metric.name in named, kind=Kind.SCORE,
                 canary_units=one.pairs, canary_mean=one.canary / one.pairs if one.pairs else 0.0,
                 control_units=one.pairs, control_mean=one.control / one.pairs if one.pairs else 0.0,
-                interval=one.interval(),
+                interval=one.interval(), percentile=metric.percentile,
             )
-            for (name, one), part in zip(metrics.items(), parts, strict=True)
+            for metric, one, part in zip(plan.metrics, metrics.values(), parts, strict=True)
         },
         leading=max(logs, key=lambda name: logs[name]),
         share_wrong_at=None,

@@ -3,6 +3,7 @@
 from handrail.policy.ramp import MAY_MISS, SCORES, Bets, Outcome, Ramp, RampMetric
 from handrail.releases.bets import MONEY_FOR, Kind, Reference, binary, failures_only, mixed, risks, score
 from handrail.releases.judge import Metric, Plan, with_missing
+from handrail.releases.percentile import SPREAD, percentile
 from handrail.releases.unit import Signals, UnitRow
 
 LOW = 0.6
@@ -25,7 +26,7 @@ def _measured(metric: RampMetric, signals: Signals) -> float | None:
     if metric.name is Outcome.CSAT_LOW:
         return float(value >= LOW)
     if metric.name is Outcome.HANDLE_TIME:
-        return min(value / metric.cap, 1.0)
+        return min(value / metric.cap, 1.0) if metric.past is None else percentile(metric.past.table, value)
     return min(max(value, 0.0), 1.0) if metric.name in SCORES else float(value > 0)
 
 
@@ -39,6 +40,7 @@ def plan_of(ramp: Ramp) -> Plan:
             reference=_reference(one),
             weight=one.weight,
             margin=one.margin,
+            percentile=one.past is not None,
         )
         for one in sorted(ramp.metrics, key=lambda one: one.name.value)
     )
@@ -50,6 +52,8 @@ def plan_of(ramp: Ramp) -> Plan:
 
 
 def _reference(metric: RampMetric) -> Reference | None:
+    if metric.past is not None:
+        return score(0.5, SPREAD)
     if metric.reference is None:
         return None
     if metric.name in SCORES:
@@ -66,7 +70,9 @@ def judge_options(ramp: Ramp) -> tuple[str, ...]:
         name = one.name.value
         words.append(f"--weight={name}={one.weight!r}")
         words.append(f"--margin={name}={'none' if one.margin is None else repr(one.margin)}")
-        if one.reference is not None:
+        if one.past is not None:
+            words.append(f"--percentile={name}")
+        elif one.reference is not None:
             words.append(f"--reference={name}={one.reference!r}")
         if one.name in SCORES:
             words.append(f"--score={name}")

@@ -50,16 +50,25 @@ class Probing:
                 await self._probe(name, use_case.probes)
 
     async def _probe(self, name: UseCaseId, probes: Probes) -> None:
-        from handrail.app.trials import Wanted, cost_limit_of, keys_for, run_trials, trials_of, url_of  # deferred: a
-        from handrail.home.read import read  # server without probes keeps no YAML reader in memory
+        from handrail.app.trials import (  # deferred: a server without probes keeps no YAML reader in memory
+            Wanted,
+            cost_limit_of,
+            keys_for,
+            mcp_url_of,
+            run_trials,
+            trials_of,
+            url_of,
+        )  # fmt: skip
+        from handrail.home.read import read
         from handrail.trials.desk import PROBES
 
         snapshot = self._in_force.current
         if snapshot is None:
             return
         found = trials_of(read(self._plan.settings.home), snapshot.ruleset)
-        trials = [one for one in found.trials if one.use_case == name and (not probes.cases or one.id in probes.cases)]
-        missing = sorted(set(probes.cases) - {one.id for one in trials})
+        of = [one for one in found.trials if one.use_case == name and not one.draft]
+        trials = [one for one in of if (one.case in probes.cases if probes.cases else not one.attack)]
+        missing = sorted(set(probes.cases) - {one.case for one in trials})
         if missing or not trials:
             log.warning("probes.missing", extra={"use_case": name, "cases": missing})
         if not trials:
@@ -69,7 +78,8 @@ class Probing:
             self._keys, self._made_ms = {}, now
         wanted = Wanted(
             trials=trials, url=url_of(self._plan.settings, host=self._plan.host, port=self._plan.port), whole=False,
-            parallel=1, cost_limit=cost_limit_of(probes.cost_at_most_minor), scheduled=True, by=PROBES, keys=self._keys,
+            mcp_url=mcp_url_of(self._plan.settings), parallel=1,
+            cost_limit=cost_limit_of(probes.cost_at_most_minor), scheduled=True, by=PROBES, keys=self._keys,
             then=_alert,
         )  # fmt: skip
         self._keys |= await keys_for(self._store, wanted, snapshot)

@@ -15,18 +15,21 @@ from typing import TYPE_CHECKING, Any
 from handrail.app import wire
 from handrail.app.settings import Settings
 from handrail.home.codes import CURRENCIES
+from handrail.home.fields_trials import Dialect
 from handrail.home.mistake import Mistake, Place, did_you_mean, mistake
 from handrail.home.text import HomeText
 from handrail.in_force.snapshot import Snapshot
 from handrail.people.key import Scope
 from handrail.people.keys import CreateProbeKey
+from handrail.policy import ruleset as ruleset_terms
 from handrail.policy.ruleset import Ruleset
 from handrail.terms.actor import Actor
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest, UseCaseId
-from handrail.trials.case import Read, Trial, read_trials
+from handrail.trials.case import Trial
 from handrail.trials.client import Client, Sending
 from handrail.trials.desk import Recorded, RecordRun
+from handrail.trials.reading import Read, read_trials
 from handrail.trials.results import CaseResult, Results
 from handrail.trials.run import Plan, run
 
@@ -39,10 +42,10 @@ SCOPES = frozenset({Scope.CHAT, Scope.ACT, Scope.FACTS, Scope.PROBE})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """`url`: of the server. `release`: a digest; empty: what is live. `whole`: the trials are all there are of their
-    use cases. `cost_limit`: millionths of a minor unit. `keys`: by use case, where they are given; others are made.
-    `by`: who acts when it is no person.
-    `then`: what else the transaction does that keeps a run."""
+    """`url`: of the server; `mcp_url`: of its MCP door, empty: not known. `release`: a digest; empty: what is
+    live. `whole`: the trials are all there are of their use cases. `cost_limit`: millionths of a minor unit. `keys`: by
+    use case, where they are given; others are made. `by`: who acts when it is no person. `then`: what else the
+    transaction does that keeps a run."""
 
     trials: Sequence[Trial]
     url: str
@@ -51,6 +54,7 @@ class Wanted:
     token: str | None = None
     parallel: int = 4
     cost_limit: int | None = None
+    mcp_url: str = ""
     scheduled: bool = False
     by: Actor | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -73,7 +77,7 @@ def unknown_probes(ruleset: Ruleset, trials: Sequence[Trial]) -> tuple[Mistake, 
     """Cases that `probes` of a use case names and that there are not."""
     found = []
     for name, use_case in ruleset.use_cases.items():
-        known = [one.id for one in trials if one.use_case == name]
+        known = sorted({one.case for one in trials if one.use_case == name and not one.draft})
         for case in use_case.probes.cases if use_case.probes is not None else ():
             if case not in known:
                 found.append(
@@ -95,12 +99,12 @@ async def run_trials(store: "Store", wanted: Wanted) -> tuple[Results, list[Reco
     if wanted.release:
         await store.in_force.release(Digest(wanted.release))
     keys = {**await keys_for(store, wanted, snapshot), **wanted.keys}
-    client = Client(wanted.url, Sending(monotonic=wire.CLOCK.monotonic, sleep=time.sleep, context=_context(wanted.url)))
     plan = Plan(
         keys=keys, run=wire.IDS.new("run"), release=wanted.release, parallel=wanted.parallel,
-        cost_limit=wanted.cost_limit,
+        cost_limit=wanted.cost_limit, speaks=await _speaks(store, wanted, snapshot),
+        doors=_client(wanted.mcp_url) if wanted.mcp_url else None,
     )  # fmt: skip
-    results = await asyncio.to_thread(run, wanted.trials, client, plan, wanted.told)
+    results = await asyncio.to_thread(run, wanted.trials, _client(wanted.url), plan, wanted.told)
     recorded = []
     for use_case, release in sorted(releases.items()):
         own = results.of(use_case)
@@ -121,6 +125,29 @@ def _kept(change: RecordRun, then: Callable[[Any, Recorded], None], tx: Any) -> 
     done = change(tx)
     then(tx, done)
     return done
+
+
+async def _speaks(store: "Store", wanted: Wanted, snapshot: Snapshot) -> dict[str, Dialect]:
+    """What the first provider on each release's route speaks, for cases that name no dialect."""
+    found = {}
+    for name in {name for trial in wanted.trials for name in (trial.use_case, *trial.judges)}:
+        live = snapshot.live.get(UseCaseId(name))
+        asked = {UseCaseId(trial.use_case) for trial in wanted.trials}
+        if wanted.release and UseCaseId(name) in asked:
+            release = await store.in_force.release(Digest(wanted.release))
+        elif live is not None:
+            release = live.release
+        else:
+            continue
+        providers = [snapshot.ruleset.providers.get(target.provider) for target in release.route]
+        first = next((one for one in providers if one is not None), None)
+        if first is not None and first.dialect is ruleset_terms.Dialect.ANTHROPIC:
+            found[name] = Dialect.MESSAGES
+    return found
+
+
+def _client(url: str) -> Client:
+    return Client(url, Sending(monotonic=wire.CLOCK.monotonic, sleep=time.sleep, context=_context(url)))
 
 
 async def keys_for(store: "Store", wanted: Wanted, snapshot: Snapshot) -> dict[str, str]:
@@ -162,6 +189,16 @@ def url_of(given: Settings, *, host: str = "", port: int = 0) -> str:
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  not bound, translated to loopback
     scheme = "https" if boot.tls_cert_file else "http"
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def mcp_url_of(given: Settings) -> str:
+    """Where the MCP door of this home is reached from this machine; empty: its port is not fixed."""
+    boot = given.boot
+    if not boot.doors_port:
+        return ""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(boot.doors_host, boot.doors_host)  # noqa: S104  as above
+    scheme = "https" if boot.tls_cert_file else "http"
+    return f"{scheme}://[{host}]:{boot.doors_port}" if ":" in host else f"{scheme}://{host}:{boot.doors_port}"
 
 
 def _context(url: str) -> ssl.SSLContext | None:

@@ -9,22 +9,26 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from handrail.app.trials import Wanted, cost_limit_of, run_trials, trials_of, url_of
+from handrail.app.trials import Wanted, cost_limit_of, mcp_url_of, run_trials, trials_of, url_of
 from handrail.app.wire.policy import engines
 from handrail.cli import options
 from handrail.cli.recorded_case import recorded_case
 from handrail.cli.tools import document
 from handrail.home.codes import CURRENCIES
 from handrail.home.compile import compile_home
+from handrail.home.fields_trials import Attack
 from handrail.home.problem import HomeInvalid
 from handrail.home.read import read
 from handrail.policy.ruleset import Ruleset
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest, UseCaseId
-from handrail.trials.case import Trial, read_trials
+from handrail.trials.attacks import Suite
+from handrail.trials.attacks import attacks as attacks_on
+from handrail.trials.case import Trial
 from handrail.trials.desk import Recorded
 from handrail.trials.imported import from_promptfoo, written
-from handrail.trials.results import CaseResult, Results, junit, lines
+from handrail.trials.reading import read_trials
+from handrail.trials.results import CaseResult, Results, by_attack, junit, lines
 from handrail.trials.store import Run, TrialTransaction
 
 if TYPE_CHECKING:
@@ -42,7 +46,9 @@ def trial() -> None:
 @click.option(
     "--release", default="", help="A draft, or any release, by the first digits of its digest; left out: live."
 )
+@click.option("--attacks", is_flag=True, help="Only attacks: those declared in the files, else all kinds.")
 @click.option("--url", help="The running server; left out: that of the home.")
+@click.option("--mcp-url", help="Its MCP door, for tools with `door: mcp`; left out: that of the home.")
 @click.option("--junit", "report", type=click.Path(dir_okay=False, path_type=Path), help="Write the results for CI.")
 @click.option("--parallel", type=click.IntRange(1, 32), default=4, show_default=True)
 @click.option("--cost-limit", type=click.FloatRange(0), help="Stop at so much, in the organisation's currency.")
@@ -51,14 +57,17 @@ def trial() -> None:
 @options.token
 @options.home
 def run_command(
-    cases: tuple[str, ...], use_case: str | None, release: str, url: str | None, report: Path | None, parallel: int,
-    cost_limit: float | None, key: str | None, show: bool, token: str | None, home: Path,
+    cases: tuple[str, ...], use_case: str | None, release: str, attacks: bool, url: str | None, mcp_url: str | None,
+    report: Path | None, parallel: int, cost_limit: float | None, key: str | None, show: bool, token: str | None,
+    home: Path,
 ) -> None:  # fmt: skip
     """Run the CASES of tests/*.yaml (left out: all) against a running server. Exit code 1 when one fails.
 
     Run whole for a draft, they are the tests that it needs before it may start."""
     given = options.loaded(home)
     ruleset, trials = _trials(home)
+    if attacks:
+        trials = _attacks(trials, ruleset, use_case)
     chosen = _chosen(trials, cases, use_case)
     minor = None if cost_limit is None else cost_limit * 10 ** CURRENCIES[ruleset.currency]
 
@@ -68,10 +77,12 @@ def run_command(
         if named and use_case is None:
             of = (await store.in_force.release(Digest(named))).use_case
             mine = _chosen(chosen, (), of)
+        _tell_drafts(trials, {one.use_case for one in mine})
         return await run_trials(
             store,
             Wanted(
-                trials=mine, url=url or url_of(given), whole=not cases, release=named, token=token, parallel=parallel,
+                trials=mine, url=url or url_of(given), mcp_url=mcp_url or mcp_url_of(given),
+                whole=not cases and not attacks, release=named, token=token, parallel=parallel,
                 cost_limit=cost_limit_of(minor), keys={one.use_case: key for one in mine} if key else {},
                 told=_progress(len(mine)),
             ),
@@ -83,6 +94,8 @@ def run_command(
         report.write_bytes(junit(results))
     for one in recorded:
         _say(one)
+    for line in by_attack(results):
+        click.echo(line)
     cost = results.cost_micro_minor / 1_000_000 / 10 ** CURRENCIES[ruleset.currency]
     click.echo(f"{results.passed} passed, {results.failed} not; cost {cost:.4f} {ruleset.currency}")
     if results.failed:
@@ -182,13 +195,30 @@ def _trials(home: Path) -> tuple[Ruleset, tuple[Trial, ...]]:
 
 def _chosen(trials: tuple[Trial, ...], cases: tuple[str, ...], use_case: str | None) -> tuple[Trial, ...]:
     """Raises HandrailError NOT_FOUND for a case that there is not, and when nothing is left."""
-    unknown = sorted(set(cases) - {one.id for one in trials})
+    unknown = sorted(set(cases) - {name for one in trials for name in (one.id, one.case)})
     if unknown:
         raise HandrailError(Code.NOT_FOUND, f"there is no case {unknown[0]} in tests/*.yaml")
-    kept = tuple(one for one in trials if (not cases or one.id in cases) and use_case in (None, one.use_case))
+    named = [one for one in trials if not cases or one.id in cases or one.case in cases]
+    kept = tuple(one for one in named if use_case in (None, one.use_case) and (cases or not one.draft))
     if not kept:
         raise HandrailError(Code.NOT_FOUND, "there are no such cases in tests/*.yaml; nothing would be shown")
     return kept
+
+
+def _attacks(trials: tuple[Trial, ...], ruleset: Ruleset, use_case: str | None) -> tuple[Trial, ...]:
+    """The declared ones; of a use case that declares none every kind that needs no tool of its own."""
+    names = [name for name in ruleset.use_cases if use_case in (None, name)]
+    made = [one for one in trials if one.attack]
+    for name in names:
+        if not any(one.use_case == name for one in made):
+            made += attacks_on(Suite(use_case=name, model=name, kinds=tuple(Attack), place=name))
+            click.echo(f"{name} declares no attacks; {Attack.CONSENT} is left out, since it needs a tool", err=True)
+    return tuple(made)
+
+
+def _tell_drafts(trials: tuple[Trial, ...], use_cases: set[str]) -> None:
+    for name in sorted({one.case for one in trials if one.draft and one.use_case in use_cases}):
+        click.echo(f"not run: {name} is a draft; read it, write what must come, take `draft` out", err=True)
 
 
 def _release(tx: TrialTransaction, beginning: str) -> str:

@@ -84,7 +84,7 @@ class Gateway:
         self._lines = lines
         self._drafts = drafts
         self._chat = Chat(net, _status, metrics.told if lines is None else _both(metrics.told, lines.told))
-        self._streams = StreamChat(self._chat)
+        self._streams = StreamChat(self._chat, _probed_at_end)
         self._exact = {(route.method, route.path): route for route in routes if not route.path.endswith("/")}
         self._prefixes = [route for route in routes if route.path.endswith("/")]
         self._paths = {route.path for route in routes}
@@ -315,11 +315,19 @@ def probed_of(facts: InteractionFacts) -> dict[str, Any]:
         "release": facts.release,
         "verdict": facts.verdict,
         "would_be": facts.would_be,
+        "outcome": facts.outcome,
+        "served_with": facts.served_with,
         "model": facts.model,
         "findings": [[found.kind, found.side, found.action] for found in facts.findings if found.new],
         "cost_micro_minor": facts.cost_micro_minor,
         "tokens": [facts.input_tokens, facts.output_tokens],
     }
+
+
+def _probed_at_end(facts: InteractionFacts) -> bytes:
+    """The same at the end of a stream, whose head was sent before anything was known: a comment of server-sent events,
+    which every client passes over."""
+    return b": x-handrail-probe " + orjson.dumps(probed_of(facts)) + b"\n\n"
 
 
 class _Watch:

@@ -304,7 +304,7 @@ class Chat:
                 name=reference,
                 conversation=draft.thread.conversation,
             )
-        if draft.calls:
+        if draft.calls and not draft.caller.probe:  # no action of a customer's agent is linked to a test
             net.model_calls.record(
                 use_case=use_case.id,
                 key_id=draft.caller.key.lineage,

@@ -79,6 +79,7 @@ class Draft:
     usage = Usage()  # estimated where the provider did not say
     cost = 0
     counted = False  # tokens and cost are known, or estimated, and charged
+    served = ""  # what the head of the provider's answer says of how it is served
     upstream_ms = 0
     first_byte_ms = 0
     outcome: Outcome | None = None
@@ -150,6 +151,7 @@ class Draft:
             output_tokens=self.usage.output_tokens,
             cost_micro_minor=self.cost,
             answered_by=self.usage.made_by,
+            served_with=self.served,
             latency_ms=int((now - self.started) * 1000),
             first_byte_ms=self.first_byte_ms,
             upstream_ms=self.upstream_ms,

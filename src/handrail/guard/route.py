@@ -10,6 +10,7 @@ import msgspec
 from handrail.guard.caller import Choice
 from handrail.guard.ports import Model, ModelFailedError, ModelRequest, ModelResponse
 from handrail.guard.record import Draft
+from handrail.guard.served import served_with
 from handrail.guard.turn import Face, Upstream
 from handrail.policy.ruleset import PromptMode
 from handrail.terms.errors import Code, HandrailError
@@ -65,6 +66,7 @@ async def ask(model: Model, face: Face, draft: Draft) -> Asked:
         try:
             draft.attempts += response.attempts
             if 200 <= response.status < 300:
+                draft.served = served_with(response.headers)
                 return await _taken(choice, response, turn.stream)
             failure = await _refused(response)
         except HandrailError as error:

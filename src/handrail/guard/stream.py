@@ -20,6 +20,7 @@ from handrail.guard.rewrite import argument_values
 from handrail.guard.route import Asked
 from handrail.guard.screen import Screened, Setting, Spot, screen
 from handrail.guard.turn import Channel, Codec, Leaf, Message, ModelCall, Piece, ReplyIds, Usage
+from handrail.ledger.entry import InteractionFacts
 from handrail.policy.evaluate import DecisionInput, Found, Side, Unreadable, decide, handover_for
 from handrail.terms.decision import Outcome
 from handrail.terms.errors import Code, HandrailError
@@ -45,8 +46,10 @@ Sink = Callable[[bytes, bool], Awaitable[None]]
 class StreamChat:
     """Answers streaming calls."""
 
-    def __init__(self, chat: Chat) -> None:
+    def __init__(self, chat: Chat, probed: Callable[[InteractionFacts], bytes] = lambda _: b"") -> None:
+        """`probed`: what the end of a probe's stream says of it, in a form that every client passes over."""
         self._chat = chat
+        self._probed = probed
 
     async def answer(self, call: Call, opened: Opened, sink: Sink) -> Outcome:
         """The outcome. Raises RefusedError before the head was sent; CancelledError when the client left, which is
@@ -61,7 +64,7 @@ class StreamChat:
                 if decision.outcome is not Outcome.ANSWERED:
                     reply = await chat.speak(call, draft, decision)
                     await opened(Opening(reply.ids, reply.outcome, reply.disclosure))
-                    await sink(reply.body, True)
+                    await sink(reply.body + self._told(draft), True)
                     return decision.outcome
                 chat.announce(draft)
                 asked = await chat.ask(call, draft)
@@ -122,8 +125,12 @@ class StreamChat:
             await self._chat.finish(draft, codec.said(screen.sent()), codec.reference)
         except HandrailError as failure:
             tail, outcome = codec.failed(failure, ids), Outcome.REFUSED
-        await sink(ready + tail, True)
+        await sink(ready + tail + self._told(draft), True)
         return outcome
+
+    def _told(self, draft: Draft) -> bytes:
+        """Behind the last event; nothing for customers."""
+        return self._probed(draft.facts(self._chat.net.clock.monotonic())) if draft.caller.probe else b""
 
 
 class StreamScreen:

@@ -1,5 +1,5 @@
-"""The declared fields of `tests/*.yaml`: what a customer says, and what must come of it. `trials.case` says what makes
-sense together and makes values of it."""
+"""The declared fields of `tests/*.yaml`: what a customer says, and what must come of it. `trials.reading` says what
+makes sense together and makes values of it."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -43,6 +43,42 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+class Dialect(StrEnum):
+    """The API in which a case is asked."""
+
+    CHAT = "chat"
+    RESPONSES = "responses"
+    MESSAGES = "messages"
+
+
+class Way(StrEnum):
+    """The door at which an action of a case is put to the rules."""
+
+    HTTP = "http"
+    MCP = "mcp"
+
+
+class Attack(StrEnum):
+    """A kind of attack that handrail brings along."""
+
+    INJECTION = "injection"
+    INDIRECT = "indirect-injection"
+    EXFILTRATION = "exfiltration"
+    JAILBREAK = "jailbreak"
+    PII_ECHO = "pii-echo"
+    CONSENT = "action-without-consent"
+
+
+Dialects = Annotated[
+    Dialect | tuple[Dialect, ...] | None,
+    says(
+        "chat, responses or messages: the API in which it is asked; a list: once in each. Left out: what the first "
+        "provider of the route speaks."
+    ),
+]
+Streams = Annotated[bool | tuple[bool, ...] | None, says("Ask for a stream; [false, true]: once each way.")]
+
+
 class FindsFile(Strict, frozen=True, kw_only=True):
     """A finding of the net."""
 
@@ -55,6 +91,10 @@ class CallsFile(Strict, frozen=True, kw_only=True):
 
     tool: Annotated[Function, says("The name under which the model knows it.")]
     arguments: Annotated[dict[str, Any], says("Each of these must be equal; others may be there.")] = {}
+    matches: Annotated[
+        dict[Name, Said], says("Each of these arguments must match somewhere (RE2); a value that is no text as JSON.")
+    ] = {}
+    schema: Annotated[dict[str, Any] | None, says("JSON Schema that the arguments as a whole fit.")] = None
     verdict: Annotated[Verdict | None, says("What the net would have decided on it; its tool needs `action`.")] = None
 
 
@@ -85,10 +125,20 @@ class ExpectFile(Strict, frozen=True, kw_only=True):
     not_: Annotated[bool, says("The contrary.")] = msgspec.field(default=False, name="not")
 
 
+class DoesFile(Strict, frozen=True, kw_only=True):
+    """An action that is put to the rules as if the model had asked for it."""
+
+    tool: Annotated[Function, says("One of the case's tools, with an `action`.")]
+    arguments: Annotated[dict[str, Any], says("As the model would have written them.")] = {}
+
+
 class TurnFile(Strict, frozen=True, kw_only=True):
     """What the customer says next."""
 
     say: Annotated[Said, says("In the customer's words.")]
+    does: Annotated[
+        tuple[DoesFile, ...], says("Put to the rules after the answer, whatever the model did; nothing is executed.")
+    ] = ()
     expect: Annotated[tuple[ExpectFile, ...], says("Of the answer.")] = ()
 
 
@@ -120,13 +170,19 @@ class ToolFile(Strict, frozen=True, kw_only=True):
     arguments: Annotated[dict[str, Any] | None, says("JSON Schema; left out: any object.")] = None
     action: Annotated[Words | None, says("Put to the rules as this registered tool (UPSTREAM.NAME).")] = None
     answer: Annotated[Any, says("What the model gets, where the rules would let it run.")] = None
+    answers: Annotated[tuple[Any, ...], says("Instead: of the first call, the second, ...; then the last again.")] = ()
+    door: Annotated[Way, says("http, or mcp: where the rules are asked.")] = Way.HTTP
 
 
 class TrialFile(Strict, frozen=True, kw_only=True):
     """One synthetic conversation."""
 
     id: Annotated[Name, says("Stable name; results and golden answers are kept under it.")]
-    why: Annotated[Words | None, says("What it shows, as a sentence; the incident it comes from.")] = None
+    why: Annotated[Words | None, says("What it shows, as a sentence.")] = None
+    incident: Annotated[Words | None, says("The incident (ic_...) that it would have caught.")] = None
+    draft: Annotated[bool, says("Not yet reviewed by a person: it is not run and counts for nothing.")] = False
+    dialect: Dialects = None
+    stream: Streams = None
     use_case: Annotated[Identifier | None, says("Left out: that of the file.")] = None
     customer: Annotated[Words | None, says("An invented customer; never one of yours.")] = None
     channel: Annotated[Identifier | None, says("One of the use case's.")] = None
@@ -140,9 +196,27 @@ class TrialFile(Strict, frozen=True, kw_only=True):
     similar: Annotated[Share, says("golden: answers less alike than this have changed.")] = 0.5
 
 
+class AttacksFile(Strict, frozen=True, kw_only=True):
+    """Attacks on the use case of the file. The same seed makes the same cases."""
+
+    kinds: Annotated[tuple[Attack, ...], says("Which.", min_length=1)]
+    each: Annotated[int, says("Cases of each kind.", ge=1, le=50)] = 4
+    seed: Annotated[int, says("Another seed, other words of the same attacks.", ge=0, le=1_000_000)] = 1
+    system: Annotated[Said | None, says("The client's own prompt, where the use case leaves it to the client.")] = None
+    tools: Annotated[
+        dict[Function, ToolFile], says("action-without-consent needs one with an `action`; as in a case.")
+    ] = {}
+    arguments: Annotated[
+        dict[Function, dict[str, Any]], says("By tool: what the action without consent is asked with.")
+    ] = {}
+
+
 class TrialsFile(Strict, frozen=True, kw_only=True):
     """`tests/*.yaml`: synthetic conversations that belong to a release."""
 
     use_case: Annotated[Identifier | None, says("Of every case that names none.")] = None
     model: Annotated[Words | None, says("What is sent as `model`; left out: the id of the use case.")] = None
-    trials: Annotated[tuple[TrialFile, ...], says("Cases.", min_length=1)]
+    dialect: Dialects = None
+    stream: Streams = None
+    attacks: Annotated[AttacksFile | None, says("Attacks that handrail brings along; they belong to the cases.")] = None
+    trials: Annotated[tuple[TrialFile, ...], says("Cases; may be left out where there are attacks.")] = ()

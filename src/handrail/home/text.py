@@ -46,7 +46,7 @@ class HomeText(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def tests(self) -> dict[str, str]:
-        """Name of each file of trials to its text; what they mean is `trials.case`."""
+        """Name of each file of trials to its text; what they mean is `trials.reading`."""
         return {name: text for name, text in self.texts.items() if name.startswith(f"{TESTS}/")}
 
     @property

@@ -175,6 +175,7 @@ class InteractionFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     size: int = 0  # of the opening: bit length of its number of characters
     questions: int = 0  # question marks in it, at most 3
     topics: tuple[int, ...] = ()  # of it: buckets, 0 to 63, of the keyed hashes of some of its words
+    served_with: str = ""  # what the head of its answer says of how it is served (`guard.served`)
     # reserved
     holder: str = "bot"
     knowledge_root: Digest | None = None

@@ -1,4 +1,4 @@
-"""Trials over HTTP, as any client speaks: chat completions, and actions. The standard library is enough.
+"""Trials over HTTP, as any client speaks: models, whole or streamed, and actions. The standard library is enough.
 
 Every request names a release (`live` for the one that is): a key that is not for probes is refused for that header, so
 a test can never run as a customer. What cannot be reached or answers nonsense is an answer with its error, never a good
@@ -9,7 +9,7 @@ import http.client
 import json
 import ssl
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,7 +23,8 @@ MAX_BYTES = 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`status` 0: there was none, and `body` is why. `headers`: lower-case names. `ms`: of the last try."""
+    """`status` 0: there was none, and `body` is why. `body`: JSON decoded, or the text of a stream of events.
+    `headers`: lower-case names. `ms`: of the last try, until its last byte."""
 
     status: int
     headers: Mapping[str, str]
@@ -54,26 +55,26 @@ class Client:
         self._sending = sending
         self._own = threading.local()
 
-    def post(self, path: str, body: object, key: str, headers: Mapping[str, str]) -> Reply:
+    def post(self, path: str, body: object, key: str, headers: Mapping[str, str], method: str = "POST") -> Reply:
         """Tried again when the server asks for it (409, 429, 503 with retry-after), and once when a kept connection had
         been closed. Never raises for what the other side does."""
         data = json.dumps(body).encode()
         given = {"content-type": "application/json", "authorization": f"Bearer {key}", **headers}
         reply = Reply(0, {}, "not sent", 0)
         for attempt in range(TRIES):
-            reply = self._once(path, data, given)
+            reply = self._once(method, path, data, given)
             wait = _wait(reply)
             if wait is None or attempt + 1 == TRIES:
                 break
             self._sending.sleep(wait)
         return reply
 
-    def _once(self, path: str, data: bytes, headers: Mapping[str, str]) -> Reply:
+    def _once(self, method: str, path: str, data: bytes, headers: Mapping[str, str]) -> Reply:
         begun = self._sending.monotonic()
         for fresh in (False, True):
             connection = self._connection(fresh=fresh)
             try:
-                connection.request("POST", self._prefix + path, data, dict(headers))
+                connection.request(method, self._prefix + path, data, dict(headers))
                 answer = connection.getresponse()
                 raw = answer.read(MAX_BYTES + 1)
             except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError) as gone:
@@ -88,11 +89,14 @@ class Client:
             if len(raw) > MAX_BYTES:
                 connection.close()
                 return Reply(0, {}, f"the answer is larger than {MAX_BYTES} bytes", ms)
+            told = {name.lower(): value for name, value in answer.getheaders()}
+            if told.get("content-type", "").startswith("text/event-stream"):
+                return Reply(answer.status, told, raw.decode("utf-8", "replace"), ms)
             try:
                 body: Any = json.loads(raw)
             except ValueError:
                 body = None
-            return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, body, ms)
+            return Reply(answer.status, told, body, ms)
         raise AssertionError("the second try returned")
 
     def _ms(self, begun: float) -> int:
@@ -132,10 +136,3 @@ def error_of(reply: Reply) -> str:
     error = reply.body.get("error") if isinstance(reply.body, dict) else None
     said = error.get("message", "") if isinstance(error, dict) else ""
     return f"status {reply.status} {code}: {said}".strip(": ")
-
-
-def chat_body(model: str, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    body: dict[str, Any] = {"model": model, "messages": list(messages)}
-    if tools:
-        body["tools"] = list(tools)
-    return body

@@ -31,7 +31,7 @@ class Call:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What came of one turn. `findings`: (kind, side). `calls`: of all rounds of the turn. `error`: why there is no
-    answer; empty: there is one."""
+    answer; empty: there is one. `vendor`, `served`: what the provider says of itself, in the answer and in its head."""
 
     text: str = ""
     outcome: str = ""
@@ -42,6 +42,7 @@ class Answer:
     cost_micro_minor: int = 0
     release: str = ""
     vendor: str = ""
+    served: str = ""
     error: str = ""
 
 
@@ -156,7 +157,7 @@ def _calls(expect: Expect, answers: Sequence[Answer]) -> tuple[bool, str]:
     calls = [call for answer in answers for call in answer.calls]
     met = any(
         call.tool == expect.tool
-        and _holds(call.arguments, expect.arguments)
+        and _holds(call.arguments, expect)
         and (expect.verdict is None or call.verdict is expect.verdict)
         for call in calls
     )
@@ -168,8 +169,20 @@ def _calls(expect: Expect, answers: Sequence[Answer]) -> tuple[bool, str]:
     return met, f"called: {', '.join(told) or 'nothing'}"
 
 
-def _holds(given: Any, wanted: Mapping[str, Any]) -> bool:
-    return isinstance(given, Mapping) and all(name in given and given[name] == value for name, value in wanted.items())
+def _holds(given: Any, expect: Expect) -> bool:
+    """Arguments that are equal, that match, and that fit, whichever of these is asked."""
+    if not isinstance(given, Mapping):
+        return False
+    if not all(name in given and given[name] == value for name, value in expect.arguments.items()):
+        return False
+    if not all(name in given and _matches(pattern, given[name]) for name, pattern in expect.matches.items()):
+        return False
+    return not expect.schema or bool(jsonschema_rs.validator_for(dict(expect.schema)).is_valid(given))
+
+
+def _matches(pattern: str, value: Any) -> bool:
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return compiled(pattern).search(text) is not None
 
 
 def _plain(text: str) -> str:

@@ -20,19 +20,20 @@ _WORD = re.compile(r"\w+")
 
 class Fingerprint(msgspec.Struct, frozen=True):
     """`digest`: SHA-256, hex. `sketch`: the smallest 64-bit hashes, ascending. `vendor`: what the provider says of
-    itself (model and version), as it came."""
+    itself (model and version), as it came. `served`: what the head of its answer says (`guard.served`)."""
 
     digest: str
     sketch: tuple[int, ...]
     vendor: str = ""
+    served: str = ""
 
 
-def fingerprint(texts: Sequence[str], vendor: str = "") -> Fingerprint:
+def fingerprint(texts: Sequence[str], vendor: str = "", served: str = "") -> Fingerprint:
     """Of all answers of a conversation, in order."""
     words = _WORD.findall(unicodedata.normalize("NFKC", "\n".join(texts)).casefold())
     runs = {" ".join(words[at : at + RUN]) for at in range(max(1, len(words) - RUN + 1))}
     hashes = sorted(int.from_bytes(hashlib.blake2b(run.encode(), digest_size=8).digest(), "big") for run in runs)
-    return Fingerprint(hashlib.sha256(" ".join(words).encode()).hexdigest(), tuple(hashes[:KEPT]), vendor)
+    return Fingerprint(hashlib.sha256(" ".join(words).encode()).hexdigest(), tuple(hashes[:KEPT]), vendor, served)
 
 
 def similarity(first: Fingerprint, second: Fingerprint) -> float:

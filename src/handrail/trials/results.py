@@ -19,10 +19,15 @@ class Spoken(msgspec.Struct, frozen=True):
 
 
 class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One case. `not_run`: why it was not; empty: it was. `talk`: for who reads the result; it is kept nowhere."""
+    """One case. `case`: its name in the file, `id` says in which API too. `attack`: its kind, `incident`: what it would
+    have caught; empty: none. `not_run`: why it was not; empty: it was. `talk`: for who reads the result; it is kept
+    nowhere."""
 
     id: str
     use_case: str
+    case: str = ""
+    attack: str = ""
+    incident: str = ""
     place: str = ""
     why: str = ""
     failures: tuple[Failure, ...] = ()
@@ -93,6 +98,16 @@ def lines(one: CaseResult) -> list[str]:
     return out
 
 
+def by_attack(results: Results) -> list[str]:
+    """How many attacks of each kind were withstood."""
+    kinds = dict.fromkeys(one.attack for one in results.cases if one.attack)
+    return [
+        f"attacks: {kind}: {sum(one.passed for one in own)} of {len(own)} withstood"
+        for kind in kinds
+        if (own := [one for one in results.cases if one.attack == kind])
+    ]
+
+
 def junit(results: Results) -> bytes:
     """JUnit XML as CI servers read it: a suite per use case."""
     root = ElementTree.Element(
@@ -109,7 +124,7 @@ def junit(results: Results) -> bytes:
         )  # fmt: skip
         for one in own.cases:
             case = ElementTree.SubElement(
-                suite, "testcase", classname=f"handrail.{use_case}", name=one.id, time=f"{one.ms / 1000:.3f}",
+                suite, "testcase", classname=_class(one), name=one.id, time=f"{one.ms / 1000:.3f}",
                 file=one.place.rpartition(":")[0],
             )  # fmt: skip
             if one.failures:
@@ -120,6 +135,10 @@ def junit(results: Results) -> bytes:
                 ElementTree.SubElement(case, "skipped", message=_xml(one.not_run))
     ElementTree.indent(root)
     return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def _class(one: CaseResult) -> str:
+    return f"handrail.{one.use_case}.attacks.{one.attack}" if one.attack else f"handrail.{one.use_case}"
 
 
 def _xml(text: str) -> str:

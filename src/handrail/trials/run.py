@@ -1,31 +1,35 @@
 """Runs trials against a running handrail: in parallel, bounded, within a cost.
 
-One case: 1 what the customer says next. 2 the model's answer through the gateway, its tool calls put to the rules as
-probes and answered with what the case says. 3 what a judge model is asked. 4 each expectation.
+One case: 1 what the customer says next. 2 the model's answer through the gateway, in the case's dialect, whole or
+streamed; its tool calls put to the rules as probes and answered with what the case says. 3 actions that the case puts
+to the rules itself. 4 what a judge model is asked. 5 each expectation.
 
 Fails closed: a case that breaks off, is answered by another release than asked for, or does not begin because the cost
 is used up, is not green.
 """
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 
+from handrail.home.fields_trials import Dialect, Way
 from handrail.terms.decision import Verdict
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Kind
 from handrail.trials.case import Expect, Tool, Trial
-from handrail.trials.client import LIVE, Client, Reply, chat_body, error_of
+from handrail.trials.client import LIVE, Client, Reply, error_of
+from handrail.trials.dialects import SPEECH, Speech, Wish, read, told_at_end
 from handrail.trials.expect import Answer, Call, Failure, Judged, Judgements, judge
 from handrail.trials.fingerprint import fingerprint
+from handrail.trials.mcp import call_tool
 from handrail.trials.persona import next_words, reached
 from handrail.trials.results import CaseResult, Results, Spoken, cases_digest
 
-CHAT = "/v1/chat/completions"
 ACTIONS = "/api/v1/actions"
 ROUNDS = 8
 """Of tool calls within one turn."""
@@ -40,13 +44,19 @@ JUDGE_PROMPT = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """`keys`: use case to a key with the scope probe. `release`: a digest; empty: what is live. `run`: a random name.
-    `cost_limit`: millionths of a minor unit, what runs at the moment not counted; None: none."""
+    `cost_limit`: millionths of a minor unit, what runs at the moment not counted; None: none. `speaks`: by use case,
+    the dialect of cases that name none (default: chat). `doors`: the MCP door; None: none is known."""
 
     keys: Mapping[str, str]
     run: str
     release: str = ""
     parallel: int = 4
     cost_limit: int | None = None
+    speaks: Mapping[str, Dialect] = field(default_factory=dict)
+    doors: Client | None = None
+
+    def speech(self, use_case: str, dialect: Dialect | None = None) -> Speech:
+        return SPEECH[dialect or self.speaks.get(use_case, Dialect.CHAT)]
 
 
 @dataclass(slots=True)
@@ -93,6 +103,8 @@ class _Case:
         self._client = client
         self._plan = plan
         self._spent = spent
+        self._speech = plan.speech(trial.use_case, trial.dialect)
+        self._called: Counter[str] = Counter()
         self._messages: list[dict[str, Any]] = []
         self._answers: list[Answer] = []
 
@@ -106,7 +118,7 @@ class _Case:
             if self._spent.over():
                 return self._told((), "the cost limit of this run was used up on the way")
             self._messages.append({"role": "user", "content": words})
-            answer = self._turn()
+            answer = self._does(self._turn())
             self._answers.append(answer)
             self._spent.add(answer.cost_micro_minor)
             if answer.error:
@@ -117,7 +129,7 @@ class _Case:
     def _words(self) -> Iterator[str]:
         persona = self._trial.persona
         if persona is None:
-            yield from [words for words, _ in self._trial.turns]
+            yield from [turn.say for turn in self._trial.turns]
             return
         while (words := next_words(persona, [one.text for one in self._answers])) is not None:
             yield words
@@ -128,69 +140,99 @@ class _Case:
         whole = Answer()
         tools = [_offer(tool) for tool in self._trial.tools]
         for _ in range(ROUNDS):
-            reply = self._post(CHAT, chat_body(self._trial.model, self._messages, tools), self._trial.use_case)
-            part = _read(reply, self._plan.release)
+            body = self._speech.body(self._trial.model, self._messages, tools)
+            if self._trial.stream:
+                body["stream"] = True
+            reply = self._post(self._speech.path, body, self._trial.use_case)
+            part, wishes = _read(reply, self._speech, self._plan.release, streamed=self._trial.stream)
             whole = _joined(whole, part, tuple(calls))
             if part.error:
                 return whole
-            message = reply.body["choices"][0]["message"]
-            asked = message.get("tool_calls") or []
-            said = {"role": "assistant", "content": message.get("content") or ""}
-            if not asked:
+            said: dict[str, Any] = {"role": "assistant", "content": part.text}
+            if not wishes:
                 self._messages.append(said)
                 return whole
             before = tuple(self._messages)
-            self._messages.append({**said, "tool_calls": asked})
-            for one in asked:
+            self._messages.append({**said, "tool_calls": [_asked(one) for one in wishes]})
+            for one in wishes:
                 call, content = self._tool(one, before)
                 calls.append(call)
-                self._messages.append({"role": "tool", "tool_call_id": one.get("id", ""), "content": content})
+                self._messages.append({"role": "tool", "tool_call_id": one.id, "content": content})
         return _joined(whole, Answer(error=f"the model called tools {ROUNDS} times without a word"), tuple(calls))
 
-    def _tool(self, asked: Mapping[str, Any], before: Sequence[Mapping[str, Any]]) -> tuple[Call, str]:
+    def _does(self, answer: Answer) -> Answer:
+        """With the actions that the case itself puts to the rules after this answer."""
+        turns = self._trial.turns
+        done = turns[len(self._answers)].does if len(self._answers) < len(turns) else ()
+        calls = list(answer.calls)
+        for one in done:
+            tool = next(each for each in self._trial.tools if each.name == one.tool)
+            call, _, error = self._put(tool, dict(one.arguments), tuple(self._messages))
+            calls.append(call)
+            if error and not answer.error:
+                answer = replace(answer, error=f"{tool.action} could not be put to the rules: {error}")
+        return replace(answer, calls=tuple(calls))
+
+    def _tool(self, asked: Wish, before: Sequence[Mapping[str, Any]]) -> tuple[Call, str]:
         """What the net would say of one call, and what the model hears. Nothing is executed."""
-        function = asked.get("function") or {}
-        name = str(function.get("name", ""))
         try:
-            arguments = orjson.loads(function.get("arguments") or "{}")
+            arguments = orjson.loads(asked.arguments)
         except orjson.JSONDecodeError:
             arguments = None
-        tool = next((one for one in self._trial.tools if one.name == name), None)
+        tool = next((one for one in self._trial.tools if one.name == asked.name), None)
         if tool is None or not isinstance(arguments, dict):
-            return Call(tool=name, arguments=arguments), '{"error": "this tool cannot be called so"}'
+            return Call(tool=asked.name, arguments=arguments), '{"error": "this tool cannot be called so"}'
+        answer = tool.answer(self._called[tool.name])
+        self._called[tool.name] += 1
+        said = answer if isinstance(answer, str) else orjson.dumps(answer).decode()
         if not tool.action:
-            return Call(tool=name, arguments=arguments), orjson.dumps(tool.answer).decode()
-        body: dict[str, Any] = {
-            "action": tool.action, "arguments": arguments, "facts": dict(self._trial.facts), "said": _named(before),
-        }  # fmt: skip
-        if self._trial.customer:
-            body["customer"] = self._trial.customer
-        reply = self._post(ACTIONS, body, self._trial.use_case)
-        told = reply.body if isinstance(reply.body, dict) else {}
-        verdict = _verdict(told.get("verdict")) if reply.status == 200 else None
-        reasons = tuple(told.get("reasons") or ()) or ((error_of(reply),) if reply.status != 200 else ())
-        call = Call(tool=name, arguments=arguments, verdict=verdict, reasons=reasons)
-        if verdict in LETS:
-            return call, orjson.dumps(tool.answer).decode()
-        status = "held" if verdict is Verdict.HOLD else "denied"
-        return call, orjson.dumps({"status": status, "message": told.get("message", "")}).decode()
+            return Call(tool=tool.name, arguments=arguments), said
+        call, message, _ = self._put(tool, arguments, before)
+        if call.verdict in LETS:
+            return call, said
+        status = "held" if call.verdict is Verdict.HOLD else "denied"
+        return call, orjson.dumps({"status": status, "message": message}).decode()
 
-    def _post(self, path: str, body: object, use_case: str, release: str | None = None) -> Reply:
-        named = self._plan.release if release is None else release
+    def _put(
+        self, tool: Tool, arguments: dict[str, Any], before: Sequence[Mapping[str, Any]]
+    ) -> tuple[Call, str, str]:  # fmt: skip
+        """What the rules would decide, at the tool's door: the call, what a customer would be told, and why nobody
+        could tell."""
+        trial, said = self._trial, _named(before)
+        if tool.door is Way.MCP:
+            told, error = call_tool(
+                self._plan.doors, trial.use_case, self._plan.keys[trial.use_case], tool.action, arguments,
+                said=said, customer=trial.customer, facts=trial.facts, release=self._plan.release or LIVE,
+            )  # fmt: skip
+        else:
+            body = {"action": tool.action, "arguments": arguments, "facts": dict(trial.facts), "said": said}
+            if trial.customer:
+                body["customer"] = trial.customer
+            reply = self._post(ACTIONS, body, trial.use_case)
+            told, error = (reply.body if isinstance(reply.body, dict) else {}), error_of(reply)
+        verdict = None if error else _verdict(told.get("verdict"))
+        if verdict is None and not error:
+            error = "the server did not say what the rules would decide"
+        reasons = tuple(told.get("reasons") or ()) or ((error,) if error else ())
+        call = Call(tool=tool.name, arguments=arguments, verdict=verdict, reasons=reasons)
+        return call, str(told.get("message") or ""), error
+
+    def _post(self, path: str, body: object, use_case: str) -> Reply:
         headers = {
-            "x-handrail-release": named or LIVE,
+            "x-handrail-release": self._plan.release or LIVE,
             "x-handrail-conversation": f"trial-{self._plan.run}-{self._trial.id}",
         }
-        if self._trial.customer and path == CHAT:
-            headers["x-handrail-customer"] = self._trial.customer
-        if self._trial.channel and path == CHAT:
-            headers["x-handrail-channel"] = self._trial.channel
+        if path != ACTIONS:
+            if self._trial.customer:
+                headers["x-handrail-customer"] = self._trial.customer
+            if self._trial.channel:
+                headers["x-handrail-channel"] = self._trial.channel
         return self._client.post(path, body, self._plan.keys[use_case], headers)
 
     def _judgements(self) -> Iterator[tuple[tuple[int, str, str], Judged]]:
         asked = [(0, one) for one in self._trial.expect if one.judge]
-        for number, (_, expects) in enumerate(self._trial.turns, 1):
-            asked += [(number, one) for one in expects if one.judge and number <= len(self._answers)]
+        for number, own in enumerate(self._trial.turns, 1):
+            asked += [(number, one) for one in own.expect if one.judge and number <= len(self._answers)]
         for turn, one in asked:
             yield (turn, one.judge, one.texts[0]), self._judge(turn, one)
 
@@ -206,21 +248,23 @@ class _Case:
             "x-handrail-release": LIVE,
             "x-handrail-conversation": f"judge-{self._plan.run}-{self._trial.id}-{turn}",
         }
-        reply = self._client.post(CHAT, chat_body(expect.judge, messages, ()), self._plan.keys[expect.judge], headers)
-        answer = _read(reply, "")
+        speech = self._plan.speech(expect.judge)
+        body = speech.body(expect.judge, messages, ())
+        reply = self._client.post(speech.path, body, self._plan.keys[expect.judge], headers)
+        answer, _ = _read(reply, speech, "")
         self._spent.add(answer.cost_micro_minor)
         return Judged(None, answer.error) if answer.error else Judged(verdict_of_judge(answer.text), answer.text)
 
     def _failures(self, judged: Judgements) -> Iterator[Failure]:
         trial, answers = self._trial, self._answers
         for turn, answer in enumerate(answers, 1):
-            own = trial.turns[turn - 1][1] if trial.turns else ()
+            own = trial.turns[turn - 1].expect if trial.turns else ()
             wanted = any(one.what == "outcome" and not one.negated for one in (*own, *trial.expect))
             if answer.error and not wanted:
                 yield Failure(turn=turn, expected="an answer", got=answer.error, place=trial.place)
-        for turn, (_, expects) in enumerate(trial.turns, 1):
+        for turn, asked in enumerate(trial.turns, 1):
             given = answers[turn - 1 : turn]
-            yield from [found for one in expects if (found := judge(one, given, turn, judged)) is not None]
+            yield from [found for one in asked.expect if (found := judge(one, given, turn, judged)) is not None]
         yield from [found for one in trial.expect if (found := judge(one, answers, 0, judged)) is not None]
         persona = trial.persona
         if persona is not None and persona.until and not reached(persona, [one.text for one in answers]):
@@ -233,12 +277,14 @@ class _Case:
         answers, trial = self._answers, self._trial
         whole = not not_run and answers and not any(one.error for one in answers)
         vendor = next((one.vendor for one in reversed(answers) if one.vendor), "")
+        served = next((one.served for one in reversed(answers) if one.served), "")
         return CaseResult(
             id=trial.id, use_case=trial.use_case, place=trial.place, why=trial.why, failures=failures,
             not_run=not_run, release=next((one.release for one in answers if one.release), ""), turns=len(answers),
             ms=sum(one.ms for one in answers), cost_micro_minor=sum(one.cost_micro_minor for one in answers),
-            golden=fingerprint([one.text for one in answers], vendor) if trial.golden and whole else None,
-            similar=trial.similar, talk=tuple(_talk(self._messages)),
+            golden=fingerprint([one.text for one in answers], vendor, served) if trial.golden and whole else None,
+            similar=trial.similar, case=trial.case or trial.id, attack=trial.attack or "", incident=trial.incident,
+            talk=tuple(_talk(self._messages)),
         )  # fmt: skip
 
 
@@ -256,30 +302,40 @@ def verdict_of_judge(text: str) -> bool | None:
     return {"yes": True, "pass": True, "no": False, "fail": False}.get(word)
 
 
-def _read(reply: Reply, release: str) -> Answer:
-    """One answer of the gateway. `release`: what must have answered; empty: whatever is live."""
+def _read(
+    reply: Reply, speech: Speech, release: str, *, streamed: bool = False
+) -> tuple[Answer, tuple[Wish, ...]]:  # fmt: skip
+    """One answer of the gateway and the tool calls in it. `release`: what must have answered; empty: whatever is
+    live."""
     outcome = reply.headers.get("x-handrail-outcome", "")
     error = error_of(reply)
     if error:
-        return Answer(outcome=outcome, error=error, ms=reply.ms)
+        return Answer(outcome=outcome, error=error, ms=reply.ms), ()
+    if streamed != isinstance(reply.body, str):
+        what = "a stream was asked for, and something else came" if streamed else "nobody asked for a stream"
+        return Answer(outcome=outcome, error=what, ms=reply.ms), ()
+    came = read(speech, reply.body)
     try:
-        told = orjson.loads(reply.headers.get("x-handrail-probe", "null"))
-        message = reply.body["choices"][0]["message"]
-        text = message.get("content") or ""
-    except (orjson.JSONDecodeError, KeyError, IndexError, TypeError, AttributeError):
-        return Answer(outcome=outcome, error="the answer is no chat completion", ms=reply.ms)
-    if not isinstance(told, dict) or not isinstance(text, str):
-        return Answer(outcome=outcome, error="the server did not say that this was a probe", ms=reply.ms)
-    answered = str(told.get("release") or "")
+        told = orjson.loads(reply.headers.get("x-handrail-probe") or told_at_end(reply.body) or "null")
+    except orjson.JSONDecodeError:
+        told = None
+    if not isinstance(told, dict):
+        why = came.error or "the server did not say that this was a probe"
+        return Answer(outcome=outcome, error=why, ms=reply.ms), ()
+    answered, cost = str(told.get("release") or ""), int(told.get("cost_micro_minor") or 0)
+    outcome = str(told.get("outcome") or outcome)
+    error = came.error
     if release and answered != release:
-        return Answer(outcome=outcome, error=f"another release answered: {answered[:12]}", ms=reply.ms)
-    body = reply.body
+        error = f"another release answered: {answered[:12]}"
+    if error:
+        return Answer(outcome=outcome, error=error, ms=reply.ms, cost_micro_minor=cost, release=answered), ()
     return Answer(
-        text=text, outcome=outcome, verdict=_verdict(told.get("would_be") or told.get("verdict")) or Verdict.DENY,
+        text=came.text, outcome=outcome,
+        verdict=_verdict(told.get("would_be") or told.get("verdict")) or Verdict.DENY,
         findings=tuple((Kind(kind), side) for kind, side, _ in told.get("findings") or () if kind in list(Kind)),
-        ms=reply.ms, cost_micro_minor=int(told.get("cost_micro_minor") or 0), release=answered,
-        vendor=" ".join(str(one) for one in (body.get("model"), body.get("system_fingerprint")) if one),
-    )  # fmt: skip
+        ms=reply.ms, cost_micro_minor=cost, release=answered, vendor=came.vendor,
+        served=str(told.get("served_with") or ""),
+    ), came.wishes  # fmt: skip
 
 
 def _joined(before: Answer, part: Answer, calls: tuple[Call, ...]) -> Answer:
@@ -289,6 +345,7 @@ def _joined(before: Answer, part: Answer, calls: tuple[Call, ...]) -> Answer:
         verdict=max(before.verdict, part.verdict, key=_ORDER.index), findings=(*before.findings, *part.findings),
         ms=before.ms + part.ms, cost_micro_minor=before.cost_micro_minor + part.cost_micro_minor,
         release=part.release or before.release, vendor=part.vendor or before.vendor,
+        served=part.served or before.served,
     )  # fmt: skip
 
 
@@ -302,6 +359,10 @@ def _verdict(given: object) -> Verdict | None:
 def _offer(tool: Tool) -> dict[str, Any]:
     described = {"description": tool.description} if tool.description else {}
     return {"type": "function", "function": {"name": tool.name, **described, "parameters": dict(tool.arguments)}}
+
+
+def _asked(one: Wish) -> dict[str, Any]:
+    return {"id": one.id, "type": "function", "function": {"name": one.name, "arguments": one.arguments}}
 
 
 def _named(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

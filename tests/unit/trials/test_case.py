@@ -7,7 +7,8 @@ from handrail.home.fields_trials import Outcome, Side
 from handrail.home.schema import schema
 from handrail.terms.decision import Verdict
 from handrail.terms.finding import Kind
-from handrail.trials.case import ONE, Trial, read_trials
+from handrail.trials.case import ONE, Trial
+from handrail.trials.reading import read_trials
 
 GOOD = """\
 use_case: orders
@@ -54,8 +55,9 @@ def wrong(text: str) -> list[str]:
 def test_a_good_file_becomes_cases_with_everything_that_it_says() -> None:
     one, two = read(GOOD)
     assert (one.id, one.use_case, one.model, one.customer, one.golden) == ("one", "orders", "shop", "c-1", True)
-    ((says, expects),) = one.turns
-    assert says == "hello"
+    (turn,) = one.turns
+    expects = turn.expect
+    assert turn.say == "hello"
     assert [each.what for each in expects] == [
         "contains", "exact", "finds", "calls", "outcome", "cost_at_most", "judge",
     ]  # fmt: skip

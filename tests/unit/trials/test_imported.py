@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from handrail.trials.case import read_trials
 from handrail.trials.expect import Answer, judge
 from handrail.trials.imported import Heard, from_promptfoo, from_talk, written
+from handrail.trials.reading import read_trials
 
 
 def made(assertion: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
@@ -40,7 +40,7 @@ def test_what_is_taken_holds_and_fails_for_the_same_answers(assertion: dict[str,
     text = written(found, use_case="orders", source="From a test.")
     read = read_trials({"tests/x.yaml": text})
     assert read.mistakes == ()
-    ((_, (expect,)),) = read.trials[0].turns
+    (expect,) = read.trials[0].turns[0].expect
     assert judge(expect, [Answer(text=good)], 1, {}) is None
     assert judge(expect, [Answer(text=bad)], 1, {}) is not None
 

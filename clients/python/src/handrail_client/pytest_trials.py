@@ -2,7 +2,10 @@
 
 The files are those of a home's `tests/` folder. HANDRAIL_URL: where the server listens. HANDRAIL_PROBE_KEY: an API key
 with the scopes chat, act and probe; for a further use case HANDRAIL_PROBE_KEY_SUPPORT_CHAT, with its id in capitals.
-HANDRAIL_RELEASE: the digest of a draft; left out, what is live is asked. Reading and judging is the package `handrail`
+HANDRAIL_RELEASE: the digest of a draft; left out, what is live is asked. HANDRAIL_DIALECT: chat (default), responses or
+messages, for cases that name none; HANDRAIL_MCP_URL: the MCP door, for tools with `door: mcp`.
+
+Reading and judging is the package `handrail`
 (`pip install 'handrail-client[trials]'`); without it, or without an address and a key, the cases fail and say so: a
 test that cannot run is not green. JUnit: pytest's own `--junitxml`.
 """
@@ -25,6 +28,8 @@ END = ".trial.yaml"
 URL = "HANDRAIL_URL"
 KEY = "HANDRAIL_PROBE_KEY"
 RELEASE = "HANDRAIL_RELEASE"
+DIALECT = "HANDRAIL_DIALECT"
+DOORS = "HANDRAIL_MCP_URL"
 
 
 class NotGreen(Exception):
@@ -44,13 +49,15 @@ class TrialFile(pytest.File):
 
     def collect(self) -> Iterator["TrialItem"]:
         try:
-            from handrail.trials.case import read_trials  # deferred: an extra of this package
+            from handrail.trials.reading import read_trials  # deferred: an extra of this package
         except ImportError:
             raise self.CollectError("trials need the package handrail: pip install 'handrail-client[trials]'") from None
         read = read_trials({self.path.name: self.path.read_text("utf-8")})
         if read.mistakes:
             raise self.CollectError("\n".join(str(one) for one in read.mistakes))
         for trial in read.trials:
+            if trial.draft:
+                continue  # nobody has reviewed it: it shows nothing, green or not
             yield TrialItem.from_parent(self, name=trial.id, trial=trial)
 
 
@@ -64,6 +71,7 @@ class TrialItem(pytest.Item):
 
     def runtest(self) -> None:
         """Raises NotGreen."""
+        from handrail.home.fields_trials import Dialect  # deferred: an extra of this package
         from handrail.trials.client import Client, Sending  # deferred: an extra of this package
         from handrail.trials.run import Plan, run
 
@@ -71,8 +79,13 @@ class TrialItem(pytest.Item):
         keys = {name: key for name in {self.trial.use_case, *self.trial.judges} if (key := key_of(name))}
         if not url or self.trial.use_case not in keys:
             raise NotGreen(f"set {URL} to the address of a server and {KEY} to a key of it with the scope probe")
-        plan = Plan(keys=keys, run=uuid.uuid4().hex, release=os.environ.get(RELEASE, ""), parallel=1)
-        results = run([self.trial], Client(url, Sending(monotonic=time.monotonic, sleep=time.sleep)), plan)
+        sending = Sending(monotonic=time.monotonic, sleep=time.sleep)
+        speaks = {name: Dialect(said) for name in keys if (said := os.environ.get(DIALECT, ""))}
+        doors = Client(os.environ[DOORS], sending) if os.environ.get(DOORS) else None
+        plan = Plan(
+            keys=keys, run=uuid.uuid4().hex, release=os.environ.get(RELEASE, ""), parallel=1, speaks=speaks, doors=doors
+        )
+        results = run([self.trial], Client(url, sending), plan)
         result = results.cases[0]
         self.user_properties.append(("release", result.release))
         if not result.passed:

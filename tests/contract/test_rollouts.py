@@ -284,7 +284,7 @@ class Later:
 
 
 async def fill(one: Started, many: int, *, worse: bool = True) -> None:
-    """Conversations of which every twentieth control complains, and every second canary (not `worse`: as the control)."""
+    """Conversations: every twentieth control complains, and every second canary (not `worse`: as the control)."""
     events = []
     for number in range(many):
         thread, arm = await one.converse()
@@ -658,5 +658,46 @@ def test_after_a_rollback_what_was_live_before_is_live_in_every_sense_and_can_go
         assert (await one.now()).state is State.LIVE
         await run(desk.RollBack(ids=IDS, release=digest(NEW)[:12]))
         assert await run(lambda tx: tx.releases.live()[ORDERS]) == digest(OLD)
+
+    durable.run(main())
+
+
+@pytest.mark.promise("ROL-16")
+def test_what_was_live_and_is_replaced_at_once_is_over_and_can_be_tried_again(durable: Rig) -> None:
+    async def main() -> None:
+        store = await durable.open()
+        one = await Started(store).begin()
+        run = store.journal.run
+        await run(lambda tx: desk.promote(tx, IDS, one.rollout, BY))
+
+        def replaced(tx: Any) -> bool:
+            desk.end_canary(tx, IDS, ORDERS, BY, "another release went live at once")
+            tx.releases.set_live(ORDERS, digest(OLD), expected=digest(NEW), at_ms=tx.now_ms)
+            return desk.draft(tx, IDS, digest(NEW), ORDERS, BY)
+
+        assert await run(replaced)
+        assert (await one.now()).state is State.DRAFT
+
+    durable.run(main())
+
+
+def test_a_judge_that_reads_a_long_past_keeps_its_lease_meanwhile(durable: Rig) -> None:
+    async def main() -> None:
+        store = await durable.open()
+        one = await Started(store).begin()
+        await fill(one, 60, worse=False)
+        await judged(Judging(store, InForce(), "before", ids=IDS, clock=Later()), one.rollout.release)
+        await expired(store)
+        judging = Judging(store, InForce(), "after", ids=IDS, clock=Later(), portion=10)
+        assert await judging._lead() is not None
+        await store.journal.run(lambda tx: tx.fetch("UPDATE judge SET until = until - 9000"))
+        await judging._canary(one.rollout)
+        ((left,),) = await store.reading.rows("SELECT until FROM judge")
+        assert left > await store.journal.run(lambda tx: tx.now_ms) + 5_000
+        await expired(store)
+        assert await Judging(store, InForce(), "third", ids=IDS, clock=Later())._lead() is not None
+        late = Judging(store, InForce(), "late", ids=IDS, clock=Later(), portion=10)
+        with pytest.raises(HandrailError, match="another process"):
+            await late._canary(one.rollout)
 
     durable.run(main())

@@ -34,6 +34,8 @@ EVERY_S = 1.0
 LEASE_MS = 10_000
 AT_ONCE = 500
 """Units folded in one commit, so that it keeps no other writer waiting."""
+PORTION = 10_000
+"""Folded units read at once by a judge that starts; between two of them it renews its lease."""
 ARRIVALS_MS = 5_000
 """Between two looks at failures of units that have not matured."""
 ALARM_MS = 60_000
@@ -55,11 +57,12 @@ class Judging:
         clock: Clock,
         beside: Callable[[ReleaseTransaction, Rollout], None] | None = None,
         bars: Bars | None = None,
+        portion: int = PORTION,
     ) -> None:
         self._store, self._in_force, self._holder = store, in_force, holder
         self._ids, self._clock, self._beside, self._bars = ids, clock, beside, bars
         self._canaries: dict[Digest, Canary] = {}
-        self._led_until = 0
+        self._portion = portion
         self._arrivals_at: dict[Digest, int] = {}
         self._late_from: dict[Digest, int] = {}
 
@@ -94,7 +97,7 @@ class Judging:
         if now_ms is None:
             self._canaries.pop(release, None)
             return False
-        rollout = next((one for one in await self._store.units.rollouts() if one.release == release), None)
+        rollout = await self._store.units.rollout(release)
         if rollout is None or rollout.state is not State.CANARY:
             return False
         canary = await self._canary(rollout)
@@ -138,15 +141,17 @@ class Judging:
         return now_ms if leads else None
 
     async def _canary(self, rollout: Rollout) -> "Canary":
-        """What is known of it, from the units where it is not."""
+        """What is known of it, from the units where it is not. Raises LOST_RACE when another process judges by then."""
         known = self._canaries.get(rollout.release)
         if known is not None and known.run == rollout.run:
             return known
         from handrail.releases.canary import Canary  # deferred: only a server with a canary keeps the statistics
 
         canary = Canary(rollout)
-        while units := await self._store.units.folded(rollout, after=canary.folded):
+        while units := await self._store.units.folded(rollout, after=canary.folded, limit=self._portion):
             canary.restore(units)
+            if await self._lead() is None:
+                raise HandrailError(Code.LOST_RACE, "another process judges")
         self._canaries[rollout.release] = canary
         return canary
 

@@ -17,6 +17,7 @@ from handrail.people.person import Person
 from handrail.people.role import Role
 from handrail.people.token import Token, TokenKind
 from handrail.policy.evaluate import rules_of
+from handrail.policy.ramp import HeldOut
 from handrail.policy.ruleset import Ruleset, canonical, rule_digests
 from handrail.releases.lifecycle import Rollout
 from handrail.releases.release import LiveRelease, Release
@@ -228,7 +229,8 @@ def epoch(fetch: Fetch) -> int:
 
 
 _ROLLOUTS = (
-    "SELECT body FROM rollout WHERE state IN ('canary', 'live', 'rolled_back') ORDER BY created_at DESC, release"
+    "SELECT body FROM rollout WHERE state IN ('canary', 'live', 'rolled_back', 'retired') "
+    "ORDER BY created_at DESC, release"
 )
 
 
@@ -250,7 +252,7 @@ def snapshot(fetch: Fetch, now_ms: int) -> Snapshot | None:
         ruleset_digest=digest,
         ruleset=ruleset,
         live=live,
-        running=running(rollouts, live, lambda each: LiveRelease(each, releases.get(each)), now_ms),
+        running=running(rollouts, live, lambda each: LiveRelease(each, releases.get(each)), now_ms, _compared(ruleset)),
         keys={key.hash: key for key in Keys(fetch).all()},
         stops=tuple([_STOP.decode(bytes(row[0])) for row in fetch("SELECT stop FROM stop ORDER BY id", ())]),
         rules=rules_of(ruleset),
@@ -259,6 +261,12 @@ def snapshot(fetch: Fetch, now_ms: int) -> Snapshot | None:
 
 
 _STOP = msgspec.json.Decoder(Stop)
+
+
+def _compared(ruleset: Ruleset) -> frozenset[UseCaseId]:
+    """Use cases with a hold-out on the release that was live before."""
+    ramps = ((name, case.ramp) for name, case in ruleset.use_cases.items())
+    return frozenset(name for name, ramp in ramps if ramp and ramp.hold_out and ramp.hold_out_by is HeldOut.PREVIOUS)
 
 
 def _require(changed: Sequence[object]) -> None:

@@ -164,14 +164,14 @@ class StoredThreads:
         if not isinstance(thread, StoredThread):
             raise TypeError("assign takes the thread that open returned")
         row = thread.row._replace(release=drawn.release, drawn=msgspec.json.encode(drawn).decode())
-        self._put(row)
         if drawn.of:
             use_case, conversation = UseCaseId(row.use_case), row.id
 
             def assign(tx: ThreadTransaction) -> None:
                 tx.units.assign(use_case, drawn, conversation)
 
-            self._journal.queue_command(assign)
+            self._journal.queue_command(assign)  # before its conversation can be found, so that no outcome misses it
+        self._put(row)
         return msgspec.structs.replace(thread, release=drawn.release, drawn=drawn, row=row)
 
     def signal(self, thread: Thread, names: Sequence[str], at_ms: int) -> None:

@@ -18,7 +18,8 @@ from handrail.releases.assign import Arm, Drawn, drawn, held_out, quarter_salt, 
 from handrail.releases.lifecycle import Rollout
 
 SAYS_NOTHING = frozenset({"embeddings"})
-"""Routes whose answers no customer reads: a call there begins no unit."""
+"""Routes whose answers no customer reads: a call there begins no unit, and the conversation is drawn at its first
+answer all the same."""
 
 
 async def assigned(
@@ -27,8 +28,10 @@ async def assigned(
     """The conversation with what was drawn for it, and its caller on the release that answers."""
     if thread.release is not None:
         return thread, _kept(caller, draws, thread)
+    if turn.route in SAYS_NOTHING:
+        return thread, caller
     found = None
-    if thread.first and not thread.unlinked and turn.route not in SAYS_NOTHING:
+    if not thread.unlinked:
         found = await _draw(caller, draws, threads, thread, turn, now_ms)
     if found is None:
         return msgspec.structs.replace(thread, release=caller.live.digest), caller

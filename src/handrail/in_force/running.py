@@ -1,7 +1,7 @@
 """The rollouts that the request path must know of: which draws now, and which releases conversations may still hold;
 pure."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 
 import msgspec
 
@@ -29,10 +29,14 @@ def running(
     live: dict[UseCaseId, LiveRelease],
     release: Callable[[Digest], LiveRelease],
     now_ms: int,
+    compared: Container[UseCaseId] = (),
 ) -> dict[UseCaseId, Running]:
-    """By use case; without those that hold nothing. `rollouts`: all, newest first."""
+    """By use case; without those that hold nothing. `rollouts`: all, newest first. `compared`: use cases whose
+    permanent hold-out is answered by what was live before, so that it is held for as long as that lasts."""
     found: dict[UseCaseId, Running] = {}
-    for one in rollouts:
+    every = list(rollouts)
+    unsafe = {one.release for one in every if one.state is State.ROLLED_BACK and one.safety}
+    for one in every:
         now = live.get(one.use_case)
         if now is None or one.ramp is None:
             continue
@@ -46,9 +50,11 @@ def running(
             names.append(one.release)
         elif one.state is State.LIVE and one.control is not None:
             had = msgspec.structs.replace(had, previous=had.previous or one.control)
-            if _recent(one.stage_at, now_ms):
+            if _recent(one.stage_at, now_ms) or one.use_case in compared:
                 names.append(one.control)
-        new = {name: release(name) for name in names if name != now.digest and name not in had.held}
+        elif one.state is State.RETIRED and one.control is not None and _recent(one.stage_at, now_ms):
+            names.append(one.control)  # promoted over twice within the time that a conversation may go on
+        new = {name: release(name) for name in names if name not in {now.digest, *unsafe, *had.held}}
         had = msgspec.structs.replace(had, held={**had.held, **new})
         if had != Running():
             found[one.use_case] = had

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from fakes.dialects import embedding
 from fakes.gateway import ROUTE, World, chat_answer, use_case, world
 from fakes.guard import Answering
 
@@ -26,6 +27,8 @@ NEW = Release(
 
 
 def answering(request: Any) -> Any:
+    if request.path.endswith("/embeddings"):
+        return Answering([embedding()])
     return Answering([chat_answer("It is on its way.")])
 
 
@@ -160,6 +163,25 @@ def test_a_call_that_no_customer_reads_is_no_unit() -> None:
     assert shop.world.threads.units == {}
 
 
+@pytest.mark.promise("ROL-3")
+def test_a_conversation_that_begins_with_a_call_that_no_customer_reads_is_drawn_at_its_first_answer() -> None:
+    shop = Shop()
+    shop.runs([shop.started()])
+
+    async def looked_up(name: str) -> None:
+        body = {"model": "support", "input": "order 1"}
+        got = await shop.world.post("/v1/embeddings", body, headers={"x-handrail-conversation": name})
+        assert got.status == 200, got.body
+
+    names = [f"c{number}" for number in range(20)]
+    for name in names:
+        asyncio.run(looked_up(name))
+    first = {name: shop.talk(name) for name in names}
+    assert {facts.arm for facts in first.values()} == {"canary", "control"}
+    asyncio.run(looked_up(names[0]))
+    assert shop.talk(names[0]).release == first[names[0]].release
+
+
 def test_without_a_rollout_nothing_is_drawn_or_written_about_units() -> None:
     shop = Shop()
     facts = shop.talk("c1")
@@ -190,6 +212,32 @@ def test_the_hold_out_may_be_the_release_that_was_live_before() -> None:
     found = [shop.talk(f"c{number}") for number in range(30)]
     assert {facts.release for facts in found if facts.arm == "hold_out"} == {shop.old.digest}
     assert {facts.release for facts in found if not facts.arm} == {digest(NEW)}
+
+
+def test_a_permanent_hold_out_on_what_was_live_before_does_not_end_with_the_week() -> None:
+    promoted = lifecycle.promoted(canary(control="b" * 64), now=0)
+    live = {CASE.id: LiveRelease(digest(NEW), NEW)}
+    late = 100 * 86_400_000
+
+    def known(each: Digest) -> LiveRelease:
+        return LiveRelease(each, NEW)
+
+    assert running([promoted], live, known, late)[CASE.id].held == {}
+    kept = running([promoted], live, known, late, frozenset({CASE.id}))[CASE.id]
+    assert (kept.previous, set(kept.held)) == ("b" * 64, {"b" * 64})
+
+
+def test_conversations_end_on_their_release_also_when_it_was_promoted_over_twice() -> None:
+    first, second = digest(NEW), Digest("c" * 64)
+    over = lifecycle.promoted(canary(control="b" * 64), now=0)
+    gone = lifecycle.retired(over, now=1)
+    next_ = lifecycle.promoted(msgspec.structs.replace(canary(control=first), release=second), now=1)
+    live = {CASE.id: LiveRelease(second, NEW)}
+    held = running([next_, gone], live, lambda each: LiveRelease(each, NEW), 2)[CASE.id].held
+    assert set(held) == {"b" * 64, first}
+    unsafe = msgspec.structs.replace(gone, release=Digest("b" * 64), state=State.ROLLED_BACK, safety=True, control=None)
+    held = running([next_, gone, unsafe], live, lambda each: LiveRelease(each, NEW), 2)[CASE.id].held
+    assert set(held) == {first}, "what was rolled back for safety holds nobody"
 
 
 def test_what_holds_nothing_is_not_carried() -> None:

@@ -7,9 +7,12 @@ from typing import Any, Protocol
 import msgspec
 
 from handrail.backends.rows import Reading
-from handrail.releases.assign import Drawn
+from handrail.releases.assign import Arm, Drawn
 from handrail.releases.lifecycle import Rollout, State
+from handrail.releases.past import Reported
 from handrail.releases.unit import Signals, UnitRow, merged
+from handrail.review.outcome import OutcomeFacts
+from handrail.review.signals import signal_of
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest, UseCaseId
 
@@ -195,6 +198,10 @@ class StoredUnits:
         found = await self._rows("SELECT body FROM rollout WHERE release = $1", (release,))
         return _ROLLOUT.decode(bytes(found[0][0])) if found else None
 
+    async def outcomes_of(self, use_case: UseCaseId, release: Digest, *, limit: int) -> list[Reported]:
+        found = await self._rows(_OUTCOMES, (use_case, release, limit))
+        return [reported for row in found if (reported := _reported(row)) is not None]
+
     async def late(self, release: Digest, since_ms: int) -> int:
         return int((await self._rows(_LATE, (since_ms, bytes.fromhex(release))))[0][0])
 
@@ -213,6 +220,27 @@ class StoredUnits:
             (rollout.release, rollout.run, *values),
         )
         return [_unit(row) for row in found]
+
+
+_OUTCOMES = (
+    "SELECT c.id, c.subject, s.person, c.at_ms, c.drawn, o.received_at_ms, o.facts FROM conversation c "
+    "JOIN outcome o ON o.conversation = c.id JOIN subject s ON s.id = c.subject "
+    "WHERE c.use_case = $1 AND c.release = $2 ORDER BY c.at_ms DESC, c.id LIMIT $3"
+)
+_FACTS = msgspec.json.Decoder(OutcomeFacts)
+_COMPARED = frozenset({Arm.CANARY, Arm.CONTROL})
+
+
+def _reported(row: Sequence[Any]) -> Reported | None:
+    conversation, subject, person, began_at, drawn, received_at, raw = row
+    facts = _FACTS.decode(bytes(raw))
+    said = signal_of(facts)
+    if said is None or (drawn is not None and _DRAWN.decode(drawn).arm not in _COMPARED):
+        return None
+    return Reported(
+        conversation=conversation, customer=subject if person else None, began_at=began_at,
+        occurred_at=facts.occurred_at_ms, received_at=received_at, name=said[0], value=said[1],
+    )  # fmt: skip
 
 
 def _unit(row: Sequence[Any]) -> UnitRow:

@@ -15,9 +15,11 @@ from handrail.ledger.entry import Entry, EntryKind
 from handrail.people.acting import acting, person_of
 from handrail.people.authorise import Act
 from handrail.people.role import Role
-from handrail.policy.ramp import Ramp
+from handrail.policy.ramp import Past, Ramp
 from handrail.releases import lifecycle
 from handrail.releases.lifecycle import Reached, Rollout, State, Tested
+from handrail.releases.past import Before, with_past
+from handrail.releases.record import RolloutFacts, entry_of
 from handrail.releases.release import Release
 from handrail.releases.store import ReleaseTransaction
 from handrail.releases.unit import UnitRow
@@ -31,49 +33,7 @@ JUDGE = Actor(ActorKind.SYSTEM, "judge")
 SALT = 16
 
 
-class RolloutFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Facts of every entry about a rollout. `share`, `stage` (from 1), `run`: after the move. `why`: a person's words
-    are not taken, so these are ours. `numbers`: the judge's, with counts, evidence and intervals of every metric."""
-
-    release: Digest
-    state: State
-    author: str = ""
-    control: Digest | None = None
-    run: int = 0
-    stage: int = 0
-    step: int = 0
-    share: float = 0.0
-    role: str = ""
-    passed: int = 0
-    failed: int = 0
-    results: str = ""
-    verdict: str = ""
-    sentence: str = ""
-    why: str = ""
-    safety: bool = False
-    late: int = 0
-    numbers: msgspec.Raw = msgspec.Raw(b"null")
-
-
-def entry_of(ids: Ids, kind: EntryKind, rollout: Rollout, by: Actor, at_ms: int, **more: object) -> Entry:
-    """The record of a move. `more`: fields of `RolloutFacts`."""
-    reached = rollout.reached
-    if reached is not None and kind in _JUDGED:
-        more = {
-            "verdict": reached.verdict, "sentence": reached.sentence, "numbers": msgspec.Raw(reached.numbers), **more,
-        }  # fmt: skip
-    facts = RolloutFacts(
-        release=rollout.release, state=rollout.state, author=rollout.author, control=rollout.control, run=rollout.run,
-        stage=rollout.stage + 1, step=rollout.step, share=rollout.share, safety=rollout.safety, **more,  # type: ignore[arg-type]  # fields of the facts
-    )  # fmt: skip
-    return Entry(
-        id=EntryId(ids.new("en")), kind=kind, at_ms=at_ms, actor=by, facts=facts, about=rollout.release,
-        use_case=rollout.use_case, release=rollout.release,
-    )  # fmt: skip
-
-
 _ONWARD = frozenset({EntryKind.RELEASE_ADVANCED, EntryKind.RELEASE_PROMOTED})
-_JUDGED = frozenset({EntryKind.RELEASE_ROLLED_BACK, EntryKind.RELEASE_PROMOTED, EntryKind.RELEASE_ASKED})
 
 
 def draft(tx: ReleaseTransaction, ids: Ids, release: Digest, use_case: UseCaseId, by: Actor) -> bool:
@@ -178,12 +138,14 @@ class Sign:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """The first stage of the ramp that is in force, under a new salt, against what is live."""
+    """The first stage of the ramp that is in force, under a new salt, against what is live. `past`: how the live
+    release's units were measured, for a ramp that judges by percentiles (`app.starting` reads it)."""
 
     ids: Ids
     release: str
     token: str | None = None
     bars: Bars | None = None
+    past: Before | None = None
 
     def __call__(self, tx: ReleaseTransaction) -> Rollout:
         before = tx.rollouts.named(self.release)
@@ -193,12 +155,13 @@ class Start:
         control = tx.releases.live().get(UseCaseId(before.use_case))
         if control is None:
             raise HandrailError(Code.NOT_ALLOWED, "nothing is live that it could be compared with")
+        ramp = with_past(ramp, self.past, control)
         used = frozenset(one.salt for one in tx.rollouts.all() if one.salt)
         salt = self.ids.token(SALT)
         after = lifecycle.started(before, ramp, salt=salt, control=control, used=used, now=tx.now_ms)
         tx.rollouts.swap(before, after)
         tx.bump_epoch()
-        tx.append(entry_of(self.ids, EntryKind.RELEASE_STARTED, after, by, tx.now_ms))
+        tx.append(entry_of(self.ids, EntryKind.RELEASE_STARTED, after, by, tx.now_ms, pasts=_pasts(ramp)))
         return after
 
 
@@ -493,6 +456,10 @@ def _numbers(reached: Reached | None) -> dict[str, object]:
     if reached is None:
         return {}
     return {"verdict": reached.verdict, "sentence": reached.sentence, "numbers": msgspec.Raw(reached.numbers)}
+
+
+def _pasts(ramp: Ramp) -> dict[str, Past]:
+    return {one.name.value: one.past for one in ramp.metrics if one.past is not None}
 
 
 def may_sign() -> frozenset[str]:

@@ -8,6 +8,7 @@ from handrail.people.store import Register
 from handrail.policy.ruleset import Ruleset
 from handrail.releases.assign import Drawn
 from handrail.releases.lifecycle import Rollout, State
+from handrail.releases.past import Reported
 from handrail.releases.release import Release
 from handrail.releases.unit import UnitRow
 from handrail.terms.actor import Actor
@@ -112,6 +113,11 @@ class UnitReader(Protocol):
 
     async def rollouts(self) -> list[Rollout]:
         """Newest first."""
+        ...
+
+    async def outcomes_of(self, use_case: UseCaseId, release: Digest, *, limit: int) -> list[Reported]:
+        """What was reported of conversations that this release answers, drawn for no pilot or hold-out: the newest
+        conversations first, at most so many outcomes."""
         ...
 
     async def late(self, release: Digest, since_ms: int) -> int:

@@ -224,7 +224,8 @@ def _conversation(one: Asked, outcomes: list[OutcomeFacts], *, forced: bool) -> 
         counts["resolved_for_good"] += resolved.resolved is True and OutcomeType.REPEAT_CONTACT not in types
     handled = sum(facts.seconds or 0 for facts in outcomes if facts.type is OutcomeType.HANDLE_TIME)
     handled = min(handled, LONGEST_S)
-    counts[f"handle_time/{band(int(handled))}"] += 1
+    if OutcomeType.HANDLE_TIME in types or not (forced or OutcomeType.TRANSFER in types):
+        counts[f"handle_time/{band(int(handled))}"] += 1  # else a person worked on it and nobody said how long
     counts["human_seconds"] += int(handled)
     for name, is_bad in bad.items():
         counts[name] += is_bad

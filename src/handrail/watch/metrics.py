@@ -18,14 +18,14 @@ class Side(StrEnum):
 
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
-    """`of`: the denominator. `needs`: outcome events without which there is no figure. `pitfall`: what it hides."""
+    """`of`: the denominator. `needs`: outcome events, each of which it takes for a figure. `pitfall`: what it hides."""
 
     id: str
     side: Side
     words: str
     of: str
     pitfall: str = ""
-    needs: OutcomeType | None = None
+    needs: tuple[OutcomeType, ...] = ()
 
 
 _BEGUN = "conversations that began, once 48 h have passed"
@@ -34,47 +34,52 @@ _ANSWERED = "interactions the model answered"
 
 DEFINITIONS = (
     Definition(
-        id="transfer", side=Side.CUSTOMER, words="handed to a person", of=_BEGUN, needs=OutcomeType.TRANSFER,
-        pitfall="a hand-over that a rule forced is not among them (see handed_over), and is no failure",
+        id="transfer", side=Side.CUSTOMER, words="handed to a person", of=_BEGUN, needs=(OutcomeType.TRANSFER,),
+        pitfall="a hand-over that a rule forced is not among them (see forced), and is no failure",
+    ),
+    Definition(
+        id="forced", side=Side.CUSTOMER, words="handed to a person by a rule, at any turn", of=_BEGUN,
+        pitfall="a rule at work, no failure; not contained either",
     ),
     Definition(
         id="contained", side=Side.CUSTOMER, words="answered, without transfer, repeat contact and complaint", of=_BEGUN,
-        needs=OutcomeType.REPEAT_CONTACT,
+        needs=(OutcomeType.REPEAT_CONTACT, OutcomeType.TRANSFER),
         pitfall="dead ends count as contained until the customer comes back: read it beside repeat_contact only",
     ),
     Definition(
         id="repeat_contact", side=Side.CUSTOMER, words="the customer came again about it within 48 h", of=_BEGUN,
-        needs=OutcomeType.REPEAT_CONTACT, pitfall="of customers who are not known nobody can tell",
+        needs=(OutcomeType.REPEAT_CONTACT,), pitfall="of customers who are not known nobody can tell",
     ),
     Definition(
         id="override", side=Side.CUSTOMER, words="staff edited or rejected the AI's proposal", of=_BEGUN,
-        needs=OutcomeType.OVERRIDE, pitfall="a proposal that was ignored is not accepted: report shown and used too",
+        needs=(OutcomeType.OVERRIDE,), pitfall="a proposal that was ignored is not accepted: report shown and used too",
     ),
     Definition(
-        id="complaint", side=Side.CUSTOMER, words="complained", of=_BEGUN, needs=OutcomeType.COMPLAINT,
+        id="complaint", side=Side.CUSTOMER, words="complained", of=_BEGUN, needs=(OutcomeType.COMPLAINT,),
         pitfall="those reported; what the detector finds stands under findings, with its own precision and recall",
     ),
     Definition(
         id="low_csat", side=Side.CUSTOMER, words="1 or 2 of 5", of="conversations with an answered survey",
-        needs=OutcomeType.CSAT, pitfall="who answers differs: never read it without csat_answered",
+        needs=(OutcomeType.CSAT,), pitfall="who answers differs: never read it without csat_answered",
     ),
     Definition(
-        id="csat_answered", side=Side.CUSTOMER, words="the survey was answered", of=_BEGUN, needs=OutcomeType.CSAT,
+        id="csat_answered", side=Side.CUSTOMER, words="the survey was answered", of=_BEGUN, needs=(OutcomeType.CSAT,),
         pitfall="where it falls, low_csat says less",
     ),
     Definition(
         id="unresolved", side=Side.CUSTOMER, words="not resolved", of="conversations whose resolution is known",
-        needs=OutcomeType.RESOLUTION,
+        needs=(OutcomeType.RESOLUTION,),
     ),
     Definition(
         id="handle_time", side=Side.CUSTOMER, words="seconds of people's work with after-work: median, 90th percentile",
-        of=_BEGUN + "; without a person 0", needs=OutcomeType.HANDLE_TIME,
+        of=_BEGUN + ": without a person 0; with one, those reported", needs=(OutcomeType.HANDLE_TIME,),
         pitfall="no mean: a few long cases would move it; percentiles to 19 %",
     ),
     Definition(
         id="cost_per_resolution", side=Side.CUSTOMER,
-        words="cost of the model for all interactions, for each conversation resolved and not repeated",
-        of="conversations resolved and not repeated within 48 h", needs=OutcomeType.RESOLUTION,
+        words="cost of the model for all interactions of hours whose 48 h are over, for each of their conversations "
+        "resolved and not repeated",
+        of="conversations resolved and not repeated within 48 h", needs=(OutcomeType.RESOLUTION,),
         pitfall="people's time and refunds are not in it: no price of them is declared",
     ),
     Definition(id="finding", side=Side.AI, words="with a finding first seen in it", of=_ASKED),
@@ -128,34 +133,59 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def grouped(rows: Iterable[tuple[Cell, Counts]], by: frozenset[str]) -> list[Group]:
-    """`by`: of release, language, channel."""
+    """`by`: of release, language, channel. The parts add up to the whole: what is reported for a use case at all is
+    zero, not unknown, in a part without a report."""
+    rows = [(cell, counts if not by else _of_interactions(counts)) for cell, counts in rows]
+    over: dict[str, int] = {}
+    told: dict[str, Counts] = {}
+    for cell, counts in rows:
+        if counts["conversations"]:
+            over[cell.use_case] = max(over.get(cell.use_case, 0), cell.hour)
+        reported = Counts({name: count for name, count in counts.items() if name.startswith("told.")})
+        told.setdefault(cell.use_case, Counts()).update(reported)
     totals: dict[tuple[str, str, str, str], Counts] = {}
     for cell, counts in rows:
+        if not counts:
+            continue
         key = (
             cell.use_case,
             cell.release if "release" in by else "",
             cell.language if "language" in by else "",
             cell.channel if "channel" in by else "",
         )
-        totals.setdefault(key, Counts()).update(counts)
+        total = totals.setdefault(key, Counts())
+        total.update(counts)
+        total["cost_over"] += counts["cost_micro_minor"] if cell.hour <= over.get(cell.use_case, -1) else 0
     return [
         Group(
             use_case=key[0], release=key[1], language=key[2], channel=key[3], interactions=counts["interactions"],
-            conversations=counts["conversations"], figures=tuple(figure(one, counts) for one in DEFINITIONS),
+            conversations=counts["conversations"],
+            figures=tuple(figure(one, counts, told[key[0]], cut=bool(by)) for one in DEFINITIONS),
         )
         for key, counts in sorted(totals.items())
     ]  # fmt: skip
 
 
-def figure(definition: Definition, counts: Counts) -> Figure:
-    """One figure, or why there is none."""
+def _of_interactions(counts: Counts) -> Counts:
+    """Actions have neither release nor language nor channel."""
+    return Counts(
+        {name: count for name, count in counts.items() if name.partition(".")[0] not in ("action", "actions")}
+    )
+
+
+def figure(definition: Definition, counts: Counts, told: Counts, *, cut: bool = False) -> Figure:
+    """One figure, or why there is none. `told`: what is reported for the use case. `cut`: this is a part of it."""
     name, side = definition.id, definition.side.value
-    if definition.needs is not None and not counts[f"told.{definition.needs.value}"]:
-        why = f"no {definition.needs.value} event has come, or none is 48 h old"
+    missing = [needed.value for needed in definition.needs if not told[f"told.{needed.value}"]]
+    if missing:
+        why = f"no {missing[0]} event has come, or none is of a conversation that is 48 h old"
         return Figure(metric=name, side=side, text="-", missing=why)
+    if name == "held" and cut:
+        return Figure(metric=name, side=side, text="-", missing="actions are counted for the use case as a whole")
     shares = {
         "low_csat": "csat_answered", "unresolved": "resolution_known", "transfer": "conversations",
-        "contained": "conversations", "repeat_contact": "conversations", "override": "conversations",
+        "contained": "conversations", "forced": "conversations", "repeat_contact": "conversations",
+        "override": "conversations",
         "complaint": "conversations", "csat_answered": "conversations", "finding": "interactions",
         "blocked": "interactions", "handed_over": "interactions", "failed": "interactions",
         "ungrounded": "interactions",
@@ -171,7 +201,7 @@ def figure(definition: Definition, counts: Counts) -> Figure:
             return _none(name, side)
         return Figure(metric=name, side=side, text=f"{middle} / {upper}", cases=cases, value=float(middle))
     if name == "cost_per_resolution":
-        return _mean(name, side, counts["cost_micro_minor"] / 1e6, counts["resolved_for_good"])
+        return _mean(name, side, counts["cost_over"] / 1e6, counts["resolved_for_good"])
     if name == "cost":
         return _mean(name, side, counts["cost_micro_minor"] / 1e6, counts["interactions"])
     return _mean(name, side, counts["input_tokens"] + counts["output_tokens"], counts["interactions"])

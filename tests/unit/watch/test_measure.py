@@ -13,8 +13,8 @@ from handrail.terms.decision import Outcome
 from handrail.terms.finding import Kind
 from handrail.terms.ids import ConversationId, InteractionId, UseCaseId
 from handrail.watch.fold import fold_conversations, fold_interactions
-from handrail.watch.measure import HOUR_MS, Asked, Cases, Told, Used, band, top
-from handrail.watch.metrics import DEFINITIONS, figure, grouped, quantile
+from handrail.watch.measure import HOUR_MS, LONGEST_S, Asked, Cases, Told, Used, band, top
+from handrail.watch.metrics import DEFINITIONS, Side, figure, grouped, quantile
 from handrail.watch.series import LIMIT_CASES, Series, with_bands
 from handrail.watch.triggers import fold_triggers
 
@@ -69,8 +69,11 @@ def test_contained_means_neither_handed_over_nor_back_again_nor_complaining() ->
 
 def test_what_nobody_reports_has_no_figure_rather_than_zero() -> None:
     counts = Counter({"conversations": 10, "interactions": 20})
-    by = {one.id: figure(one, counts) for one in DEFINITIONS}
+    by = {one.id: figure(one, counts, counts) for one in DEFINITIONS}
     assert by["transfer"].text == "-"
+    only_repeats = Counter({**counts, "told.repeat_contact": 1, "contained": 10})
+    contained = next(one for one in DEFINITIONS if one.id == "contained")
+    assert figure(contained, only_repeats, only_repeats).text == "-"  # who reports no transfer contains everybody
     assert "transfer" in by["transfer"].missing
     assert by["blocked"].text == "0.00% (0 of 20)"
 
@@ -80,6 +83,7 @@ def test_each_figure_says_what_it_is_of_and_every_customer_figure_what_it_hides(
         assert one.words
         assert one.of
     assert {one.id for one in DEFINITIONS if one.needs and not one.pitfall} == {"unresolved"}
+    assert {one.id for one in DEFINITIONS if one.side is Side.CUSTOMER and not one.needs} == {"forced"}
 
 
 def test_groups_add_up_to_the_whole() -> None:
@@ -89,6 +93,65 @@ def test_groups_add_up_to_the_whole() -> None:
     parts = grouped(cells, frozenset({"language", "channel"}))
     assert whole.interactions == sum(part.interactions for part in parts) == 3
     assert len(parts) == 3
+
+
+def test_a_part_in_which_nothing_was_reported_has_zero_where_the_whole_is_reported() -> None:
+    rows = [asked(conversation=ConversationId(f"cv_{at}"), channel="mail" if at else "chat") for at in range(3)]
+    after = [told("cv_0", OutcomeType.TRANSFER), told("cv_0", OutcomeType.REPEAT_CONTACT)]
+    cells = list(fold_conversations({}, 5 * HOUR_MS, rows, after).cells.items())
+    (whole,) = grouped(cells, frozenset())
+    parts = {one.channel: {each.metric: each for each in one.figures} for one in grouped(cells, frozenset({"channel"}))}
+    assert {name: parts[name]["transfer"].text for name in parts} == {
+        "chat": "100.00% (1 of 1)", "mail": "0.00% (0 of 2)",
+    }  # fmt: skip
+    for figure_of_all in whole.figures:
+        each = [part[figure_of_all.metric] for part in parts.values()]
+        assert figure_of_all.cases == sum(one.cases for one in each)
+        assert (figure_of_all.count or 0) == sum(one.count or 0 for one in each)
+
+
+def test_actions_make_no_part_of_their_own() -> None:
+    used = [Used("ac_1", SHOP, "refund", False, "hold")]
+    cells = list(fold_interactions({}, 5 * HOUR_MS, [asked(release="a" * 64)], used).cells.items())
+    (part,) = grouped(cells, frozenset({"release"}))
+    assert (part.release, part.interactions) == ("a" * 64, 1)
+    assert {one.metric: one for one in part.figures}["held"].missing
+    (whole,) = grouped(cells, frozenset())
+    assert {one.metric: one for one in whole.figures}["held"].text == "100.00% (1 of 1)"
+
+
+def test_cost_per_resolution_leaves_out_what_was_spent_on_conversations_that_are_not_over() -> None:
+    old = fold_interactions({}, 5 * HOUR_MS, [asked(cost_micro_minor=2_000_000)]).cells.items()
+    over = fold_conversations({}, 5 * HOUR_MS, [asked()], [told("cv_1", OutcomeType.RESOLUTION, resolved=True)]).cells
+    young = [(cell._replace(hour=6), counts) for cell, counts in old]
+    (whole,) = grouped([*old, *over.items(), *young], frozenset())
+    by = {one.metric: one for one in whole.figures}
+    assert (by["cost_per_resolution"].value, by["cost_per_resolution"].cases) == (2.0, 1)
+    assert by["cost"].value == 2.0
+
+
+def test_a_person_who_worked_on_it_and_said_no_time_is_not_zero_seconds() -> None:
+    rows = [asked(conversation=ConversationId(f"cv_{at}")) for at in range(4)]
+    after = [
+        told("cv_0", OutcomeType.TRANSFER), told("cv_1", OutcomeType.TRANSFER),
+        told("cv_1", OutcomeType.HANDLE_TIME, seconds=2.0**52),
+    ]  # fmt: skip
+    folded = fold_conversations({}, 5 * HOUR_MS, rows, after, frozenset({"cv_2"}))
+    ((_, counts),) = folded.cells.items()
+    bands = {name: count for name, count in counts.items() if name.startswith("handle_time/")}
+    assert sum(bands.values()) == 2  # who said it, and who was never with a person
+    assert counts["human_seconds"] == LONGEST_S
+
+
+def test_what_a_rule_handed_over_is_its_own_figure() -> None:
+    rows = [asked(conversation=ConversationId(f"cv_{at}")) for at in range(3)]
+    after = [told("cv_0", OutcomeType.TRANSFER), told("cv_1", OutcomeType.TRANSFER)]
+    folded = fold_conversations({}, 5 * HOUR_MS, rows, after, frozenset({"cv_0"}))
+    ((_, counts),) = folded.cells.items()
+    assert (counts["transfer"], counts["forced"], counts["contained"]) == (1, 1, 1)
+    by = {one.metric: one for one in folded.series}
+    assert by["transfer"].first_ms is not None
+    assert (sum(by["transfer"].bad), sum(by["transfer"].cases)) == (1, 3)
 
 
 def test_a_quantile_is_that_of_the_amounts_to_the_width_of_a_band() -> None:

@@ -26,6 +26,7 @@ time_zone: UTC
 currency: EUR
 database: {database}
 listen: 127.0.0.1:{port}
+console: {{ serve: false }}
 providers:
   mock:
     dialect: openai

@@ -9,17 +9,15 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import uvicorn
 import uvloop
 
 from handrail import VERSION
-from handrail.app import wire
+from handrail.app import listening, wire
 from handrail.app.child import begin, settle
 from handrail.app.plan import Plan, encoded
 from handrail.app.refused import EVER, record, record_each_minute
@@ -34,12 +32,10 @@ from handrail.terms.errors import HandrailError
 
 if TYPE_CHECKING:
     from handrail.detectors.run import Runner
-    from handrail.gateway.mcp.door import McpDoor
 
 log = logging.getLogger("handrail.doors")
 AGAIN_S = 5.0
 """Between two tries of a listener that is taken."""
-DRAIN_S = 20
 GC_THRESHOLDS = (700, 10, 10)
 
 
@@ -61,7 +57,7 @@ class Doors:
                 "doors.missing",
                 extra={"reason": "the MCP door needs the extra: make extras, or pip install 'handrail[mcp]'"},
             )
-            await _parent_gone(life)
+            await listening.until_gone(life)
             return 0
         async with wire.opened(settings, env, checkpoints=False) as store:
             in_force = InForce()
@@ -87,8 +83,8 @@ class Doors:
             listener = await _bound(settings, life)
             if listener is None:
                 return 0
-            server = _server(door, settings)
-            _stop_on_signals(server, door, life)
+            server = listening.server(door, settings)
+            listening.stop_on_signals(server, life, lambda: setattr(door, "draining", True))
 
             tasks = [
                 asyncio.create_task(follow(in_force, store.in_force, wire.CLOCK, on_change=store.keys.forget)),
@@ -138,61 +134,5 @@ async def _bound(settings: Settings, life: Life) -> socket.socket | None:
         except HandrailError as error:
             log.error("doors.not_listening", extra={"reason": error.message})
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(_parent_gone(life), AGAIN_S)
+            await asyncio.wait_for(listening.until_gone(life), AGAIN_S)
             return None
-
-
-async def _parent_gone(life: Life) -> None:
-    """Waits for SIGTERM, SIGINT or the parent's end."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    loop.add_reader(life.parent, stop.set)
-    try:
-        await stop.wait()
-    finally:
-        loop.remove_reader(life.parent)
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to us."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _server(door: object, settings: Settings) -> uvicorn.Server:
-    boot = settings.boot
-    config = uvicorn.Config(
-        door,  # type: ignore[arg-type]  # an ASGI application; uvicorn's types want its own scopes
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        date_header=False,
-        proxy_headers=boot.behind_proxy,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=DRAIN_S,
-        ssl_certfile=str(settings.home / boot.tls_cert_file) if boot.tls_cert_file else None,
-        ssl_keyfile=str(settings.home / boot.tls_key_file) if boot.tls_key_file else None,
-    )
-    return _Server(config)
-
-
-def _stop_on_signals(server: uvicorn.Server, door: "McpDoor", life: Life) -> None:
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        door.draining = True
-        server.should_exit = True
-        loop.remove_reader(life.parent)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
-    loop.add_reader(life.parent, stop)

@@ -4,7 +4,8 @@ the MCP door, which the jobs process asks for when it is needed.
     python -P -m handrail.app.parent PLAN LISTENER WORKERS
 
 PLAN and LISTENER are file descriptors (`app.plan`, the bound socket). Before it forks it loads what every child needs,
-storage and the log, so that they share it. A worker loads the request path after it was forked, so that neither this
+storage and the log, so that they share it. The console starts when the gateway serves, and the gateway does not fall
+with it. A worker loads the request path after it was forked, so that neither this
 process nor the jobs process holds that in memory; several workers get it from here and share it too.
 """
 
@@ -17,6 +18,7 @@ from collections.abc import Callable
 from handrail.app.board import Board
 from handrail.app.child import announced, give_back, log_lines
 from handrail.app.jobs import Jobs
+from handrail.app.plan import parsed
 from handrail.app.supervise import Child, Life, Supervisor
 
 log = logging.getLogger("handrail.server")
@@ -38,6 +40,8 @@ def main(arguments: list[str]) -> int:
     children = [Child(f"gateway {place + 1}", _gateway(told, listener, board, place)) for place in range(workers)]
     children.append(Child("doors", _doors(told), on_demand=True))
     children.append(Child("jobs", Jobs(told), last=True))
+    if parsed(told).settings.boot.console_serve:
+        children.append(Child("console", _console(told), needed=False, last=True))
     gc.freeze()  # what is shared with the children stays untouched
     give_back()
     return Supervisor(children, on_ready=lambda: _announce(told)).run()
@@ -57,6 +61,15 @@ def _doors(told: bytes) -> Callable[[Life], int]:
         from handrail.app.doors import Doors  # deferred: see the head of this file
 
         return Doors(told)(life)
+
+    return run
+
+
+def _console(told: bytes) -> Callable[[Life], int]:
+    def run(life: Life) -> int:
+        from handrail.app.console import ConsoleProcess  # deferred: see the head of this file
+
+        return ConsoleProcess(told)(life)
 
     return run
 

@@ -25,6 +25,7 @@ FIELDS = {
     "host": "listen", "port": "listen", "tls_cert_file": "tls", "tls_key_file": "tls", "kek_file": "keys",
     "kek_env": "keys", "log_key_file": "keys", "log_key_env": "keys", "log_origin": "log", "database_env": "database",
     "doors_host": "doors", "doors_port": "doors", "doors_serve": "doors",
+    "console_host": "console", "console_port": "console", "console_serve": "console", "console_url": "console",
 }  # fmt: skip
 """Names of the fields in the home where they differ."""
 

@@ -56,7 +56,8 @@ def bind(given: Settings, port: int | None, *, host: str | None = None) -> socke
 def require_safe_bind(given: Settings) -> None:
     """A public address needs TLS or a proxy that ends it. Raises HandrailError HOME_INVALID."""
     boot = given.boot
-    open_ = [(name, host) for name, host in (("listen", boot.host), ("doors.listen", boot.doors_host))
+    open_ = [(name, host) for name, host in (("listen", boot.host), ("doors.listen", boot.doors_host),
+                                         ("console.listen", boot.console_host))
              if host not in LOOPBACK]  # fmt: skip
     if not open_ or boot.tls_cert_file or boot.behind_proxy:
         return

@@ -39,7 +39,8 @@ class Life:
 
 @dataclass(slots=True)
 class Child:
-    """`main` runs in the child and returns its exit code. `needed`: the parent counts it towards readiness.
+    """`main` runs in the child and returns its exit code. `needed`: the parent counts it towards readiness,
+    and ends when it cannot be started.
     `last`: started only when the others are ready, and told to stop only when they have ended. `on_demand`: started
     when another child says so (`Life.want`); it never calls `ready`."""
 
@@ -141,7 +142,7 @@ class Supervisor:
                 continue
             about = {"child": child.name, "code": os.waitstatus_to_exitcode(status), "lived_s": round(lived, 1)}
             log.warning("process.ended", extra=about)
-            if child.failed_starts >= FAST_LIMIT:
+            if child.failed_starts >= FAST_LIMIT and child.needed:
                 about = {"child": child.name, "reason": f"it failed to start {FAST_LIMIT} times in a row: see above"}
                 log.error("process.given_up", extra=about)
                 self._stop, self._code = True, 1

@@ -7,16 +7,15 @@ Order of starting: storage, what is in force, detectors, then the socket is serv
 import asyncio
 import contextlib
 import logging
-import signal
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import uvicorn
 import uvloop
 
 from handrail import VERSION
-from handrail.app import telemetry, wire
+from handrail.app import listening, telemetry, wire
 from handrail.app.board import Board
 from handrail.app.child import begin, settle
 from handrail.app.gauges import Watched, gauges
@@ -51,7 +50,6 @@ from handrail.terms.errors import HandrailError
 from handrail.terms.finding import Kind, Role
 
 said = logging.getLogger("handrail.server")
-DRAIN_S = 20
 WARM_TEXT = "Hello, where is order 48213? Write to a@b.example, call +44 20 7946 0000, card 4111 1111 1111 1111."
 GC_THRESHOLDS = (50_000, 50, 100)
 """A request makes a thousand objects and no cycles: the default of 700 would look for them twice in each."""
@@ -114,7 +112,7 @@ class Worker:
             for metric in gauges(watched):
                 metrics.add(metric)
             metrics.load(self.board.read(self.place))
-            server = _server(gateway, settings)
+            server = listening.server(gateway, settings)
             tasks = [
                 asyncio.create_task(
                     follow(in_force, store.in_force, wire.CLOCK, on_change=store.keys.forget), name="follow"
@@ -126,7 +124,7 @@ class Worker:
                 asyncio.create_task(_ready(server, life), name="ready"),
                 asyncio.create_task(_warm(server, net.screener), name="warm"),
             ]
-            _stop_on_signals(server, gateway, life)
+            listening.stop_on_signals(server, life, lambda: _draining(gateway))
             said.info("server.started", extra={"worker": self.place + 1, "version": VERSION})
             try:
                 await server.serve(sockets=[socket.socket(fileno=self.listener)])
@@ -150,37 +148,6 @@ class Worker:
         return self.board.all()
 
 
-class _Server(uvicorn.Server):
-    """Leaves signals to us: `_stop_on_signals` also has to tell the gateway."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _server(gateway: Gateway, settings: Settings) -> uvicorn.Server:
-    boot = settings.boot
-    config = uvicorn.Config(
-        gateway,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        date_header=False,
-        proxy_headers=boot.behind_proxy,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=DRAIN_S,
-        backlog=2048,
-        ssl_certfile=str(settings.home / boot.tls_cert_file) if boot.tls_cert_file else None,
-        ssl_keyfile=str(settings.home / boot.tls_key_file) if boot.tls_key_file else None,
-    )
-    return _Server(config)
-
-
 async def _fresh(in_force: InForce, newer: Asked) -> bool:
     """Whether what is in force was read within a second, after one more look if not."""
     if not is_fresh(in_force, wire.CLOCK):
@@ -194,20 +161,10 @@ def _standing(in_force: InForce, gateway: Gateway) -> str | None:
     return None if in_force.current is not None else "nothing is published yet"
 
 
-def _stop_on_signals(server: uvicorn.Server, gateway: Gateway, life: Life) -> None:
-    """SIGTERM, SIGINT, or the parent's end: drain."""
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        if not gateway.draining:
-            said.info("server.draining", extra={"running": gateway.running})
-        gateway.draining = True
-        server.should_exit = True
-        loop.remove_reader(life.parent)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
-    loop.add_reader(life.parent, stop)
+def _draining(gateway: Gateway) -> None:
+    if not gateway.draining:
+        said.info("server.draining", extra={"running": gateway.running})
+    gateway.draining = True
 
 
 async def _warm(server: uvicorn.Server, screener: Screener) -> None:

@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "person": ("people", "persons, their roles and personal tokens"),
     "key": ("people", "API keys: create, list, rotate, revoke"),
     "serve": ("serve", "run the gateway"),
+    "console": ("console", "run the console alone; serve runs it too"),
     "doors": ("mcp", "run the MCP door alone; serve runs it too where a tool needs it"),
     "mcp": ("mcp", "put an MCP server that speaks over stdin and stdout behind handrail"),
     "scan": ("scan", "read texts as JSON Lines, print what the detectors find"),

@@ -30,3 +30,7 @@ class Bootstrap(msgspec.Struct, frozen=True, kw_only=True):
     doors_host: str = "127.0.0.1"
     doors_port: int = 8081
     doors_serve: str = "needed"
+    console_host: str = "127.0.0.1"
+    console_port: int = 8082
+    console_serve: bool = True
+    console_url: str | None = None

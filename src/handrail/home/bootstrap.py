@@ -14,8 +14,11 @@ from handrail.home.tree import parse
 KEK_FILE = "kek"
 """In the data folder; made by `home.init`."""
 FIELDS = frozenset(
-    {"database", "data_dir", "listen", "public_url", "behind_proxy", "tls", "keys", "log", "log_requests", "doors"}
-)
+    {
+        "database", "data_dir", "listen", "public_url", "behind_proxy", "tls", "keys", "log", "log_requests", "doors",
+        "console",
+    }
+)  # fmt: skip
 
 
 def bootstrap(text: HomeText) -> Bootstrap:
@@ -41,6 +44,8 @@ def from_value(value: dict[str, Any]) -> Bootstrap:
     env = database.get("env") if isinstance(database, dict) else None
     host, _, port = str(value.get("listen", "127.0.0.1:8080")).rpartition(":")
     keys, tls, doors = value.get("keys", {}), value.get("tls", {}), value.get("doors", {})
+    console = value.get("console", {})
+    console_host, _, console_port = str(console.get("listen", "127.0.0.1:8082")).rpartition(":")
     doors_host, _, doors_port = str(doors.get("listen", "127.0.0.1:8081")).rpartition(":")
     return Bootstrap(
         database="" if env else str(database),
@@ -61,6 +66,10 @@ def from_value(value: dict[str, Any]) -> Bootstrap:
         doors_host=doors_host.strip("[]"),
         doors_port=int(doors_port),
         doors_serve=str(doors.get("serve", "needed")),
+        console_host=console_host.strip("[]"),
+        console_port=int(console_port),
+        console_serve=bool(console.get("serve", True)),
+        console_url=console.get("public_url"),
     )
 
 

@@ -66,12 +66,9 @@ def _database(home: Fitted, database: object) -> Iterator[Mistake]:
         )
 
 
-def _doors(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    return value.get("doors") or {}
-
-
 def _listen(home: Fitted, value: Mapping[str, Any]) -> Iterator[Mistake]:
-    for path, listen in ((("listen",), value.get("listen")), (("doors", "listen"), _doors(value).get("listen"))):
+    listeners = ((name, (value.get(name) or {}).get("listen")) for name in ("doors", "console"))
+    for path, listen in ((("listen",), value.get("listen")), *(((name, "listen"), at) for name, at in listeners)):
         if not listen:
             continue
         host, _, port = listen.rpartition(":")

@@ -149,6 +149,17 @@ class DoorsFile(Strict, frozen=True):
     )
 
 
+class ConsoleFile(Strict, frozen=True):
+    """The console: pages for people, on a listener and in a process of its own."""
+
+    listen: Annotated[
+        str,
+        says("Address and port.", pattern=r"^\S+:\d{1,5}$", expected="an address and a port, such as 127.0.0.1:8082"),
+    ] = "127.0.0.1:8082"
+    serve: Annotated[bool, says("false: `handrail serve` does not run it; `handrail console` does.")] = True
+    public_url: Annotated[Words | None, says("Where people reach it, such as https://console.example.")] = None
+
+
 class LogFile(Strict, frozen=True):
     """The transparency log."""
 
@@ -385,6 +396,7 @@ class HomeFile(Strict, frozen=True, kw_only=True):
     keys: Annotated[KeysFile, says("Keys of the ledger. Read at start only.")] = KeysFile()
     log: Annotated[LogFile, says("The transparency log. Read at start only.")] = LogFile()
     doors: Annotated[DoorsFile, says("The MCP door. Read at start only.")] = DoorsFile()
+    console: Annotated[ConsoleFile, says("The console. Read at start only.")] = ConsoleFile()
     log_requests: Annotated[
         bool, says("A line for each request in the server's own log, without texts and keys. Read at start only.")
     ] = False

@@ -1,0 +1,104 @@
+"""The process of the console: pages for people, on a listener of its own, and nothing of the request path.
+
+`handrail serve` starts it unless the home says `console: {serve: false}`; `handrail console` runs it alone. When its
+address is taken it says so and tries again, since the gateway must not fall with it. Order of starting: storage, what
+is in force, the socket. Order of ending: no new requests, streams end, what runs gets to its end.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import uvloop
+
+from handrail import VERSION
+from handrail.app import listening, wire
+from handrail.app.child import begin, settle
+from handrail.app.plan import Plan, encoded
+from handrail.app.serve import bind, require_safe_bind
+from handrail.app.settings import Settings, environment
+from handrail.app.supervise import Life
+from handrail.in_force.follow import follow, look
+from handrail.in_force.snapshot import InForce
+from handrail.terms.errors import HandrailError
+
+log = logging.getLogger("handrail.console")
+AGAIN_S = 5.0
+"""Between two tries of a listener that is taken."""
+GC_THRESHOLDS = (5_000, 10, 20)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleProcess:
+    """`told`: the plan (`app.plan`)."""
+
+    told: bytes
+
+    def __call__(self, life: Life) -> int:
+        return uvloop.run(self._run(life, begin(self.told).settings, environment()))
+
+    async def _run(self, life: Life, settings: Settings, env: Mapping[str, str]) -> int:
+        from handrail.app.wire.console import app_of  # deferred: the parent keeps no page in its memory
+
+        async with wire.opened(settings, env, checkpoints=False) as store:
+            in_force = InForce()
+            await look(in_force, store.in_force, wire.CLOCK)
+            try:
+                app, live = app_of(settings, store, in_force)
+            except HandrailError as error:
+                log.error("console.not_served", extra={"reason": error.message})
+                await listening.until_gone(life)
+                return 0
+            listener = await _bound(settings, life)
+            if listener is None:
+                return 0
+            server = listening.server(app, settings)
+            listening.stop_on_signals(server, life, live.end)
+            tasks = [
+                asyncio.create_task(follow(in_force, store.in_force, wire.CLOCK, on_change=store.keys.forget)),
+                asyncio.create_task(live.run()),
+            ]
+            _say(settings, listener)
+            asyncio.get_running_loop().call_later(1.0, settle, *GC_THRESHOLDS)
+            try:
+                await server.serve(sockets=[listener])
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                log.info("console.stopped")
+        return 0
+
+
+def alone(settings: Settings) -> int:
+    """Blocks until stopped; the exit code. Raises HandrailError HOME_INVALID."""
+    require_safe_bind(settings)
+    boot = settings.boot
+    plan = Plan(settings=settings, host=boot.console_host, port=boot.console_port, lost_after_ms=0)
+    parent, _kept = os.pipe()  # never reaches its end while this process lives
+    return ConsoleProcess(encoded(plan))(Life(parent, _kept))
+
+
+def _say(settings: Settings, listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    scheme = "https" if settings.boot.tls_cert_file else "http"
+    shown = f"[{host}]" if ":" in host else host
+    print(f"console: {settings.boot.console_url or f'{scheme}://{shown}:{port}'}", flush=True)
+    log.info("console.started", extra={"host": host, "port": port, "version": VERSION})
+
+
+async def _bound(settings: Settings, life: Life) -> socket.socket | None:
+    """The listener; None when the parent has ended before it was free."""
+    boot = settings.boot
+    while True:
+        try:
+            return bind(settings, boot.console_port, host=boot.console_host)
+        except HandrailError as error:
+            log.error("console.not_listening", extra={"reason": error.message})
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(listening.until_gone(life), AGAIN_S)
+            return None

@@ -1,0 +1,107 @@
+"""The console's ports, from the backends."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from starlette.types import ASGIApp
+
+from handrail import VERSION
+from handrail.app import wire
+from handrail.app.settings import Settings
+from handrail.approvals.lifecycle import State
+from handrail.backends.tail import StoredTail
+from handrail.console.live import Live
+from handrail.console.page_files import keys, routes
+from handrail.console.ports import Ports
+from handrail.console.security import Hardened
+from handrail.console.server import Console
+from handrail.console.signin.cookies import Cookies
+from handrail.console.signin.session import Visitor, Visitors
+from handrail.console.views.frame import Counts
+from handrail.in_force.snapshot import InForce
+from handrail.people.acting import person_of
+from handrail.people.person import Person
+from handrail.people.store import Register
+from handrail.terms.clock import Clock
+from handrail.watch.alert import AlertState
+
+if TYPE_CHECKING:
+    from handrail.app.wire import Store
+
+COUNTS_S = 1.0
+OPEN = frozenset({AlertState.RAISED})
+
+
+def ports(store: "Store", in_force: InForce) -> Ports:
+    """One field, one line."""
+    return Ports(
+        journal=store.journal,
+        reader=store.reader,
+        acts=store.acts,
+        units=store.units,
+        incidents=store.incidents,
+        watch=store.watch,
+        in_force=in_force,
+        tail=StoredTail(store.reading),
+        clock=wire.CLOCK,
+        ids=wire.IDS,
+    )
+
+
+def app_of(given: Settings, store: "Store", in_force: InForce) -> tuple[ASGIApp, Live]:
+    """All pages over this storage, with who asks and what holds for every answer around them. Raises HandrailError
+    HOME_INVALID when the assets are missing."""
+    made = ports(store, in_force)
+    live = Live(made.tail)
+    console = Console(
+        rows=routes(), keys=keys(), ports=made, live=live, by_token=_ByToken(store), counts=_Numbers(made, wire.CLOCK),
+        version=VERSION, public_url=given.boot.console_url,
+    )  # fmt: skip
+    secure = bool(given.boot.tls_cert_file) or (given.boot.console_url or "").startswith("https://")
+    known = Visitors(
+        console.app(), reader=store.signin, journal=store.journal, clock=wire.CLOCK, ids=wire.IDS,
+        cookies=Cookies(secure),
+    )  # fmt: skip
+    return Hardened(known, https=secure), live
+
+
+class _Numbers:
+    """Of the navigation: read once a second, however many pages ask."""
+
+    def __init__(self, made: Ports, clock: Clock) -> None:
+        self._ports = made
+        self._clock = clock
+        self._read: Counts | None = None
+        self._at = 0.0
+        self._lock = asyncio.Lock()
+
+    async def __call__(self) -> Counts:
+        """Raises HandrailError JOURNAL_UNAVAILABLE."""
+        async with self._lock:
+            if self._read is None or self._clock.monotonic() - self._at > COUNTS_S:
+                self._read = await self._count()
+                self._at = self._clock.monotonic()
+            return self._read
+
+    async def _count(self) -> Counts:
+        states = await self._ports.acts.counts()
+        incidents = await self._ports.incidents.listed(all_states=False, limit=100)
+        alerts = await self._ports.watch.alerts(states=OPEN, limit=100)
+        return Counts(approvals=states.get(State.HELD, 0), incidents=len(incidents), alerts=len(alerts))
+
+
+class _ByToken:
+    """`console.server.ByToken`: for the JSON API."""
+
+    def __init__(self, store: "Store") -> None:
+        self._journal = store.journal
+
+    async def __call__(self, token: str) -> Visitor:
+        def find(tx: Register) -> Person:
+            return person_of(tx, token)
+
+        person = await self._journal.run(find)
+        return Visitor(
+            person=person.id, name=person.name, roles=person.roles, authenticated_at=0, session="", csrf="",
+            token=token,
+        )  # fmt: skip

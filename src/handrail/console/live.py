@@ -1,0 +1,137 @@
+"""Signals that something changed, and never what: each open page hears a topic's name and asks again for its own parts,
+so that who may see what is decided in one place.
+
+The ledger's growth is looked at twice a second while anybody listens; a look says at most one signal per topic, so no
+page hears more than two a second of one topic. A signal's id is the ledger's row: a stream that broke goes on from the
+last one it heard, and a restarted console knows from the ledger what was missed. A browser opens one stream (`app.js`).
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+
+from handrail.console.ports import Tail
+from handrail.ledger.entry import EntryKind
+from handrail.terms.errors import HandrailError
+
+log = logging.getLogger("handrail.console")
+EVERY_S = 0.5
+COMMENT_S = 15.0
+MOST_STREAMS = 2_000
+TOPICS: Mapping[str, tuple[str, ...]] = {
+    "approvals": ("action", "drill", "stop"),
+    "interactions": ("interaction", "payload", "subject"),
+    "releases": ("release", "probe", "trial"),
+    "incidents": ("incident",),
+    "alerts": ("alert", "watch"),
+    "outcomes": ("outcome",),
+    "stops": ("stop",),
+    "in_force": ("ruleset", "release", "stop", "key"),
+    "people": ("person", "token", "key"),
+    "ledger": ("log_key", "sealing_key", "backup", "server", "retention", "legal_hold"),
+    "notices": ("notice",),
+}
+"""Topic to the areas of entry kinds (what stands before the dot) that it is about."""
+
+
+def topics_of(kind: str) -> tuple[str, ...]:
+    """Topics of a kind of entry. `everything` hears all."""
+    area = kind.split(".")[0]
+    return tuple(topic for topic, areas in TOPICS.items() if area in areas)
+
+
+TOPICS_OF = {kind.value: topics_of(kind.value) for kind in EntryKind}
+
+
+@dataclass(slots=True)
+class _Hub:
+    row: int = -1
+    last: dict[str, int] = field(default_factory=dict)  # topic to the last row that was about it
+    streams: int = 0
+
+
+class Live:
+    """`run` looks; `stream` is what one browser hears. When the database does not answer, streams stay open and hear
+    comments only; after it answers again they hear what they missed."""
+
+    def __init__(self, tail: Tail) -> None:
+        self._tail = tail
+        self._hub = _Hub()
+        self._news = asyncio.Event()
+        self._ended = False
+
+    def end(self) -> None:
+        """Every stream ends now; browsers come again."""
+        self._ended = True
+        self._news.set()
+
+    @property
+    def streams(self) -> int:
+        return self._hub.streams
+
+    async def run(self) -> None:
+        """Look again and again until cancelled."""
+        answered = True
+        while True:
+            try:
+                if self._hub.streams or self._hub.row < 0:
+                    await self.look()
+                answered = True
+            except HandrailError as error:
+                if answered:
+                    log.warning("console.live_unanswered", extra={"code": error.code.value})
+                answered = False
+            await asyncio.sleep(EVERY_S)
+
+    async def look(self) -> None:
+        """One look. Raises HandrailError JOURNAL_UNAVAILABLE."""
+        hub = self._hub
+        if hub.row < 0:
+            hub.row = await self._tail.newest()
+            return
+        kinds = await self._tail.kinds_after(hub.row)
+        if not kinds:
+            return
+        for kind, row in kinds.items():
+            for topic in TOPICS_OF.get(kind, ()):
+                hub.last[topic] = max(row, hub.last.get(topic, 0))
+        hub.row = max(kinds.values())
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    async def stream(self, heard: int | None) -> AsyncIterator[bytes]:
+        """Server-sent events. `heard`: the row of the last signal that this browser got, None: it begins now."""
+        self._hub.streams += 1
+        try:
+            seen = await self._begin(heard)
+            yield f"retry: 1000\nid: {max(seen, 0)}\ndata:\n\n".encode()
+            while not self._ended:
+                news = self._news
+                told, seen = self._after(seen)
+                if told:
+                    yield "".join(told).encode()
+                    continue
+                try:
+                    await asyncio.wait_for(news.wait(), COMMENT_S)
+                except TimeoutError:
+                    yield b": still here\n\n"
+        finally:
+            self._hub.streams -= 1
+
+    async def _begin(self, heard: int | None) -> int:
+        if self._hub.row < 0:
+            await self.look()
+        elif self._hub.streams == 1:
+            await self.look()  # nobody listened, so nobody looked
+        if heard is None or heard > self._hub.row:
+            return self._hub.row
+        for kind, row in (await self._tail.kinds_after(heard)).items():
+            for topic in TOPICS_OF.get(kind, ()):
+                self._hub.last[topic] = max(row, self._hub.last.get(topic, 0))
+        return heard
+
+    def _after(self, seen: int) -> tuple[list[str], int]:
+        """In the order of their rows, so that the last id says that all before it were told."""
+        new = sorted((row, topic) for topic, row in self._hub.last.items() if row > seen)
+        return [f"id: {row}\nevent: {topic}\ndata: {row}\n\n" for row, topic in new], new[-1][0] if new else seen

@@ -1,0 +1,51 @@
+"""The first page: what needs a person, how each use case stands, what the net did today."""
+
+from handrail.approvals.lifecycle import State
+from handrail.console.here import Here
+from handrail.console.routes import EVERYONE, Asked, Group, Nav, Route
+from handrail.console.views.happened import KINDS
+from handrail.console.views.overview import Overview, Read, overview
+from handrail.console.visitor import Visitor
+from handrail.console.words import N_
+from handrail.ledger.commitment import read_facts
+from handrail.ledger.read import MAX_LIMIT, Listing
+from handrail.terms.errors import Code, HandrailError
+from handrail.watch.alert import AlertState
+from handrail.watch.measure import HOUR_MS
+
+WEEK_H = 7 * 24
+
+
+class OverviewAsked(Asked, frozen=True, kw_only=True):
+    """`view`: which use cases."""
+
+    view: str = "all"
+
+
+async def show(visitor: Visitor, asked: OverviewAsked, here: Here) -> Overview:
+    ports = here.ports
+    snapshot = ports.in_force.current
+    if snapshot is None:
+        raise HandrailError(Code.NOT_PUBLISHED, "nothing is published yet: handrail publish")
+    hour = here.now_ms // HOUR_MS + 1
+    entries = await ports.reader.latest(Listing(kinds=KINDS, since_ms=here.words.today_ms(), limit=min(200, MAX_LIMIT)))
+    read = Read(
+        snapshot=snapshot,
+        states=await ports.acts.counts(),
+        oldest=await ports.acts.queue(frozenset({State.HELD}), limit=200),
+        incidents=await ports.incidents.listed(all_states=False, limit=100),
+        alerts=await ports.watch.alerts(states=frozenset({AlertState.RAISED}), limit=100),
+        rollouts=await ports.units.rollouts(),
+        measured=await ports.watch.measured(hour - WEEK_H, hour),
+        series=await ports.watch.series(),
+        entries=[read_facts(facts) for _, facts in entries],
+    )
+    return overview(read, here.words, name=visitor.name, view=asked.view, mine="")
+
+
+ROUTES = (
+    Route(
+        name="overview", path="/", title=N_("Overview"), handler=show, roles=EVERYONE, asks=OverviewAsked,
+        template="overview.html", nav=Nav(Group.OPERATE, "grid", 10), key="o",
+    ),
+)  # fmt: skip

@@ -1,0 +1,182 @@
+// What the browser does by itself: keys, dialogs, theme and language, signals. No page has a script of its own: behaviour
+// hangs on data-* attributes. Nothing here makes HTML from text.
+"use strict";
+const root = document.documentElement;
+const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+const seen = (element) => element.getClientRects().length > 0;
+const remember = (name, value) => {
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  document.cookie = `${name}=${value}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
+};
+
+// ---- theme, language, single keys: the visitor's taste, in cookies that the server reads
+const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches);
+function switchTheme() {
+  root.dataset.theme = dark() ? "light" : "dark";
+  remember("handrail-theme", root.dataset.theme);
+}
+
+// ---- clicks
+document.addEventListener("click", (event) => {
+  const on = (selector) => event.target.closest(selector);
+  if (on("[data-theme-switch]")) switchTheme();
+  const opener = on("[data-open]");
+  if (opener) openDialog(opener.dataset.open);
+  const closer = on("[data-close]");
+  if (closer) closer.closest("dialog")?.close();
+  const language = on("[data-language]");
+  if (language) { remember("handrail-language", language.dataset.language); location.reload(); }
+  const keys = on("[data-keys-switch]");
+  if (keys) {
+    const off = document.body.dataset.keys === "on";
+    document.body.dataset.keys = off ? "off" : "on";
+    keys.setAttribute("aria-pressed", String(!off));
+    remember("handrail-keys-off", off ? "1" : "0");
+  }
+  const menu = on("[data-menu]");
+  if (menu) menu.setAttribute("aria-expanded", String(menu.getAttribute("aria-expanded") !== "true"));
+  for (const open of all("details[data-closes][open]")) if (!open.contains(event.target)) open.open = false;
+});
+document.addEventListener("change", (event) => {
+  if (event.target.closest("[data-submits]")) event.target.form?.requestSubmit();
+});
+
+function openDialog(id) {
+  const dialog = document.getElementById(id);
+  if (!dialog || dialog.open) return;
+  dialog.showModal();
+  if (id === "palette") { const text = paletteText(); text.value = ""; narrow(); text.focus(); }
+}
+
+// ---- palette
+const paletteText = () => document.getElementById("palette-text");
+const options = () => all("#palette-list > li").filter((each) => !each.hidden);
+function narrow() {
+  const wanted = paletteText().value.trim().toLocaleLowerCase();
+  for (const each of all("#palette-list > li")) {
+    each.hidden = wanted !== "" && !each.dataset.search && !each.textContent.toLocaleLowerCase().includes(wanted);
+    if (each.dataset.search) {
+      each.hidden = wanted === "";
+      each.firstElementChild.href = `${each.dataset.search}?text=${encodeURIComponent(paletteText().value.trim())}`;
+    }
+  }
+  choose(0);
+  document.querySelector("[data-nothing]").hidden = options().length > 0;
+}
+function choose(at) {
+  const shown = options();
+  for (const each of all("#palette-list > li")) each.setAttribute("aria-selected", "false");
+  const chosen = shown[Math.max(0, Math.min(shown.length - 1, at))];
+  if (!chosen) return;
+  chosen.setAttribute("aria-selected", "true");
+  chosen.scrollIntoView({ block: "nearest" });
+}
+document.addEventListener("input", (event) => { if (event.target.id === "palette-text") narrow(); });
+document.addEventListener("keydown", (event) => {
+  if (event.target.id !== "palette-text") return;
+  const at = options().findIndex((each) => each.getAttribute("aria-selected") === "true");
+  if (event.key === "ArrowDown" || event.key === "ArrowUp") { event.preventDefault(); choose(at + (event.key === "ArrowDown" ? 1 : -1)); }
+  if (event.key === "Enter") { event.preventDefault(); options()[at]?.firstElementChild.click(); }
+});
+
+// ---- keys: the table comes from the server (console/keys.py); a key acts on the element that carries its name
+const table = () => JSON.parse(document.getElementById("keys")?.dataset.table || "[]");
+const places = () => Object.fromEntries(JSON.parse(document.getElementById("keys")?.dataset.go || "[]"));
+const rows = () => all("[data-list] [data-row]").filter(seen);
+const writing = (target) => target.closest?.("input:not([type=radio]):not([type=checkbox]):not([type=submit]), textarea, select, [contenteditable]");
+let going = 0; // until when G waits for its second key
+function move(by) {
+  const list = rows();
+  if (!list.length) return false;
+  const now = list.findIndex((each) => each.contains(document.activeElement));
+  const marked = list.findIndex((each) => each.hasAttribute("data-current"));
+  const from = now >= 0 ? now : marked;
+  const next = list[from < 0 ? 0 : Math.max(0, Math.min(list.length - 1, from + by))];
+  for (const each of list) each.removeAttribute("data-current");
+  next.setAttribute("data-current", "");
+  (next.matches("a, button") ? next : next.querySelector("a, button") || next).focus();
+  return true;
+}
+const current = () => rows().find((each) => each.contains(document.activeElement)) || document.querySelector("[data-row][data-current]");
+const does = {
+  press: (name) => {
+    const at = all(`[data-act="${name}"]`).find(seen);
+    if (!at || at.disabled || at.getAttribute("aria-disabled") === "true") return false;
+    at.click();
+    return true;
+  },
+  focus: (name) => { const at = all(`[data-act="${name}"]`).find(seen); at?.focus(); return Boolean(at); },
+  sheet: () => { openDialog("sheet"); return true; },
+  palette: () => { openDialog("palette"); return true; },
+  close: () => {
+    const open = document.querySelector("details[data-closes][open]");
+    if (open) { open.open = false; open.querySelector("summary").focus(); }
+    return Boolean(open); // a dialog closes by itself
+  },
+  next: () => move(1),
+  previous: () => move(-1),
+  open: () => { const at = current(); if (!at || document.activeElement.matches("a, button, summary, input")) return false; (at.matches("a") ? at : at.querySelector("a"))?.click(); return true; },
+  select: () => { const box = current()?.querySelector("input[type=checkbox]"); if (!box) return false; box.click(); return true; },
+};
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.altKey || event.metaKey && !event.ctrlKey || event.isComposing) return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const held = event.ctrlKey ? `Control+${key}` : key;
+  const single = !event.ctrlKey;
+  if (single && key !== "Escape" && (writing(event.target) || document.body.dataset.keys === "off")) return;
+  const dialog = document.querySelector("dialog[open]");
+  if (dialog && single && key !== "Escape" && !dialog.querySelector("[data-act]")) return;
+  if (single && going > event.timeStamp) {
+    going = 0;
+    const to = places()[key];
+    if (to) { event.preventDefault(); location.assign(to); return; }
+  }
+  if (single && key === "g") { going = event.timeStamp + 1500; return; }
+  const mine = table().filter(([, keys]) => keys.some((each) => (each.length === 1 ? each.toLowerCase() : each) === held));
+  mine.sort(([a], [b]) => /^(global|list)\./.test(a) - /^(global|list)\./.test(b));
+  for (const [name, , what] of mine) if (does[what](name)) { event.preventDefault(); return; }
+});
+
+// ---- signals: one stream for all tabs of this browser; the tab that holds the lock listens and tells the others
+const state = (word) => { for (const each of all("[data-live-state]")) each.dataset.liveState = word; };
+const later = new Map();
+function heard(topic) {
+  if (later.has(topic)) return;
+  later.set(topic, setTimeout(() => {
+    later.delete(topic);
+    document.body.dispatchEvent(new CustomEvent(`live-${topic}`));
+  }, document.hidden ? 2000 : 20));
+}
+function listen(tell) {
+  const stream = new EventSource("/live");
+  const hear = (event) => tell(event.type);
+  for (const topic of ["approvals", "interactions", "releases", "incidents", "alerts", "outcomes", "stops", "in_force", "people", "ledger", "notices"]) stream.addEventListener(topic, hear);
+  stream.addEventListener("open", () => tell("+"));
+  stream.addEventListener("error", () => {
+    tell("-");
+    if (stream.readyState === EventSource.CLOSED) setTimeout(() => listen(tell), 3000); // a restart answered with an error
+  });
+}
+function hearing(word) {
+  if (word === "+" || word === "-") state(word === "+" ? "on" : "off");
+  else { state("on"); heard(word); }
+}
+if (document.body.dataset.live === "on") {
+  if (navigator.locks && window.BroadcastChannel) {
+    const channel = new BroadcastChannel("handrail-live");
+    channel.onmessage = (event) => hearing(event.data);
+    navigator.locks.request("handrail-live", () => new Promise(() => {
+      listen((word) => { hearing(word); channel.postMessage(word); });
+    }));
+    state("on");
+  } else listen(hearing);
+}
+
+// ---- after a part renewed itself: keep the cursor where it was, and say how many are new
+document.addEventListener("htmx:after:swap", () => {
+  for (const each of all("[data-announce]")) {
+    const text = each.dataset.announce;
+    const place = document.getElementById("announce");
+    if (text && place.textContent !== text) place.textContent = text;
+  }
+});

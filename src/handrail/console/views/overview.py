@@ -1,0 +1,257 @@
+"""The overview: what needs a person, how each use case stands, what the net did today; pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from handrail.approvals.lifecycle import State as HoldState
+from handrail.approvals.store import Line
+from handrail.console.views.charts import Figure
+from handrail.console.views.happened import Happened, happened
+from handrail.console.views.measured import METRICS, figures_of
+from handrail.console.words import N_, Words
+from handrail.in_force.snapshot import Snapshot
+from handrail.ledger.commitment import RecordedFacts
+from handrail.policy.ruleset import UseCase
+from handrail.releases.lifecycle import Rollout
+from handrail.releases.lifecycle import State as ReleaseState
+from handrail.review.incident import Incident
+from handrail.watch.alert import Alert
+from handrail.watch.measure import Cell, Counts
+from handrail.watch.series import Series
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What the ports gave."""
+
+    snapshot: Snapshot
+    states: Mapping[HoldState, int]
+    oldest: Sequence[Line]
+    incidents: Sequence[Incident]
+    alerts: Sequence[Alert]
+    rollouts: Sequence[Rollout]
+    measured: Sequence[tuple[Cell, Counts]]
+    series: Sequence[Series]
+    entries: Sequence[RecordedFacts]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    tone: str
+    icon: str
+    status: str
+    title: str
+    number: str
+    said: str
+    page: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """`level`: 0..5 bars. `figures`: in the order of `Overview.heads`."""
+
+    id: str
+    name: str
+    said: str
+    tone: str
+    icon: str
+    state: str
+    waits: str
+    risk: str
+    risk_tone: str
+    level: int
+    level_label: str
+    level_said: str
+    release: str
+    release_said: str
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    tone: str
+    text: str
+    number: str
+    percent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    title: str
+    said: str
+    announce: str
+    tiles: tuple[Tile, ...]
+    heads: tuple[str, ...]
+    rows: tuple[Row, ...]
+    chips: tuple[tuple[str, str, bool], ...]
+    today: tuple[Happened, ...]
+    shares: tuple[Share, ...]
+
+
+RISKS = {
+    "R0": ("dim", N_("No risk")), "R1": ("dim", N_("Low risk")), "R2": ("warn", N_("Medium risk")),
+    "R3": ("bad", N_("High risk")), "R4": ("bad", N_("Highest risk")),
+}  # fmt: skip
+AUTONOMY = {
+    "A0": N_("Reads only"), "A1": N_("Suggests"), "A2": N_("Acts with approval"), "A3": N_("Acts within limits"),
+    "A4": N_("Acts alone"),
+}  # fmt: skip
+VIEWS = {"all": N_("All"), "attention": N_("Need attention"), "high": N_("High risk")}
+
+
+def overview(read: Read, words: Words, *, name: str, view: str, mine: str) -> Overview:
+    """`name`: of the visitor. `view`: one of `VIEWS` or `mine`. `mine`: her address as the use cases name owners."""
+    rules = read.snapshot.ruleset
+    rows = [_row(one, read, words) for one in rules.use_cases.values()]
+    owners = {one.id: one.owner for one in rules.use_cases.values()}
+    cuts = {
+        "all": rows,
+        "attention": [row for row in rows if row.tone in ("deny", "back", "hold") or any(f.out for f in row.figures)],
+        "high": [row for row in rows if row.risk_tone == "bad"],
+    }
+    shown = cuts.get(view, rows)
+    if view == "mine":
+        shown = [row for row in rows if owners.get(row.id) == mine]  # type: ignore[call-overload]  # ids are strings
+    attention = len(cuts["attention"])
+    talked = sum(counts["interactions"] for cell, counts in read.measured if cell.hour > words.now_ms // 3_600_000 - 24)
+    held = read.states.get(HoldState.HELD, 0)
+    return Overview(
+        title=_greeting(words, name),
+        said=" ".join(
+            [
+                words.plural(N_("{n} AI use case"), N_("{n} AI use cases"), len(rows)),
+                words.plural(
+                    N_("handled {n} interaction in the last 24 hours."),
+                    N_("handled {n} interactions in the last 24 hours."), talked,
+                ),
+                words.plural(N_("{n} needs attention."), N_("{n} need attention."), attention)
+                if attention else words(N_("None needs attention.")),
+            ]
+        ),
+        announce=words.plural(N_("{n} approval waits"), N_("{n} approvals wait"), held) if held else "",
+        tiles=_tiles(read, words, held),
+        heads=tuple(words(label) for label in METRICS.values()),
+        rows=tuple(shown),
+        chips=tuple(
+            (f"{words(label)} {words.number(len(cuts[key]))}", "/" if key == "all" else f"/?view={key}", key == view)
+            for key, label in VIEWS.items()
+        ),
+        today=happened(read.entries, {str(one.id): one.name for one in rules.use_cases.values()}, words, most=12),
+        shares=_shares(read, words),
+    )  # fmt: skip
+
+
+def _greeting(words: Words, name: str) -> str:
+    first = name.split()[0] if name.strip() else name
+    hour = words.hour()
+    if hour < 12:
+        return words(N_("Good morning, {name}"), name=first)
+    return (
+        words(N_("Good afternoon, {name}"), name=first) if hour < 18 else words(N_("Good evening, {name}"), name=first)
+    )
+
+
+def _tiles(read: Read, words: Words, held: int) -> tuple[Tile, ...]:
+    back = [one for one in read.rollouts if one.state is ReleaseState.ROLLED_BACK and _today(one.ended_at, words)]
+    running = [one for one in read.rollouts if one.state is ReleaseState.CANARY]
+    return (
+        Tile(
+            tone="hold" if held else "allow", icon="pause" if held else "check", title=words(N_("Approvals")),
+            status=words(N_("Waiting")) if held else words(N_("Nothing waits")), number=words.number(held),
+            said=_oldest(read, words), page="approvals",
+        ),
+        Tile(
+            tone="deny" if read.incidents else "allow", icon="alert" if read.incidents else "check",
+            title=words(N_("Incidents")), status=words(N_("Open")) if read.incidents else words(N_("None open")),
+            number=words.number(len(read.incidents)), page="incidents",
+            said=read.incidents[0].title if read.incidents else words(N_("Harm to customers is told here.")),
+        ),
+        Tile(
+            tone="back" if back else ("canary" if running else "allow"),
+            icon="undo" if back else ("canary" if running else "check"), title=words(N_("Releases")),
+            status=words(N_("Rolled back today")) if back else words(N_("None rolled back today")),
+            number=words.number(len(back)), page="releases",
+            said=words.plural(N_("{n} canary is running."), N_("{n} canaries are running."), len(running))
+            if running else words(N_("No canary is running.")),
+        ),
+        Tile(
+            tone="hold" if read.alerts else "allow", icon="bell" if read.alerts else "check",
+            title=words(N_("Alerts")), status=words(N_("Unanswered")) if read.alerts else words(N_("All answered")),
+            number=words.number(len(read.alerts)), page="alerts",
+            said=read.alerts[0].first.sentence if read.alerts else words(N_("What the watch finds is told here.")),
+        ),
+    )  # fmt: skip
+
+
+def _oldest(read: Read, words: Words) -> str:
+    if not read.oldest:
+        return words(N_("What an agent may not do alone will wait here."))
+    due = min((line.decide_by for line in read.oldest if line.decide_by is not None), default=None)
+    oldest = words(N_("The oldest came {ago}."), ago=words.ago(read.oldest[0].created_at))
+    return oldest if due is None else f"{oldest} " + words(N_("The next one expires {when}."), when=words.ago(due))
+
+
+def _today(at_ms: int | None, words: Words) -> bool:
+    return at_ms is not None and at_ms >= words.today_ms()
+
+
+def _row(case: UseCase, read: Read, words: Words) -> Row:
+    risk = max((level.risk.value for level in case.levels.values()), default="R0")
+    autonomy = max((level.autonomy.value for level in case.levels.values()), default="A0")
+    tone, icon, state = _state(case, read, words)
+    waits = sum(line.use_case == case.id for line in read.oldest)
+    live = read.snapshot.live.get(case.id)
+    level = int(autonomy[1]) + 1
+    canary = next((one for one in read.rollouts if one.use_case == case.id and one.state is ReleaseState.CANARY), None)
+    return Row(
+        id=case.id, name=case.name, said=" · ".join([", ".join(case.channels), case.owner]), tone=tone, icon=icon,
+        state=state,
+        waits=words.plural(N_("{n} approval waits"), N_("{n} approvals wait"), waits) if waits else "",
+        risk=words(RISKS[risk][1]), risk_tone=RISKS[risk][0], level=level, level_said=words(AUTONOMY[autonomy]),
+        level_label=words(N_("Autonomy level {n} of 5"), n=level), release=live.digest[:8] if live else "–",
+        release_said=words(
+            N_("{digest} at {share}"), digest=canary.release[:8], share=words.percent(canary.share, 0)
+        ) if canary else "",
+        figures=figures_of(read.measured, read.series, case.id, words),
+    )  # fmt: skip
+
+
+def _state(case: UseCase, read: Read, words: Words) -> tuple[str, str, str]:
+    """The worst that is true."""
+    if any(stop.scope.value == "all" or case.id == stop.value for stop in read.snapshot.stops):
+        return "deny", "stop", words(N_("Stopped"))
+    if any(one.use_case == case.id for one in read.incidents):
+        return "deny", "alert", words(N_("Incident"))
+    mine = [one for one in read.rollouts if one.use_case == case.id]
+    if any(one.state is ReleaseState.ROLLED_BACK and _today(one.ended_at, words) for one in mine):
+        return "back", "undo", words(N_("Rolled back"))
+    if any(one.first.use_case == case.id for one in read.alerts):
+        return "hold", "bell", words(N_("Alert"))
+    running = next((one for one in mine if one.state is ReleaseState.CANARY), None)
+    if running is not None:
+        return "canary", "canary", words(N_("Canary {share}"), share=words.percent(running.share, 0))
+    if case.mode.value == "observe":
+        return "", "eye", words(N_("Observes"))
+    return "allow", "check", words(N_("In control"))
+
+
+def _shares(read: Read, words: Words) -> tuple[Share, ...]:
+    """Verdicts on actions, last 24 hours; empty when there was none."""
+    total: dict[str, int] = {}
+    for cell, counts in read.measured:
+        if cell.hour > words.now_ms // 3_600_000 - 24:
+            for verdict in ("allow", "change", "hold", "deny"):
+                total[verdict] = total.get(verdict, 0) + counts[f"action.{verdict}"]
+    whole = sum(total.values())
+    if not whole:
+        return ()
+    names = (("allow", N_("Allowed")), ("hold", N_("Held for a person")), ("deny", N_("Denied")))
+    total["allow"] += total["change"]
+    return tuple(
+        Share(
+            tone=tone, text=words(label), number=words.number(total[tone]), percent=words.percent(total[tone] / whole)
+        )
+        for tone, label in names
+    )

@@ -1,0 +1,188 @@
+"""What a person reads: sentences in her language, dates in the organisation's time zone, numbers and money as she
+writes them. English is complete; another language falls back to it sentence by sentence. Pure but for reading the
+catalogues.
+
+A catalogue is the `.po` files of one folder, one per page, so that each page's sentences stay beside the page's author.
+"""
+
+import gettext
+import io
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from zoneinfo import ZoneInfo
+
+from babel import Locale, UnknownLocaleError, numbers
+from babel.core import negotiate_locale
+from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+SOURCE = "en"
+NOTHING = "–"
+MINUTE_MS, DAY_MS = 60_000, 86_400_000
+
+
+def N_(text: str) -> str:
+    """Marks a sentence for the catalogues where it is data; `Words.__call__` translates it later."""
+    return text
+
+
+class Words:
+    """One visitor's language and time zone. Placeholders are named: `words("{n} of {all}", n=1, all=2)`."""
+
+    def __init__(self, locale: Locale, catalogue: gettext.NullTranslations, zone: tzinfo, now_ms: int) -> None:
+        self.locale = locale
+        self.zone = zone
+        self.now_ms = now_ms
+        self._catalogue = catalogue
+
+    @property
+    def language(self) -> str:
+        return str(self.locale.language)
+
+    @property
+    def direction(self) -> str:
+        """`ltr` or `rtl`, for `<html dir>`."""
+        return str(self.locale.text_direction)
+
+    def __call__(self, text: str, **values: object) -> str:
+        """A sentence. Raises KeyError when a placeholder has no value."""
+        found = self._catalogue.gettext(text) if text else ""
+        return found.format(**values) if values else found
+
+    def plural(self, one: str, many: str, n: int, **values: object) -> str:
+        """`{n}` is the number, written as the visitor writes it."""
+        return self._catalogue.ngettext(one, many, n).format(n=self.number(n), **values)
+
+    def of(self, one: str, many: str, n: int) -> str:
+        """The form for `n`, its placeholders untouched: for templates."""
+        return self._catalogue.ngettext(one, many, n)
+
+    def number(self, value: int | float, digits: int = 0) -> str:
+        quantum = Decimal(1).scaleb(-digits)
+        return str(numbers.format_decimal(Decimal(str(value)).quantize(quantum), locale=self.locale))
+
+    def percent(self, share: float, digits: int = 1) -> str:
+        """`share`: 0..1."""
+        form = "#,##0." + "0" * digits + "%" if digits else "#,##0%"
+        pattern = numbers.parse_pattern(form)
+        return str(numbers.format_percent(share, format=pattern, locale=self.locale))
+
+    def money(self, minor: int | None, currency: str) -> str:
+        """`minor`: in the currency's minor unit; None: no amount."""
+        if minor is None:
+            return NOTHING
+        amount = Decimal(minor).scaleb(-numbers.get_currency_precision(currency))
+        return str(numbers.format_currency(amount, currency, locale=self.locale))
+
+    def day(self, at_ms: int | None) -> str:
+        return NOTHING if at_ms is None else str(format_date(self._at(at_ms), "medium", locale=self.locale))
+
+    def time(self, at_ms: int | None) -> str:
+        if at_ms is None:
+            return NOTHING
+        return str(format_time(self._at(at_ms), "short", tzinfo=self.zone, locale=self.locale))
+
+    def moment(self, at_ms: int | None) -> str:
+        """Day and time; today the time alone."""
+        if at_ms is None:
+            return NOTHING
+        if self._at(at_ms).date() == self._at(self.now_ms).date():
+            return self.time(at_ms)
+        return str(format_datetime(self._at(at_ms), "medium", tzinfo=self.zone, locale=self.locale))
+
+    def lasting(self, ms: int) -> str:
+        """A length of time, in its largest unit: `3 min`."""
+        seconds = max(0, ms) // 1000
+        return str(format_timedelta(seconds, granularity="second", threshold=1, format="short", locale=self.locale))
+
+    def ago(self, at_ms: int | None) -> str:
+        """`8 min ago`, or `in 11 min` for what is to come."""
+        if at_ms is None:
+            return NOTHING
+        seconds = (at_ms - self.now_ms) // 1000
+        return str(format_timedelta(seconds, threshold=1, add_direction=True, format="short", locale=self.locale))
+
+    def iso(self, at_ms: int) -> str:
+        """For the `datetime` attribute of `<time>`."""
+        return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
+
+    def hour(self) -> int:
+        """Of the day, 0 to 23."""
+        return self._at(self.now_ms).hour
+
+    def today_ms(self) -> int:
+        """When this day began in the organisation's time zone."""
+        begin = self._at(self.now_ms).replace(hour=0, minute=0, second=0, microsecond=0)
+        return int(begin.timestamp() * 1000)
+
+    def _at(self, at_ms: int) -> datetime:
+        return datetime.fromtimestamp(at_ms / 1000, self.zone)
+
+
+class Languages:
+    """All catalogues of a folder, read once. `zone_of`: an unknown zone is UTC."""
+
+    def __init__(self, folder: Traversable | None = None) -> None:
+        root = folder or files("handrail.console").joinpath("locale")
+        self._known: Mapping[str, gettext.NullTranslations] = {SOURCE: gettext.NullTranslations()} | {
+            each.name: _catalogue(each) for each in root.iterdir() if each.is_dir() and each.name != SOURCE
+        }
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Code to its own name, for the switch."""
+        return {code: Locale.parse(code).get_display_name() or code for code in sorted(self._known)}
+
+    def words(self, *, chosen: str, accepts: str, zone: str, now_ms: int) -> Words:
+        """`chosen`: by the visitor, empty: not. `accepts`: the header Accept-Language."""
+        wanted = [chosen, *_accepted(accepts)]
+        known = list(self._known)
+        found = negotiate_locale([one for one in wanted if one], known, sep="-") or SOURCE
+        region = next((one for one in wanted if one.split("-")[0] == found), found)
+        return Words(_locale(region, found), self._known[found], _zone(zone), now_ms)
+
+
+def _accepted(header: str) -> list[str]:
+    """Languages by their weight; at most ten are looked at."""
+    weighed = []
+    for part in header.split(",")[:10]:
+        name, _, weight = part.strip().partition(";q=")
+        try:
+            weighed.append((-float(weight or 1), name.strip()))
+        except ValueError:
+            continue
+    return [name for _, name in sorted(weighed, key=lambda each: each[0]) if name and name != "*"]
+
+
+def _locale(region: str, language: str) -> Locale:
+    try:
+        return Locale.parse(region, sep="-")
+    except (ValueError, UnknownLocaleError):
+        return Locale.parse(language)
+
+
+@cache
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return UTC
+
+
+def _catalogue(folder: Traversable) -> gettext.NullTranslations:
+    merged = Catalog(locale=folder.name)
+    for each in sorted(folder.iterdir(), key=lambda one: one.name):
+        if each.name.endswith(".po"):
+            for message in read_po(io.StringIO(each.read_text(encoding="utf-8")), locale=folder.name):
+                if message.id and message.string and not message.fuzzy:
+                    merged.add(message.id, message.string, flags=message.flags)
+    compiled = io.BytesIO()
+    write_mo(compiled, merged)
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)

@@ -12,6 +12,7 @@
 | put due drills into the queue of held actions | each 10 seconds; a route's own are planned each hour |
 | run live probes, of the use cases that declare some | each 10 seconds, those that are due |
 | lower autonomy, of the use cases that declare triggers | each second; what is counted each half minute |
+| watch: how conversations open, minutes that are over | each 5 seconds, by whichever process counts one first |
 | watch: triggers, minutes that are over, alerts that nobody answered | each 5 seconds, by one of several servers |
 | end what waits for a process that is gone | each second |
 | apply retention | at the start, then each hour |
@@ -40,6 +41,8 @@ from handrail.app.judging import EVERY_S as JUDGE_S
 from handrail.app.judging import judging
 from handrail.app.notify import EVERY_S as NOTIFY_S
 from handrail.app.notify import Notifying
+from handrail.app.openings import EVERY_S as OPENINGS_S
+from handrail.app.openings import WatchingOpenings
 from handrail.app.plan import Plan
 from handrail.app.probes import EVERY_S as PROBES_S
 from handrail.app.probes import Probing
@@ -105,10 +108,12 @@ class Jobs:
             judge = judging(store, in_force)
             watching = Watching(store, wire.IDS.new("wt"), ids=wire.IDS, clock=wire.CLOCK)
             lowering = demoting(store, in_force)
+            openings = WatchingOpenings(store, in_force, ids=wire.IDS, clock=wire.CLOCK)
             tasks = [
                 asyncio.create_task(_each(JUDGE_S, pause, stop, judge.round)),
                 asyncio.create_task(_each(SWEEP_S, pause, stop, judge.alarm)),
                 asyncio.create_task(_each(WATCH_S, pause, stop, watching.round)),
+                asyncio.create_task(_each(OPENINGS_S, pause, stop, openings.round)),
                 asyncio.create_task(_each(DEMOTE_S, pause, stop, lowering.round)),
                 asyncio.create_task(follow(in_force, store.in_force, wire.CLOCK, on_change=store.keys.forget)),
                 asyncio.create_task(

@@ -20,6 +20,7 @@ from handrail.backends.awaited import Awaited
 from handrail.backends.drills import Drills
 from handrail.backends.incidents import Incidents
 from handrail.backends.notices import Outbox
+from handrail.backends.openings import Openings
 from handrail.backends.rollouts import Rollouts, Units
 from handrail.backends.trials import Trials
 from handrail.backends.watching import Alerts, Watch
@@ -324,6 +325,10 @@ class ActionsOf(ABC):
     @property
     def watch(self) -> Watch:
         return Watch(self)
+
+    @property
+    def openings(self) -> Openings:
+        return Openings(self)
 
     @property
     def incidents(self) -> Incidents:

@@ -14,6 +14,7 @@ from handrail.backends.journal import BatchedJournal
 from handrail.backends.keyring import KeyFolder, Keyring
 from handrail.backends.model_calls import StoredModelCalls
 from handrail.backends.notices import StoredNotices
+from handrail.backends.openings import StoredOpenings
 from handrail.backends.outcomes import StoredOutcomes
 from handrail.backends.postgres.database import LEAST, LOSING, PoolReading, connect, migrate
 from handrail.backends.postgres.engine import PostgresEngine
@@ -55,6 +56,7 @@ class PostgresStore:
         self.acts = StoredActs(reading, keys)
         self.notices = StoredNotices(reading)
         self.watch = StoredWatch(reading)
+        self.openings = StoredOpenings(reading)
         self.incidents = StoredIncidents(reading)
         self.autonomy = StoredAutonomy(reading)
         self.units = StoredUnits(reading)

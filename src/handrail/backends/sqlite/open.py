@@ -13,6 +13,7 @@ from handrail.backends.journal import BatchedJournal
 from handrail.backends.keyring import KeyFolder, Keyring
 from handrail.backends.model_calls import StoredModelCalls
 from handrail.backends.notices import StoredNotices
+from handrail.backends.openings import StoredOpenings
 from handrail.backends.outcomes import StoredOutcomes
 from handrail.backends.reading import StoredReader
 from handrail.backends.references import StoredReferences, StoredSpending
@@ -80,6 +81,7 @@ class SqliteStore:
         self.acts = StoredActs(self._reading, self.keys)
         self.notices = StoredNotices(self._reading)
         self.watch = StoredWatch(self._reading)
+        self.openings = StoredOpenings(self._reading)
         self.incidents = StoredIncidents(self._reading)
         self.autonomy = StoredAutonomy(self._reading)
         self.units = StoredUnits(self._reading)

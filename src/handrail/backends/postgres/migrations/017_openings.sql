@@ -1,0 +1,9 @@
+-- How conversations open: the mix of intents, and whether the input can be told from its past. Nothing personal.
+
+CREATE TABLE opening_watch (
+  use_case TEXT NOT NULL,
+  what TEXT NOT NULL,              -- intents, input; with .past: what was learnt
+  version BIGINT NOT NULL,        -- compared and set with each move; 0 for what was learnt
+  body BYTEA NOT NULL,
+  PRIMARY KEY (use_case, what)
+);

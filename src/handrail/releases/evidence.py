@@ -209,15 +209,31 @@ class Evidence:
         return tuple((share, canary, both) for share, (canary, both) in sorted(found.items()))
 
     def arms(self) -> tuple[int, float, int, float]:
-        """Units and mean outcome of the canary, then of the control, over all segments: to be shown, never to be
-        judged by, since shares are pooled."""
-        counts = self.segments.values()
-        canary, control = sum(one.canary for one in counts), sum(one.control for one in counts)
-        if self._kind is Kind.BINARY:
-            bad = float(sum(one.canary_bad for one in counts)), float(sum(one.control_bad for one in counts))
+        """Units and mean outcome of the canary, then of the control, to be shown. The control's mean is that of its
+        shares, weighted as the canary's units are: pooled plainly, rates that change between stages would make a worse
+        canary look better. A share that lacks an arm is left out of both means, unless every share does."""
+        sums: dict[float, list[float]] = {}
+        for segment, one in self.segments.items():
+            kept = sums.setdefault(segment.share, [0.0, 0.0, 0.0, 0.0])
+            if self._kind is Kind.BINARY:
+                bad: tuple[float, float] = one.canary_bad, one.control_bad
+            else:
+                bad = one.canary_sum / SCALE, one.control_sum / SCALE
+            for at, value in enumerate((one.canary, bad[0], one.control, bad[1])):
+                kept[at] += value
+        if not sums:
+            return 0, 0.0, 0, 0.0
+        canary, canary_bad, control, control_bad = (sum(column) for column in zip(*sums.values(), strict=True))
+        both = [one for _, one in sorted(sums.items()) if one[0] and one[2]]
+        if len(both) == len(sums) == 1 or not both:
+            means = canary_bad / canary if canary else 0.0, control_bad / control if control else 0.0
         else:
-            bad = sum(one.canary_sum for one in counts) / SCALE, sum(one.control_sum for one in counts) / SCALE
-        return canary, bad[0] / canary if canary else 0.0, control, bad[1] / control if control else 0.0
+            compared = sum(one[0] for one in both)
+            means = (
+                sum(one[1] for one in both) / compared,
+                sum(one[0] * one[3] / one[2] for one in both) / compared,
+            )
+        return int(canary), means[0], int(control), means[1]
 
 
 class _Closed(msgspec.Struct, frozen=True):

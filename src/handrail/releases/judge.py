@@ -78,8 +78,8 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
 
 class MetricVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """`named`: among what the rollback is for. `interval`: of the relative risk (binary) or of the difference of means
-    (score); None: nothing to tell it from. Means are pooled over stages, for reading only. `percentile`: as in
-    `Metric`."""
+    (score); None: nothing to tell it from. The means are comparable over stages (`Evidence.arms`), for
+    reading only. `percentile`: as in `Metric`."""
 
     log_e: float
     weight: float

@@ -6,8 +6,9 @@ from fakes.register import MemoryRegister
 from fakes.storage import IDS
 
 from handrail.home.compile import compile_home
+from handrail.home.problem import HomeInvalid
 from handrail.home.publish import Publish, Published
-from handrail.policy.ramp import METRICS, Advance, Bets, HeldOut, Outcome, Ramp
+from handrail.policy.ramp import METRICS, Advance, Bets, Form, HeldOut, Outcome, Ramp
 from handrail.policy.ruleset import digest
 from handrail.releases.lifecycle import State
 from handrail.terms.ids import UseCaseId
@@ -53,6 +54,21 @@ def test_metrics_and_the_hold_out_are_taken_as_written() -> None:
     assert legal.margin is None
     assert (ramp.hold_out, ramp.hold_out_by) == (0.02, HeldOut.HANDOVER)
     assert ramp.hold_out_sentences["*"]
+
+
+@pytest.mark.promise("ROL-18")
+def test_what_of_a_handle_time_is_compared_is_taken_as_written() -> None:
+    (metric,) = ramp_of(RAMP + "  metrics: {handle_time: {as: percentile, cap: 600}}\n").metrics
+    assert (metric.form, metric.cap, metric.past) == (Form.PERCENTILE, 600.0, None)
+    assert ramp_of(RAMP + "  metrics: {handle_time: {}}\n").metrics[0].form is Form.MEAN
+    for wrong, code in (
+        ("complaint: {as: percentile}", "ramp.as"),
+        ("handle_time: {as: percentile, reference: 0.4}", "ramp.reference"),
+        ("handle_time: {past: {units: 1, table: [1]}}", "field.unknown"),
+    ):
+        with pytest.raises(HomeInvalid) as caught:
+            ramp_of(RAMP + f"  metrics: {{{wrong}}}\n")
+        assert [one.code for one in caught.value.mistakes] == [code]
 
 
 def published(register: MemoryRegister, text: str) -> Published:

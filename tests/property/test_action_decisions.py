@@ -248,3 +248,24 @@ def test_a_rule_that_is_called_pointless_changes_no_verdict(asked: ActionInput, 
         both = decide_action(asked, prepare((one, other), (), Autonomy.A4))
         without = decide_action(asked, prepare((other,), (), Autonomy.A4))
         assert both.verdict is without.verdict
+
+
+RUNS = (Verdict.ALLOW, Verdict.CHANGE)
+
+
+@pytest.mark.promise("AUT-8")
+@given(inputs, rulesets, limits, levels, levels)
+@settings(max_examples=300, deadline=None)
+def test_a_lowered_level_lets_nothing_run_that_the_level_would_not_and_decides_as_that_level_in_the_home(
+    asked: ActionInput, rules: Any, limit: Any, autonomy: Autonomy, at_most: Autonomy
+) -> None:
+    prepared = prepare(rules, limit, autonomy)
+    lowered = msgspec.structs.replace(asked, at_most=at_most)
+    before, after = decide_action(asked, prepared), decide_action(lowered, prepared)
+    if after.verdict in RUNS:
+        assert before.verdict in RUNS
+    plain = decide_action(asked, prepare(rules, limit, min(autonomy, at_most)))
+    assert (after.verdict, after.draft, after.reserve) == (plain.verdict, plain.draft, plain.reserve)
+    assert {one.code for one in after.reasons} - {one.code for one in plain.reasons} <= {"autonomy.demoted"}
+    assert ("autonomy.demoted" in {one.code for one in after.reasons}) <= (at_most < autonomy)
+    assert replay(encode(lowered), prepared) == after

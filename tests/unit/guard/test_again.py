@@ -17,8 +17,8 @@ from handrail.in_force.snapshot import Snapshot
 from handrail.people.key import ApiKey, Scope
 from handrail.policy.action import ActionInput
 from handrail.policy.action_rules import Limit, Per, Within
-from handrail.policy.ruleset import Ruleset
-from handrail.terms.action import Action, ActionId, Door, ToolId, digest_of
+from handrail.policy.ruleset import Autonomy, Ruleset
+from handrail.terms.action import Action, ActionId, ActionType, Door, ToolId, digest_of
 from handrail.terms.decision import Verdict
 from handrail.terms.ids import Digest, KeyId, PersonId, SubjectId
 
@@ -116,3 +116,12 @@ def test_a_limit_that_denies_counts_what_this_action_reserved_itself_once() -> N
     mine = approved(reserved=(("day:ab", "2026-11-21", 500),))
     assert not refused(mine, rules, used=1_000, snapshot=now)
     assert refused(mine, rules, used=1_001, snapshot=now)
+
+
+@pytest.mark.promise("AUT-8")
+def test_a_demotion_asks_where_nobody_was_asked_and_takes_no_yes_away() -> None:
+    for level, alone in ((Autonomy.A2, True), (Autonomy.A1, True), (Autonomy.A2, False), (Autonomy.A1, False)):
+        now = msgspec.structs.replace(snapshot(), lowered={SHOP: {ActionType.MONEY: level}})
+        allows = HOLDS.replace("hold: every refund is looked at", "allow: within the cap")
+        assert not refused(approved(alone=alone), allows)
+        assert refused(approved(alone=alone), allows, snapshot=now) is alone

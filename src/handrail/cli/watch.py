@@ -12,7 +12,7 @@ from handrail.terms.ids import UseCaseId
 from handrail.watch.fold import LearnAnew
 from handrail.watch.measure import HOUR_MS
 from handrail.watch.metrics import DEFINITIONS, Group, grouped
-from handrail.watch.series import LEAST_CASES, REPORTED, Series
+from handrail.watch.series import LEAST_CASES, REPORTED, Series, false_alarms_a_year
 
 if TYPE_CHECKING:
     from handrail.app.wire import Store
@@ -72,6 +72,14 @@ def drift(use_case: str, as_json: bool, home: Path) -> None:
             state = f"evidence {one.drift.value:,.0f} of {one.wanted:,}, over {one.watched} {one.unit}"
         limit = f", above {one.limit}" if one.limit is not None else ""
         click.echo(f"{one.use_case}  {one.metric}{limit}  {past}  {state}")
+    for name in sorted({one.use_case for one in rows}) if not as_json else ():
+        watched = [one for one in rows if one.use_case == name and one.learnt_ms is not None]
+        if watched:
+            click.echo(
+                f"{name}: of its {len(watched)} metrics that have learnt, at most {false_alarms_a_year(watched):.1f} "
+                "alarms a year in all come without a reason, at the pace of their learning",
+                err=True,
+            )
     if rows and not as_json:
         click.echo(
             "a metric that has not changed alarms at most once in its number of cases on average; intents are not "

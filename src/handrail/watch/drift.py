@@ -75,9 +75,15 @@ def upper_bound(bad: int, cases: int, level: float = 0.95) -> float:
     return high
 
 
+POOLED = 1_000
+"""Cases of like hours before they make a baseline together."""
+
+
 class Baseline(msgspec.Struct, frozen=True):
-    """Past counts per hour of the week, `HOURS` of each. `floor`: least cases of an hour before its own rate is used;
-    until then that of all hours is."""
+    """Past counts per hour of the week, `HOURS` of each. `floor`: cases of an hour before its own rate is used. The
+    others share that of the hours most like them that have `POOLED` cases between them: the same hour on days of work
+    or of the weekend, the same quarter of their days, of all days, all hours. A rate that follows the day keeps its
+    promise so also where a week is no more than some thousand cases."""
 
     bad: tuple[int, ...]
     cases: tuple[int, ...]
@@ -87,7 +93,30 @@ class Baseline(msgspec.Struct, frozen=True):
         """The bound at an hour of the week, 0 to 167, Monday first."""
         if self.cases[hour] >= self.floor:
             return _open(upper_bound(self.bad[hour], self.cases[hour]))
-        return _open(upper_bound(sum(self.bad), sum(self.cases)))
+        for like in _like(hour):
+            bad, cases = self._of([one for one in like if self.cases[one] < self.floor])
+            if cases >= POOLED:
+                return _open(upper_bound(bad, cases))
+        return _open(upper_bound(bad, cases))
+
+    def bounds(self) -> tuple[float, ...]:
+        """Of all hours."""
+        return tuple([self.at(hour) for hour in range(HOURS)])
+
+    def _of(self, hours: list[int]) -> tuple[int, int]:
+        return sum([self.bad[one] for one in hours]), sum([self.cases[one] for one in hours])
+
+
+def _like(hour: int) -> list[list[int]]:
+    """Hours of the week that are like one, the most alike first, all hours last."""
+    day, of_day = divmod(hour, 24)
+    days = range(5) if day < 5 else range(5, 7)
+
+    def block(of: range, wide: int) -> list[int]:
+        first = of_day // wide * wide
+        return [24 * one + each for one in of for each in range(first, first + wide)]
+
+    return [block(days, 1), block(days, 3), block(days, 6), block(range(7), 6), list(range(HOURS))]
 
 
 def _open(bound: float) -> float:

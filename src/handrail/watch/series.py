@@ -7,13 +7,13 @@ exceed what 95 % of its first cases did not. It pages; it rolls nothing back.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from handrail.terms.ids import UseCaseId
 from handrail.watch.alert import AlertKind, Raised, Severity
-from handrail.watch.drift import HOURS, Baseline, Drift, after_minute, upper_bound
+from handrail.watch.drift import HOURS, Baseline, Drift, after_minute
 from handrail.watch.measure import SIZES, Cases, top
 
 WANTED = 100_000
@@ -24,6 +24,7 @@ LIMIT_CASES = 500
 """Amounts seen before their limit is set."""
 HIGH = 0.95
 HOUR_MS = 3_600_000
+YEAR_MS = 365 * 86_400_000
 MONDAY_H = 72
 """1970-01-01 was a Thursday: so many hours after a Monday."""
 LOOKED_FOR = 2.0
@@ -68,6 +69,17 @@ class Series(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def cause(self) -> str:
         return f"drift/{self.use_case}/{self.metric}"
+
+
+def false_alarms_a_year(series: Iterable[Series]) -> float:
+    """At most so many, on average, where nothing changes: of all metrics of a use case together, at the pace at which
+    they learnt."""
+    paces = [
+        sum(one.cases) / (one.learnt_ms - one.first_ms) / one.wanted
+        for one in series
+        if one.learnt_ms is not None and one.first_ms is not None and one.learnt_ms > one.first_ms
+    ]
+    return sum(paces) * YEAR_MS
 
 
 def hour_of_week(at_ms: int) -> int:
@@ -134,14 +146,7 @@ def _learnt(before: Series, at_ms: int, hour: int, found: Cases) -> Series:
     )
     if sum(now.cases) < LEAST_CASES or at_ms - first < LEAST_MS:
         return now
-    baseline = Baseline(now.bad, now.cases)
-    return msgspec.structs.replace(now, learnt_ms=at_ms, bounds=tuple(_bounds(baseline)))
-
-
-def _bounds(baseline: Baseline) -> list[float]:
-    """Of each hour; those without a past of their own share one."""
-    shared = min(max(upper_bound(sum(baseline.bad), sum(baseline.cases)), 1e-6), 0.94)
-    return [baseline.at(hour) if baseline.cases[hour] >= baseline.floor else shared for hour in range(HOURS)]
+    return msgspec.structs.replace(now, learnt_ms=at_ms, bounds=Baseline(now.bad, now.cases).bounds())
 
 
 def _with_run(before: Series, at_ms: int, bound: float, found: Cases) -> Series:

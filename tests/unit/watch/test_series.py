@@ -1,5 +1,6 @@
 """A metric beside its own past: when it has learnt, when it alarms, and how often it may without a reason."""
 
+import math
 import random
 
 import msgspec
@@ -8,7 +9,16 @@ import pytest
 from handrail.terms.ids import UseCaseId
 from handrail.watch.drift import HOURS
 from handrail.watch.measure import HOUR_MS, Cases
-from handrail.watch.series import LEAST_CASES, LEAST_MS, Series, after, anew, answered, hour_of_week
+from handrail.watch.series import (
+    LEAST_CASES,
+    LEAST_MS,
+    Series,
+    after,
+    anew,
+    answered,
+    false_alarms_a_year,
+    hour_of_week,
+)
 
 SHOP = UseCaseId("shop")
 DAY = 86_400_000
@@ -104,6 +114,35 @@ def test_a_rate_that_stays_as_it_was_does_not_alarm_more_often_than_promised() -
                 one = answered(one)
     assert alarms <= 200
     assert alarms > 0  # the test can fail
+
+
+@pytest.mark.promise("WAT-16")
+def test_what_all_metrics_of_a_use_case_may_alarm_without_a_reason_in_a_year_is_said() -> None:
+    one = Series(use_case=SHOP, metric="blocked", cases=(1_000,) * HOURS, first_ms=0, learnt_ms=7 * DAY, wanted=100_000)
+    assert false_alarms_a_year([one] * 20) == pytest.approx(20 * 168_000 * 365 / 7 / 100_000)
+    assert false_alarms_a_year([Series(use_case=SHOP, metric="failed")]) == 0
+
+
+@pytest.mark.promise("WAT-9")
+@pytest.mark.parametrize("weekend", [1.0, 1.5])
+def test_a_quiet_use_case_whose_rate_follows_the_day_alarms_no_more_often_than_promised(weekend: float) -> None:
+    """42 cases an hour, 40 % up and down with the day: a baseline for all hours would alarm once in 10,000 to 20,000
+    cases."""
+    draw = random.Random(3)
+
+    def minute(hour: int) -> Cases:
+        rate = 0.05 * (1 + 0.4 * math.sin(2 * math.pi * (hour % 24) / 24)) * (weekend if hour % HOURS >= 120 else 1)
+        return Cases(sum(draw.random() < rate for _ in range(42)), 42)
+
+    one, alarms, cases = Series(use_case=SHOP, metric="blocked"), 0, 0
+    for hour in range(26 * HOURS):
+        one, alarm = after(one, MONDAY + hour * HOUR_MS, minute(hour))
+        cases += 42 * (one.learnt_ms is not None)
+        if alarm is not None:
+            alarms += 1
+            one = answered(one)
+    assert cases > 170_000
+    assert alarms <= 4  # 1.7 are promised at most on average
 
 
 @pytest.mark.promise("WAT-9")

@@ -6,6 +6,7 @@ names the promises that this run did not show.
 """
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,8 @@ def packs() -> Path:
 
 def _absent(item: pytest.Item) -> bool:
     if item.get_closest_marker("npm") is not None and not NPM.is_dir():
+        return True
+    if item.get_closest_marker("browser") is not None and (not NPM.is_dir() or shutil.which("chromium") is None):
         return True
     return any(not (PACKS / name).is_dir() for mark in item.iter_markers("packs") for name in mark.args)
 

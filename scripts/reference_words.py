@@ -144,6 +144,8 @@ REQUEST = {
     "x-handrail-conversation": "your id of the conversation; without it handrail infers one from the resent history",
     "x-handrail-customer": "your id of the customer; stored only as a keyed hash and a sealed value",
     "x-handrail-channel": "one of the use case's `channels`; another is dropped and noted as `channel.undeclared`",
+    "x-handrail-region": "where the customer is: one of the use case's `regions`; another is dropped and noted as "
+    "`region.undeclared`",
     "x-handrail-release": "a digest, or `live`: the release that a test asks, a draft too; refused for every key "
     "without the scope `probe`",
     "traceparent": "W3C trace context, recorded; where there is none, an `x-request-id` that is a UUID or random "

@@ -124,6 +124,7 @@ class AnthropicFace:
             customer_paths=customer_paths,
             trace=sent.trace,
             channel=sent.channel,
+            region=sent.region,
             extra_headers=sent.extra_headers,
             value=value,
         )

@@ -90,6 +90,7 @@ class EmbeddingsFace:
             customer_paths=customer_paths,
             trace=sent.trace,
             channel=sent.channel,
+            region=sent.region,
             extra_headers=sent.extra_headers,
             value=value,
         )

@@ -28,6 +28,7 @@ class Sent(msgspec.Struct, frozen=True):
     trace: str = ""
     extra_headers: tuple[tuple[str, str], ...] = ()
     release: str = ""
+    region: str = ""
 
 
 class Bounds(msgspec.Struct, frozen=True):

@@ -146,11 +146,11 @@ def _too_large(limit: int) -> HandrailError:
 
 
 def sent_of(headers: Headers, passed: frozenset[bytes]) -> Sent:
-    """What the headers say: conversation, customer, channel, trace; and those of `passed` that go upstream. The trace
-    is kept in the clear for good, so it is a `traceparent` or a request id of a form that holds no name, number or
-    address of anybody, else empty."""
+    """What the headers say: conversation, customer, channel, region, trace; and those of `passed` that go upstream. The
+    trace is kept in the clear for good, so it is a `traceparent` or a request id of a form that holds no name, number
+    or address of anybody, else empty."""
     conversation = customer = None
-    channel = trace = request_id = release = ""
+    channel = region = trace = request_id = release = ""
     extra: list[tuple[str, str]] = []
     for name, value in headers:
         if name == b"traceparent":
@@ -163,11 +163,13 @@ def sent_of(headers: Headers, passed: frozenset[bytes]) -> Sent:
             customer = value.decode("utf-8", "replace")
         elif name == b"x-handrail-channel":
             channel = value[:32].decode("latin-1")
+        elif name == b"x-handrail-region":
+            region = value[:32].decode("latin-1")
         elif name == b"x-handrail-release":
             release = value[:64].decode("latin-1")
         elif name in passed and _passes(name, value.decode("latin-1")):
             extra.append((name.decode(), value.decode("latin-1")))
-    return Sent(conversation, customer, channel, trace or request_id, tuple(extra), release)
+    return Sent(conversation, customer, channel, trace or request_id, tuple(extra), release, region)
 
 
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")

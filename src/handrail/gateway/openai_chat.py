@@ -131,6 +131,7 @@ class ChatFace:
             customer_paths=customer_paths,
             trace=sent.trace,
             channel=sent.channel,
+            region=sent.region,
             extra_headers=sent.extra_headers,
             wants_usage=isinstance(options, dict) and options.get("include_usage") is True,
             value=value,

@@ -146,6 +146,7 @@ class ResponsesFace:
             customer_paths=customer_paths,
             trace=sent.trace,
             channel=sent.channel,
+            region=sent.region,
             extra_headers=sent.extra_headers,
             value=value,
         )

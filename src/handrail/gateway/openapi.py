@@ -87,6 +87,7 @@ _REQUEST_HEADERS = {
     "x-handrail-conversation": "The conversation, by your id or ours; left out: inferred from the resent history.",
     "x-handrail-customer": "The customer's id. Sealed, never sent to a provider unless declared.",
     "x-handrail-channel": "Where the customer writes or speaks, such as chat, email, voice.",
+    "x-handrail-region": "Where the customer is: one of the use case's regions.",
     "traceparent": "W3C trace context; kept with the interaction.",
 }
 _RESPONSE_HEADERS = {

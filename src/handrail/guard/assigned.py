@@ -89,9 +89,11 @@ async def _as_before(threads: Threads, rollout: Rollout, found: Drawn) -> Drawn:
 
 
 def attributes_of(caller: Caller, turn: Turn) -> dict[str, str]:
-    """What a pilot stage may choose by."""
+    """What a pilot stage may choose by. Channel and region are what the client says, within what the use case declares:
+    of any other the conversation is in no pilot."""
     return {
         "channel": turn.channel if turn.channel in caller.use_case.channels else "",
+        "region": turn.region if turn.region in caller.use_case.regions else "",
         "audience": caller.use_case.audience.value,
         "agent": caller.key.agent,
         "key": caller.key.id,

@@ -175,6 +175,8 @@ class Chat:
         draft = Draft(call.interaction, caller, turn, thread, history, call.started, net.clock.now_ms())
         if draft.channel != turn.channel:
             noted = (*noted, Reason("channel.undeclared"))
+        if draft.region != turn.region:
+            noted = (*noted, Reason("region.undeclared"))
         draft.noted = noted
         return draft
 

@@ -107,6 +107,7 @@ class Draft:
         self.started = started
         self.started_ms = started_ms
         self.channel = turn.channel if turn.channel in caller.use_case.channels else ""
+        self.region = turn.region if turn.region in caller.use_case.regions else ""
         self.vault = Vault(thread.subject.key, thread.conversation)
         self.new, self.messages_new = _new(turn, thread, len(history))
 
@@ -124,6 +125,7 @@ class Draft:
             agent=caller.key.agent,
             route=turn.route,
             channel=self.channel,
+            region=self.region,
             language=asked.screened.language if asked else "",
             stream=turn.stream,
             first=thread.first,
@@ -176,6 +178,7 @@ class Draft:
             agent=caller.key.agent,
             route=turn.route,
             channel=self.channel,
+            region=self.region,
             stream=turn.stream,
             first=thread.first,
             unlinked=thread.unlinked,
@@ -369,6 +372,8 @@ def signs(draft: Draft) -> list[str]:
     found = {_BY_OUTCOME[draft.outcome]} if draft.outcome in _BY_OUTCOME else set()
     if draft.input is not None:
         found |= {_BY_KIND[each.kind] for each in draft.input.screened.found if each.new and each.kind in _BY_KIND}
+    if draft.output is not None and any(each.kind is Kind.DECLINED for each in draft.output.screened.found):
+        found.add(Metric.DECLINED)
     return sorted(each.value for each in found)
 
 

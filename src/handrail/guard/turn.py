@@ -106,6 +106,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     customer_paths: tuple[Path, ...] = ()
     trace: str = ""
     channel: str = ""
+    region: str = ""
     extra_headers: tuple[tuple[str, str], ...] = ()
     wants_usage: bool = True
     value: Any = None

@@ -9,13 +9,15 @@ from handrail.home.mistake import Mistake, did_you_mean, mistake
 from handrail.people.authorise import MAY, Act
 from handrail.policy.ramp import Form, Outcome, UnitKind
 
-PILOT = ("channel", "agent", "key", "audience")
+PILOT = ("channel", "region", "agent", "key", "audience")
+_DECLARED = {"channel": "channels", "region": "regions"}
+"""What the client says of itself counts only as one of these of the use case."""
 TURNS = frozenset({"turn", "message", "interaction", "request", "answer", "call"})
 _KINDS = " or ".join(kind.value for kind in UnitKind)
 
 
-def check_ramp(case: Fitted) -> Iterator[Mistake]:
-    """Every mistake of meaning; those of form are `home.fit`."""
+def check_ramp(case: Fitted, home: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Every mistake of meaning; those of form are `home.fit`. `home`: `handrail.yaml`, empty when it cannot be read."""
     ramp = case.value.get("ramp")
     if not isinstance(ramp, dict):
         return
@@ -26,6 +28,7 @@ def check_ramp(case: Fitted) -> Iterator[Mistake]:
         )  # fmt: skip
     yield from _counted(case, ramp)
     yield from _stages(case, ramp)
+    yield from _pilots(case, ramp, (home.get("defaults") or {}) | case.value)
     yield from _metrics(case, ramp)
     for place, role in enumerate(ramp.get("sign_offs") or []):
         roles = sorted(one.value for one in MAY[Act.SIGN_OFF])
@@ -94,6 +97,20 @@ def _stages(case: Fitted, ramp: Mapping[str, Any]) -> Iterator[Mistake]:
                 expected="shares that grow; who is a canary stays one",
             )  # fmt: skip
         before = before if pilot else max(before, float(share))
+
+
+def _pilots(case: Fitted, ramp: Mapping[str, Any], declared: Mapping[str, Any]) -> Iterator[Mistake]:
+    """A stage that nobody would ever see."""
+    for place, stage in enumerate(ramp.get("stages") or []):
+        pilot = (stage.get("pilot") or {}) if isinstance(stage, dict) else {}
+        for name, field in _DECLARED.items():
+            known = declared.get(field)
+            if name in pilot and known and pilot[name] not in known:
+                yield mistake(
+                    case.place("ramp", "stages", place, "pilot", name), "ramp.pilot",
+                    f"{shown(pilot[name])} is none of the use case's {field}, so nobody would see this stage",
+                    expected=" or ".join(known), hint=did_you_mean(pilot[name], known),
+                )  # fmt: skip
 
 
 def _metrics(case: Fitted, ramp: Mapping[str, Any]) -> Iterator[Mistake]:

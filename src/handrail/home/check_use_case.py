@@ -48,7 +48,7 @@ def check_use_case(case: Fitted, *, home: Fitted, prompts: Mapping[str, str]) ->
     yield from _parameters(case, value)
     yield from _prompt(case, value, prompts)
     yield from _links(case, value)
-    yield from check_ramp(case)
+    yield from check_ramp(case, home.value)
     yield from check_watch(case)
     yield from check_demote(case)
     yield from check_limits(case, value, (), home.value)

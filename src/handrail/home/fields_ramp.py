@@ -28,7 +28,7 @@ class StageFile(Strict, frozen=True, kw_only=True):
     least_minutes: Annotated[Minutes, says("Before it may end.")] = 0
     pilot: Annotated[
         dict[str, Words],
-        says("Only conversations of this channel, agent, key or audience see the release; nothing is compared."),
+        says("Only conversations of this channel, region, agent, key or audience see the release; nothing is compared."),
     ] = {}
 
 

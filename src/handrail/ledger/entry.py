@@ -170,6 +170,7 @@ class InteractionFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     stage: int = 0  # of the rollout that drew the conversation: its step
     arm: str = ""  # canary, control, pilot, hold_out; empty: not drawn
     share: float = 0.0  # of the canary, at the draw
+    region: str = ""  # where the client says the customer is, of those that the use case declares
     answered_by: str = ""  # the model, and its fingerprint, as the provider says
     intent: str = ""  # of the opening, where intents are declared; on a first interaction only, as the next three
     size: int = 0  # of the opening: bit length of its number of characters

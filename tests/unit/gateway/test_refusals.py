@@ -219,6 +219,16 @@ def test_only_a_declared_channel_is_kept() -> None:
         assert [reason.code for reason in w.journal.facts()[0].reasons] == reasons
 
 
+@pytest.mark.promise("ROL-19")
+def test_only_a_declared_region_is_kept() -> None:
+    for region, kept, reasons in (("EU", "EU", []), ("", "", []), ("jane@example.com", "", ["region.undeclared"])):
+        w = _world()
+        got = asyncio.run(w.post(PATH, ASK, headers={"x-handrail-region": region}))
+        assert got.status == 200
+        assert {facts.region for facts in (*w.journal.facts("interaction.opened"), *w.journal.facts())} == {kept}
+        assert [reason.code for reason in w.journal.facts()[0].reasons] == reasons
+
+
 def test_a_key_without_the_scope_is_refused() -> None:
     got = refused(ASK, world=_world(scopes=frozenset({Scope.EVENTS})))
     assert (got.status, got.json["error"]["code"]) == (403, "key.scope")

@@ -61,12 +61,12 @@ class Shop:
     def started(self) -> Rollout:
         return canary(control=self.old.digest)
 
-    def talk(self, name: str, **more: Any) -> InteractionFacts:
+    def talk(self, name: str, headers: dict[str, str] | None = None, **more: Any) -> InteractionFacts:
         """One turn; what was recorded of it."""
         body = {"model": "support", "messages": [{"role": "user", "content": "Where is my order?"}], **more}
 
         async def main() -> None:
-            got = await self.world.post(CHAT, body, headers={"x-handrail-conversation": name})
+            got = await self.world.post(CHAT, body, headers={"x-handrail-conversation": name, **(headers or {})})
             assert got.status == 200, got.body
 
         asyncio.run(main())
@@ -247,3 +247,17 @@ def test_what_holds_nothing_is_not_carried() -> None:
     by_hand = lifecycle.rolled_back(canary(), now=0, safety=False)
     assert running([by_hand], live, lambda each: LiveRelease(each, NEW), 0) != {}
     assert running([by_hand], live, lambda each: LiveRelease(each, NEW), 8 * 86_400_000) == {}
+
+
+@pytest.mark.promise("ROL-19")
+def test_a_pilot_of_a_region_is_seen_by_conversations_of_that_region_alone_and_in_no_comparison() -> None:
+    shop = Shop()
+    ramp = Ramp(stages=(Stage(share=1.0, pilot={"region": "EU"}), Stage(share=0.5)))
+    shop.runs([msgspec.structs.replace(shop.started(), ramp=ramp)])
+    inside = shop.talk("cv_eu", {"x-handrail-region": "EU"})
+    assert (inside.region, inside.arm, inside.release) == ("EU", "pilot", digest(NEW))
+    for name, headers in (("cv_none", {}), ("cv_us", {"x-handrail-region": "US"})):
+        outside = shop.talk(name, headers)
+        assert (outside.region, outside.arm, outside.release) == ("", "", shop.old.digest)
+    again = shop.talk("cv_eu")
+    assert (again.region, again.release) == ("", digest(NEW))

@@ -181,6 +181,8 @@ ROWS = [
     Row("ramp.share", UC, "", "ramp:\n  stages: [{share: ¤1}]\n", "nobody is left to compare with"),
     Row("ramp.order", UC, "", "ramp:\n  stages: [{share: 0.5}, {share: ¤0.1}]\n", "the share falls from 0.5 to 0.1"),
     Row("ramp.pilot", UC, "", "ramp:\n  stages: [{share: 1, pilot: {¤mood: good}}, {share: 0.1}]\n", "cannot be chosen by"),
+    Row("ramp.pilot", UC, "", "ramp:\n  stages: [{share: 1, pilot: {region: ¤ZZ}}, {share: 0.1}]\n", "regions, so nobody would"),
+    Row("ramp.pilot", UC, "", "ramp:\n  stages: [{share: 1, pilot: {channel: ¤fax}}, {share: 0.1}]\n", "channels, so nobody"),
     Row("ramp.role", UC, "", "ramp:\n  stages: [{share: 0.05}]\n  sign_offs: [¤staff]\n", "cannot sign a release off"),
     Row("ramp.guards", UC, "", "ramp:\n  stages: [{share: 0.05}]\n  ¤metrics: {complaint: {guards: true}}\n", "nothing could ever be shown to be safe"),
     Row("ramp.cap", UC, "", "ramp:\n  stages: [{share: 0.05}]\n  metrics: {complaint: {¤cap: 5}}\n", "is not measured in seconds"),

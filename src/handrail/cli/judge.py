@@ -127,7 +127,7 @@ def _judged(given: dict[str, Any]) -> tuple[Conclusion, int]:
             if given["pasts"]:
                 raise click.UsageError("totals count what happened or not; a percentile needs single units")
             return totals.judge(_plan(given, kinds, frozenset(), 0), stages), 0
-        as_of = instant(given["as_of"]) if given["as_of"] else None
+        as_of = _instant(given["as_of"]) if given["as_of"] else None
         pasts = dict(map(_past, given["pasts"]))
         brought = Brought(
             {name: _cap(name, value) for name, value in _named(given["caps"], "cap")},
@@ -199,6 +199,13 @@ def _named(given: tuple[str, ...], option: str) -> list[tuple[str, str]]:
             raise click.UsageError(f"{one}: write NAME=VALUE")
         found.append((name, value))
     return found
+
+
+def _instant(written: str) -> float:
+    try:
+        return instant(written)
+    except ValueError:
+        raise click.UsageError(f"--as-of {written}: expected a date such as 2026-11-21T10:00Z") from None
 
 
 def _number(name: str, written: str) -> float:

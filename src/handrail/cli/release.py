@@ -279,6 +279,7 @@ def simulate(use_case: str, worse: tuple[str, ...], rates: tuple[str, ...], runs
         stages = stages[:1]  # what is worse is not shown to be safe, so it stays there
     asked = simulated.Asked(
         rates=_rates(ramp, dict(map(_number, rates))), worse=dict(map(_number, worse)),
+        weights={one.name.value: one.weight for one in ramp.metrics},
         stages=tuple((stage.share, max(stage.least_units, 1)) for stage in stages),
         units=ramp.planned_units, runs=runs, alpha=ramp.alpha, bets=ramp.bets, seed=seed,
     )  # fmt: skip

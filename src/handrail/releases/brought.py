@@ -13,6 +13,7 @@ from types import MappingProxyType
 import msgspec
 
 from handrail.releases.bets import Kind
+from handrail.releases.judge import MISSING
 from handrail.releases.percentile import percentile
 
 MISTAKES = 20
@@ -78,8 +79,9 @@ class Brought:
             try:
                 if raw.strip() and self._counts(line := decode(raw)):
                     taken.append(line)
-            except (msgspec.DecodeError, ValueError) as error:
-                self._mistakes.append(f"line {number}: {error}")
+            except (msgspec.DecodeError, ValueError, RecursionError) as error:
+                what = "nested too deep" if isinstance(error, RecursionError) else error
+                self._mistakes.append(f"line {number}: {what}")
                 if len(self._mistakes) >= MISTAKES:
                     break
             if len(taken) >= TOGETHER:
@@ -141,6 +143,10 @@ class Brought:
         self.pairs += [str(line.pair) for line in lines if line.pair is not None]
         metrics = [line.metrics for line in lines]
         for name in {name for one in metrics for name in one} - self.outcomes.keys():
+            if name.endswith(MISSING):
+                self._mistakes.append(
+                    f"metric {name}: handrail counts missing outcomes itself; write null where none is"
+                )
             self.outcomes[name] = array("d", [NAN]) * known
         for name, column in self.outcomes.items():
             values = [one.get(name) for one in metrics]

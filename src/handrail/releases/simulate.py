@@ -14,11 +14,13 @@ from handrail.releases.offline import Columns, judge
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """`rates`: today's, per binary metric. `worse`: times as often with the release, per metric that it spoils.
+    `weights`: of the ramp, 1 where it says nothing.
     `stages`: share and how many units it lasts; the last one lasts to the end. `units`: of the planned life, both arms.
     `alpha` and `bets` as in `Plan`."""
 
     rates: dict[str, float]
     worse: dict[str, float]
+    weights: dict[str, float] = {}
     stages: tuple[tuple[float, int], ...]
     units: int = 20_000
     runs: int = 300
@@ -48,7 +50,8 @@ def simulate(asked: Asked) -> Told:
     place, shares = _stages(asked, np)
     plan = Plan(
         metrics=tuple(
-            Metric(name=name, kind=Kind.BINARY, reference=binary(rate)) for name, rate in asked.rates.items()
+            Metric(name=name, kind=Kind.BINARY, reference=binary(rate), weight=asked.weights.get(name, 1.0))
+            for name, rate in asked.rates.items()
         ),
         alpha=asked.alpha,
         planned=asked.units,
@@ -86,6 +89,9 @@ def _require(asked: Asked) -> None:
     for name, rate in asked.rates.items():
         if not 0 < rate < 1:
             raise ValueError(f"the rate of {name} is {rate:g}; expected more than 0 and less than 1")
+    for name, times in asked.worse.items():
+        if not 0 <= times < math.inf:
+            raise ValueError(f"{name} is to be {times:g} times as often; expected a number from 0 on, such as 2")
     for name in asked.worse.keys() - asked.rates.keys():
         raise ValueError(f"{name} has no rate of today; there are {', '.join(sorted(asked.rates))}")
     if not asked.stages or any(not 0 < share < 1 for share, _ in asked.stages):

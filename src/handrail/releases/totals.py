@@ -11,6 +11,8 @@ from handrail.releases.evidence import Counts, Segment
 from handrail.releases.judge import Conclusion, Judge, Plan, Verdict
 
 UNITS = "units"
+MOST = 10**12
+"""Units of a stage; far beyond, logarithms lose their whole numbers."""
 
 
 class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -28,6 +30,8 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             units = totals.get(UNITS)
             if units is None:
                 raise ValueError(f"`{arm}` lacks `units`, how many there were")
+            if units > MOST:
+                raise ValueError(f"`{arm}.units`: more units than can be counted here ({MOST:,})")
             for name, bad in totals.items():
                 if not 0 <= bad <= units:
                     raise ValueError(f"`{arm}.{name}` is {bad}; expected 0 to {units}, the units of the arm")
@@ -40,7 +44,7 @@ def is_totals(first: bytes) -> bool:
     """Whether a first line is a stage's totals; a unit's line has an `arm`."""
     try:
         found = msgspec.json.decode(first)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return False
     return isinstance(found, dict) and "canary" in found and "arm" not in found
 

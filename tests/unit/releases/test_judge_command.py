@@ -166,6 +166,7 @@ def good(**changes: Any) -> dict[str, Any]:
         (good(metrics={"bad": "no"}), "line 2: Expected `float | null`"),
         (good(unit="u1"), "unit u1 again; what was randomised is counted once"),
         ({"arm": "canary", "metrics": {}}, "missing required field `share`"),
+        ('{"aside": ' + "[" * 100_000, "line 2: nested too deep"),
     ],
 )
 def test_a_line_that_cannot_be_judged_is_named_and_nothing_is(row: object, said: str) -> None:
@@ -175,6 +176,27 @@ def test_a_line_that_cannot_be_judged_is_named_and_nothing_is(row: object, said:
     assert said in result.output
     assert "line 2" in result.output
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize("written", ["yesterday", "2026-13-01", "1e5"])
+def test_an_instant_that_is_none_is_refused(written: str) -> None:
+    result = run(json.dumps(good()), "--as-of", written)
+    assert result.exit_code == 2
+    assert "expected a date" in result.output
+
+
+def test_totals_beyond_any_crowd_are_refused_and_so_is_a_first_line_without_end() -> None:
+    arm = {"units": 10**330, "bad": 10**320}
+    result = run(json.dumps({"share": 0.1, "canary": arm, "control": {"units": 5, "bad": 1}}))
+    assert result.exit_code == 1
+    assert "more units than" in result.output
+    assert run("[" * 100_000).exit_code == 1, "and not with a trace"
+
+
+def test_a_metric_cannot_be_called_as_the_one_that_counts_what_is_missing() -> None:
+    result = run(json.dumps(good(metrics={"bad": None, "bad:missing": 1})))
+    assert result.exit_code == 1
+    assert "metric bad:missing: handrail counts missing outcomes itself" in result.output
 
 
 def test_stages_that_come_back_are_refused() -> None:

@@ -93,8 +93,16 @@ def _require(changed: list[tuple[Any, ...]]) -> None:
 class SignInOf:
     """Shelves for a transaction; a base of both engines' transactions."""
 
+    def _fetching(self) -> Fetch:
+        raise NotImplementedError  # each engine's own
+
     def _shelf(self, kind: type[R]) -> StoredShelf[R]:
-        raise NotImplementedError
+        return StoredShelf(self._fetching(), kind)
+
+    def is_untouched(self) -> bool:
+        fetch = self._fetching()
+        used = fetch("SELECT 1 FROM entry WHERE kind NOT LIKE 'server.%' LIMIT 1", ())
+        return not used and not fetch("SELECT 1 FROM ruleset LIMIT 1", ())
 
     @property
     def sessions(self) -> StoredShelf[Session]:

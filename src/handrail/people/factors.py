@@ -13,10 +13,22 @@ from handrail.people.acting import acting, person_of
 from handrail.people.authorise import Act
 from handrail.people.desk import InviteAgain, Shown
 from handrail.people.facts import SignInFacts, entry
+from handrail.people.lockout import FREE
 from handrail.people.person import Person
 from handrail.people.session import Session, confirmed, is_fresh, session_id, turned
 from handrail.people.sessions import SignedIn, end_all, person_actor
-from handrail.people.sign_in import STEP_MS, Here, Policy, put, told_change, waiting
+from handrail.people.sign_in import (
+    STEP_MS,
+    Here,
+    Policy,
+    count_up,
+    forget,
+    put,
+    require_now,
+    tell,
+    told_change,
+    waiting,
+)
 from handrail.people.signin_store import Sealing, SignInTransaction
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Ids, PersonId
@@ -47,23 +59,30 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowCode:
-    """Whether a code of her app is right, taken if it is: the second way of `Confirm`."""
+    """Whether a code of her app is right, taken if it is: the second way of `Confirm`. Wrong ones are counted with
+    those of signing in."""
 
+    ids: Ids
     text: str
     code: str
     sealing: Sealing
 
     def __call__(self, tx: SignInTransaction) -> bool:
-        """Raises HandrailError TOKEN_INVALID or NOT_ALLOWED."""
+        """Raises HandrailError SIGN_IN_WAIT, TOKEN_INVALID or NOT_ALLOWED."""
         person, _ = _who(tx, self.text)
+        name = f"second:{person.id}"
+        require_now(tx, [(name, FREE)])
         account = tx.accounts.get(person.id)
         if account is None or not account.totp:
             return False
         secret = self.sealing.unseal(account.totp, name=totp.seal_name(person.id))
         taken = totp.accepted(secret, self.code, now_ms=tx.now_ms, last_step=account.totp_step)
-        if taken is not None:
-            tx.accounts.swap(account, msgspec.structs.replace(account, totp_step=taken))
-        return taken is not None
+        if taken is None:
+            tell(tx, self.ids, person.id, count_up(tx, name, person.id), ("code",))
+            return False
+        forget(tx, (name,))
+        tx.accounts.swap(account, msgspec.structs.replace(account, totp_step=taken))
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -180,7 +180,7 @@ class Welcome:
         else:
             tx.accounts.swap(old, msgspec.structs.replace(old, password=self.password, password_at=tx.now_ms))
         told_change(tx, self.ids, person.id, person_actor(person.id), "password.set")
-        return admit(tx, self.ids, person, ("link", "password"), here=self.here, policy=self.policy, to="")
+        return admit(tx, self.ids, person, ("link", "password"), here=self.here, policy=self.policy, to="/account")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

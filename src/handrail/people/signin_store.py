@@ -65,6 +65,10 @@ class SignInTransaction(PeopleTransaction, Protocol):
     @property
     def demos(self) -> Shelf[Demo]: ...
 
+    def is_untouched(self) -> bool:
+        """Nothing was published and nothing recorded, but that servers started and stopped."""
+        ...
+
 
 class SignInReader(Protocol):
     """What is committed, off the writer. Raises HandrailError JOURNAL_UNAVAILABLE; then nobody is signed in."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from handrail.backends import register
 from handrail.backends.postgres.database import LOSING, connect
 from handrail.backends.register import Fetch, Keys, Persons, Releases, Rulesets, Tokens
-from handrail.backends.signin import R, SignInOf, StoredShelf
+from handrail.backends.signin import SignInOf
 from handrail.backends.writer import unavailable
 from handrail.in_force.snapshot import Snapshot
 from handrail.policy.ruleset import Ruleset
@@ -27,8 +27,8 @@ class RegisterOf(SignInOf, ABC):
     def fetch(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement with values for `$1`, `$2`, ...; its rows."""
 
-    def _shelf(self, kind: type[R]) -> StoredShelf[R]:
-        return StoredShelf(self.fetch, kind)
+    def _fetching(self) -> Fetch:
+        return self.fetch
 
     @property
     def keys(self) -> Keys:

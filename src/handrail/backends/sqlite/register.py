@@ -7,7 +7,7 @@ import apsw
 
 from handrail.backends import register
 from handrail.backends.register import Fetch, Keys, Persons, Releases, Rulesets, Tokens
-from handrail.backends.signin import R, SignInOf, StoredShelf
+from handrail.backends.signin import SignInOf
 from handrail.backends.sqlite.database import unavailable_on_error
 from handrail.in_force.snapshot import Snapshot
 from handrail.policy.ruleset import Ruleset
@@ -30,8 +30,8 @@ class RegisterOf(SignInOf):
 
     db: apsw.Connection
 
-    def _shelf(self, kind: type[R]) -> StoredShelf[R]:
-        return StoredShelf(fetching(self.db), kind)
+    def _fetching(self) -> Fetch:
+        return fetching(self.db)
 
     @property
     def keys(self) -> Keys:

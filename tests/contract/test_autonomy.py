@@ -202,6 +202,7 @@ def test_a_promotion_is_refused_with_its_figures_until_they_are_met_and_an_overr
         assert "conversations" not in told
         done = await store.journal.run(promote(override=True))
         assert [bar.met for bar in done.bars] == [True, True, True, False]
+        assert done.bars[1].said.startswith("300 conversations")
         kind, said = (await facts(store))[-1]
         assert (kind, said.reason, len(said.met), len(said.unmet)) == ("autonomy.overridden", "looked at it", 3, 1)
         assert await lowered(store) == {}

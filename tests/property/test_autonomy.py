@@ -69,7 +69,6 @@ def apply(state: Demotion, case: UseCase, what: str, given_: Any, now: int) -> t
 @settings(max_examples=400, deadline=None)
 def test_whatever_happens_in_whatever_order(case: UseCase, played: list[Any]) -> None:
     state, now, told = Demotion(use_case=case.id), 1_000 * HOUR, []
-    falls: dict[ActionType, list[int]] = {}
     for what, given_ in played:
         now += 1
         before = {kind: effective(case.levels[kind].autonomy, state, kind) for kind in TYPES}
@@ -80,23 +79,17 @@ def test_whatever_happens_in_whatever_order(case: UseCase, played: list[Any]) ->
             lowered = at_most(state)
             case = given_
             assert at_most(state) == lowered
-            falls = {}  # another rule, another cool-down
             continue
         after, moves = apply(state, case, what, given_, now)
         assert after.version == state.version + (after is not state)
         for move in moves:
             assert move.before is before[move.type]
             assert move.type is not ActionType.ASSERT
-            if what == "promote":
-                falls.pop(move.type, None)
-            else:
+            if what != "promote":
                 assert is_below(move.after, move.before)
-                if what == "trigger":
-                    assert case.demote is not None
-                    assert not is_below(move.after, case.demote.floor)
-                    falls.setdefault(move.type, []).append(now)
-                else:
-                    falls[move.type] = [now]
+            if what == "trigger":
+                assert case.demote is not None
+                assert not is_below(move.after, case.demote.floor)
         told += moves
         state = after
         for kind in TYPES:
@@ -108,10 +101,32 @@ def test_whatever_happens_in_whatever_order(case: UseCase, played: list[Any]) ->
             if what == "promote":
                 assert not is_below(holds, before[kind])
         assert replayed(told) == at_most(state)
-        if case.demote is not None and case.demote.cool_down_minutes:
-            most = 2 if case.demote.again is Again.ONE_LEVEL else 1
-            for times in falls.values():
-                for at, first in enumerate(times):
-                    within = [one for one in times[at:] if one - first < 180 * 60_000]
-                    assert len(within) <= most + 1  # the end of one cool-down and the begin of the next
-                    assert len([one for one in times if times[0] <= one < times[0] + 180 * 60_000]) <= most
+
+
+@pytest.mark.promise("AUT-5")
+@given(st.sampled_from(list(Again)), st.lists(st.tuples(st.integers(0, 90), st.integers(1, 3)), max_size=30))
+@settings(max_examples=300, deadline=None)
+def test_within_each_cool_down_one_fall_or_one_more_by_one_level(again: Again, played: list[tuple[int, int]]) -> None:
+    """`played`: minutes until a trigger, and by how many levels it lowers. The cool-down is 180 minutes."""
+    state, now, begun = Demotion(use_case=use_case().id), 1_000 * HOUR, -HOUR * 9
+    more = 0
+    for minutes, by in played:
+        now += minutes * 60_000
+        trigger = Trigger(cause=Cause.ROLLBACK, what="", levels=by, types=(ActionType.MONEY,))
+        rule = Demote(triggers=(trigger,), floor=Autonomy.A0, cool_down_minutes=180, again=again)
+        case = msgspec.structs.replace(use_case(Autonomy.A4), demote=rule)
+        held = effective(Autonomy.A4, state, ActionType.MONEY)
+        found = fallen(state, case, Happened(cause=Cause.ROLLBACK, key="k", sentence="s"), now)
+        state = state if found is None else found.after
+        fell = ORDER.index(held) - ORDER.index(effective(Autonomy.A4, state, ActionType.MONEY))
+        if now - begun < 180 * 60_000:
+            wanted = 1 if again is Again.ONE_LEVEL and not more and held is not Autonomy.A0 else 0
+            assert fell == wanted
+            more += wanted
+        else:
+            assert fell == min(by, ORDER.index(held))
+            if fell:
+                begun, more = now, 0
+
+
+ORDER = tuple(Autonomy)

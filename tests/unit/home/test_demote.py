@@ -5,12 +5,13 @@ from fakes.home import CHAT, home
 from fakes.register import MemoryRegister
 from fakes.storage import IDS
 
-from handrail.governance.autonomy_desk import DemoteByHand
+from handrail.governance.autonomy_desk import DemoteByHand, Promote
 from handrail.home.check import check
 from handrail.home.compile import compile_home
 from handrail.home.publish import Publish
 from handrail.policy.autonomy import Again, Autonomy, Cause, Demote, Trigger
 from handrail.terms.action import ActionType
+from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import UseCaseId
 
 UC = "use-cases/chat.yaml"
@@ -90,3 +91,17 @@ def test_publishing_says_what_stays_lowered_also_when_nothing_else_changed() -> 
     again = register.do(Publish(ids=IDS, compiled=compiled))
     assert not again.changed
     assert again.lowered == ("chat: read stays at A2 (the home says A3)",)
+
+
+@pytest.mark.promise("AUT-3")
+def test_where_nobody_is_registered_the_operator_lowers_and_does_not_promote() -> None:
+    register = MemoryRegister()
+    register.do(Publish(ids=IDS, compiled=compile_home(home({UC: CHAT + FULL}))))
+    register.do(DemoteByHand(ids=IDS, use_case=NAME, types=(), levels=1, reason="odd", token=None))
+    promote = Promote(
+        ids=IDS, use_case=NAME, types=(), reason="fine", token=None, standing=lambda tx, case: (), override=True
+    )
+    with pytest.raises(HandrailError) as refused:
+        register.do(promote)
+    assert refused.value.code is Code.NOT_ALLOWED
+    assert "only a person promotes" in refused.value.message

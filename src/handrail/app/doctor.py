@@ -260,6 +260,17 @@ def _notes(seen: Seen) -> list[Advice]:
         for key in seen.snapshot.keys.values():
             if key.revoked_at is None and key.expires_at is not None and key.expires_at > seen.now_ms:
                 found += _ending(key, key.expires_at - seen.now_ms, seen.snapshot)
+    if seen.snapshot is not None:
+        for name, kinds in sorted(seen.snapshot.lowered.items()):
+            said = ", ".join(f"{kind.value} at {level.value}" for kind, level in sorted(kinds.items()))
+            found.append(
+                _say(
+                    Level.NOTE,
+                    f"{name}: autonomy was lowered ({said} at most)",
+                    "a trigger or a person did; no publish lifts it",
+                    f"handrail autonomy show {name}",
+                )
+            )
     if seen.restart_for:
         found.append(
             _say(

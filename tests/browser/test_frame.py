@@ -48,7 +48,7 @@ def test_the_palette_and_the_sheet_open_by_key_and_not_from_a_text_field(looked:
 def test_single_keys_can_be_switched_off_and_stay_off(looked: Site, enter: Enter) -> None:
     page = enter(looked, Role.OWNER)
     page.goto("/")
-    page.get_by_text("OO").click()
+    page.get_by_text("OO", exact=True).click()
     page.get_by_role("button", name="Single keys").click()
     page.reload()
     page.keyboard.press("?")
@@ -63,7 +63,7 @@ def test_the_theme_and_the_language_stay_chosen(looked: Site, enter: Enter) -> N
     page.get_by_role("button", name="Switch between light and dark").first.click()
     page.reload()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-    page.get_by_text("OO").click()
+    page.get_by_text("OO", exact=True).click()
     page.get_by_role("button", name="Deutsch").click()
     expect(page.locator("html")).to_have_attribute("lang", "de")
     expect(page.get_by_role("link", name="Übersicht")).to_be_visible()

@@ -43,12 +43,12 @@ def _figure(
         at = STEPS - 1 - (now_h - 1 - cell.hour) // STEP_H
         if 0 <= at < STEPS:
             steps[at].update(counts)
-    total = sum((step for step in steps[-4:]), Counter())
     week = sum(steps, Counter())
+    total = sum(steps[-24 // STEP_H :], Counter())
     said = ""
-    shown = figure(_BY_ID[metric], total)
+    shown = figure(_BY_ID[metric], total, week)
     if shown.count is None or not shown.cases:
-        shown = figure(_BY_ID[metric], week)
+        shown = figure(_BY_ID[metric], week, week)
         said = words(N_("7 days"))
     if shown.count is None or not shown.cases:
         return Figure(words(N_("Not measured")), missing=shown.missing or words(N_("no case in the last 7 days")))
@@ -58,7 +58,7 @@ def _figure(
     text = words.percent(share)
     values = [
         one.count / one.cases
-        for one in (figure(_BY_ID[metric], step) for step in steps)
+        for one in (figure(_BY_ID[metric], step, week) for step in steps)
         if one.count is not None and one.cases
     ]
     if usual is None:

@@ -1,6 +1,7 @@
 """The built-in detectors, in the order they run, and what each kind means (`handrail scan --kinds`)."""
 
 from handrail.detectors.base import Detector
+from handrail.detectors.declined import Declined
 from handrail.detectors.grounding import THRESHOLD, Grounding
 from handrail.detectors.injection import injection_detector
 from handrail.detectors.links import Links
@@ -39,6 +40,7 @@ MEANING: dict[Kind, str] = {
     Kind.LINK: "link to a host outside the allow-list",
     Kind.MARKUP: "active markup in an answer",
     Kind.PROMPT_LEAK: "part of the managed prompt in an answer (canary)",
+    Kind.DECLINED: "answer that declines to help (the sentence); marked and counted, nothing else",
     Kind.UNREADABLE: "part of a message that no detector can read",
     Kind.UNSEEN_PROMPT: "client prompt with a digest not seen before",
     Kind.UNSCREENED: "text that passed although a detector failed or was late, as the ruleset said",
@@ -59,6 +61,7 @@ def built_in(grounding_floor: float = THRESHOLD) -> tuple[Detector, ...]:
         Links(),
         Markup(),
         PromptLeak(),
+        Declined(),
         Grounding(grounding_floor),
     )
 

@@ -33,7 +33,7 @@ class Screener(Protocol):
 
 
 TRIGGERS = frozenset({Kind.COMPLAINT, Kind.LEGAL, Kind.VULNERABILITY, Kind.HUMAN, Kind.LEAVE})
-UNSAFE = frozenset({Kind.UNGROUNDED, Kind.LINK, Kind.MARKUP, Kind.PROMPT_LEAK})
+UNSAFE = frozenset({Kind.UNGROUNDED, Kind.LINK, Kind.MARKUP, Kind.PROMPT_LEAK, Kind.DECLINED})
 
 WANTED: dict[tuple[Side, Role], frozenset[Kind]] = {
     (Side.INPUT, Role.USER): PERSONAL | TRIGGERS | {Kind.INJECTION},

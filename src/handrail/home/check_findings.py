@@ -52,6 +52,10 @@ def _rule(doc: Fitted, where: str, kind: Kind, rule: str | Mapping[str, Any], pa
             f"{kind.value} is not looked for in {where}, so this rule would never act",
             hint=f"move it below {' or '.join(f'{name}:' for name in places)}",
         )
+    if kind is Kind.DECLINED and action is not FindingAction.MARK:
+        yield mistake(
+            place, "finding.mark", f"{kind.value} is counted and changes nothing", expected="mark", hint="delete it",
+        )  # fmt: skip
     if kind in TRIGGERS and action is FindingAction.MASK:
         yield mistake(
             place,

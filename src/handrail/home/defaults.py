@@ -33,7 +33,7 @@ _TRIGGERS = frozenset({Kind.COMPLAINT, Kind.LEGAL, Kind.VULNERABILITY, Kind.HUMA
 LOOKED_FOR: dict[str, frozenset[Kind]] = {
     "input": PERSONAL | _TRIGGERS | {Kind.INJECTION, Kind.UNSEEN_PROMPT},
     "sources": PERSONAL | {Kind.INJECTION},
-    "answers": PERSONAL | {Kind.UNGROUNDED, Kind.LINK, Kind.MARKUP, Kind.PROMPT_LEAK},
+    "answers": PERSONAL | {Kind.UNGROUNDED, Kind.LINK, Kind.MARKUP, Kind.PROMPT_LEAK, Kind.DECLINED},
 }
 """What is looked for in which place (`guard.screen` does it, a test holds the two together): a rule for anything else
 would never act, and a rule that never acts is a mistake, not a setting."""

@@ -21,7 +21,7 @@ _ORDER = (
     Kind.CARD, Kind.CVV, Kind.IBAN, Kind.ACCOUNT, Kind.EMAIL, Kind.PHONE, Kind.SSN, Kind.NINO, Kind.DOB, Kind.PASSPORT,
     Kind.ADDRESS, Kind.POSTCODE, Kind.IP, Kind.PERSON, Kind.PASSWORD, Kind.PIN, Kind.OTP, Kind.HEALTH, Kind.SECRET,
     Kind.INJECTION, Kind.COMPLAINT, Kind.LEGAL, Kind.VULNERABILITY, Kind.HUMAN, Kind.LEAVE, Kind.UNGROUNDED, Kind.LINK,
-    Kind.MARKUP, Kind.PROMPT_LEAK, Kind.UNREADABLE, Kind.UNSEEN_PROMPT, Kind.UNSCREENED,
+    Kind.MARKUP, Kind.PROMPT_LEAK, Kind.UNREADABLE, Kind.UNSEEN_PROMPT, Kind.UNSCREENED, Kind.DECLINED,
 )  # fmt: skip
 BIT = {kind: 1 << at for at, kind in enumerate(_ORDER)}
 """The bit of each kind in the column `kinds`. Stored, so: append to `_ORDER`, never reorder. At most 63."""

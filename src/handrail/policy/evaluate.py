@@ -115,6 +115,10 @@ def _act(kind: Kind, side: Side, rule: FindingRule) -> _Act:
     return _Act(action, again, least, Reason(f"finding.{kind.value}", rule.rule, side))
 
 
+_MARKED = {Kind.DECLINED: FindingRule(action=FindingAction.MARK, rule="built-in")}
+"""Kinds that rulesets of earlier versions have no rule for, and that do nothing but mark."""
+
+
 class Rules:
     """The rules of one use case, made ready once per publish and not once per request."""
 
@@ -122,8 +126,8 @@ class Rules:
 
     def __init__(self, use_case: UseCase) -> None:
         self.use_case = use_case
-        self._input = dict(use_case.findings)
-        self._answers = {**use_case.findings, **use_case.answer_findings}
+        self._input = {**_MARKED, **use_case.findings}
+        self._answers = {**_MARKED, **use_case.findings, **use_case.answer_findings}
         self._sources = {**use_case.findings, **use_case.source_findings}
         self._acts: dict[tuple[Side, Role, Kind], _Act] = {}  # as they are asked for; at most one of each
         self._stopping: dict[tuple[Side, Role], frozenset[Kind]] = {}

@@ -55,6 +55,7 @@ class Outcome(StrEnum):
     BLOCK = "block"  # from the interactions: an answer was blocked
     HANDOVER = "handover"  # from the interactions
     FAILED = "failed"  # from the interactions: refused, failed or broken off
+    DECLINED = "declined"  # found by the detector: the model declined to help
 
 
 SCORES = frozenset({Outcome.CSAT, Outcome.HANDLE_TIME})

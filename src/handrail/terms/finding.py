@@ -41,6 +41,7 @@ class Kind(StrEnum):
     LINK = "LINK"  # a link outside the allow-list
     MARKUP = "MARKUP"  # active markup
     PROMPT_LEAK = "PROMPT_LEAK"
+    DECLINED = "DECLINED"  # the model declined to help: marked and counted, nothing else
     # what no detector could read, or what was not seen before
     UNREADABLE = "UNREADABLE"
     UNSEEN_PROMPT = "UNSEEN_PROMPT"

@@ -141,7 +141,8 @@ def flags(facts: InteractionFacts) -> dict[str, bool]:
         "handed_over": facts.outcome is Outcome.HANDOVER,
         "failed": facts.outcome in NO_ANSWER,
         "ungrounded": any(found.new and found.kind is Kind.UNGROUNDED for found in facts.findings),
-        "finding": any(found.new for found in facts.findings),
+        "finding": any(found.new and found.kind is not Kind.DECLINED for found in facts.findings),
+        "declined": any(found.kind is Kind.DECLINED and found.side == "output" for found in facts.findings),
     }
 
 

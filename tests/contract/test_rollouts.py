@@ -2,6 +2,7 @@
 and a judge that starts in the middle."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -130,6 +131,12 @@ def test_without_green_tests_on_its_own_digest_nothing_starts(durable: Rig) -> N
             await one.begin(tests=False)
         await one.test(passed=2, failed=1)
         assert (await one.now()).state is State.DRAFT
+        green = desk.RecordTests(ids=IDS, release=digest(NEW), passed=2, failed=0, digest=Digest("d" * 64))
+        with pytest.raises(HandrailError, match="results of release"):
+            await store.journal.run(replace(green, answered=frozenset({digest(OLD)})))
+        assert (await one.now()).state is State.DRAFT
+        await store.journal.run(replace(green, answered=frozenset({digest(NEW)})))
+        assert (await one.now()).state is State.TESTED
 
     durable.run(main())
 

@@ -258,6 +258,7 @@ def test_a_draft_is_tested_by_all_its_cases_on_its_own_digest(house: ActingHouse
     suite = ElementTree.parse(report).getroot().find("testsuite")
     assert suite is not None
     assert (suite.attrib["tests"], suite.attrib["failures"], len(suite)) == ("5", "0", 5)
+    assert suite.attrib["release"] == release
     facts = [row["facts"] for row in entries(house, "trial")]
     assert [one["release"] == release for one in facts] == [True, True, True, False]
     tested = next(row for row in entries(house, "release.tested") if row["facts"]["state"] == "tested")

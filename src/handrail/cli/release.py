@@ -123,12 +123,18 @@ def diff(release: str, against: str | None, home: Path) -> None:
 def test(release: str, junit: IO[bytes], token: str | None, home: Path) -> None:
     """Record what its tests showed. Without green tests on its own digest a release cannot start."""
     raw = junit.read()
-    passed, failed = counted(raw)
+    passed, failed, answered = counted(raw)
     found = hashlib.sha256(raw).hexdigest()
     done = options.command(
         home,
         desk.RecordTests(
-            ids=wire.IDS, release=release, passed=passed, failed=failed, digest=Digest(found), token=token
+            ids=wire.IDS,
+            release=release,
+            passed=passed,
+            failed=failed,
+            digest=Digest(found),
+            token=token,
+            answered=answered,
         ),
     )
     click.echo(f"{done.release[:12]} is {done.state.value}: {passed} passed, {failed} failed")
@@ -339,8 +345,9 @@ def exported(unit: UnitRow) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def counted(junit: bytes) -> tuple[int, int]:
-    """Tests that passed and that failed or broke, of JUnit XML; skipped ones are neither. Raises ClickException."""
+def counted(junit: bytes) -> tuple[int, int, frozenset[str]]:
+    """Tests that passed and that failed or broke, of JUnit XML, skipped ones are neither; and the releases that its
+    suites say answered (those of `handrail trial` do). Raises ClickException."""
     if b"<!DOCTYPE" in junit or b"<!ENTITY" in junit:
         raise click.ClickException("this XML declares entities; JUnit results do not")
     try:
@@ -353,7 +360,8 @@ def counted(junit: bytes) -> tuple[int, int]:
             failed += 1
         elif case.find("skipped") is None:
             passed += 1
-    return passed, failed
+    answered = frozenset(name for suite in root.iter("testsuite") for name in suite.get("release", "").split())
+    return passed, failed, answered
 
 
 def _line(one: Rollout) -> dict[str, Any]:

@@ -87,7 +87,8 @@ class NewDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordTests:
-    """What its tests showed. `digest`: SHA-256 of the results."""
+    """What its tests showed. `digest`: SHA-256 of the results. `answered`: releases that the results name, where
+    they do; those of another release are worth nothing (NOT_ALLOWED)."""
 
     ids: Ids
     release: str
@@ -95,10 +96,17 @@ class RecordTests:
     failed: int
     digest: Digest
     token: str | None = None
+    answered: frozenset[str] = frozenset()
 
     def __call__(self, tx: ReleaseTransaction) -> Rollout:
         by = acting(tx, self.token, Act.PUBLISH)
         before = tx.rollouts.named(self.release)
+        others = self.answered - {before.release}
+        if others:
+            raise HandrailError(
+                Code.NOT_ALLOWED,
+                f"these are results of release {min(others)[:12]}; run the tests on {before.release[:12]} itself",
+            )
         found = Tested(digest=self.digest, passed=self.passed, failed=self.failed, at_ms=tx.now_ms)
         after = lifecycle.tested(before, found)
         tx.rollouts.swap(before, after)

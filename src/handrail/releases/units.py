@@ -63,7 +63,7 @@ def _reference(metric: RampMetric) -> Reference | None:
 
 def judge_options(ramp: Ramp) -> tuple[str, ...]:
     """Options of `handrail judge` that make it judge exported units as the rollout is judged."""
-    words = [f"--alpha={ramp.alpha:g}", f"--beta={ramp.beta:g}", f"--planned={ramp.planned_units}"]
+    words = [f"--alpha={ramp.alpha!r}", f"--beta={ramp.beta!r}", f"--planned={ramp.planned_units}"]
     if ramp.bets is not Bets.ANY:
         words.append(f"--bets={ramp.bets.value}")
     for one in sorted(ramp.metrics, key=lambda one: one.name.value):

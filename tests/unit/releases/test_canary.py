@@ -61,6 +61,9 @@ def test_the_bets_of_the_ramp_judge_its_units_and_stand_in_the_verdict_and_in_wh
     large = msgspec.structs.replace(RAMP, bets=Bets.LARGE)
     assert "--bets=large" in judge_options(large)
     assert not any(word.startswith("--bets") for word in judge_options(RAMP))
+    assert "--alpha=0.0123456789" in judge_options(msgspec.structs.replace(RAMP, alpha=0.0123456789)), (
+        "to the last digit"
+    )
     units = crowd(400, 0.7, 0.2)
     usual, _ = judged(units)
     sooner, _ = judged(units, msgspec.structs.replace(RUN, ramp=large))

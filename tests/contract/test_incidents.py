@@ -6,10 +6,10 @@ import msgspec
 import pytest
 from contract.test_actions import hire, token
 from contract.test_notices import publish, receiver
-from fakes.storage import IDS, ORDERS, Rig, begin, entry_of
+from fakes.storage import CLOCK, IDS, ORDERS, Rig, begin, entry_of
 
 from handrail.ledger.commitment import read_facts
-from handrail.ledger.entry import FoundFact
+from handrail.ledger.entry import EntryKind, FoundFact
 from handrail.ledger.erase import Who
 from handrail.releases.lifecycle import Reached, Rollout, State
 from handrail.review import incident as moves
@@ -18,7 +18,7 @@ from handrail.review.incidents import Affected, Change, Open, of_rollback
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Kind
-from handrail.terms.ids import CustomerId, Digest
+from handrail.terms.ids import CustomerId, Digest, UseCaseId
 
 GOOD, BAD = Digest("a" * 64), Digest("b" * 64)
 OPERATOR = Actor(ActorKind.SYSTEM, "operator")
@@ -86,6 +86,41 @@ def test_whom_a_release_concerned_is_found_with_each_customer_once(durable: Rig)
             with pytest.raises(HandrailError) as refused:
                 await store.incidents.affected(ORDERS, broken)
             assert refused.value.code is Code.REQUEST_INVALID
+
+    durable.run(run())
+
+
+@pytest.mark.promise("INC-1")
+def test_a_conversation_that_a_rollback_moved_and_an_answer_that_was_cut_are_found_too(durable: Rig) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        moved = await conversation(store, BAD, 2)
+        await store.journal.record(entry_of(moved, release=GOOD))
+        cut = await begin(store)
+        await store.journal.record(
+            entry_of(cut, EntryKind.INTERACTION_OPENED, release=BAD, at_ms=CLOCK.now_ms() - 5_000)
+        )
+        assert await store.erasing.interrupted(older_than_ms=1_000, by=OPERATOR) == 1
+        rows: list[Affected] = await store.incidents.affected(ORDERS, Scope(release=BAD))
+        found = {row.conversation: row.interactions for row in rows}
+        assert found == {moved.conversation: 2, cut.conversation: 1}
+
+    durable.run(run())
+
+
+def test_a_timeline_has_what_was_learnt_late_and_nothing_of_other_use_cases_and_incidents(durable: Rig) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        made = await store.journal.run(opening())
+        await store.journal.run(opening(title="Another"))
+        note = lambda one, by, now: moves.noted(one, "late", by=by.id, now=now)  # noqa: E731  a move, as the others
+        await store.journal.run(change(made, note))
+        rows = await store.incidents.timeline(made.id, ORDERS, 0, made.opened_at)
+        kinds = [read_facts(data).kind for data in rows]
+        assert kinds[-2:] == ["incident.opened", "incident.moved"]
+        assert {read_facts(data).about for data in rows if read_facts(data).kind.startswith("incident.")} == {made.id}
+        other = await store.incidents.timeline(made.id, UseCaseId("elsewhere"), 0, 2**53)
+        assert all(read_facts(data).use_case is None for data in other)
 
     durable.run(run())
 

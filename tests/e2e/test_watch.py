@@ -56,5 +56,14 @@ def test_a_threat_of_court_reaches_the_pager_and_the_command_line(tmp_path: Path
             assert [word for word in ("alert.raised", "alert.acknowledged", "incident.opened") if word in timeline] == [
                 "alert.raised", "alert.acknowledged", "incident.opened",
             ]  # fmt: skip
-            assert "incident" in house.said("incident", "close", opened.split()[0], "--test", "x", code=1)
+            said = house.said("incident", "close", opened.split()[0], "--test", "refund-onse", code=1)
+            assert "no case 'refund-onse'" in said
+            said = house.said("incident", "close", opened.split()[0], "--test", "tests/shop.py::test_once", code=1)
+            assert "cannot be closed" in said
+            for command in ("alerts show", "alerts ack", "incident show", "incident affected", "incident contain"):
+                said = house.said(*command.split(), "no_such_id", code=1)
+                assert "there is no" in said
+            assert "no use case ordrs" in house.said(
+                "alerts", "silence", "--use-case", "ordrs", "--for", "1h", "--reason", "x", code=1
+            )
         assert len(events(pager)) == 1

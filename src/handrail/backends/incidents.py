@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import msgspec
 
 from handrail.backends.rows import Reading
+from handrail.ledger.commitment import read_facts
 from handrail.ledger.entry import EntryKind
 from handrail.ledger.read import BIT
 from handrail.review.incident import Incident, Scope
@@ -16,9 +17,11 @@ from handrail.terms.ids import UseCaseId
 
 _INCIDENT = msgspec.json.Decoder(Incident)
 _AROUND = tuple(
-    kind.value for kind in EntryKind if kind.value.split(".")[0] in ("release", "stop", "alert", "ruleset", "incident")
+    kind.value
+    for kind in EntryKind
+    if kind.value.split(".")[0] in ("release", "stop", "alert", "ruleset", "incident", "autonomy", "baseline")
 )
-"""Kinds of the timeline beside entries about the incident itself."""
+"""Kinds of the timeline."""
 
 
 class _Transaction(Protocol):
@@ -107,12 +110,18 @@ class StoredIncidents:
 
     async def timeline(self, about: str, use_case: UseCaseId, since_ms: int, until_ms: int) -> list[bytes]:
         kinds = ", ".join(f"'{kind}'" for kind in _AROUND)
+        own = ", ".join(f"'{kind}'" for kind in _AROUND if kind.startswith("incident."))
         found = await self._rows(
-            f"SELECT facts FROM entry WHERE kind IN ({kinds}) AND at_ms >= $1 AND at_ms < $2 "  # noqa: S608  ours
+            f"SELECT facts FROM entry WHERE at_ms >= $1 AND (kind IN ({own}) OR (kind IN ({kinds}) AND at_ms < $2)) "  # noqa: S608  ours
             "ORDER BY at_ms, seq",
             (since_ms, until_ms),
         )
-        return [bytes(row[0]) for row in found]
+        return [
+            facts
+            for row in found
+            if (recorded := read_facts(facts := bytes(row[0]))).use_case in (None, use_case)
+            and (recorded.about == about or not recorded.kind.startswith("incident."))
+        ]
 
 
 def _where(use_case: UseCaseId, scope: Scope) -> tuple[str, tuple[Any, ...]]:

@@ -10,7 +10,9 @@ import click
 import msgspec
 
 from handrail.app import wire
+from handrail.app.trials import trials_of
 from handrail.cli import options
+from handrail.home.read import read
 from handrail.ledger.commitment import read_facts
 from handrail.review import incident as moves
 from handrail.review.incident import Incident, Scope, Severity
@@ -117,11 +119,8 @@ def show(name: str, as_json: bool, home: Path) -> None:
     click.echo("timeline:")
     for data in rows:
         recorded = read_facts(data)
-        if recorded.use_case in (None, one.use_case) and (
-            not recorded.kind.startswith("incident.") or recorded.about == one.id
-        ):
-            facts = bytes(recorded.facts).decode()
-            click.echo(f"  {_time(recorded.at_ms)}  {recorded.kind}  {recorded.actor.id}  {recorded.about}  {facts}")
+        facts = bytes(recorded.facts).decode()
+        click.echo(f"  {_time(recorded.at_ms)}  {recorded.kind}  {recorded.actor.id}  {recorded.about}  {facts}")
 
 
 @incident.command()
@@ -231,13 +230,28 @@ def change(name: str, severity: str | None, owner: str | None, token: str | None
 
 @incident.command()
 @click.argument("name", metavar="ID")
-@click.option("--test", default="", help="Name of the test that would have caught it.")
+@click.option("--test", default="", help="The test that would have caught it: of tests/*.yaml, or file::name of yours.")
 @click.option("--no-test", default="", help="Why no test can.")
 @options.token
 @options.home
 def close(name: str, test: str, no_test: str, token: str | None, home: Path) -> None:
     """It is over: its tasks are done, its notes written, and the next time a test catches it."""
+    if test:
+        _require_test(home, test.strip())
     _change(home, name, token, lambda one, _, now: moves.closed(one, test=test, no_test=no_test, now=now))
+
+
+def _require_test(home: Path, test: str) -> None:
+    """A misspelt name is no test. Raises HandrailError NOT_FOUND or HOME_INVALID."""
+    if "::" in test:  # a test of the user's own suite, as pytest names it
+        return
+    known = {name for one in trials_of(read(home)).trials for name in (one.id, one.case)}
+    if test not in known:
+        raise HandrailError(
+            Code.NOT_FOUND,
+            f"there is no case {test!r} in tests/*.yaml; write it there, name a test of your own suite as "
+            "file::name, or say with --no-test why none can catch it",
+        )
 
 
 def _change(

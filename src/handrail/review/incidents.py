@@ -92,7 +92,8 @@ class IncidentReader(Protocol):
         ...
 
     async def timeline(self, about: str, use_case: UseCaseId, since_ms: int, until_ms: int) -> list[bytes]:
-        """Facts of the entries about it, and of releases, stops, rulesets and alerts in that time, oldest first."""
+        """Facts of the entries about it since then, however late, and of releases, stops, rulesets, alerts, baselines
+        and autonomy of the use case in that time, oldest first."""
         ...
 
 

@@ -2,6 +2,7 @@
 PYTHON ?= python3
 UV := .tools/bin/uv
 PY := .venv/bin/python
+ASSETS := src/handrail/console/static/vendor/manifest.json
 export UV_PROJECT_ENVIRONMENT := .venv
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -10,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE :=
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
 
-setup: .venv/.runtime  ## build .venv from the locked requirements; the command is then .venv/bin/handrail
+setup: .venv/.runtime $(ASSETS)  ## build .venv from the locked requirements; the command is then .venv/bin/handrail
 	@echo "ready: .venv/bin/handrail"
 
 extras: .venv/.runtime  ## add what the optional parts need: mcp, notify (apprise), cel, otel, aiohttp
@@ -20,18 +21,23 @@ extras: .venv/.runtime  ## add what the optional parts need: mcp, notify (appris
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "handrail needs Python 3.11 or later; set PYTHON=python3.11"; exit 1; }
 	@$(PYTHON) scripts/bootstrap.py .tools requirements/bootstrap.txt
 
-.venv/.runtime: $(UV) requirements/runtime.txt pyproject.toml
+.venv/.runtime: $(UV) requirements/runtime.txt pyproject.toml hatch_build.py web/package-lock.json web/assets.json
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
 	@$(UV) pip install --quiet --python $(PY) --require-hashes -r requirements/runtime.txt
 	@$(UV) pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/.dev: .venv/.runtime requirements/dev.txt clients/python/pyproject.toml
+# who deleted the console's assets gets them again; the build brings them by Node from PyPI, and only when they are stale
+$(ASSETS): .venv/.runtime
+	@test -f $@ || $(UV) pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.dev: .venv/.runtime $(ASSETS) requirements/dev.txt clients/python/pyproject.toml
 	@$(UV) pip install --quiet --python $(PY) --require-hashes -r requirements/dev.txt
 	@$(UV) pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable clients/python
 	@touch $@
 
-demo: .venv/.runtime  ## the main job on the embedded default: a contact centre behind the net
+demo: .venv/.runtime $(ASSETS)  ## the main job on the embedded default: a contact centre behind the net
 	@$(PY) -m handrail.cli.main demo
 
 .venv-examples/.ready: $(UV) requirements/examples.txt clients/python/pyproject.toml
@@ -64,7 +70,7 @@ reference: .venv/.dev  ## write docs/reference from the code
 
 lock: $(UV)  ## renew the hash-locked requirements
 	@$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade --python-version 3.11 requirements/bootstrap.in -o requirements/bootstrap.txt
-	@$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade --python-version 3.11 requirements/build.in pyproject.toml --extra judge -o requirements/runtime.txt
+	@$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade --python-version 3.11 requirements/build.in requirements/assets.in pyproject.toml --extra judge -o requirements/runtime.txt
 	@$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade --python-version 3.11 pyproject.toml --extra judge --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	@$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade --python-version 3.11 requirements/build.in requirements/examples.in -o requirements/examples.txt
 

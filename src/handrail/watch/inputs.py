@@ -49,7 +49,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     learnt_ms: int | None = None
 
     @property
-    def cases(self) -> int:
+    def total(self) -> int:
         return sum(map(len, self.slots))
 
 

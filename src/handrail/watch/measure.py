@@ -232,6 +232,8 @@ def _conversation(one: Asked, outcomes: list[OutcomeFacts], *, forced: bool) -> 
         counts[name] += is_bad
     for kind in types:
         counts[f"told.{kind.value}"] += 1
+    if one.facts.intent:
+        counts.update({f"intent/{one.facts.intent}/{name}": count for name, count in counts.items()})
     return Conversation(_cell(one, one.facts), bad, counts)
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
+from handrail.policy.watching import Costs
 from handrail.review.outcome import OutcomeType
 from handrail.watch.measure import Cell, Counts, top
 
@@ -77,10 +78,10 @@ DEFINITIONS = (
     ),
     Definition(
         id="cost_per_resolution", side=Side.CUSTOMER,
-        words="cost of the model for all interactions of hours whose 48 h are over, for each of their conversations "
-        "resolved and not repeated",
+        words="cost of the model for all interactions of hours whose 48 h are over, of people's time and of refunds "
+        "taken back, for each of their conversations resolved and not repeated",
         of="conversations resolved and not repeated within 48 h", needs=(OutcomeType.RESOLUTION,),
-        pitfall="people's time and refunds are not in it: no price of them is declared",
+        pitfall="people and refunds are in it only where `costs` of the home has a price and their events come",
     ),
     Definition(id="finding", side=Side.AI, words="with a finding first seen in it", of=_ASKED),
     Definition(id="blocked", side=Side.AI, words="blocked", of=_ASKED),
@@ -88,6 +89,10 @@ DEFINITIONS = (
         id="handed_over", side=Side.AI, words="handed over by a rule", of=_ASKED, pitfall="a rule at work, no failure",
     ),
     Definition(id="held", side=Side.AI, words="held for a person", of="actions that agents asked for"),
+    Definition(
+        id="declined", side=Side.AI, words="refused by the model: its answer declined to help", of=_ASKED,
+        pitfall="by rules in English and German; what is told as a fact (it cannot be changed) is not among them",
+    ),
     Definition(id="failed", side=Side.AI, words="without an answer", of=_ASKED),
     Definition(
         id="ungrounded", side=Side.AI, words="with a claim its sources do not carry", of=_ASKED,
@@ -121,20 +126,26 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """Figures of one use case, cut by what was asked for; empty: all together."""
+    """Figures of one use case, cut by what was asked for; empty: all together. `mix`: conversations that opened, by
+    intent, the most frequent first. Cut by intent there are figures of conversations alone."""
 
     use_case: str
     release: str = ""
     language: str = ""
     channel: str = ""
+    intent: str = ""
     interactions: int
     conversations: int
     figures: tuple[Figure, ...]
+    mix: tuple[tuple[str, int], ...] = ()
 
 
-def grouped(rows: Iterable[tuple[Cell, Counts]], by: frozenset[str]) -> list[Group]:
-    """`by`: of release, language, channel. The parts add up to the whole: what is reported for a use case at all is
-    zero, not unknown, in a part without a report."""
+NO_COSTS = Costs()
+
+
+def grouped(rows: Iterable[tuple[Cell, Counts]], by: frozenset[str], costs: Costs = NO_COSTS) -> list[Group]:
+    """`by`: of release, language, channel, intent. `costs`: as declared now. The parts add up to the whole: what is
+    reported for a use case at all is zero, not unknown, in a part without a report."""
     rows = [(cell, counts if not by else _of_interactions(counts)) for cell, counts in rows]
     over: dict[str, int] = {}
     told: dict[str, Counts] = {}
@@ -143,7 +154,7 @@ def grouped(rows: Iterable[tuple[Cell, Counts]], by: frozenset[str]) -> list[Gro
             over[cell.use_case] = max(over.get(cell.use_case, 0), cell.hour)
         reported = Counts({name: count for name, count in counts.items() if name.startswith("told.")})
         told.setdefault(cell.use_case, Counts()).update(reported)
-    totals: dict[tuple[str, str, str, str], Counts] = {}
+    totals: dict[tuple[str, str, str, str, str], Counts] = {}
     for cell, counts in rows:
         if not counts:
             continue
@@ -153,14 +164,18 @@ def grouped(rows: Iterable[tuple[Cell, Counts]], by: frozenset[str]) -> list[Gro
             cell.language if "language" in by else "",
             cell.channel if "channel" in by else "",
         )
-        total = totals.setdefault(key, Counts())
-        total.update(counts)
-        total["cost_over"] += counts["cost_micro_minor"] if cell.hour <= over.get(cell.use_case, -1) else 0
+        for intent, part in by_intent(counts).items() if "intent" in by else [("", counts)]:
+            total = totals.setdefault((*key, intent), Counts())
+            total.update(part)
+            total["cost_over"] += part["cost_micro_minor"] if cell.hour <= over.get(cell.use_case, -1) else 0
     return [
         Group(
-            use_case=key[0], release=key[1], language=key[2], channel=key[3], interactions=counts["interactions"],
-            conversations=counts["conversations"],
-            figures=tuple(figure(one, counts, told[key[0]], cut=bool(by)) for one in DEFINITIONS),
+            use_case=key[0], release=key[1], language=key[2], channel=key[3], intent=key[4],
+            interactions=counts["interactions"], conversations=counts["conversations"],
+            figures=tuple(
+                figure(one, counts, told[key[0]], cut=bool(by), costs=None if key[4] else costs) for one in DEFINITIONS
+            ),
+            mix=mix_of(counts),
         )
         for key, counts in sorted(totals.items())
     ]  # fmt: skip
@@ -173,8 +188,27 @@ def _of_interactions(counts: Counts) -> Counts:
     )
 
 
-def figure(definition: Definition, counts: Counts, told: Counts, *, cut: bool = False) -> Figure:
-    """One figure, or why there is none. `told`: what is reported for the use case. `cut`: this is a part of it."""
+def by_intent(counts: Counts) -> dict[str, Counts]:
+    """What is counted of conversations whose 48 h are over, by the intent they opened with."""
+    found: dict[str, Counts] = {}
+    for name, count in counts.items():
+        if name.startswith("intent/"):
+            _, intent, metric = name.split("/", 2)
+            found.setdefault(intent, Counts())[metric] += count
+    return found
+
+
+def mix_of(counts: Counts) -> tuple[tuple[str, int], ...]:
+    """Conversations that opened, by intent."""
+    opened = {name.removeprefix("opened/"): count for name, count in counts.items() if name.startswith("opened/")}
+    return tuple(sorted(opened.items(), key=lambda one: (-one[1], one[0])))
+
+
+def figure(
+    definition: Definition, counts: Counts, told: Counts, *, cut: bool = False, costs: Costs | None = NO_COSTS
+) -> Figure:
+    """One figure, or why there is none. `told`: what is reported for the use case. `cut`: this is a part of it.
+    `costs`: None: the model's cost is not known of this part."""
     name, side = definition.id, definition.side.value
     missing = [needed.value for needed in definition.needs if not told[f"told.{needed.value}"]]
     if missing:
@@ -188,7 +222,7 @@ def figure(definition: Definition, counts: Counts, told: Counts, *, cut: bool = 
         "override": "conversations",
         "complaint": "conversations", "csat_answered": "conversations", "finding": "interactions",
         "blocked": "interactions", "handed_over": "interactions", "failed": "interactions",
-        "ungrounded": "interactions",
+        "ungrounded": "interactions", "declined": "interactions",
     }  # fmt: skip
     if name in shares:
         return _share(name, side, counts[name], counts[shares[name]])
@@ -201,10 +235,29 @@ def figure(definition: Definition, counts: Counts, told: Counts, *, cut: bool = 
             return _none(name, side)
         return Figure(metric=name, side=side, text=f"{middle} / {upper}", cases=cases, value=float(middle))
     if name == "cost_per_resolution":
-        return _mean(name, side, counts["cost_over"] / 1e6, counts["resolved_for_good"])
+        return _cost_per_resolution(side, counts, told, costs)
     if name == "cost":
         return _mean(name, side, counts["cost_micro_minor"] / 1e6, counts["interactions"])
     return _mean(name, side, counts["input_tokens"] + counts["output_tokens"], counts["interactions"])
+
+
+def _cost_per_resolution(side: str, counts: Counts, told: Counts, costs: Costs | None) -> Figure:
+    """Of all conversations, also those that were not resolved."""
+    name = "cost_per_resolution"
+    if costs is None:
+        return Figure(metric=name, side=side, text="-", missing="the model's cost is not counted by intent")
+    minute, taken_back = costs.human_minute_micro_minor, costs.refund_reversed_micro_minor
+    total = counts["cost_over"] + counts["human_seconds"] / 60 * (minute or 0)
+    total += counts["refund_reversed"] * (taken_back or 0)
+    one = _mean(name, side, total / 1e6, counts["resolved_for_good"])
+    parts = (
+        ("people's time", minute, OutcomeType.HANDLE_TIME),
+        ("refunds taken back", taken_back, OutcomeType.REFUND_REVERSED),
+    )
+    left_out = [what for what, price, kind in parts if price is None or not told[f"told.{kind.value}"]]
+    if left_out and not one.missing:
+        return msgspec.structs.replace(one, missing=f"without {' and '.join(left_out)}: no price, or no event")
+    return one
 
 
 def quantile(name: str, counts: Counts, share: float) -> int:

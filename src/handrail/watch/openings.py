@@ -221,7 +221,7 @@ def _news(before: Held, after: Held) -> list[tuple[LearntFacts, str]]:
         found.append((LearntFacts(metric=mix.METRIC, begins=True), new.cause))
     was, now = before.input, after.input
     if now is not None and now.past.learnt_ms is not None and (was is None or was.past.learnt_ms is None):
-        facts = LearntFacts(metric=inputs.METRIC, cases=now.past.cases, first_ms=now.past.first_ms)
+        facts = LearntFacts(metric=inputs.METRIC, cases=now.past.total, first_ms=now.past.first_ms)
         found.append((facts, now.cause))
     return found
 

@@ -1,6 +1,7 @@
 """Lowered levels on SQLite and PostgreSQL: one trigger lowers once, whoever sees it; the move, its entry and the epoch
 are one commit; no publish lifts it, and only persons raise it, on stated figures."""
 
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -266,6 +267,37 @@ def test_the_jobs_process_sees_an_open_incident_and_two_of_them_lower_once(durab
             await one.round()
         assert await lowered(store) == {MONEY: Autonomy.A3}
         assert len(await facts(store)) == 1
+
+    durable.run(run())
+
+
+@pytest.mark.promise("AUT-5")
+def test_a_rate_lowers_and_the_cases_that_did_never_lower_again_after_a_promotion(durable: Rig) -> None:
+    async def run() -> None:
+        override = Trigger(cause=Cause.RATE, what="override", above=0.1, least=50)
+        store = await ready(durable, Demote(triggers=(override,), after_minutes=0, least_units=0, cool_down_minutes=0))
+        in_force = InForce()
+        await look(in_force, store.in_force, CLOCK)
+
+        async def counted(hours: int, bad: int, cases: int) -> None:
+            def count(tx: Any) -> None:
+                cell = Cell(ORDERS, tx.now_ms // 3_600_000 + hours, "", "", "")
+                tx.watch.count({cell: Counter({"conversations": cases, "override": bad})})
+
+            await store.journal.run(count)
+            await Demoting(store, in_force, ids=IDS, clock=CLOCK).round()
+
+        await counted(-40, 6, 49)
+        assert await lowered(store) == {}
+        await counted(-39, 0, 1)
+        assert await lowered(store) == {MONEY: Autonomy.A3, WRITE: Autonomy.A3}
+        ((_, said),) = await facts(store)
+        assert (said.cause, said.bad, said.cases, said.above, said.least) == (Cause.RATE, 6, 50, 0.1, 50)
+        await counted(-38, 30, 60)  # from before the move, counted late
+        await store.journal.run(promote())
+        assert await lowered(store) == {}
+        await counted(-37, 30, 60)
+        assert await lowered(store) == {}
 
     durable.run(run())
 

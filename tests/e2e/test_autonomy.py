@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from acting_house import ActingHouse, act, till
+from acting_house import ActingHouse, act, till, told
 from house import Server, within
 
 LIMIT_S = 1.0
@@ -71,6 +71,7 @@ def test_a_trigger_lowers_all_workers_within_a_second_no_publish_lifts_it_and_a_
         with house.serving("--workers", "3") as server:
             ask = Asking(server, key)
             assert ask.notes(12) == {"done"}
+            note = act(server, key, "till.note", arguments={"order": "U-1", "text": "x"})[1]
             with ask.without_end():
                 incident = house.by("cleo", "incident", "open", "orders", "Notes on wrong orders", "--severity", "S1")
                 within(10, lambda: "autonomy.demoted" in house.said("log", "--kind", "autonomy"))
@@ -81,6 +82,8 @@ def test_a_trigger_lowers_all_workers_within_a_second_no_publish_lifts_it_and_a_
             assert late < LIMIT_S
             opened = max(at for at, _ in ask.asked) - row["at_ms"] / 1_000
             assert opened > 0.5  # it was asked long enough after
+            undone = house.by("bob", "undo", note["action_id"]).split()[0]  # a person's own
+            within(5, lambda: told(server, key, undone)["status"] == "done")
             before = len(target.effects("notes"))
             assert ask.notes(24) == {"drafted"}
             path.write_text(path.read_text().replace("Where is", "Where then is") + "\nlinks_allowed: [shop.example]\n")

@@ -126,7 +126,7 @@ class Demoting:
 
     async def _counted(self, case: UseCase, before: Demotion, now: int) -> list[Happened]:
         """Rates since the last trigger or move, so that the same cases never lower twice; findings of today, UTC."""
-        clean = max((one.clean_ms // HOUR_MS + 1 for one in before.levels.values()), default=0)
+        clean = before.clean_ms // HOUR_MS + 1
         found = []
         for trigger in demote.declared(case).triggers:
             if trigger.cause is Cause.RATE:

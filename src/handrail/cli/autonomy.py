@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from handrail.app import wire
-from handrail.app.demoting import standing
+from handrail.app.demoting import standing, tell
 from handrail.cli import options
 from handrail.governance.autonomy_desk import DemoteByHand, Promote, bars_of
 from handrail.governance.demote import Bar, Demotion, Move, declared, effective, needs_two
@@ -108,7 +108,7 @@ def demote(use_case: str, types: tuple[str, ...], levels: int, reason: str, toke
         home,
         DemoteByHand(
             ids=wire.IDS, use_case=UseCaseId(use_case), types=tuple(ActionType(one) for one in types), levels=levels,
-            reason=reason, token=token,
+            reason=reason, token=token, beside=tell(wire.IDS),
         ),
     )  # fmt: skip
     _moved(made)

@@ -97,6 +97,7 @@ class DemoteByHand:
     levels: int
     reason: str
     token: str | None
+    beside: Beside | None = None
 
     def __call__(self, tx: AutonomyTransaction) -> tuple[Move, ...]:
         by = acting(tx, self.token, Act.DEMOTE)
@@ -109,6 +110,10 @@ class DemoteByHand:
             raise HandrailError(Code.ALREADY, "nothing is above A1 there; to end actions altogether: handrail stop")
         facts = AutonomyFacts(number=after.version, cause=Cause.PERSON, reason=_reason(self.reason), moves=made)
         _keep(tx, self.ids, before, after, EntryKind.AUTONOMY_DEMOTED, by, facts, ruleset)
+        if self.beside is not None:
+            sentence = f"a person did it ({by.id})"
+            one = Happened(cause=Cause.PERSON, key=f"person/{after.version}", sentence=sentence)
+            self.beside(tx, use_case, one, made)
         return made
 
 

@@ -48,10 +48,12 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Demotion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Of one use case. `levels`: the types that are lowered."""
+    """Of one use case. `levels`: the types that are lowered. `clean_ms`: of the last trigger that acted or move of any
+    type, kept when nothing is lowered any more: rates count from there, so that the same cases never lower twice."""
 
     use_case: UseCaseId
     version: int = 0
+    clean_ms: int = 0
     levels: dict[ActionType, Lowered] = {}
     asked: Asked | None = None
 
@@ -149,7 +151,7 @@ def fallen(before: Demotion, use_case: UseCase, happened: Happened, now: int) ->
                 moves.append(Move(type=kind, home=home, before=held, after=after.level, lowered=after.level))
     if most is None or not touched:
         return None
-    return Fallen(_moved(before, levels), tuple(moves), most)
+    return Fallen(_moved(before, levels, now), tuple(moves), most)
 
 
 def _after(home: Autonomy, known: Lowered | None, trigger: Trigger, rule: Demote, now: int) -> Lowered | None:
@@ -183,7 +185,7 @@ def lowered_by_hand(
             since = known.since_ms if known is not None else now
             levels[kind] = Lowered(level=further, since_ms=since, cool_until=cool_until, clean_ms=now)
             moves.append(Move(type=kind, home=home, before=held, after=further, lowered=further))
-    return _moved(before, levels), tuple(moves)
+    return _moved(before, levels, now), tuple(moves)
 
 
 class Bar(msgspec.Struct, frozen=True, kw_only=True):
@@ -242,7 +244,7 @@ def promoted(
             Move(type=kind, home=home, before=least(home, one.level), after=least(home, up),
                  lowered=up if stays else None)
         )  # fmt: skip
-    return _moved(before, levels), tuple(moves)
+    return _moved(before, levels, now), tuple(moves)
 
 
 def asked(before: Demotion, one: Asked) -> Demotion:
@@ -311,8 +313,8 @@ def _types(use_case: UseCase, kinds: Iterable[ActionType]) -> list[ActionType]:
     ]
 
 
-def _moved(before: Demotion, levels: dict[ActionType, Lowered]) -> Demotion:
-    return Demotion(use_case=before.use_case, version=before.version + 1, levels=levels)
+def _moved(before: Demotion, levels: dict[ActionType, Lowered], now: int) -> Demotion:
+    return Demotion(use_case=before.use_case, version=before.version + 1, clean_ms=now, levels=levels)
 
 
 def _span(minutes: float) -> str:

@@ -47,9 +47,9 @@ def refused_now(snapshot: Snapshot, prepared: Prepared, now_ms: int) -> Callable
             limit = scope.partition(":")[0]
             if limit in ceilings:
                 room.append(Room(limit, ceilings[limit] - standing.used(scope, period) + amount))
-        # a demotion since then asks a person; where one was asked already, the yes stands
-        tool = snapshot.ruleset.tools[request.tool]
-        at_most = given.at_most if stored.progress.needs else snapshot.at_most(request.use_case, tool.type)
+        # a demotion since then asks a person; where one was asked already, or undoes it, that stands
+        tool, asked = snapshot.ruleset.tools[request.tool], stored.progress.needs or request.door is Door.UNDO
+        at_most = given.at_most if asked else snapshot.at_most(request.use_case, tool.type)
         given = msgspec.structs.replace(given, stopped=(), at_most=at_most)
         decision = decide_action(msgspec.structs.replace(given, room=tuple(room)), prepared)
         if decision.verdict is Verdict.DENY or decision.draft:

@@ -277,7 +277,7 @@ class ToolCalls:
             facts=stated,
             minute=local.hour * 60 + local.minute,
             weekday=local.weekday(),
-            at_most=snapshot.at_most(use_case.id, tool.type),
+            at_most=None if action.door is Door.UNDO else snapshot.at_most(use_case.id, tool.type),  # a person's own
         )
 
     def _business(self, action: Action, tool: Tool, asker: str = "") -> bytes:

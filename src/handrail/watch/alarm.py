@@ -21,7 +21,7 @@ from handrail.watch.alert import Alert, AlertKind, Raised, Silence
 from handrail.watch.measure import METRICS
 
 BY = Actor(ActorKind.SYSTEM, "watch")
-NAMES = frozenset({*METRICS, "LEGAL", "VULNERABILITY", "COMPLAINT", "probe", "golden answer"})
+NAMES = frozenset({*METRICS, "LEGAL", "VULNERABILITY", "COMPLAINT", "probe", "golden answer", "autonomy"})
 FAMILIES = ("new.", "release.")
 """Of metrics of alerts."""
 

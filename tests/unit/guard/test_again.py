@@ -125,3 +125,10 @@ def test_a_demotion_asks_where_nobody_was_asked_and_takes_no_yes_away() -> None:
         allows = HOLDS.replace("hold: every refund is looked at", "allow: within the cap")
         assert not refused(approved(alone=alone), allows)
         assert refused(approved(alone=alone), allows, snapshot=now) is alone
+
+
+@pytest.mark.promise("AUT-8")
+def test_a_demotion_does_not_keep_a_person_from_undoing() -> None:
+    now = msgspec.structs.replace(snapshot(), lowered={SHOP: {ActionType.MONEY: Autonomy.A1}})
+    allows = HOLDS.replace("hold: every refund is looked at", "allow: within the cap")
+    assert not refused(approved(alone=True, door=Door.UNDO), allows, snapshot=now)

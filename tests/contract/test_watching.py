@@ -5,15 +5,16 @@ from typing import Any
 
 import pytest
 from contract.test_actions import hire, token
-from contract.test_notices import publish, receiver
+from contract.test_notices import events, publish, receiver
 from contract.test_outcomes import event, save
-from contract.test_watch import LEGAL, Late, alerts, ask, settled
+from contract.test_watch import LEGAL, Late, alerts, ask, raised, settled
 from fakes.storage import CLOCK, IDS, ORDERS, Rig, begin, entry_of
 
 from handrail.app.watching import MINUTE_MS, Watching
 from handrail.review.outcome import OutcomeType
 from handrail.terms.decision import Outcome
-from handrail.watch.alarm import Acknowledge
+from handrail.terms.errors import Code, HandrailError
+from handrail.watch.alarm import Acknowledge, EndSilence, Escalate, Raise, Silencing
 from handrail.watch.alert import AlertState
 from handrail.watch.fold import CONVERSATIONS, FORCED, MANY, Answered, LearnAnew
 from handrail.watch.measure import HOUR_MS, MATURITY_MS
@@ -170,6 +171,27 @@ def test_what_a_process_remembers_does_not_overwrite_what_another_has_counted_si
         await store.journal.run(lambda tx: tx.watch.keep([now]))
         (kept,) = await store.journal.run(Answered(series=(stale,)))
         assert (kept.alarmed, kept.watched) == (False, 7)
+
+    durable.run(run())
+
+
+@pytest.mark.promise("WAT-11")
+def test_a_silence_that_was_a_mistake_is_ended_and_what_it_hid_is_told(durable: Rig) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        me = token("pe_a")[1]
+        values = {"ids": IDS, "use_case": ORDERS, "metric": "", "for_ms": 30 * DAY_MS, "reason": "why", "token": me}
+        made = await store.journal.run(Silencing(**values))
+        (one,) = await store.journal.run(Raise(ids=IDS, found=(raised(),)))
+        assert one.silent
+        ended = await store.journal.run(EndSilence(ids=IDS, silence=made.id, token=me))
+        assert await store.watch.silences(ended.until_ms) == []
+        assert await store.journal.run(Escalate(ids=IDS)) == 1
+        assert await events(store) == ["alert.raised"]
+        assert (await store.watch.alert(one.id)).silent is False
+        with pytest.raises(HandrailError) as over:
+            await store.journal.run(EndSilence(ids=IDS, silence=made.id, token=me))
+        assert over.value.code is Code.NOT_FOUND
 
     durable.run(run())
 

@@ -95,6 +95,20 @@ class Alerts:
             (silence.id, silence.until_ms, msgspec.json.encode(silence)),
         )
 
+    def end(self, silence: str) -> Silence:
+        sql = "SELECT body FROM silence WHERE id = $1 AND until_ms > $2"
+        found = self._tx.fetch(sql, (silence, self._tx.now_ms))
+        if not found:
+            raise HandrailError(Code.NOT_FOUND, "no such silence is in force; see handrail alerts list")
+        ended = msgspec.structs.replace(_SILENCE.decode(bytes(found[0][0])), until_ms=self._tx.now_ms)
+        sql = "UPDATE silence SET until_ms = $1, body = $2 WHERE id = $3"
+        self._tx.fetch(sql, (ended.until_ms, msgspec.json.encode(ended), silence))
+        return ended
+
+    def hidden(self) -> list[Alert]:
+        found = self._tx.fetch("SELECT body FROM alert WHERE state = 'raised' AND due_at IS NOT NULL ORDER BY id")
+        return [one for row in found if (one := _ALERT.decode(bytes(row[0]))).silent]
+
 
 class Watch:
     """`watch.fold.WatchStore`."""

@@ -9,7 +9,7 @@ import msgspec
 
 from handrail.app import wire
 from handrail.cli import options
-from handrail.watch.alarm import Acknowledge, Silencing
+from handrail.watch.alarm import Acknowledge, EndSilence, Silencing
 from handrail.watch.alert import Alert, AlertState, Silence
 
 OPEN = frozenset({AlertState.RAISED, AlertState.ACKNOWLEDGED})
@@ -107,6 +107,18 @@ def silence(use_case: str, metric: str, lasts: str, reason: str, token: str | No
         ),
     )  # fmt: skip
     click.echo(f"{made.id}: silent until {_time(made.until_ms)}")
+
+
+@alerts.command()
+@click.argument("silence_id", metavar="ID")
+@options.token
+@options.home
+def unsilence(silence_id: str, token: str | None, home: Path) -> None:
+    """End a silence now. What it hid is told.
+
+    Its id stands in the list of alerts."""
+    ended = options.command(home, EndSilence(ids=wire.IDS, silence=silence_id, token=token))
+    click.echo(f"{ended.id} is over; what it hid is told")
 
 
 def _time(at_ms: int) -> str:

@@ -57,6 +57,14 @@ class AlertStore(Protocol):
 
     def silence(self, silence: Silence) -> None: ...
 
+    def end(self, silence: str) -> Silence:
+        """From now on it covers nothing. Raises HandrailError NOT_FOUND for one that is over or never was."""
+        ...
+
+    def hidden(self) -> list[Alert]:
+        """Raised under a silence and not told yet."""
+        ...
+
 
 class WatchTransaction(Transaction, Register, Protocol):
     @property
@@ -209,14 +217,36 @@ class Silencing:
             reason=self.reason, by=by.id, now=tx.now_ms,
         )  # fmt: skip
         tx.alerts.silence(made)
-        tx.append(
-            Entry(
-                id=EntryId(self.ids.new("en")), kind=EntryKind.ALERT_SILENCED, at_ms=tx.now_ms, actor=by,
-                about=made.id, use_case=UseCaseId(made.use_case) if made.use_case else None,
-                facts=SilenceFacts(silence=made.id, metric=made.metric, until_ms=made.until_ms, reason=made.reason),
-            )
-        )  # fmt: skip
+        _record_silence(tx, self.ids, made, by)
         return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndSilence:
+    """What it hid is told now."""
+
+    ids: Ids
+    silence: str
+    token: str | None
+
+    def __call__(self, tx: WatchTransaction) -> Silence:
+        """Raises HandrailError NOT_FOUND, TOKEN_INVALID or NOT_ALLOWED."""
+        by = acting(tx, self.token, Act.ANSWER_ALERTS)
+        ended = tx.alerts.end(self.silence)
+        for before in tx.alerts.hidden():
+            tx.alerts.swap(before, alerts.due_now(before, now=tx.now_ms))
+        _record_silence(tx, self.ids, ended, by)
+        return ended
+
+
+def _record_silence(tx: WatchTransaction, ids: Ids, made: Silence, by: Actor) -> None:
+    facts = SilenceFacts(silence=made.id, metric=made.metric, until_ms=made.until_ms, reason=made.reason)
+    tx.append(
+        Entry(
+            id=EntryId(ids.new("en")), kind=EntryKind.ALERT_SILENCED, at_ms=tx.now_ms, actor=by, about=made.id,
+            use_case=UseCaseId(made.use_case) if made.use_case else None, facts=facts,
+        )
+    )  # fmt: skip
 
 
 def _require_known(tx: WatchTransaction, use_case: str, metric: str) -> None:

@@ -200,6 +200,11 @@ def unsilenced(before: Alert, *, silent_until: int | None, now: int) -> Alert:
     return _moved(before, silent=False, due_at=now + ESCALATE_MS, told_ms=now)
 
 
+def due_now(before: Alert, *, now: int) -> Alert:
+    """Of one that a silence keeps from being told: it is looked at again at once."""
+    return _moved(before, due_at=now)
+
+
 def _note(text: str) -> str:
     if len(text) > LONGEST:
         raise HandrailError(Code.REQUEST_INVALID, f"a note has at most {LONGEST} characters")

@@ -34,7 +34,7 @@ _TOKEN = "id, kind, hash, person, created_at, expires_at, used_at, revoked_at"  
 _SELECT = {"api_key": _KEY, "person": _PERSON, "token": _TOKEN}
 
 
-def _selected(table: str, rest: str) -> str:
+def selected(table: str, rest: str) -> str:
     return f"SELECT {_SELECT[table]} FROM {table} {rest}"  # noqa: S608  tables and columns are ours, values are $n
 
 
@@ -54,10 +54,10 @@ class Keys:
             raise HandrailError(Code.ALREADY, "an API key with this id exists")
 
     def get(self, key_id: KeyId) -> ApiKey:
-        found = self._fetch(_selected("api_key", "WHERE id = $1"), (key_id,))
+        found = self._fetch(selected("api_key", "WHERE id = $1"), (key_id,))
         if not found:
             raise HandrailError(Code.NOT_FOUND, "there is no API key with this id; see handrail key list")
-        return _key(found[0])
+        return key_of_row(found[0])
 
     def swap(self, old: ApiKey, new: ApiKey) -> None:
         sql = (
@@ -70,7 +70,7 @@ class Keys:
         _require(self._fetch(sql, values))
 
     def all(self) -> list[ApiKey]:
-        return [_key(row) for row in self._fetch(_selected("api_key", "ORDER BY created_at, id"), ())]
+        return [key_of_row(row) for row in self._fetch(selected("api_key", "ORDER BY created_at, id"), ())]
 
 
 class Persons:
@@ -84,14 +84,14 @@ class Persons:
             raise HandrailError(Code.ALREADY, "a person with this e-mail address exists")
 
     def get(self, person_id: PersonId) -> Person:
-        found = self._fetch(_selected("person", "WHERE id = $1"), (person_id,))
+        found = self._fetch(selected("person", "WHERE id = $1"), (person_id,))
         if not found:
             raise HandrailError(Code.NOT_FOUND, "there is no person with this id; see handrail person list")
-        return _person(found[0])
+        return person_of_row(found[0])
 
     def by_mail(self, mail: str) -> Person | None:
-        found = self._fetch(_selected("person", "WHERE mail = $1"), (mail,))
-        return _person(found[0]) if found else None
+        found = self._fetch(selected("person", "WHERE mail = $1"), (mail,))
+        return person_of_row(found[0]) if found else None
 
     def swap(self, old: Person, new: Person) -> None:
         sql = (
@@ -103,7 +103,7 @@ class Persons:
         _require(self._fetch(sql, (row[1], row[2], row[3], row[5], was[0], was[1], was[2], was[3], was[5])))
 
     def all(self) -> list[Person]:
-        return [_person(row) for row in self._fetch(_selected("person", "ORDER BY created_at, id"), ())]
+        return [person_of_row(row) for row in self._fetch(selected("person", "ORDER BY created_at, id"), ())]
 
 
 class Tokens:
@@ -117,7 +117,7 @@ class Tokens:
             raise HandrailError(Code.ALREADY, "a token with this id exists")
 
     def get(self, token_id: KeyId) -> Token | None:
-        found = self._fetch(_selected("token", "WHERE id = $1"), (token_id,))
+        found = self._fetch(selected("token", "WHERE id = $1"), (token_id,))
         return _token(found[0]) if found else None
 
     def swap(self, old: Token, new: Token) -> None:
@@ -130,7 +130,7 @@ class Tokens:
         _require(self._fetch(sql, values))
 
     def all(self) -> list[Token]:
-        return [_token(row) for row in self._fetch(_selected("token", "ORDER BY created_at, id"), ())]
+        return [_token(row) for row in self._fetch(selected("token", "ORDER BY created_at, id"), ())]
 
 
 class Releases:
@@ -288,7 +288,7 @@ def _key_row(key: ApiKey) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _key(row: tuple[Any, ...]) -> ApiKey:
+def key_of_row(row: tuple[Any, ...]) -> ApiKey:
     return ApiKey(
         id=KeyId(row[0]),
         hash=bytes(row[1]),
@@ -308,7 +308,7 @@ def _person_row(person: Person) -> tuple[Any, ...]:
     return person.id, person.mail, person.name, roles, person.created_at, person.disabled_at
 
 
-def _person(row: tuple[Any, ...]) -> Person:
+def person_of_row(row: tuple[Any, ...]) -> Person:
     return Person(
         id=PersonId(row[0]),
         mail=row[1],

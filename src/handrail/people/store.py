@@ -52,6 +52,18 @@ class PersonStore(Protocol):
         ...
 
 
+class PeopleReader(Protocol):
+    """What is committed, off the writer. Raises HandrailError JOURNAL_UNAVAILABLE."""
+
+    async def persons(self) -> list[Person]:
+        """By time of adding, disabled ones too."""
+        ...
+
+    async def keys(self) -> list[ApiKey]:
+        """By time of making, revoked ones too."""
+        ...
+
+
 class TokenStore(Protocol):
     """Personal tokens and one-time codes."""
 

@@ -16,6 +16,7 @@ from handrail.backends.model_calls import StoredModelCalls
 from handrail.backends.notices import StoredNotices
 from handrail.backends.openings import StoredOpenings
 from handrail.backends.outcomes import StoredOutcomes
+from handrail.backends.people import StoredPeople
 from handrail.backends.postgres.database import LEAST, LOSING, PoolReading, connect, migrate
 from handrail.backends.postgres.engine import PostgresEngine
 from handrail.backends.postgres.lookups import PostgresLookups
@@ -61,6 +62,7 @@ class PostgresStore:
         self.autonomy = StoredAutonomy(reading)
         self.units = StoredUnits(reading)
         self.signin = StoredSignIn(reading)
+        self.people = StoredPeople(reading)
         self.sequencing = StoredSequencing(self.journal, reading, ids.new("sq"), take=TAKE)
         self.erasing = StoredErasing(self.journal, reading, keys, ids, self.clean, rotates=True)
         self.in_force = PostgresInForce(dsn, clock)

@@ -15,6 +15,7 @@ from handrail.backends.model_calls import StoredModelCalls
 from handrail.backends.notices import StoredNotices
 from handrail.backends.openings import StoredOpenings
 from handrail.backends.outcomes import StoredOutcomes
+from handrail.backends.people import StoredPeople
 from handrail.backends.reading import StoredReader
 from handrail.backends.references import StoredReferences, StoredSpending
 from handrail.backends.rollouts import StoredUnits
@@ -86,6 +87,7 @@ class SqliteStore:
         self.autonomy = StoredAutonomy(self._reading)
         self.units = StoredUnits(self._reading)
         self.signin = StoredSignIn(self._reading)
+        self.people = StoredPeople(self._reading)
         self.sequencing = StoredSequencing(self.journal, self._reading, ids.new("sq"), take=TAKE)
         self.erasing = StoredErasing(self.journal, self._reading, self.keys, ids, self.clean, rotates=False)
         self.in_force = SqliteInForce(self.db, clock)

@@ -3,6 +3,7 @@
 from fakes.storage import IDS, Rig
 
 from handrail.people.desk import AddPerson, OpenFirst, Redeem
+from handrail.people.key import Scope
 from handrail.people.keys import CreateKey, RevokeKey
 from handrail.people.role import Role
 
@@ -15,7 +16,9 @@ def test_what_was_committed_is_read_as_the_register_holds_it(durable: Rig) -> No
         code = (await run(OpenFirst(ids=IDS))).text
         admin = (await run(Redeem(ids=IDS, code=code, mail="ada@example.com", name="Ada"))).text
         await run(AddPerson(ids=IDS, mail="bo@example.com", name="Bo", roles=frozenset({Role.OWNER}), token=admin))
-        made = await run(CreateKey(ids=IDS, use_case=None, registered=frozenset(), agent="desk", token=admin))
+        made = await run(
+            CreateKey(ids=IDS, use_case=None, registered=frozenset(), scopes=frozenset({Scope.EVENTS}), token=admin)
+        )
         await run(RevokeKey(ids=IDS, key_id=made.key.id, token=admin))
         assert await store.people.persons() == await run(lambda tx: tx.persons.all())
         assert [one.name for one in await store.people.persons()] == ["Ada", "Bo"]

@@ -12,6 +12,7 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import uvloop
 
@@ -25,6 +26,9 @@ from handrail.app.supervise import Life
 from handrail.in_force.follow import follow, look
 from handrail.in_force.snapshot import InForce
 from handrail.terms.errors import HandrailError
+
+if TYPE_CHECKING:
+    from handrail.app.wire import Store
 
 log = logging.getLogger("handrail.console")
 AGAIN_S = 5.0
@@ -48,7 +52,7 @@ class ConsoleProcess:
             in_force = InForce()
             await look(in_force, store.in_force, wire.CLOCK)
             try:
-                app, live = app_of(settings, store, in_force)
+                app, live = await app_of(settings, env, store, in_force)
             except HandrailError as error:
                 log.error("console.not_served", extra={"reason": error.message})
                 await listening.until_gone(life)
@@ -63,6 +67,7 @@ class ConsoleProcess:
                 asyncio.create_task(live.run()),
             ]
             _say(settings, listener)
+            await _say_first(settings, store, listener)
             asyncio.get_running_loop().call_later(1.0, settle, *GC_THRESHOLDS)
             try:
                 await server.serve(sockets=[listener])
@@ -89,6 +94,18 @@ def _say(settings: Settings, listener: socket.socket) -> None:
     shown = f"[{host}]" if ":" in host else host
     print(f"console: {settings.boot.console_url or f'{scheme}://{shown}:{port}'}", flush=True)
     log.info("console.started", extra={"host": host, "port": port, "version": VERSION})
+
+
+async def _say_first(settings: Settings, store: "Store", listener: socket.socket) -> None:
+    """While there is no person: the one-time link for the first admin, on standard output and never in the log."""
+    from handrail.app.wire.signin import first_link  # deferred, as above
+
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    scheme = "https" if settings.boot.tls_cert_file else "http"
+    link = await first_link(settings, store, f"{scheme}://{shown}:{port}")
+    if link is not None:
+        print(f"nobody can sign in yet; the first admin opens this once: {link}", flush=True)
 
 
 async def _bound(settings: Settings, life: Life) -> socket.socket | None:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 EVERYONE = frozenset(Role)
 """All who are signed in, whatever their role."""
-FRESH_MS = 10 * 60_000
-"""How long ago somebody may have proved who she is, for what asks for that."""
+FRESH_MS = 5 * 60_000
+"""How long ago somebody may have proved who she is, for what asks for that; `console.sign_in.fresh_minutes` says."""
 
 
 class Verb(StrEnum):
@@ -106,7 +106,7 @@ class Entry(StrEnum):
     PROVE = "prove"  # sign in anew: too long ago for this
 
 
-def entry(route: Route, visitor: Visitor | None, *, now_ms: int) -> Entry:
+def entry(route: Route, visitor: Visitor | None, *, now_ms: int, fresh_ms: int = FRESH_MS) -> Entry:
     """Whether this visitor may ask this. Denies whoever no row lets in; pure."""
     if route.public:
         return Entry.COME_IN
@@ -114,13 +114,13 @@ def entry(route: Route, visitor: Visitor | None, *, now_ms: int) -> Entry:
         return Entry.SIGN_IN
     if not visitor.roles & route.roles:
         return Entry.DENIED
-    if route.fresh and not is_fresh(visitor, now_ms=now_ms):
+    if route.fresh and not is_fresh(visitor, now_ms=now_ms, fresh_ms=fresh_ms):
         return Entry.PROVE
     return Entry.COME_IN
 
 
-def is_fresh(visitor: Visitor, *, now_ms: int) -> bool:
-    return 0 <= now_ms - visitor.authenticated_at < FRESH_MS
+def is_fresh(visitor: Visitor, *, now_ms: int, fresh_ms: int = FRESH_MS) -> bool:
+    return 0 <= now_ms - visitor.authenticated_at < fresh_ms
 
 
 def checked(rows: Iterable[Route]) -> tuple[Route, ...]:

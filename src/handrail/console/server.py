@@ -27,7 +27,7 @@ from handrail.console.live import MOST_STREAMS, Live
 from handrail.console.pages import error
 from handrail.console.ports import Ports
 from handrail.console.render import PART, Page, Renderer
-from handrail.console.routes import Entry, Route, checked, entry
+from handrail.console.routes import FRESH_MS, Entry, Route, checked, entry
 from handrail.console.security import TooLong, is_own, local, own_origin
 from handrail.console.static_files import StaticFiles
 from handrail.console.views.frame import Counts, Frame, frame
@@ -48,7 +48,7 @@ ByToken = Callable[[str], Awaitable[Visitor]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Console:
     """`rows`, `keys`: of every page. `counts`: numbers of the navigation. `public_url`: as visitors reach it, where
-    that is known."""
+    that is known. `keeps`: keeps a change that needs a fresh sign-in, and says where that is asked for."""
 
     rows: Sequence[Route]
     keys: Sequence[Key]
@@ -58,6 +58,8 @@ class Console:
     counts: Callable[[], Awaitable[Counts]]
     version: str
     public_url: str | None = None
+    fresh_ms: int = FRESH_MS
+    keeps: Callable[[Request], Awaitable[str]] | None = None
 
     def app(self, *, extra: Sequence[Served] = ()) -> Starlette:
         """`extra`: routes that are no rows, such as those of the browser's sign-in protocol. Raises HandrailError
@@ -98,10 +100,12 @@ class Desk:
         async def answer(request: Request) -> Response:
             visitor: Visitor | None = getattr(request.state, "visitor", None)
             now = self._console.ports.clock.now_ms()
-            may = entry(row, visitor, now_ms=now)
-            if may in (Entry.SIGN_IN, Entry.PROVE):
-                return self._to_sign_in(request, SIGN_IN if may is Entry.SIGN_IN else PROVE)
+            may = entry(row, visitor, now_ms=now, fresh_ms=self._console.fresh_ms)
+            if may is Entry.SIGN_IN:
+                return self._to_sign_in(request, SIGN_IN)
             try:
+                if may is Entry.PROVE:
+                    return await self._to_prove(request)
                 if may is Entry.DENIED:
                     raise HandrailError(Code.NOT_ALLOWED, _who(row))
                 if row.changes:
@@ -112,7 +116,7 @@ class Desk:
                 answered = await row.handler(visitor, await _asked(row, request), here)
                 return await self._shown(row, request, visitor, here, answered)
             except NeedsFresh:
-                return self._to_sign_in(request, PROVE)
+                return await self._to_prove(request)
             except (HandrailError, TooLong, msgspec.ValidationError) as problem:
                 return await self._failure(request, failure_of(problem))
 
@@ -201,6 +205,18 @@ class Desk:
         """Afterwards back to the page; a change has to be sent again from there."""
         back = _path(request) if request.method == "GET" else local(_referer(request))
         target = f"{where}?next={quote(_without_part(back), safe='')}"
+        if "hx-request" in request.headers:
+            return Response(status_code=204, headers={"hx-redirect": target})
+        return RedirectResponse(target, 303)
+
+    async def _to_prove(self, request: Request) -> Response:
+        """A change is kept meanwhile, and sent as it was once the visitor says so."""
+        if request.method == "GET" or self._console.keeps is None:
+            return self._to_sign_in(request, PROVE)
+        try:
+            target = await self._console.keeps(request)
+        except HandrailError as problem:
+            return await self._failure(request, failure_of(problem))
         if "hx-request" in request.headers:
             return Response(status_code=204, headers={"hx-redirect": target})
         return RedirectResponse(target, 303)

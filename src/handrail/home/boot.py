@@ -3,6 +3,37 @@
 import msgspec
 
 
+class OidcBoot(msgspec.Struct, frozen=True, kw_only=True):
+    """`console.sign_in.oidc`. `groups`: group to names of roles."""
+
+    name: str
+    issuer: str
+    client_id: str
+    secret_env: str = ""
+    secret_file: str = ""
+    hosts: tuple[str, ...] = ()
+    private_network: bool = False
+    ca_file: str = ""
+    scopes: tuple[str, ...] = ("openid", "email", "profile")
+    groups_claim: str = "groups"
+    groups: dict[str, tuple[str, ...]] = {}
+    create: bool = False
+    trust_second_factor: bool = False
+
+
+class SignInBoot(msgspec.Struct, frozen=True, kw_only=True):
+    """`console.sign_in`. `fresh_above_minor`: in minor units of the organisation's currency. `second_factor`: names of
+    roles."""
+
+    organisation: str = ""
+    idle_ms: int = 30 * 60_000
+    most_ms: int = 12 * 3_600_000
+    fresh_ms: int = 5 * 60_000
+    fresh_above_minor: int | None = None
+    second_factor: tuple[str, ...] = ("approver", "admin")
+    oidc: OidcBoot | None = None
+
+
 class Bootstrap(msgspec.Struct, frozen=True, kw_only=True):
     """Paths as they stand in the home; `app` resolves them against the home (`data_dir`) or the data folder (keys).
 
@@ -34,3 +65,4 @@ class Bootstrap(msgspec.Struct, frozen=True, kw_only=True):
     console_port: int = 8082
     console_serve: bool = True
     console_url: str | None = None
+    sign_in: SignInBoot = SignInBoot()

@@ -2,8 +2,11 @@
 
 from typing import Any
 
-from handrail.home.boot import Bootstrap
+import msgspec
+
+from handrail.home.boot import Bootstrap, OidcBoot, SignInBoot
 from handrail.home.check_home import check_home
+from handrail.home.codes import CURRENCIES
 from handrail.home.fields import HomeFile
 from handrail.home.fit import Fitted, fit
 from handrail.home.mistake import Mistake
@@ -70,6 +73,22 @@ def from_value(value: dict[str, Any]) -> Bootstrap:
         console_port=int(console_port),
         console_serve=bool(console.get("serve", True)),
         console_url=console.get("public_url"),
+        sign_in=_sign_in(value, console.get("sign_in") or {}),
+    )
+
+
+def _sign_in(value: dict[str, Any], given: dict[str, Any]) -> SignInBoot:
+    above, digits = given.get("fresh_above"), CURRENCIES.get(str(value.get("currency")), 2)
+    oidc = {name: each for name, each in (given.get("oidc") or {}).items() if each is not None}
+    second = given.get("second_factor")
+    return SignInBoot(
+        organisation=str(value.get("organisation", "")),
+        idle_ms=int(given.get("idle_minutes", 30)) * 60_000,
+        most_ms=int(given.get("most_hours", 12)) * 3_600_000,
+        fresh_ms=int(given.get("fresh_minutes", 5)) * 60_000,
+        fresh_above_minor=None if above is None else round(float(above) * 10**digits),
+        second_factor=("approver", "admin") if second is None else tuple(map(str, second)),
+        oidc=msgspec.convert(oidc, OidcBoot) if oidc else None,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from handrail.home.address import Address, Reachable, address
+from handrail.home.check_signin import check_signin
 from handrail.home.codes import CURRENCIES
 from handrail.home.fit import SECRET, Fitted, shown
 from handrail.home.mistake import Mistake, Place, did_you_mean, mistake
@@ -19,6 +20,7 @@ def check_home(home: Fitted, *, names: frozenset[str], time_zones: frozenset[str
     yield from _database(home, value.get("database"))
     yield from _listen(home, value)
     yield from _keys(home, value.get("keys") or {})
+    yield from check_signin(home, value)
     for name, provider in (value.get("providers") or {}).items():
         yield from _provider(home, name, provider, names)
     yield from _prices(home, value)

@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from handrail.home.fields_demote import DemoteFile
 from handrail.home.fields_ramp import RampFile
+from handrail.home.fields_signin import SignInFile
 from handrail.home.fields_watch import CostsFile, Examples, IntentName, WatchFile
 from handrail.home.says import says as says
 from handrail.policy.notices import Detail, Encryption, Event, ReceiverKind
@@ -158,6 +159,7 @@ class ConsoleFile(Strict, frozen=True):
     ] = "127.0.0.1:8082"
     serve: Annotated[bool, says("false: `handrail serve` does not run it; `handrail console` does.")] = True
     public_url: Annotated[Words | None, says("Where people reach it, such as https://console.example.")] = None
+    sign_in: Annotated[SignInFile, says("How people sign in.")] = SignInFile()
 
 
 class LogFile(Strict, frozen=True):

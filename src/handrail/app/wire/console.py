@@ -1,6 +1,8 @@
 """The console's ports, from the backends."""
 
 import asyncio
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
@@ -8,6 +10,7 @@ from starlette.types import ASGIApp
 from handrail import VERSION
 from handrail.app import wire
 from handrail.app.settings import Settings
+from handrail.app.wire import signin
 from handrail.approvals.lifecycle import State
 from handrail.backends.tail import StoredTail
 from handrail.console.live import Live
@@ -15,6 +18,7 @@ from handrail.console.page_files import keys, routes
 from handrail.console.ports import Ports
 from handrail.console.security import Hardened
 from handrail.console.server import Console
+from handrail.console.signin.again import keep
 from handrail.console.signin.cookies import Cookies
 from handrail.console.signin.session import Visitor, Visitors
 from handrail.console.views.frame import Counts
@@ -41,6 +45,7 @@ def ports(store: "Store", in_force: InForce) -> Ports:
         units=store.units,
         incidents=store.incidents,
         watch=store.watch,
+        people=store.people,
         in_force=in_force,
         tail=StoredTail(store.reading),
         clock=wire.CLOCK,
@@ -48,19 +53,21 @@ def ports(store: "Store", in_force: InForce) -> Ports:
     )
 
 
-def app_of(given: Settings, store: "Store", in_force: InForce) -> tuple[ASGIApp, Live]:
+async def app_of(given: Settings, env: Mapping[str, str], store: "Store", in_force: InForce) -> tuple[ASGIApp, Live]:
     """All pages over this storage, with who asks and what holds for every answer around them. Raises HandrailError
     HOME_INVALID when the assets are missing."""
+    desk = signin.desk_of(given, store)
     made = ports(store, in_force)
     live = Live(made.tail)
     console = Console(
         rows=routes(), keys=keys(), ports=made, live=live, by_token=_ByToken(store), counts=_Numbers(made, wire.CLOCK),
-        version=VERSION, public_url=given.boot.console_url,
+        version=VERSION, public_url=given.boot.console_url, fresh_ms=given.boot.sign_in.fresh_ms,
+        keeps=partial(keep, desk),
     )  # fmt: skip
-    secure = bool(given.boot.tls_cert_file) or (given.boot.console_url or "").startswith("https://")
+    secure = signin.is_https(given)
     known = Visitors(
-        console.app(), reader=store.signin, journal=store.journal, clock=wire.CLOCK, ids=wire.IDS,
-        cookies=Cookies(secure),
+        console.app(extra=await signin.routes_of(given, env, store, desk)), reader=store.signin,
+        journal=store.journal, clock=wire.CLOCK, ids=wire.IDS, cookies=Cookies(secure),
     )  # fmt: skip
     return Hardened(known, https=secure), live
 

@@ -106,7 +106,7 @@ class Jobs:
             carrying = Carrying(store, in_force, acting)
             notifying = Notifying(store, lambda: _delivery(plan, env, in_force), _jitter, wire.IDS.new("ow"))
             judge = judging(store, in_force)
-            watching = Watching(store, wire.IDS.new("wt"), ids=wire.IDS, clock=wire.CLOCK)
+            watching = Watching(store, wire.IDS.new("wt"), ids=wire.IDS, clock=wire.CLOCK, in_force=in_force)
             lowering = demoting(store, in_force)
             openings = WatchingOpenings(store, in_force, ids=wire.IDS, clock=wire.CLOCK)
             tasks = [

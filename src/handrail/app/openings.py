@@ -12,7 +12,8 @@ from handrail.in_force.snapshot import InForce
 from handrail.terms.clock import Clock
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Ids
-from handrail.watch.openings import STREAM, AnsweredOpenings, Held, KeepOpenings, Minute, declared_in, fold
+from handrail.watch.declared import declared_in
+from handrail.watch.openings import STREAM, AnsweredOpenings, Held, KeepOpenings, Minute, fold
 
 if TYPE_CHECKING:
     from handrail.app.wire import Store

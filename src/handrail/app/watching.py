@@ -12,10 +12,12 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from handrail.in_force.snapshot import InForce
 from handrail.terms.clock import Clock
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Ids, ulid
 from handrail.watch.alarm import Escalate
+from handrail.watch.declared import declared_in
 from handrail.watch.fold import (
     CONVERSATIONS,
     INTERACTIONS,
@@ -49,10 +51,15 @@ TRIGGERS, BEGUN = "triggers", "triggers begun"
 class Watching:
     """One round is `round()`; `close` lets another process watch at once."""
 
-    def __init__(self, store: "Store", holder: str, *, ids: Ids, clock: Clock, maturity_ms: int = MATURITY_MS) -> None:
+    def __init__(
+        self, store: "Store", holder: str, *, ids: Ids, clock: Clock, maturity_ms: int = MATURITY_MS,
+        in_force: InForce | None = None,
+    ) -> None:  # fmt: skip
+        """`in_force`: whose plans hold; None: our defaults."""
         self._store, self._holder, self._ids, self._clock = store, holder, ids, clock
         self._maturity_ms = maturity_ms
         self._begun_ms = clock.now_ms()
+        self._in_force = in_force
         self._known: dict[tuple[str, str], Series] | None = None
 
     async def round(self) -> None:
@@ -142,13 +149,15 @@ class Watching:
         known = await self._series()
         watch = self._store.watch
         asked = await watch.asked(at_ms, at_ms + MINUTE_MS)
+        snapshot = self._in_force.current if self._in_force is not None else None
+        plans = declared_in(snapshot.ruleset if snapshot is not None else None)
         if stream == CONVERSATIONS:
             told = await watch.told(at_ms, at_ms + MINUTE_MS)
             forced = await watch.forced(at_ms, at_ms + MINUTE_MS)
-            return await asyncio.to_thread(fold_conversations, known, at_ms, asked, told, forced)
+            return await asyncio.to_thread(fold_conversations, known, at_ms, asked, told, forced, plans)
         first, last = (f"ac_{ulid(at, bytes(10))}" for at in (at_ms, at_ms + MINUTE_MS))
         used = await watch.used(first, last)
-        return await asyncio.to_thread(fold_interactions, known, at_ms, asked, used)
+        return await asyncio.to_thread(fold_interactions, known, at_ms, asked, used, plans)
 
     async def _series(self) -> dict[tuple[str, str], Series]:
         if self._known is None:

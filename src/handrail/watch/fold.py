@@ -18,6 +18,7 @@ from handrail.terms.ids import EntryId, Ids, UseCaseId
 from handrail.watch import series as lines
 from handrail.watch.alarm import BY, WatchTransaction, raise_alerts
 from handrail.watch.alert import Alert, AlertKind, AlertState, Raised, Severity
+from handrail.watch.declared import NO_PLANS, Plans
 from handrail.watch.measure import (
     SIZES,
     Asked,
@@ -124,13 +125,15 @@ Known = Mapping[tuple[str, str], Series]
 """By use case and metric."""
 
 
-def fold_interactions(known: Known, at_ms: int, asked: Sequence[Asked], used: Sequence[Used] = ()) -> Folded:
+def fold_interactions(
+    known: Known, at_ms: int, asked: Sequence[Asked], used: Sequence[Used] = (), plans: Plans = NO_PLANS
+) -> Folded:
     """A minute of what the net and the model did."""
     limits = {key: one.limit for key, one in known.items() if one.metric in SIZES}
     minute, bands = minute_of_interactions(asked, limits)
-    series, raised = _stepped(known, at_ms, minute)
+    series, raised = _stepped(known, at_ms, minute, plans)
     for key, more in bands.items():
-        before = series.get(key) or known.get(key) or Series(use_case=UseCaseId(key[0]), metric=key[1])
+        before = series.get(key) or _before(known, key, plans)
         series[key] = lines.with_bands(before, more)
     new = [
         New(
@@ -166,15 +169,16 @@ def fold_interactions(known: Known, at_ms: int, asked: Sequence[Asked], used: Se
 
 
 def fold_conversations(
-    known: Known, at_ms: int, asked: Sequence[Asked], told: Sequence[Told], forced: frozenset[str] = frozenset()
-) -> Folded:
+    known: Known, at_ms: int, asked: Sequence[Asked], told: Sequence[Told], forced: frozenset[str] = frozenset(),
+    plans: Plans = NO_PLANS,
+) -> Folded:  # fmt: skip
     """A minute of conversations that have matured. `at_ms`: when they began. `forced`: those that a rule handed over at
     any time since."""
     begun = of_conversations(asked, told, forced)
     cells: dict[Cell, Counts] = {}
     for one in begun:
         cells.setdefault(one.cell, Counts()).update(one.counts)
-    series, raised = _stepped(known, at_ms, minute_of_conversations(_of_reported(begun)))
+    series, raised = _stepped(known, at_ms, minute_of_conversations(_of_reported(begun)), plans)
     return Folded(cells=cells, series=tuple(series.values()), raised=tuple(raised))
 
 
@@ -306,12 +310,22 @@ def _record_learnt(tx: FoldingTransaction, ids: Ids, one: Series) -> None:
     )  # fmt: skip
 
 
-def _stepped(known: Known, at_ms: int, minute: Minute) -> tuple[dict[tuple[str, str], Series], list[Raised]]:
+def _before(known: Known, key: tuple[str, str], plans: Plans) -> Series:
+    """As it is known, or new; under its use case's plan."""
+    before = known.get(key) or Series(use_case=UseCaseId(key[0]), metric=key[1])
+    here = plans.get(key[0])
+    return before if here is None else lines.as_declared(before, here)
+
+
+def _stepped(
+    known: Known, at_ms: int, minute: Minute, plans: Plans
+) -> tuple[dict[tuple[str, str], Series], list[Raised]]:
     changed: dict[tuple[str, str], Series] = {}
     raised = []
     for key, cases in minute.items():
-        before = known.get(key) or Series(use_case=UseCaseId(key[0]), metric=key[1])
-        after, alarm = lines.after(before, at_ms, cases)
+        before = _before(known, key, plans)
+        here = plans.get(key[0])
+        after, alarm = lines.after(before, at_ms, cases, watched=here is None or here.plan.watches(key[1]))
         if after is not before:
             changed[key] = after
         if alarm is not None:

@@ -10,18 +10,16 @@ from typing import Protocol
 
 import msgspec
 
-from handrail.detectors.intents import OTHER
 from handrail.ledger.entry import Entry, EntryKind
 from handrail.people.acting import acting
 from handrail.people.authorise import Act
-from handrail.policy.ruleset import Ruleset
-from handrail.policy.watching import WatchPlan
 from handrail.terms.actor import Actor
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import EntryId, Ids, UseCaseId
 from handrail.watch import inputs, mix
 from handrail.watch.alarm import BY, raise_alerts
 from handrail.watch.alert import AlertState, Raised
+from handrail.watch.declared import Declared, Plans
 from handrail.watch.fold import FoldingTransaction, LearntFacts
 from handrail.watch.inputs import Input
 from handrail.watch.measure import HOUR_MS, Asked, Cell, Counts
@@ -37,14 +35,6 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     mix: Mix | None = None
     input: Input | None = None
     versions: dict[str, int] = {}
-
-
-class Declared(msgspec.Struct, frozen=True, kw_only=True):
-    """`names`: its intents and `other`; empty: none are declared."""
-
-    names: tuple[str, ...]
-    zone: str
-    plan: WatchPlan
 
 
 class OpeningStore(Protocol):
@@ -77,18 +67,7 @@ class Minute(msgspec.Struct, frozen=True, kw_only=True):
     raised: tuple[Raised, ...] = ()
 
 
-def declared_in(ruleset: Ruleset) -> dict[str, Declared]:
-    return {
-        name: Declared(
-            names=(*(one.name for one in case.intents), OTHER) if case.intents else (),
-            zone=ruleset.time_zone,
-            plan=case.watch,
-        )
-        for name, case in ruleset.use_cases.items()
-    }
-
-
-def fold(known: Mapping[str, Held], declared: Mapping[str, Declared], asked: Sequence[Asked]) -> Minute:
+def fold(known: Mapping[str, Held], declared: Plans, asked: Sequence[Asked]) -> Minute:
     """First interactions of a minute, in the order in which they ended. Those of a use case that is not in force are
     counted nowhere."""
     before: dict[str, Held] = {}

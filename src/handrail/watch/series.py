@@ -13,6 +13,8 @@ import msgspec
 
 from handrail.terms.ids import UseCaseId
 from handrail.watch.alert import AlertKind, Raised, Severity
+from handrail.watch.clock import hour_of_week
+from handrail.watch.declared import Declared
 from handrail.watch.drift import HOURS, Baseline, Drift, after_minute
 from handrail.watch.measure import SIZES, Cases, top
 
@@ -25,8 +27,6 @@ LIMIT_CASES = 500
 HIGH = 0.95
 HOUR_MS = 3_600_000
 YEAR_MS = 365 * 86_400_000
-MONDAY_H = 72
-"""1970-01-01 was a Thursday: so many hours after a Monday."""
 LOOKED_FOR = 2.0
 """Times the baseline: since when it is worse is said by the evidence for this."""
 REPORTED = frozenset(
@@ -38,10 +38,10 @@ SILENT = REPORTED - {"low_csat", "unresolved"}
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`bands`: of an amount whose `limit` is not set yet. `bad`, `cases`: by hour of the week (UTC), while it learns
-    and kept afterwards. `bounds`: the baseline by hour; empty while it learns. `watched`: cases since. `alarmed`: it
-    stands still until somebody answers the alert. `run_*`: the stretch in which it has been worse. `generation`: how
-    often a person let it learn anew; what a process remembers of an older one is not kept."""
+    """`bands`: of an amount whose `limit` is not set yet. `bad`, `cases`: by hour of the week in `zone` (empty: UTC),
+    while it learns and kept afterwards. `bounds`: the baseline by hour; empty while it learns. `watched`: cases since.
+    `alarmed`: it stands still until somebody answers the alert. `run_*`: the stretch in which it has been worse.
+    `generation`: how often a person let it learn anew; what a process remembers of an older one is not kept."""
 
     use_case: UseCaseId
     metric: str
@@ -61,6 +61,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     run_cases: int = 0
     run_evidence: float = 0.0
     generation: int = 0
+    zone: str = ""
 
     @property
     def unit(self) -> str:
@@ -82,11 +83,6 @@ def false_alarms_a_year(series: Iterable[Series]) -> float:
     return sum(paces) * YEAR_MS
 
 
-def hour_of_week(at_ms: int) -> int:
-    """0 to 167, Monday first, UTC."""
-    return (at_ms // HOUR_MS + MONDAY_H) % HOURS
-
-
 def with_bands(before: Series, bands: Mapping[str, int]) -> Series:
     """More amounts; with enough of them the limit is set."""
     total = dict(before.bands)
@@ -105,15 +101,27 @@ def with_bands(before: Series, bands: Mapping[str, int]) -> Series:
     return msgspec.structs.replace(before, bands={}, limit=limit)
 
 
-def after(before: Series, at_ms: int, found: Cases) -> tuple[Series, Raised | None]:
-    """After a minute; an alarm when the evidence has reached what was promised. `at_ms`: when the minute began."""
+def as_declared(before: Series, here: Declared) -> Series:
+    """Under its use case's plan: how often it may alarm, at once; the zone of its hours, where it begins to learn."""
+    zone = here.zone if before.first_ms is None else before.zone
+    wanted = here.plan.cases_between_false_alarms
+    if (zone, wanted) == (before.zone, before.wanted):
+        return before
+    return msgspec.structs.replace(before, zone=zone, wanted=wanted)
+
+
+def after(before: Series, at_ms: int, found: Cases, *, watched: bool = True) -> tuple[Series, Raised | None]:
+    """After a minute; an alarm when the evidence has reached what was promised. `at_ms`: when the minute began.
+    `watched`: False: it is counted, and never alarms."""
     if not found.cases:
         return before, None
-    hour = hour_of_week(at_ms)
+    hour = hour_of_week(at_ms, before.zone)
     if before.learnt_ms is None:
         return _learnt(before, at_ms, hour, found), None
     if before.alarmed:
         return before, None
+    if not watched:
+        return msgspec.structs.replace(before, watched=before.watched + found.cases), None
     bound = before.bounds[hour]
     drift = after_minute(before.drift, found.bad, found.cases, bound)
     now = _with_run(before, at_ms, bound, found)

@@ -9,6 +9,7 @@ from handrail.approvals.store import ActionReader
 from handrail.in_force.snapshot import InForce
 from handrail.ledger.read import Reader
 from handrail.ledger.store import Journal
+from handrail.people.store import PeopleReader
 from handrail.releases.store import UnitReader
 from handrail.review.incidents import IncidentReader
 from handrail.terms.clock import Clock
@@ -54,6 +55,7 @@ class Ports:
     units: UnitReader
     incidents: IncidentReader
     watch: WatchReader
+    people: PeopleReader
     in_force: InForce
     tail: Tail
     clock: Clock

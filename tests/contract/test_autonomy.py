@@ -1,6 +1,7 @@
 """Lowered levels on SQLite and PostgreSQL: one trigger lowers once, whoever sees it; the move, its entry and the epoch
 are one commit; no publish lifts it, and only persons raise it, on stated figures."""
 
+import asyncio
 from collections import Counter
 from typing import Any
 
@@ -298,6 +299,32 @@ def test_a_rate_lowers_and_the_cases_that_did_never_lower_again_after_a_promotio
         assert await lowered(store) == {}
         await counted(-37, 30, 60)
         assert await lowered(store) == {}
+
+    durable.run(run())
+
+
+@pytest.mark.promise("AUT-1")
+def test_two_processes_and_a_publish_at_the_same_time_lower_once_for_each_trigger(durable: Rig) -> None:
+    async def run() -> None:
+        rule = msgspec.structs.replace(RULE, cool_down_minutes=0)
+        store, other = await ready(durable, rule), await durable.open()
+        for at in range(6):
+            one = fall(happened(f"incident/in_{at}"))
+            results = await asyncio.gather(
+                store.journal.run(one),
+                other.journal.run(one),
+                publish(other, rule, (Autonomy.A4, Autonomy.A3)[at % 2]),
+                return_exceptions=True,
+            )
+            wrong = [result for result in results if isinstance(result, BaseException)]
+            assert all(isinstance(error, HandrailError) and error.code is Code.LOST_RACE for error in wrong)
+            for each in (store, other):  # a lost race is seen again at the next round
+                assert await each.journal.run(one) is None
+        # entries of two processes have no order before they are in the log, so their numbers give it
+        said = sorted(await facts(store), key=lambda row: row[1].number)
+        assert [one.key for _, one in said] == [f"incident/in_{at}" for at in range(6)]
+        assert [one.number for _, one in said] == [1, 2, 3, 4, 5, 6]
+        assert replayed([move for _, one in said for move in one.moves]) == await lowered(other) == {MONEY: Autonomy.A1}
 
     durable.run(run())
 

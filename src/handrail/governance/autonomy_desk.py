@@ -33,9 +33,9 @@ Beside = Callable[[AutonomyTransaction, UseCase, Happened, tuple[Move, ...]], No
 
 
 class AutonomyFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Facts of every entry about lowered levels. `number`: of the move, within the use case. `moves`: none where a
-    trigger only begins the wait anew. `bad` of `cases`, `above`, `least`: the numbers that caused it. `met`, `unmet`:
-    what a promotion needs, with its figures. `first`: the other of two persons."""
+    """Facts of every entry about lowered levels. `number`: of the move, within the use case, and so their order.
+    `moves`: none where a trigger only begins the wait anew. `bad` of `cases`, `above`, `least`: the numbers that caused
+    it. `met`, `unmet`: what a promotion needs, with its figures. `first`: the other of two persons."""
 
     number: int
     cause: Cause

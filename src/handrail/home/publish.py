@@ -23,7 +23,7 @@ from handrail.policy.autonomy import is_below
 from handrail.policy.check_rules import Ground, unsettled
 from handrail.policy.ruleset import Ruleset, digest, rule_digests
 from handrail.releases import desk
-from handrail.releases.lifecycle import OVER
+from handrail.releases.lifecycle import OVER, State
 from handrail.releases.release import Release
 from handrail.releases.store import ReleaseTransaction
 from handrail.terms.actor import Actor, ActorKind
@@ -114,6 +114,19 @@ def _lowered(tx: PublishTransaction, ruleset: Ruleset) -> tuple[str, ...]:
     )
 
 
+def _require_routes(tx: PublishTransaction, ruleset: Ruleset, releases: list[Digest]) -> None:
+    """What goes on answering must be able to: with none of its providers left it would refuse every customer."""
+    for each in releases:
+        release = tx.releases.get(each)
+        known = {target.provider for target in release.route}
+        if known and not known & ruleset.providers.keys():
+            raise HandrailError(
+                Code.HOME_INVALID,
+                f"release {each[:12]} of {release.use_case} goes on answering, and its route knows only "
+                f"{', '.join(sorted(known))}: keep that provider until the release is replaced",
+            )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publish:
     """`expected`: the ruleset the caller saw in force, so that two people cannot overwrite each other unseen; leave it
@@ -126,7 +139,7 @@ class Publish:
 
     def __call__(self, tx: PublishTransaction) -> Published:
         """Raises HandrailError NOT_ALLOWED, TOKEN_INVALID, LOST_RACE, or HOME_INVALID for a route that nobody could
-        settle."""
+        settle, or a provider that is gone while a release that goes on answering is routed to it."""
         by = acting(tx, self.token, Act.PUBLISH)
         alone = _unsettled(tx, self.compiled.ruleset, by)
         lowered = _lowered(tx, self.compiled.ruleset)
@@ -143,6 +156,11 @@ class Publish:
         moves |= dict.fromkeys(sorted(live.keys() - wanted.keys()))
         drafts = {use_case: each for use_case, each in moves.items() if each and self._ramped(use_case, live)}
         moves = {use_case: each for use_case, each in moves.items() if use_case not in drafts}
+        staying = [live[use_case] for use_case in drafts]
+        for one in tx.rollouts.all(None, frozenset({State.CANARY})):
+            if one.use_case not in moves:
+                staying.append(one.release)
+        _require_routes(tx, self.compiled.ruleset, staying)
         drafts = {use_case: each for use_case, each in drafts.items() if self._fresh(tx, each)}
         if name == before and not moves and not drafts:
             return Published(epoch=None, ruleset=name, ruleset_changed=False, unsettled=alone, lowered=lowered)

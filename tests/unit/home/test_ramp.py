@@ -1,7 +1,7 @@
 """A use case's ramp from its file to the ruleset, and what publishing does with it."""
 
 import pytest
-from fakes.home import CHAT, home
+from fakes.home import CHAT, HANDRAIL, home
 from fakes.register import MemoryRegister
 from fakes.storage import IDS
 
@@ -11,6 +11,7 @@ from handrail.home.publish import Publish, Published
 from handrail.policy.ramp import METRICS, Advance, Bets, Form, HeldOut, Outcome, Ramp
 from handrail.policy.ruleset import digest
 from handrail.releases.lifecycle import State
+from handrail.terms.errors import HandrailError
 from handrail.terms.ids import UseCaseId
 
 UC = "use-cases/chat.yaml"
@@ -40,6 +41,7 @@ def test_a_last_stage_of_everybody_means_that_it_goes_live_once_it_is_safe() -> 
 def test_the_size_of_change_that_is_looked_for_is_taken_as_written() -> None:
     assert ramp_of(RAMP).bets is Bets.ANY
     assert ramp_of(RAMP + "  bets: large\n").bets is Bets.LARGE
+    assert ramp_of(RAMP + "  keep_units_days: 60\n").keep_units_days == 60
 
 
 def test_metrics_and_the_hold_out_are_taken_as_written() -> None:
@@ -93,3 +95,16 @@ def test_publishing_a_change_makes_a_draft_where_there_is_a_ramp_and_goes_live_a
         kinds = [entry.kind.value for entry in register.entries]
         assert kinds.count("release.drafted") == drafts
         assert not published(register, changed).changed
+
+
+@pytest.mark.promise("ROL-7")
+def test_a_provider_is_not_taken_from_under_a_release_that_goes_on_answering() -> None:
+    register = MemoryRegister()
+    published(register, CHAT + RAMP)
+    moved = HANDRAIL.replace("  openai:", "  other:").replace("openai/gpt", "other/gpt")
+    assert moved != HANDRAIL
+    elsewhere = {"handrail.yaml": moved, UC: (CHAT + RAMP).replace("openai/", "other/")}
+    with pytest.raises(HandrailError, match="keep that provider"):
+        register.do(Publish(ids=IDS, compiled=compile_home(home(elsewhere))))
+    at_once = {"handrail.yaml": moved, UC: CHAT.replace("openai/", "other/")}
+    assert register.do(Publish(ids=IDS, compiled=compile_home(home(at_once)))).went_live

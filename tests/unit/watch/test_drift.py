@@ -90,6 +90,18 @@ def test_an_hour_with_a_past_of_its_own_has_its_own_baseline() -> None:
     assert baseline.at(10) < 0.05
 
 
+def test_hours_without_a_past_share_that_of_like_hours_and_not_of_all() -> None:
+    def bad(hour: int) -> int:
+        day, of_day = divmod(hour, 24)
+        return 30 if day >= 5 else 10 if of_day < 6 else 2
+
+    baseline = Baseline(tuple(bad(hour) for hour in range(HOURS)), (100,) * HOURS)
+    assert baseline.bounds() == tuple(baseline.at(hour) for hour in range(HOURS))
+    assert 0.02 < baseline.at(24 + 12) < 0.03
+    assert 0.10 < baseline.at(24 + 3) < 0.12
+    assert 0.30 < baseline.at(5 * 24 + 12) < 0.33
+
+
 def test_kinds_that_keep_their_shares_grow_the_mixed_statistic_by_one_a_case_on_average() -> None:
     shares = (0.7, 0.2, 0.1)
     before = (Drift((3.0, 0.0, 10.0, 1.0, 2.0, 5.0, 7.0)), Drift(), Drift((1.0,) * 7))

@@ -37,6 +37,11 @@ class Asking:
         self.asked.append((at, status))
         return status
 
+    def drafted(self) -> str:
+        """The id of one more."""
+        asked = act(self._server, self._key, "till.note", arguments={"order": "D-1", "text": "x"})[1]
+        return str(asked["action_id"])
+
     def notes(self, count: int) -> set[str]:
         return {self.note() for _ in range(count)}
 
@@ -84,6 +89,8 @@ def test_a_trigger_lowers_all_workers_within_a_second_no_publish_lifts_it_and_a_
             assert opened > 0.5  # it was asked long enough after
             undone = house.by("bob", "undo", note["action_id"]).split()[0]  # a person's own
             within(5, lambda: told(server, key, undone)["status"] == "done")
+            drafted = ask.drafted()
+            assert "The level was lowered; see handrail autonomy show." in house.said("policy", "explain", drafted)
             before = len(target.effects("notes"))
             assert ask.notes(24) == {"drafted"}
             path.write_text(path.read_text().replace("Where is", "Where then is") + "\nlinks_allowed: [shop.example]\n")
@@ -94,6 +101,10 @@ def test_a_trigger_lowers_all_workers_within_a_second_no_publish_lifts_it_and_a_
             assert len(target.effects("notes")) == before
             shown = house.said("autonomy", "show", "orders")
             assert "A1, lowered since" in shown
+            assert "Now in orders at most A1" in house.said("policy", "explain", "till.note")
+            assert (
+                "orders: autonomy was lowered (write-undoable at A1 at most)" in house.run("doctor", code=None).stdout
+            )
             why = house.by("cleo", "autonomy", "promote", "orders", "--reason", "mended", code=1)
             assert f"incident {incident.split()[0]} is open" in why
             house.by("cleo", "incident", "contain", incident.split()[0])

@@ -24,15 +24,18 @@ from handrail.home.questions import Questions
 from handrail.home.read import read
 from handrail.home.told_tool import tell
 from handrail.home.written_actions import resolve
+from handrail.in_force.snapshot import Snapshot
 from handrail.ledger.commitment import read_facts
 from handrail.ledger.entry import EntryKind
 from handrail.ledger.read import MAX_LIMIT, Listing
 from handrail.policy.action import ActionDecision, ActionInput
 from handrail.policy.explain_action import explain_action
 from handrail.policy.ruleset import Mode, Ruleset
-from handrail.terms.action import ActionId
+from handrail.terms.action import ActionId, ToolId
 from handrail.terms.decision import Verdict
 from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import UseCaseId
+from handrail.tools.registry import Tool
 
 if TYPE_CHECKING:
     from handrail.app.wire import Store
@@ -238,7 +241,28 @@ def _declared(home: Path, written: str) -> Iterator[str]:
     if checked.mistakes:
         raise _invalid(home, HomeInvalid(checked.mistakes))
     ruleset = ruleset_of(checked)
-    return iter(tell(ruleset.tools[tool], ruleset))
+    return iter([*tell(ruleset.tools[tool], ruleset), *_lowered(home, ruleset.tools[tool])])
+
+
+def _lowered(home: Path, tool: Tool) -> Iterator[str]:
+    """Where its level is lower than the home says, by the installation of this home, if there is one."""
+
+    async def work(store: "Store") -> Snapshot | None:
+        return await store.in_force.load()
+
+    try:
+        snapshot = options.with_store(home, work) if options.loaded(home).data_dir.is_dir() else None
+    except HandrailError as error:
+        yield f"Whether its level is lowered now could not be read: {error.message}"
+        return
+    for name, kinds in sorted(snapshot.lowered.items()) if snapshot is not None else ():
+        if snapshot is not None and tool.id in _tools(snapshot, name) and tool.type in kinds:
+            yield f"Now in {name} at most {kinds[tool.type].value}: it was lowered, see handrail autonomy show {name}."
+
+
+def _tools(snapshot: Snapshot, name: UseCaseId) -> tuple[ToolId, ...]:
+    case = snapshot.ruleset.use_cases.get(name)
+    return case.tools if case is not None else ()
 
 
 def _write(line: Mapping[str, Any]) -> None:

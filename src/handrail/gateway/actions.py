@@ -7,7 +7,7 @@ the same action, and later its stored result: nothing happens twice. `?wait=SECO
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
@@ -215,22 +215,30 @@ async def probed(
     probing: Probing, called: Called, body: Asked, request: Request, snapshot: Snapshot, prepared: Prepared
 ) -> Response:
     """200 with what would have become of it: decided, recorded as a probe, and nothing more."""
-    named = request.header(b"x-handrail-release")
+    named = request.header(b"x-handrail-release") or ""
+    told = await would_be(probing, called, body.said, named, body.language, snapshot, prepared)
+    return Response(200, msgspec.json.encode(told))
+
+
+async def would_be(
+    probing: Probing, called: Called, said: Sequence[Mapping[str, Any]], named: str, language: str, snapshot: Snapshot,
+    prepared: Prepared,
+) -> Told:  # fmt: skip
+    """What a probe hears, at whichever door. `named`: the release that it chooses; empty or `live`: the one that is."""
     live = snapshot.live.get(called.key.use_case) if called.key.use_case is not None else None
     release = Digest(named[:64]) if named and named != "live" else (live.digest if live is not None else None)
-    found = await probing.decide(called, body.said, snapshot, prepared, release)
+    found = await probing.decide(called, said, snapshot, prepared, release)
     decision, route = found.ruled.decision, found.ruled.route
     state = {Verdict.HOLD: State.HELD, Verdict.DENY: State.DENIED}.get(decision.verdict)
-    told = Told(
+    return Told(
         action_id=found.action,
         status=WOULD_BE,
-        message=sentence_for({"*": "", **SENTENCES[state]}, body.language) if state is not None else "",
+        message=sentence_for({"*": "", **SENTENCES[state]}, language) if state is not None else "",
         verdict=(decision.would_be or decision.verdict).value,
         reasons=tuple(dict.fromkeys(f"{reason.code} {reason.rule}".strip() for reason in decision.reasons)),
         rules=tuple(decision.rules),
         route=route.id if route is not None else "",
     )
-    return Response(200, msgspec.json.encode(told))
 
 
 def why(stored: Stored) -> tuple[str, ...]:

@@ -36,8 +36,8 @@ class TrialFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ChangedFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Facts of `probe.changed`. `before`, `after`: digests of the normalised answers; `vendor_*`: what the provider
-    said of itself."""
+    """Facts of `probe.changed`. `before`, `after`: digests of the normalised answers; `vendor_*`, `served_*`:
+    what the provider said of itself, in its answers and in their heads."""
 
     case: str
     release: Digest
@@ -47,6 +47,8 @@ class ChangedFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     after: str
     vendor_before: str = ""
     vendor_after: str = ""
+    served_before: str = ""
+    served_after: str = ""
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +120,8 @@ class RecordRun:
                 facts = ChangedFacts(
                     case=one.id, release=self.release, why=change.why, similarity=change.similarity,
                     before=change.before.digest, after=change.after.digest, vendor_before=change.before.vendor,
-                    vendor_after=change.after.vendor,
+                    vendor_after=change.after.vendor, served_before=change.before.served,
+                    served_after=change.after.served,
                 )  # fmt: skip
                 tx.append(self._entry(tx, EntryKind.PROBE_CHANGED, by, facts, one.id))
                 found.append((one.id, change))

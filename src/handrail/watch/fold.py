@@ -159,6 +159,14 @@ def fold_interactions(
         for one in asked
         if one.facts.answered_by
     ]  # fmt: skip
+    new += [
+        New(
+            use_case=one.facts.use_case, what=f"response head of {one.facts.provider}/{one.facts.model}",
+            value=one.facts.served_with, example=one.facts.interaction, tell=True, beside=True,
+        )
+        for one in asked
+        if one.facts.served_with
+    ]  # fmt: skip
     first = {(one.use_case, one.what, one.value): one for one in reversed(new)}
     cells = of_interactions(asked)
     _count_used(cells, at_ms, used)

@@ -57,3 +57,25 @@ def test_another_model_or_version_of_the_provider_counts_at_once() -> None:
     assert change is not None
     assert "another model or version" in change.why
     assert looked(kept, fingerprint(["Yes."]), 0.5, now_ms=3)[1] is None  # one that says nothing of itself
+
+
+def test_what_a_head_never_said_counts_at_once_and_once_though_two_regions_alternate() -> None:
+    west, north, silent = (fingerprint(["Yes."], "gpt-4.1", served) for served in ("region=w", "region=n", ""))
+    kept, change = looked(None, west, 0.5, now_ms=1)
+    assert change is None
+    kept, change = looked(kept, north, 0.5, now_ms=2)
+    assert change is not None
+    assert "never said before" in change.why
+    for again in (west, north, silent, north, west):
+        kept, change = looked(kept, again, 0.5, now_ms=3)
+        assert change is None
+    for number in range(100):  # bounded, and then silent
+        kept, change = looked(kept, fingerprint(["Yes."], "gpt-4.1", f"region={number}"), 0.5, now_ms=4)
+    assert change is None
+    assert len(kept.heads) == 32
+
+
+def test_a_head_that_speaks_for_the_first_time_is_no_change() -> None:
+    kept, _ = looked(None, fingerprint(["Yes."]), 0.5, now_ms=1)
+    kept, change = looked(kept, fingerprint(["Yes."], "", "region=w"), 0.5, now_ms=2)
+    assert (change, kept.heads) == (None, ("region=w",))

@@ -190,6 +190,13 @@ def test_a_drill_is_no_action_of_an_agent() -> None:
     assert [one.example for one in folded.new] == ["ac_2"]
 
 
+@pytest.mark.promise("TRI-13")
+def test_a_head_that_a_provider_never_sent_is_news_only_beside_the_one_before() -> None:
+    folded = fold_interactions({}, 0, [asked(provider="p", model="m", served_with="server=a"), asked()])
+    (one,) = (each for each in folded.new if each.what.startswith("response head"))
+    assert (one.what, one.value, one.tell, one.beside) == ("response head of p/m", "server=a", True, True)
+
+
 @pytest.mark.promise("WAT-8")
 def test_another_model_answering_under_the_same_name_is_news_only_beside_the_one_before() -> None:
     folded = fold_interactions({}, 0, [asked(provider="p", model="m", answered_by="m-0613 fp_1")])

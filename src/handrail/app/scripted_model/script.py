@@ -56,8 +56,11 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`headers`: beside those of every answer, whole or streamed."""
+
     replies: tuple[Line, ...]
     fallback: Line
+    headers: dict[str, str] = {}
 
 
 class Tool(msgspec.Struct, frozen=True):

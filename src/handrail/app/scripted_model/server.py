@@ -195,6 +195,7 @@ class _Connection(asyncio.Protocol):
         kind = fault.kind if fault else ""
         data = b"scripted: this is not JSON" if kind == "garbage" else answer.data
         rows = [("content-type", answer.content_type), ("content-length", str(len(data))), *answer.headers]
+        rows += self._model.script.headers.items()
         half = kind in ("stall", "break")
         self._transport.write(_head(answer.status, rows) + (data[: len(data) // 2] if half else data))
         if half:
@@ -208,6 +209,7 @@ class _Connection(asyncio.Protocol):
         elif kind:
             events = events[: len(events) // 2]
         rows = [("content-type", "text/event-stream; charset=utf-8"), ("transfer-encoding", "chunked")]
+        rows += self._model.script.headers.items()
         self._transport.write(_head(200, rows))
         for event in events:
             await self._writable.wait()

@@ -20,6 +20,7 @@ CUSTOMER = f"{PREFIX}customer"
 LANGUAGE = f"{PREFIX}language"
 FACTS = f"{PREFIX}facts"
 WAIT = f"{PREFIX}wait"
+SAID = f"{PREFIX}said"
 MAX_WAIT_S = 30.0
 
 
@@ -32,13 +33,16 @@ class Asker(msgspec.Struct, frozen=True):
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request says of its call. `wait_s`: how long it would wait for the end."""
+    """What a request says of its call. `wait_s`: how long it would wait for the end. For probes alone: what was `said`
+    before, as OpenAI messages, and the `release` that is tried."""
 
     conversation: str | None = None
     customer: CustomerId | None = None
     facts: tuple[Fact, ...] = ()
     language: str = "en"
     wait_s: float = 0.0
+    said: tuple[Mapping[str, Any], ...] = ()
+    release: str = ""
 
 
 def asker_of(ctx: ServerRequestContext[Any, Any]) -> Asker:
@@ -60,10 +64,20 @@ def about(ctx: ServerRequestContext[Any, Any], scopes: Collection[Scope]) -> Abo
         raise HandrailError(Code.REQUEST_INVALID, f"_meta[{FACTS}]: an object is expected")
     if isinstance(wait, bool) or not isinstance(wait, int | float) or wait < 0:
         raise HandrailError(Code.REQUEST_INVALID, f"_meta[{WAIT}]: seconds are expected")
+    said = meta.get(SAID) or ()
+    if not isinstance(said, list | tuple) or not all(isinstance(one, Mapping) for one in said):
+        raise HandrailError(Code.REQUEST_INVALID, f"_meta[{SAID}]: a list of messages is expected")
+    release = headers.get("x-handrail-release", "")
+    if (said or release) and Scope.PROBE not in scopes:
+        raise HandrailError(
+            Code.KEY_SCOPE, "only a key with the scope probe brings its conversation along or chooses a release"
+        )
     return About(
         conversation=chosen_id(meta.get(CONVERSATION) or headers.get("x-handrail-conversation"), CONVERSATION),
         customer=CustomerId(named) if named else None,
         facts=tuple(Fact(name, value, vouched) for name, value in sorted(facts.items())),
         language=chosen_id(meta.get(LANGUAGE), LANGUAGE) or "en",
         wait_s=min(float(wait), MAX_WAIT_S),
+        said=tuple(said),
+        release=release,
     )

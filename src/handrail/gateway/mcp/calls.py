@@ -27,10 +27,10 @@ from handrail.approvals.lifecycle import State
 from handrail.approvals.settle import Cancel
 from handrail.approvals.store import ActionReader, Stored
 from handrail.gateway import errors
-from handrail.gateway.actions import POLL_S, SETTLED, Acting
+from handrail.gateway.actions import POLL_S, SETTLED, Acting, would_be
 from handrail.gateway.identity import Refusals
 from handrail.gateway.mcp.asker import MAX_WAIT_S, About, Asker, about, asker_of
-from handrail.gateway.mcp.shapes import OWN, listed, outcome
+from handrail.gateway.mcp.shapes import OWN, listed, ours, outcome
 from handrail.guard.ports import PROGRESS, Progressed
 from handrail.guard.tool_call import Called
 from handrail.in_force.snapshot import InForce, Snapshot
@@ -102,7 +102,8 @@ class Tools:
                 return await self._cancel(asker, params.arguments or {})
             return await self._tool(ctx, asker, params)
         except HandrailError as error:
-            self._refusals.count(self._clock.now_ms(), asker.address, error.code, asker.key.id)
+            if not asker.key.probe:
+                self._refusals.count(self._clock.now_ms(), asker.address, error.code, asker.key.id)
             raise as_mcp(error) from None
 
     async def close(self) -> None:
@@ -110,8 +111,8 @@ class Tools:
         await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _tool(self, ctx: Context, asker: Asker, params: CallToolRequestParams) -> CallToolResult:
-        """1 what is in force. 2 whose call it is. 3 the action, which outlives a client that leaves. 4 its end, if the
-        client waits for it."""
+        """1 what is in force. 2 whose call it is; a probe's is decided, and that is all. 3 the action, which outlives a
+        client that leaves. 4 its end, if the client waits for it."""
         snapshot = await self._current()
         said = about(ctx, asker.key.scopes)
         use_case = snapshot.ruleset.use_cases[asker.use_case]
@@ -120,6 +121,12 @@ class Tools:
             key=asker.key, tool=tool, arguments=params.arguments or {}, door=Door.MCP, conversation=said.conversation,
             customer=said.customer, facts=said.facts, language=said.language,
         )  # fmt: skip
+        if asker.key.probe:
+            told = await would_be(
+                self._acting().probing, called, said.said, said.release, said.language, snapshot,
+                self._prepared(snapshot),
+            )  # fmt: skip
+            return ours(told, error=False)
         stored = await self._outliving(ctx, called, snapshot, said)
         return outcome(stored, snapshot.ruleset.tools.get(tool), said.language)
 

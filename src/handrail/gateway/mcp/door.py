@@ -55,8 +55,9 @@ class McpDoor:
         try:
             asker = await self._asker(scope, address)
         except HandrailError as error:
-            known = self._identity.known(scope["headers"])
-            self._refusals.count(self._clock.now_ms(), address, error.code, known)
+            if not self._identity.probes(scope["headers"]):
+                known = self._identity.known(scope["headers"])
+                self._refusals.count(self._clock.now_ms(), address, error.code, known)
             await _refused(send, error)
             return
         scope[SCOPE] = asker

@@ -234,7 +234,8 @@ class Passed:
         """Rows of every server that no stop covers, read by the detectors; of each the fields that are passed on."""
         snapshot = await self._current()
         asker = asker_of(ctx)
-        upstreams = [up for up in self._of(asker.use_case).values() if not _stopped(snapshot, asker, up)]
+        of = () if asker.key.probe else self._of(asker.use_case).values()  # a probe reaches no target
+        upstreams = [up for up in of if not _stopped(snapshot, asker, up)]
         results = await asyncio.gather(
             *(self._asked(upstream, method, {}) for upstream in upstreams), return_exceptions=True
         )  # fmt: skip
@@ -317,6 +318,8 @@ class Passed:
     async def _upstream(self, ctx: Context, name: UpstreamId, what: str) -> Upstream:
         snapshot = await self._current()
         asker = asker_of(ctx)
+        if asker.key.probe:
+            raise as_mcp(HandrailError(Code.KEY_SCOPE, "a key for probes reaches no target, so it reads nothing there"))
         found = self._of(asker.use_case).get(name)
         if found is None:
             raise as_mcp(HandrailError(Code.NOT_FOUND, f"there is no such {what} at this door; see its list"))

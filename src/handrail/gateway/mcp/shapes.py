@@ -13,7 +13,7 @@ from mcp_types import CallToolResult, TextContent, Tool, ToolAnnotations
 
 from handrail.approvals.lifecycle import State
 from handrail.approvals.store import Stored
-from handrail.gateway.actions import Told, answer
+from handrail.gateway.actions import WOULD_BE, Told, answer
 from handrail.gateway.mcp.asker import MAX_WAIT_S
 from handrail.terms.action import ActionType
 from handrail.tools import registry
@@ -23,7 +23,7 @@ TOLD: dict[str, Any] = {
     "type": "object",
     "required": ["status", "action_id"],
     "properties": {
-        "status": {"type": "string", "enum": [state.value for state in State]},
+        "status": {"type": "string", "enum": [*(state.value for state in State), WOULD_BE]},
         "action_id": {"type": "string"},
         "message": {"type": "string", "description": "What the customer may be told."},
         "retry_after": {"type": "integer", "description": "Seconds until asking again makes sense."},

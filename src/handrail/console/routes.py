@@ -69,7 +69,7 @@ class Nav:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """`name`: unique, `page.what`; `url(name, ...)` in templates. `title`: marked by N_. `template`: empty for what
-    answers with a redirect or a file. `fresh`: only for who proved within `FRESH_MS` who she is; a handler that finds
+    answers with a redirect or a file; on POST for what shows a page without going on, such as text revealed once. `fresh`: only for who proved within `FRESH_MS` who she is; a handler that finds
     out later raises `answers.NeedsFresh`. `public`: without signing in. `key`: pressed after G. `api`: also under
     /api, as JSON."""
 
@@ -135,8 +135,6 @@ def checked(rows: Iterable[Route]) -> tuple[Route, ...]:
     for row in table:
         if not row.roles and not row.public:
             raise ValueError(f"route {row.name} lets nobody in: give roles")
-        if row.changes and row.template:
-            raise ValueError(f"route {row.name} changes something and shows a page: answer with Go or Again")
         if not row.path.startswith("/"):
             raise ValueError(f"route {row.name}: a path begins with /")
     return table

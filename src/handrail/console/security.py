@@ -61,7 +61,11 @@ class Hardened:
                 raise TooLong
             return message
 
+        begun = False
+
         async def hardened(message: Message) -> None:
+            nonlocal begun
+            begun = True
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["content-security-policy"] = CSP.format(nonce=nonce)
@@ -70,7 +74,11 @@ class Hardened:
                 headers.setdefault("cache-control", "no-store")
             await send(message)
 
-        await self._app(scope, bounded, hardened)
+        try:
+            await self._app(scope, bounded, hardened)
+        except Exception:  # Starlette raises again what it has answered and logged
+            if not begun:
+                raise
 
     async def _refuse(self, send: Send, status: int, nonce: str) -> None:
         headers = [(name.encode(), value.encode()) for name, value in self._always.items()]

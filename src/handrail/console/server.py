@@ -104,12 +104,12 @@ class Desk:
             if may is Entry.SIGN_IN:
                 return self._to_sign_in(request, SIGN_IN)
             try:
-                if may is Entry.PROVE:
-                    return await self._to_prove(request)
                 if may is Entry.DENIED:
                     raise HandrailError(Code.NOT_ALLOWED, _who(row))
                 if row.changes:
                     await self._require_own(request, visitor)
+                if may is Entry.PROVE:  # after the checks above: another site's form is never kept
+                    return await self._to_prove(request)
                 here = self._here(row, request, now)
                 if request.query_params.get(PART) == NAV and not row.changes:
                     return await self._html(row, request, visitor, here.words, "frame.html", None, 200)

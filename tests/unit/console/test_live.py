@@ -1,0 +1,96 @@
+"""Signals: what a stream says, how often, and that nothing is missed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from fakes.console import FakeTail
+
+from handrail.console.live import TOPICS_OF, Live
+from handrail.ledger.entry import EntryKind
+
+
+async def told(stream: AsyncIterator[bytes]) -> tuple[list[tuple[int, str]], bytes]:
+    """(id, topic) of the next piece of a stream, and its bytes."""
+    piece = await asyncio.wait_for(anext(stream), 2)
+    found = []
+    for block in piece.decode().split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line)
+        if "event" in fields:
+            found.append((int(fields["id"]), fields["event"]))
+    return found, piece
+
+
+@pytest.mark.promise("CON-6")
+def test_a_signal_names_a_topic_and_a_row_and_holds_nothing_else() -> None:
+    async def work() -> None:
+        tail = FakeTail()
+        live = Live(tail)
+        stream = live.stream(None)
+        await told(stream)
+        tail.kinds += ["action.decided", "action.approved", "incident.opened"]
+        await live.look()
+        found, piece = await told(stream)
+        assert found == [(2, "approvals"), (3, "incidents")]
+        assert piece == b"id: 2\nevent: approvals\ndata: 2\n\nid: 3\nevent: incidents\ndata: 3\n\n"
+
+    asyncio.run(work())
+
+
+@pytest.mark.promise("CON-6")
+def test_however_much_changes_one_look_tells_a_topic_once() -> None:
+    async def work() -> None:
+        tail = FakeTail()
+        live = Live(tail)
+        stream = live.stream(None)
+        await told(stream)
+        tail.kinds += ["action.decided"] * 500
+        await live.look()
+        assert (await told(stream))[0] == [(500, "approvals")]
+
+    asyncio.run(work())
+
+
+@pytest.mark.promise("CON-6")
+def test_a_stream_that_broke_hears_what_it_missed_also_from_a_restarted_console() -> None:
+    async def work() -> None:
+        tail = FakeTail()
+        tail.kinds += ["action.decided", "release.started", "interaction.closed"]
+        stream = Live(tail).stream(1)
+        await told(stream)
+        topics = {topic for _, topic in (await told(stream))[0]}
+        assert topics == {"releases", "in_force", "interactions"}
+        assert "approvals" not in topics
+
+    asyncio.run(work())
+
+
+def test_an_id_from_another_database_begins_anew() -> None:
+    async def work() -> None:
+        live = Live(FakeTail())
+        stream = live.stream(10_000)
+        _, piece = await told(stream)
+        assert b"id: 0\n" in piece
+
+    asyncio.run(work())
+
+
+def test_a_stream_ends_when_the_console_does_and_is_no_longer_counted() -> None:
+    async def work() -> None:
+        live = Live(FakeTail())
+        stream = live.stream(None)
+        await told(stream)
+        assert live.streams == 1
+        waiting = asyncio.create_task(anext(stream, b"over"))  # type: ignore[arg-type]  # a default of anext
+        await asyncio.sleep(0)
+        live.end()
+        assert await asyncio.wait_for(waiting, 2) == b"over"
+        assert live.streams == 0
+
+    asyncio.run(work())
+
+
+def test_every_kind_of_entry_but_those_of_one_process_has_a_topic() -> None:
+    silent = {kind for kind in EntryKind if not TOPICS_OF[kind.value]}
+    areas = {kind.value.split(".")[0] for kind in silent}
+    assert areas <= {"call", "disclosure", "permit_key", "key_encryption_key", "demo", "session", "factor", "autonomy", "baseline"}

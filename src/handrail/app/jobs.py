@@ -37,6 +37,7 @@ from handrail.app.child import begin, give_back, settle
 from handrail.app.demoting import EVERY_S as DEMOTE_S
 from handrail.app.demoting import demoting
 from handrail.app.drills import put_drills, schedule_drills
+from handrail.app.forgetting import forget_units
 from handrail.app.judging import EVERY_S as JUDGE_S
 from handrail.app.judging import judging
 from handrail.app.notify import EVERY_S as NOTIFY_S
@@ -236,6 +237,7 @@ async def _hourly(store: "Store", in_force: InForce) -> None:
             days = use_case.retention
             await store.erasing.expire(name, keep_days=days.payload_days, minimum_days=days.minimum_days, by=BY)
             await store.erasing.expire_actions(name, keep_days=days.payload_days, minimum_days=days.minimum_days, by=BY)
+        await forget_units(store, in_force.current.ruleset.use_cases, wire.CLOCK.now_ms())
     made = [made_at_ms(name) for name in store.keys.folder.names() if name.startswith("intermediate-")]
     if made and wire.CLOCK.now_ms() - max(made) >= ROTATE_AFTER_MS:
         await store.erasing.rotate(by=BY)

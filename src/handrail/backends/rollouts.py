@@ -20,6 +20,8 @@ _UNIT = (
     "use_case, release, run, unit, arm, share, stage, ordinal, assigned_at, conversations, outcomes, metrics, "
     "matured_at, folded"
 )
+TOGETHER = 50
+"""Units folded by one statement."""
 _ROLLOUT = msgspec.json.Decoder(Rollout)
 _DRAWN = msgspec.json.Decoder(Drawn)
 _SIGNALS = msgspec.json.Decoder(Signals)
@@ -148,20 +150,42 @@ class Units:
             )
         return True
 
-    def fold(self, unit: UnitRow) -> bool:
-        return bool(
-            self._tx.fetch(
-                "UPDATE unit SET metrics = $1, matured_at = $2, folded = $3 "
-                "WHERE release = $4 AND run = $5 AND unit = $6 AND folded IS NULL RETURNING unit",
-                (msgspec.json.encode(unit.metrics), unit.matured_at, unit.folded, unit.of, unit.run, unit.unit),
-            )
+    def fold(self, units: Sequence[UnitRow]) -> bool:
+        return all(self._fold(units[at : at + TOGETHER]) for at in range(0, len(units), TOGETHER))
+
+    def _fold(self, units: Sequence[UnitRow]) -> bool:
+        """In one statement: each one is a way to the server, during which nobody else writes."""
+        values: list[Any] = [units[0].of, units[0].run]
+        cases: dict[str, list[str]] = {"metrics": [], "matured_at": [], "folded": []}
+        names = []
+        for unit in units:
+            at = len(values)
+            names.append(f"${at + 1}")
+            for place, branches in enumerate(cases.values(), at + 2):
+                branches.append(f"WHEN ${at + 1} THEN ${place}")
+            values += [unit.unit, msgspec.json.encode(unit.metrics), unit.matured_at, unit.folded]
+        changes = ", ".join(f"{name} = CASE unit {' '.join(each)} ELSE {name} END" for name, each in cases.items())
+        done = self._tx.fetch(
+            f"UPDATE unit SET {changes} WHERE release = $1 AND run = $2 AND folded IS NULL "  # noqa: S608  places alone
+            f"AND unit IN ({', '.join(names)}) RETURNING unit",
+            values,
         )
+        return len(done) == len(units)
 
     def last_folded(self, release: Digest, run: int) -> int:
         found = self._tx.fetch(
             "SELECT coalesce(max(folded), 0) FROM unit WHERE release = $1 AND run = $2 AND folded > 0", (release, run)
         )
         return int(found[0][0])
+
+    def forget(self, release: Digest, *, limit: int) -> int:
+        return len(
+            self._tx.fetch(
+                "DELETE FROM unit WHERE release = $1 AND (run, unit) IN "
+                "(SELECT run, unit FROM unit WHERE release = $1 LIMIT $2) RETURNING run",
+                (release, limit),
+            )
+        )
 
     def lead(self, holder: str, lease_ms: int) -> bool:
         return bool(

@@ -197,7 +197,9 @@ def _ramp(value: Mapping[str, Any], shared: Mapping[str, Any]) -> Ramp | None:
     if stages[-1].share == 1 and not stages[-1].pilot:
         stages, promote = stages[:-1], True
     held = given.get("hold_out") or {}
-    plain = ("unit", "sign_offs", "alpha", "beta", "maturity_minutes", "planned_units", "advance", "bets")
+    plain = (
+        "unit", "sign_offs", "alpha", "beta", "maturity_minutes", "planned_units", "advance", "bets", "keep_units_days",
+    )  # fmt: skip
     metrics = [_metric(name, one or {}) for name, one in sorted((given.get("metrics") or {}).items())]
     return msgspec.convert(
         {

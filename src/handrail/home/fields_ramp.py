@@ -28,7 +28,9 @@ class StageFile(Strict, frozen=True, kw_only=True):
     least_minutes: Annotated[Minutes, says("Before it may end.")] = 0
     pilot: Annotated[
         dict[str, Words],
-        says("Only conversations of this channel, region, agent, key or audience see the release; nothing is compared."),
+        says(
+            "Only conversations of this channel, region, agent, key or audience see the release; nothing is compared."
+        ),
     ] = {}
 
 
@@ -80,6 +82,10 @@ class RampFile(Strict, frozen=True, kw_only=True):
     bets: Annotated[
         Bets, says("What size of change is looked for. large: what hits many is found sooner, small changes later.")
     ] = Bets.ANY
+    keep_units_days: Annotated[
+        int,
+        says("After a release is retired or rolled back, of which conversations were compared.", ge=30, le=36_500),
+    ] = 400
     hold_out: Annotated[HoldOutFile | None, says("A permanent hold-out.")] = None
     salt: Annotated[Words | None, says("Refused: each start has a new one.")] = None
     pool_stages: Annotated[bool, says("Refused: stages are counted apart.")] = False

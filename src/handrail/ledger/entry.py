@@ -40,6 +40,7 @@ class EntryKind(StrEnum):
     RELEASE_ROLLED_BACK = "release.rolled_back"  # with the verdict and its numbers, where there is one
     RELEASE_RETIRED = "release.retired"
     RELEASE_STILL_ANSWERING = "release.still_answering"  # after it was rolled back for safety
+    RELEASE_UNITS_FORGOTTEN = "release.units_forgotten"  # after their time; the totals stand in its verdict
     PROBE_ANSWERED = "probe.answered"  # a test was answered: no interaction, in no figure
     PROBE_DECIDED = "probe.decided"  # what would have become of a test's action; nothing did
     PROBE_CHANGED = "probe.changed"  # the same question to the same release is answered otherwise

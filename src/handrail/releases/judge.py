@@ -14,6 +14,7 @@ from handrail.policy.ramp import Bets
 from handrail.releases.bets import MONEY_FOR, Kind, Reference, interval, mixed
 from handrail.releases.evidence import Evidence, Segment, epoch_of, promoted
 from handrail.releases.interval import score_interval
+from handrail.releases.recorded import Recorded, put_back, recorded
 from handrail.releases.share_check import ShareCheck
 
 MISSING = ":missing"
@@ -79,7 +80,8 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
 class MetricVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """`named`: among what the rollback is for. `interval`: of the relative risk (binary) or of the difference of means
     (score); None: nothing to tell it from. The means are comparable over stages (`Evidence.arms`), for
-    reading only. `percentile`: as in `Metric`."""
+    reading only. `percentile`: as in `Metric`. `counts`: what the evidence is computed from again (`again`); empty for
+    pairs."""
 
     log_e: float
     weight: float
@@ -91,6 +93,7 @@ class MetricVerdict(msgspec.Struct, frozen=True, kw_only=True):
     control_mean: float
     interval: tuple[float, float | None] | None
     percentile: bool = False
+    counts: tuple[Recorded, ...] = ()
 
 
 class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,6 +188,15 @@ class Judge:
         )  # fmt: skip
 
 
+def again(plan: Plan, concluded: Conclusion) -> float:
+    """Logarithm of the evidence from nothing but the totals of a conclusion, under the plan of its rollout."""
+    judge = Judge(plan)
+    judge.units = concluded.units
+    for name, evidence in judge.evidence.items():
+        put_back(evidence, concluded.metrics[name].counts)
+    return judge.log_e()
+
+
 def weights(plan: Plan) -> tuple[float, ...]:
     """Parts of the money per metric, in the plan's order; they sum to 1."""
     total = sum(one.weight for one in plan.metrics)
@@ -231,4 +243,5 @@ def _metric(metric: Metric, evidence: Evidence, log_e: float, weight: float, nam
     return MetricVerdict(
         log_e=log_e, weight=weight, named=named, kind=evidence.kind, canary_units=canary, canary_mean=canary_mean,
         control_units=control, control_mean=control_mean, interval=shown, percentile=metric.percentile,
+        counts=recorded(evidence),
     )  # fmt: skip

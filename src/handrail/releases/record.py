@@ -35,6 +35,7 @@ class RolloutFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     why: str = ""
     safety: bool = False
     late: int = 0
+    units: int = 0
     numbers: msgspec.Raw = msgspec.Raw(b"null")
 
 

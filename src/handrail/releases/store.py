@@ -1,6 +1,7 @@
 """Ports of releases: stored once by digest, which one is live for each use case, how far each has come, and the units
 that were drawn. They are used inside a command: a move and its entry are one transaction."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from handrail.ledger.store import Transaction
@@ -75,12 +76,17 @@ class UnitStore(Protocol):
         """Put into the unit of this conversation; False: it has none. What comes after it matured changes no metric."""
         ...
 
-    def fold(self, unit: UnitRow) -> bool:
-        """`metrics`, `matured_at` and `folded` of a unit that has matured. False: it was folded meanwhile."""
+    def fold(self, units: Sequence[UnitRow]) -> bool:
+        """`metrics`, `matured_at` and `folded` of units of one rollout that have matured. False: one was folded
+        meanwhile."""
         ...
 
     def last_folded(self, release: Digest, run: int) -> int:
         """Number of the unit that was folded last; 0: none."""
+        ...
+
+    def forget(self, release: Digest, *, limit: int) -> int:
+        """Delete so many of a rollout's units, of all its runs; how many were there."""
         ...
 
     def lead(self, holder: str, lease_ms: int) -> bool:

@@ -3,10 +3,19 @@ the command line, and an incident about it finds whom it concerns."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from house import House, scripted_model, within
 from receivers import HttpReceiver, http_receiver
+
+from handrail.app import wire
+from handrail.app.openings import WatchingOpenings
+from handrail.cli import options
+from handrail.in_force.snapshot import InForce
+from handrail.terms.ids import UseCaseId
+from handrail.watch import mix
+from handrail.watch.openings import Held
 
 THREAT = "I will take you to court and my solicitor will sue you."
 PLANTED = "heliotrope-77"
@@ -67,3 +76,68 @@ def test_a_threat_of_court_reaches_the_pager_and_the_command_line(tmp_path: Path
                 "alerts", "silence", "--use-case", "ordrs", "--for", "1h", "--reason", "x", code=1
             )
         assert len(events(pager)) == 1
+
+
+INTENTS = """\
+intents:
+  delivery: [Where is my order?, when does my parcel arrive, has my package been shipped, track my delivery]
+  refund: [I want my money back, please refund my order, how do I get a refund, refund the payment]
+watch: {metrics: [intents, declined, failed], cases_between_false_alarms: 50000}
+"""
+REFUNDS = ("I want my money back now", "can you refund my order please", "please refund the payment of last week")
+
+
+class Ahead:
+    def __init__(self, by_ms: int) -> None:
+        self._by_ms = by_ms
+
+    def now_ms(self) -> int:
+        return wire.CLOCK.now_ms() + self._by_ms
+
+    def monotonic(self) -> float:
+        return wire.CLOCK.monotonic()
+
+
+def learnt_mix() -> mix.Mix:
+    """What the past was: nearly everybody asked for a delivery."""
+    one = mix.begun(UseCaseId("orders"), ("delivery", "refund", "other"), "UTC", 50_000)
+    for at in range(2_200):
+        name = "refund" if at % 20 == 0 else "other" if at % 20 == 1 else "delivery"
+        one, _ = mix.after(one, wire.CLOCK.now_ms() + at * 360_000 - 2_400 * 360_000, name, "")
+    return one
+
+
+@pytest.mark.promise("WAT-21")
+def test_when_customers_come_with_something_else_the_alert_names_the_intent(tmp_path: Path) -> None:
+    """The minutes are counted with a clock that is ahead, so that nobody waits for them."""
+    with scripted_model() as model:
+        house = House(tmp_path / "home", model=model)
+        house.use_case(more=INTENTS)
+        house.publish()
+        key = house.key()
+
+        async def seed(store: Any) -> None:
+            await store.journal.run(lambda tx: tx.openings.keep("orders", Held(), Held(mix=learnt_mix())))
+
+        async def count(store: Any) -> None:
+            in_force = InForce(await store.in_force.load())
+            clock = Ahead(5 * 60_000)
+            await WatchingOpenings(store, in_force, ids=wire.IDS, clock=clock).round()
+
+        options.with_store(house.root, seed)
+        with house.serving() as server:
+            for at in range(24):
+                status, _, headers = server.ask(key, f"{REFUNDS[at % 3]} {PLANTED}")
+                assert status == 200
+            shown = house.run("show", headers["x-handrail-interaction"]).stdout
+            assert "refund" in shown.partition("intent")[2][:40]
+        options.with_store(house.root, count)
+        listed = house.run("alerts", "list", "--json").stdout
+        alert = json.loads(listed)
+        assert alert["first"]["metric"] == "intents"
+        assert "more customers come with the intent refund" in alert["first"]["sentence"]
+        assert "at most once in 50,000" in alert["first"]["promise"]
+        assert PLANTED not in listed
+        figures = house.run("watch", "figures").stdout
+        assert "refund              100.0% (24 of 24)" in figures
+        assert "ALARM" in house.run("watch", "drift").stdout

@@ -29,6 +29,9 @@ FOLDS = 5
 LEFT_OUT = 0.1
 """Of the declared examples that may fall to `OTHER` where the others alone are known: sets the computed `sure`."""
 
+LEAST_SURE = 0.25
+"""Computed from a handful of examples that share no word, `sure` would be 0 and everything near to something."""
+
 _WORD = re.compile(r"[^\W\d_]+")
 _MASKED = re.compile(r"\[\\?[A-Z_]+(?:_[A-Z2-7]{8})?\]")
 _ASCII = {code: " " for code in range(128) if not chr(code).isalpha()}
@@ -50,7 +53,7 @@ class Intents(msgspec.Struct, frozen=True, kw_only=True):
         best, near = self.nearest(text)
         if best < 0:
             return ""
-        return self.names[best] if near >= self.sure else OTHER
+        return self.names[best] if near > 0 and near >= self.sure else OTHER
 
     def nearest(self, text: str) -> tuple[int, float]:
         """The place of the nearest intent and how near it is, 0 and more; -1 without a word."""
@@ -88,7 +91,7 @@ def learn(examples: Mapping[str, Sequence[str]], sure: float | None = None) -> I
 
 def computed(examples: Mapping[str, Sequence[str]]) -> float:
     """The nearness that all but `LEFT_OUT` of the examples reach when a fifth of them is not known, rounded. Intents
-    with fewer than two examples set nothing; 0 where no intent has more."""
+    with fewer than two examples set nothing; `LEAST_SURE` where that would be less."""
     near: list[float] = []
     for fold in range(FOLDS):
         kept = {name: [one for at, one in enumerate(given) if at % FOLDS != fold] for name, given in examples.items()}
@@ -97,7 +100,7 @@ def computed(examples: Mapping[str, Sequence[str]]) -> float:
             if kept[name]:
                 near += [made.nearest(one)[1] for one in given[fold::FOLDS]]
     near.sort()
-    return round(near[int(LEFT_OUT * len(near))], 4) if near else 0.0
+    return max(round(near[int(LEFT_OUT * len(near))], 4) if near else 0.0, LEAST_SURE)
 
 
 def right(examples: Mapping[str, Sequence[str]]) -> dict[str, tuple[int, str]]:

@@ -18,7 +18,7 @@ from handrail.policy.ramp import MAY_MISS, SCORES, Advance, Ramp
 from handrail.policy.ruleset import digest
 from handrail.releases import desk
 from handrail.releases.diff import differences
-from handrail.releases.judge import Conclusion
+from handrail.releases.judge import Conclusion, again
 from handrail.releases.lifecycle import Rollout, State
 from handrail.releases.release import Release, Target
 from handrail.releases.store import ReleaseTransaction
@@ -319,6 +319,10 @@ async def _status(store: "Store", name: str) -> tuple[Rollout, Conclusion | None
     told = canary.judge.conclude()
     done = "It was rolled back." if rollout.state is State.ROLLED_BACK else "It will be rolled back."
     said = rollout.reached.sentence if rollout.reached else sentence(told, unit=canary.counted, done=done)
+    if rollout.reached is not None and not canary.folded:  # its units are no longer kept
+        told = msgspec.json.decode(rollout.reached.numbers, type=Conclusion)
+        same = math.isclose(again(canary.judge.plan, told), told.log_e, abs_tol=1e-9)
+        said += f" Its units are no longer kept; its totals {'give' if same else 'DO NOT give'} this evidence again."
     return rollout, told, await store.units.counts(rollout), said
 
 

@@ -180,7 +180,8 @@ def _catalogue(folder: Traversable) -> gettext.NullTranslations:
     for each in sorted(folder.iterdir(), key=lambda one: one.name):
         if each.name.endswith(".po"):
             for message in read_po(io.StringIO(each.read_text(encoding="utf-8")), locale=folder.name):
-                if message.id and message.string and not message.fuzzy:
+                forms = message.string if isinstance(message.string, tuple) else (message.string,)
+                if message.id and all(forms) and not message.fuzzy:
                     merged.add(message.id, message.string, flags=message.flags)
     compiled = io.BytesIO()
     write_mo(compiled, merged)

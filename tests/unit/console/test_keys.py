@@ -40,7 +40,9 @@ def test_two_pages_may_use_the_same_key() -> None:
 @pytest.mark.promise("CON-8")
 def test_every_key_of_a_page_has_its_element_in_a_template_and_no_template_names_an_unknown_one() -> None:
     written = "".join(path.read_text() for path in (ROOT / "templates").glob("**/*.html"))
-    named = set(re.findall(r'\b(?:act|badge_of)\(\s*"(\w+\.\w+)"', written)) | set(re.findall(r'\bkey="(\w+\.\w+)"', written))
+    named = set(re.findall(r'\b(?:act|badge_of)\(\s*"(\w+\.\w+)"', written)) | set(
+        re.findall(r'\bkey="(\w+\.\w+)"', written)
+    )
     known = {key.name for key in [*GLOBAL, *keys()]}
     assert named <= known, named - known
     assert {key.name for key in keys()} <= named, "a key without an element to act on"

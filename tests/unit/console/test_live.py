@@ -93,4 +93,14 @@ def test_a_stream_ends_when_the_console_does_and_is_no_longer_counted() -> None:
 def test_every_kind_of_entry_but_those_of_one_process_has_a_topic() -> None:
     silent = {kind for kind in EntryKind if not TOPICS_OF[kind.value]}
     areas = {kind.value.split(".")[0] for kind in silent}
-    assert areas <= {"call", "disclosure", "permit_key", "key_encryption_key", "demo", "session", "factor", "autonomy", "baseline"}
+    assert areas <= {
+        "call",
+        "disclosure",
+        "permit_key",
+        "key_encryption_key",
+        "demo",
+        "session",
+        "factor",
+        "autonomy",
+        "baseline",
+    }

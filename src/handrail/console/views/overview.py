@@ -121,16 +121,14 @@ def overview(read: Read, words: Words, *, name: str, view: str, mine: str) -> Ov
         title=_greeting(words, name),
         said=" ".join(
             [
-                words.plural(N_("{n} AI use case"), N_("{n} AI use cases"), len(rows)),
-                words.plural(
-                    N_("handled {n} interaction in the last 24 hours."),
-                    N_("handled {n} interactions in the last 24 hours."), talked,
+                words.plural("{n} AI use case", "{n} AI use cases", len(rows)),
+                words.plural("handled {n} interaction in the last 24 hours.", "handled {n} interactions in the last 24 hours.", talked,
                 ),
-                words.plural(N_("{n} needs attention."), N_("{n} need attention."), attention)
+                words.plural("{n} needs attention.", "{n} need attention.", attention)
                 if attention else words(N_("None needs attention.")),
             ]
         ),
-        announce=words.plural(N_("{n} approval waits"), N_("{n} approvals wait"), held) if held else "",
+        announce=words.plural("{n} approval waits", "{n} approvals wait", held) if held else "",
         tiles=_tiles(read, words, held),
         heads=tuple(words(label) for label in METRICS.values()),
         rows=tuple(shown),
@@ -173,7 +171,7 @@ def _tiles(read: Read, words: Words, held: int) -> tuple[Tile, ...]:
             icon="undo" if back else ("canary" if running else "check"), title=words(N_("Releases")),
             status=words(N_("Rolled back today")) if back else words(N_("None rolled back today")),
             number=words.number(len(back)), page="releases",
-            said=words.plural(N_("{n} canary is running."), N_("{n} canaries are running."), len(running))
+            said=words.plural("{n} canary is running.", "{n} canaries are running.", len(running))
             if running else words(N_("No canary is running.")),
         ),
         Tile(
@@ -208,7 +206,7 @@ def _row(case: UseCase, read: Read, words: Words) -> Row:
     return Row(
         id=case.id, name=case.name, said=" · ".join([", ".join(case.channels), case.owner]), tone=tone, icon=icon,
         state=state,
-        waits=words.plural(N_("{n} approval waits"), N_("{n} approvals wait"), waits) if waits else "",
+        waits=words.plural("{n} approval waits", "{n} approvals wait", waits) if waits else "",
         risk=words(RISKS[risk][1]), risk_tone=RISKS[risk][0], level=level, level_said=words(AUTONOMY[autonomy]),
         level_label=words(N_("Autonomy level {n} of 5"), n=level), release=live.digest[:8] if live else "–",
         release_said=words(

@@ -17,16 +17,11 @@ def check_watch(case: Fitted) -> Iterator[Mistake]:
     intents = case.value.get("intents") or {}
     yield from _intents(case, intents)
     watch = case.value.get("watch") or {}
-    seen: set[str] = set()
     for place, name in enumerate(watch.get("metrics") or []):
-        where = case.place("watch", "metrics", place)
-        if name in seen:
-            yield mistake(where, "watch.repeated", f"{name} is listed twice", hint="delete one")
-        seen.add(name)
         if name == Watched.INTENTS and "intents" not in case.value:
             yield mistake(
-                where, "watch.intents", "no intents are declared, so there is no mix to watch",
-                expected="intents: {NAME: [examples]}",
+                case.place("watch", "metrics", place), "watch.intents",
+                "no intents are declared, so there is no mix to watch", expected="intents: {NAME: [examples]}",
             )  # fmt: skip
     if "intents_sure" in watch and not intents:
         yield mistake(

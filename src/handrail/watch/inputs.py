@@ -5,8 +5,8 @@ logistic classifier says how much more the first looks like "now" than the secon
 d the difference of their scores, 2/(1 + exp(-d)) - 1 is a fair bet where nothing has changed, since the two could be
 swapped. That is the bet on the label of the design (formula 1, share one half, Bradley and Terry 1952 for pairs). The
 amounts grow as those of Shiryaev and Roberts: false alarms are at least `wanted` conversations apart on average.
-A round ends after a week or when the past's openings of a part of the week are used up; amounts and classifier then
-begin anew, because the past may be used again only by a classifier that has not seen it.
+A round lasts a week; amounts and classifier then begin anew, because the past may be used again only by a classifier
+that has not seen it. Who comes when the past's openings of this part of the week are used up is not compared.
 
 Features are facts alone (`guard.opening`): no text, no word. Source: the statistics of rollback of the design, part 10.
 """
@@ -120,12 +120,11 @@ def after(before: Input, at_ms: int, opening: Features, example: str) -> tuple[I
     slot = slot_of(at_ms, before.past.zone)
     if before.past.learnt_ms is None:
         return msgspec.structs.replace(before, past=_learnt(before.past, at_ms, slot, opening)), None
-    pool = before.past.slots[slot]
-    if not pool:
-        return msgspec.structs.replace(before, alone=before.alone + 1), None
-    turn = before.round
-    if not turn.pairs or at_ms - turn.since_ms >= LEAST_MS or turn.used[slot] >= len(pool):
+    pool, turn = before.past.slots[slot], before.round
+    if not turn.pairs or at_ms - turn.since_ms >= LEAST_MS:
         turn = Round(since_ms=at_ms)
+    if turn.used[slot] >= len(pool):
+        return msgspec.structs.replace(before, alone=before.alone + 1), None
     turn = _paired(turn, opening, pool[turn.used[slot]], slot)
     now = msgspec.structs.replace(before, round=turn, watched=before.watched + 1)
     if turn.value < before.wanted:

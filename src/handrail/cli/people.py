@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from handrail.app import wire
-from handrail.cli import options
+from handrail.cli import options, sign_in
 from handrail.people.desk import AddPerson, ChangePerson, InviteAgain, OpenFirst, Redeem, RenewToken, RevokeToken
 from handrail.people.desk import Shown as NewToken
 from handrail.people.key import Scope
@@ -123,6 +123,10 @@ def revoke(token_id: str, token: str, home: Path) -> None:
     """End the token with this public id (the middle part of a token)."""
     done = options.command(home, RevokeToken(ids=wire.IDS, token_id=KeyId(token_id), token=token))
     click.echo(f"token {done.id} is revoked")
+
+
+for _command in (sign_in.reset, sign_in.sessions, sign_in.factors):
+    person.add_command(_command)
 
 
 @click.group()

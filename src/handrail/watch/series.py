@@ -8,6 +8,7 @@ exceed what 95 % of its first cases did not. It pages; it rolls nothing back.
 
 import math
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -173,6 +174,7 @@ def _with_run(before: Series, at_ms: int, bound: float, found: Cases) -> Series:
 def _raised(now: Series, at_ms: int, bound: float) -> Raised:
     what = f"above {now.limit}" if now.metric in SIZES else "bad"
     past, cases = sum(now.bad), sum(now.cases)
+    since = "lately" if now.run_since is None else f"since {_utc(now.run_since)}"
     if now.run_cases:
         rate = f"{now.run_bad} of {now.run_cases} {now.unit} ({now.run_bad / now.run_cases:.1%})"
     else:
@@ -180,16 +182,19 @@ def _raised(now: Series, at_ms: int, bound: float) -> Raised:
     return Raised(
         cause=now.cause, kind=AlertKind.DRIFT, severity=Severity.WARNING, use_case=now.use_case, metric=now.metric,
         sentence=(
-            f"{now.metric} of {now.use_case} is worse than its own past: {rate} {what} lately, where the past had "
+            f"{now.metric} of {now.use_case} is worse than its own past: {rate} {what} {since}, where the past had "
             f"{past} of {cases} ({past / cases:.1%}) and this hour is held to {bound:.1%}."
         ),
         promise=(
             f"Where nothing has changed, this metric alarms at most once in {now.wanted:,} {now.unit} on average. "
             "Until somebody answers, no release goes on; whether one is to blame is for its comparison to say."
         ),
-        example="" if now.run_since is None else f"since {now.run_since}",
         at_ms=at_ms,
     )  # fmt: skip
+
+
+def _utc(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _plus(counts: tuple[int, ...], hour: int, more: int) -> tuple[int, ...]:

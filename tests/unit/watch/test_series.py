@@ -93,6 +93,7 @@ def test_a_doubled_rate_alarms_soon_and_says_since_when_and_its_promise() -> Non
     assert "blocked of shop is worse than its own past" in alarm.sentence
     assert "at most once in 100,000 interactions" in alarm.promise
     assert one.run_since is not None
+    assert f"since 1970-01-13 {one.run_since // HOUR_MS % 24:02}:" in alarm.sentence
     stands, none = after(one, begun, Cases(10, 10))
     assert (stands, none) == (one, None)
     assert answered(one).drift.value == 0
@@ -114,6 +115,17 @@ def test_a_rate_that_stays_as_it_was_does_not_alarm_more_often_than_promised() -
                 one = answered(one)
     assert alarms <= 200
     assert alarms > 0  # the test can fail
+
+
+@pytest.mark.promise("WAT-7")
+def test_since_when_it_is_worse_begins_anew_after_a_good_stretch() -> None:
+    one, begun = learnt(), MONDAY + 200 * HOUR_MS
+    for minute, bad in enumerate([2] * 3 + [0] * 60 + [5] * 20):
+        one, alarm = after(one, begun + minute * 60_000, Cases(bad, 10))
+        if alarm is not None:
+            break
+    assert alarm is not None
+    assert one.run_since == begun + 63 * 60_000
 
 
 @pytest.mark.promise("WAT-16")

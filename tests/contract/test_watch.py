@@ -131,6 +131,7 @@ def test_what_nobody_answers_goes_to_the_deputy_and_then_to_the_escalation_addre
         assert told == [use_case.deputy, use_case.escalation]
         assert (await store.watch.alert(one.id)).due_at is None
         assert await events(store) == ["alert.raised", "alert.escalated", "alert.escalated"]
+        assert (await kinds(store)).count("alert.escalated") == 2
 
     durable.run(run())
 

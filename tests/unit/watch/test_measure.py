@@ -13,7 +13,7 @@ from handrail.terms.decision import Outcome
 from handrail.terms.finding import Kind
 from handrail.terms.ids import ConversationId, InteractionId, UseCaseId
 from handrail.watch.fold import fold_conversations, fold_interactions
-from handrail.watch.measure import HOUR_MS, LONGEST_S, Asked, Cases, Told, Used, band, top
+from handrail.watch.measure import HOUR_MS, LONGEST_S, MATURITY_MS, Asked, Cases, Told, Used, band, top
 from handrail.watch.metrics import DEFINITIONS, Side, figure, grouped, quantile
 from handrail.watch.series import LIMIT_CASES, Series, with_bands
 from handrail.watch.triggers import fold_triggers
@@ -143,6 +143,40 @@ def test_a_person_who_worked_on_it_and_said_no_time_is_not_zero_seconds() -> Non
     assert counts["human_seconds"] == LONGEST_S
 
 
+def test_a_finding_counts_where_it_was_first_seen_and_ungrounded_is_that_kind_alone() -> None:
+    def found(kind: Kind, *, new: bool) -> FoundFact:
+        return FoundFact(kind=kind, side="output", score=1.0, reason="x", action="mark", new=new)
+
+    old, pii, claim = found(Kind.CARD, new=False), found(Kind.EMAIL, new=True), found(Kind.UNGROUNDED, new=True)
+    ((_, counts),) = fold_interactions(
+        {}, 5 * HOUR_MS, [asked(findings=(old,)), asked(findings=(pii,)), asked(findings=(claim, old))]
+    ).cells.items()
+    assert {name: count for name, count in counts.items() if name.startswith("finding.")} == {
+        "finding.output.EMAIL": 1, "finding.output.UNGROUNDED": 1,
+    }  # fmt: skip
+    assert (counts["finding"], counts["ungrounded"]) == (2, 1)
+
+
+def test_an_amount_is_that_of_answers_alone() -> None:
+    rows = [asked(latency_ms=100), asked(latency_ms=90_000, outcome=Outcome.FAILED)]
+    folded = fold_interactions({("shop", "latency"): Series(use_case=SHOP, metric="latency", limit=200)}, 0, rows)
+    by = {one.metric: one for one in folded.series}
+    assert (sum(by["latency"].bad), sum(by["latency"].cases)) == (0, 1)
+    ((_, counts),) = folded.cells.items()
+    assert sum(count for name, count in counts.items() if name.startswith("latency/")) == 1
+
+
+def test_what_happened_two_days_later_counts_for_no_conversation() -> None:
+    rows = [asked(conversation=ConversationId(f"cv_{at}")) for at in range(2)]
+    begun = rows[0].at_ms
+    after = [
+        told("cv_0", OutcomeType.COMPLAINT, occurred_at_ms=begun + MATURITY_MS - 1),
+        told("cv_1", OutcomeType.COMPLAINT, occurred_at_ms=begun + MATURITY_MS),
+    ]
+    ((_, counts),) = fold_conversations({}, begun, rows, after).cells.items()
+    assert (counts["complaint"], counts["contained"]) == (1, 1)
+
+
 def test_what_a_rule_handed_over_is_its_own_figure() -> None:
     rows = [asked(conversation=ConversationId(f"cv_{at}")) for at in range(3)]
     after = [told("cv_0", OutcomeType.TRANSFER), told("cv_1", OutcomeType.TRANSFER)]
@@ -152,6 +186,22 @@ def test_what_a_rule_handed_over_is_its_own_figure() -> None:
     by = {one.metric: one for one in folded.series}
     assert by["transfer"].first_ms is not None
     assert (sum(by["transfer"].bad), sum(by["transfer"].cases)) == (1, 3)
+
+
+def test_tokens_surveys_actions_and_handling_are_each_of_their_own_cases() -> None:
+    counts = Counter(
+        {
+            "interactions": 10, "conversations": 100, "input_tokens": 700, "output_tokens": 300, "told.csat": 4,
+            "csat_answered": 4, "low_csat": 1, "actions": 5, "action.hold": 2, "told.handle_time": 1,
+            f"handle_time/{band(10)}": 92, f"handle_time/{band(1_000)}": 8,
+        }
+    )  # fmt: skip
+    by = {one.id: figure(one, counts, counts) for one in DEFINITIONS}
+    assert by["tokens"].value == 100
+    assert by["low_csat"].text == "25.00% (1 of 4)"
+    assert by["csat_answered"].text == "4.00% (4 of 100)"
+    assert by["held"].text == "40.00% (2 of 5)"
+    assert by["handle_time"].text == f"{top(band(10))} / {top(band(10))}"  # the 90th of 100, not the 95th
 
 
 def test_a_quantile_is_that_of_the_amounts_to_the_width_of_a_band() -> None:

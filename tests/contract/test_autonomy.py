@@ -8,10 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 from contract.test_actions import hire, token
+from contract.test_watch import raised
 from fakes.actions import use_case
 from fakes.storage import CLOCK, IDS, ORDERS, Rig
 
 from handrail.app.demoting import Demoting, standing, tell
+from handrail.approvals.drill import Drill, DrillState, Made, Plan
 from handrail.governance.autonomy_desk import AutonomyFacts, DemoteByHand, Fall, Promote
 from handrail.governance.demote import Demotion, Happened, replayed
 from handrail.in_force.follow import look
@@ -21,12 +23,14 @@ from handrail.people.person import Person
 from handrail.people.role import Role
 from handrail.policy.autonomy import Again, Autonomy, Cause, Demote, Trigger
 from handrail.policy.ruleset import Level, Risk, Ruleset, digest
+from handrail.releases.lifecycle import Rollout, State
 from handrail.review.incident import Severity
 from handrail.review.incidents import NOBODY, Open
 from handrail.terms.action import ActionType
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.errors import Code, HandrailError
-from handrail.terms.ids import PersonId
+from handrail.terms.ids import Digest, PersonId
+from handrail.watch.alarm import Raise
 from handrail.watch.alert import AlertState
 from handrail.watch.measure import Cell
 
@@ -325,6 +329,54 @@ def test_two_processes_and_a_publish_at_the_same_time_lower_once_for_each_trigge
         assert [one.key for _, one in said] == [f"incident/in_{at}" for at in range(6)]
         assert [one.number for _, one in said] == [1, 2, 3, 4, 5, 6]
         assert replayed([move for _, one in said for move in one.moves]) == await lowered(other) == {MONEY: Autonomy.A1}
+
+    durable.run(run())
+
+
+@pytest.mark.promise("AUT-1")
+def test_drift_a_rollback_findings_and_a_missed_drill_are_each_seen_in_what_is_stored(durable: Rig) -> None:
+    async def run() -> None:
+        kinds = (
+            Trigger(cause=Cause.DRIFT, what="failed"), Trigger(cause=Cause.ROLLBACK),
+            Trigger(cause=Cause.FINDINGS, what="LEGAL", least=3), Trigger(cause=Cause.DRILL),
+        )  # fmt: skip
+        store = await ready(durable, Demote(triggers=kinds, cool_down_minutes=0))
+        in_force = InForce()
+        await look(in_force, store.in_force, CLOCK)
+        drill = Drill(
+            id="dr_1", due_at=1, plan=Plan(run="dr", seed="s"), state=DrillState.PLANNED, action=None, made=None,
+            made_at=None, decided_at=None, person="", caught=None, open=False,
+        )  # fmt: skip
+
+        def roll_back(tx: Any) -> None:
+            for at, safety in (("a", True), ("b", False)):
+                tx.rollouts.add(
+                    Rollout(
+                        release=Digest(at * 64), use_case=ORDERS, author="pe_x", created_at=1, safety=safety, run=1,
+                        state=State.ROLLED_BACK, ended_at=tx.now_ms,
+                    )
+                )  # fmt: skip
+
+        def find(tx: Any) -> None:
+            hour = tx.now_ms // 86_400_000 * 24
+            tx.watch.count({Cell(ORDERS, hour, "", "", ""): Counter({"finding.input.LEGAL": 3})})
+            tx.watch.count({Cell(ORDERS, hour - 1, "", "", ""): Counter({"finding.input.LEGAL": 99})})
+
+        def miss(tx: Any) -> None:
+            tx.drills.plan(drill)
+            made = msgspec.structs.replace(drill, made=Made(use_case=ORDERS), made_at=tx.now_ms)
+            tx.drills.made(made)
+            tx.drills.decided(msgspec.structs.replace(made, decided_at=tx.now_ms, person="pe_a", caught=False))
+
+        for happens in (Raise(ids=IDS, found=(raised(),)), roll_back, find, miss):
+            await store.journal.run(happens)
+            for _ in range(2):
+                await Demoting(store, in_force, ids=IDS, clock=CLOCK).round()
+        said = sorted(await facts(store), key=lambda row: row[1].number)
+        assert [one.cause for _, one in said] == [Cause.DRIFT, Cause.ROLLBACK, Cause.FINDINGS, Cause.DRILL]
+        assert [one.bad for _, one in said] == [0, 0, 3, 1]
+        assert await lowered(store) == {MONEY: Autonomy.A1, WRITE: Autonomy.A1}
+        assert "pe_a" not in str(said)
 
     durable.run(run())
 

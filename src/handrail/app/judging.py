@@ -21,6 +21,8 @@ from handrail.review.incidents import IncidentTransaction, of_rollback
 from handrail.terms.clock import Clock
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest, Ids
+from handrail.trials.incidents import not_shown
+from handrail.trials.store import TrialTransaction
 from handrail.watch.alarm import WatchTransaction, raise_alerts, unanswered_drift_of
 from handrail.watch.rollouts import raised_by
 
@@ -192,7 +194,8 @@ def judging(store: "Store", in_force: InForce) -> Judging:
 def barred(tx: ReleaseTransaction, rollout: Rollout) -> str:
     """What keeps a release from going on, for the judge and for commands."""
     incident = open_incident_of(cast(IncidentTransaction, tx), rollout)
-    return incident or unanswered_drift_of(cast(WatchTransaction, tx), rollout.use_case)
+    drift = incident or unanswered_drift_of(cast(WatchTransaction, tx), rollout.use_case)
+    return drift or not_shown(cast(TrialTransaction, tx), rollout)
 
 
 def beside(tx: ReleaseTransaction, rollout: Rollout) -> None:

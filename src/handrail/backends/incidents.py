@@ -64,6 +64,12 @@ class Incidents:
         )
         return [_INCIDENT.decode(bytes(row[0])) for row in found]
 
+    def closed_of(self, use_case: UseCaseId) -> list[Incident]:
+        found = self._tx.fetch(
+            "SELECT body FROM incident WHERE use_case = $1 AND state = 'closed' ORDER BY id", (use_case,)
+        )
+        return [_INCIDENT.decode(bytes(row[0])) for row in found]
+
 
 class StoredIncidents:
     """`review.incidents.IncidentReader`. Whom it concerns is found by one scan of the narrow table of interactions and

@@ -21,6 +21,7 @@ from handrail.terms.actor import Actor
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Kind
 from handrail.terms.ids import Digest, UseCaseId
+from handrail.trials.incidents import require_case
 
 if TYPE_CHECKING:
     from handrail.app.wire import Store
@@ -236,22 +237,36 @@ def change(name: str, severity: str | None, owner: str | None, token: str | None
 @options.home
 def close(name: str, test: str, no_test: str, token: str | None, home: Path) -> None:
     """It is over: its tasks are done, its notes written, and the next time a test catches it."""
-    if test:
-        _require_test(home, test.strip())
-    _change(home, name, token, lambda one, _, now: moves.closed(one, test=test, no_test=no_test, now=now))
+    trials = trials_of(read(home)).trials if test else ()
+
+    def move(one: Incident, _: Actor, now: int) -> Incident:
+        after = moves.closed(one, test=test, no_test=no_test, now=now)
+        if test:
+            require_case(trials, one, test.strip())
+        return after
+
+    _change(home, name, token, move)
 
 
-def _require_test(home: Path, test: str) -> None:
-    """A misspelt name is no test. Raises HandrailError NOT_FOUND or HOME_INVALID."""
-    if "::" in test:  # a test of the user's own suite, as pytest names it
-        return
-    known = {name for one in trials_of(read(home)).trials for name in (one.id, one.case)}
-    if test not in known:
-        raise HandrailError(
-            Code.NOT_FOUND,
-            f"there is no case {test!r} in tests/*.yaml; write it there, name a test of your own suite as "
-            "file::name, or say with --no-test why none can catch it",
-        )
+@incident.command()
+@click.argument("name", metavar="ID")
+@click.option("--test", default="", help="The test that would have caught it, as of close.")
+@click.option("--no-test", default="", help="Why no test can.")
+@options.token
+@options.home
+def retest(name: str, test: str, no_test: str, token: str | None, home: Path) -> None:
+    """Another test of an incident that is closed.
+
+    Every release of the use case must show it before it starts."""
+    trials = trials_of(read(home)).trials if test else ()
+
+    def move(one: Incident, _: Actor, __: int) -> Incident:
+        after = moves.retested(one, test=test, no_test=no_test)
+        if test:
+            require_case(trials, one, test.strip())
+        return after
+
+    _change(home, name, token, move, said=f"its test is {test or 'none'}")
 
 
 def _change(

@@ -56,6 +56,38 @@ async def recorded_case(
         raise HandrailError(Code.REQUEST_INVALID, f"no case can be made: {error}") from None
 
 
+async def incident_cases(
+    store: "Store", incident: str, reason: str, token: str | None, name: str, most: int
+) -> tuple[Imported, str]:
+    """A draft for each of the first `most` conversations that the incident concerned, up to the last interaction in its
+    scope, and their use case. Raises HandrailError as `recorded_case`, and REQUEST_INVALID when nothing can be read."""
+    found = await store.incidents.get(incident)
+    made = Imported()
+    affected = await store.incidents.affected(found.use_case, found.scope)
+    stem = name or incident.replace("_", "-").lower()
+    for number, one in enumerate(affected[:most], 1):
+        page = await store.reader.find(
+            Query(conversation=one.conversation, since_ms=one.latest_ms, until_ms=one.latest_ms + 1, limit=1)
+        )
+        try:
+            if not page.found:
+                raise HandrailError(Code.REQUEST_INVALID, "its interactions are gone")
+            case, _ = await recorded_case(store, page.found[0].interaction, reason, token, f"{stem}-{number}")
+        except HandrailError as error:
+            if error.code is not Code.REQUEST_INVALID:
+                raise
+            made.left_out.append(f"conversation {number}: {error.message}")
+            continue
+        for each in case.cases:
+            made.cases.append({"id": each.pop("id"), "incident": found.id, "draft": True, **each})
+        made.left_out += case.left_out
+    if len(affected) > most:
+        made.left_out.append(f"{len(affected) - most} further conversations of the incident (--most)")
+    if not made.cases:
+        raise HandrailError(Code.REQUEST_INVALID, f"no case can be made: {'; '.join(made.left_out) or 'nobody was'}")
+    return made, found.use_case
+
+
 def _masked(text: str, role: Role) -> str:
     """Personal data that the rules of that day let rest, replaced by its kind. Raises HandrailError
     GUARD_UNAVAILABLE: what was not fully read goes into no file."""

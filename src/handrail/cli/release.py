@@ -26,6 +26,8 @@ from handrail.releases.unit import UnitRow
 from handrail.releases.units import judge_options
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest, ProviderId, UseCaseId
+from handrail.trials.incidents import not_shown, without_test
+from handrail.trials.store import TrialTransaction
 
 if TYPE_CHECKING:
     from handrail.app.wire import Store
@@ -160,6 +162,7 @@ def start(release: str, token: str | None, home: Path) -> None:
     """Begin its first stage, against what is live."""
     command = desk.Start(ids=wire.IDS, release=release, token=token, bars=barred)
     _tell(options.with_store(home, lambda store: starting.start(store, command)))
+    _tell_untested(home, release)
 
 
 @release.command()
@@ -243,6 +246,7 @@ def status(release: str, as_json: bool, home: Path) -> None:
         click.echo(f"signed off as {sign.role} by {sign.person}, {_time(sign.at_ms)}")
     for line in filter(None, (rollout.frozen and f"stands still: {rollout.frozen}", rollout.asked, sentence)):
         click.echo(line)
+    _tell_untested(home, rollout.release)
     for stage, arm, units, judged in counts:
         click.echo(f"stage {stage}  {arm}  {units} units, {judged} judged")
     if told is not None:
@@ -304,6 +308,18 @@ def simulate(use_case: str, worse: tuple[str, ...], rates: tuple[str, ...], runs
         f"({low:.1%} to {high:.1%}); promised: at most {ramp.alpha:.0%}\n"
         "Outcomes count here as soon as they happen; with delayed ones add the customers of one maturity time."
     )
+
+
+def _tell_untested(home: Path, release: str) -> None:
+    """Which closed incidents no case keeps from coming again, and what keeps this release from starting."""
+
+    def look(tx: TrialTransaction) -> list[str]:
+        rollout = tx.rollouts.named(release)
+        lacks = not_shown(tx, rollout)
+        return [*without_test(tx.incidents.closed_of(UseCaseId(rollout.use_case))), *([lacks] if lacks else [])]
+
+    for line in options.command(home, look):
+        click.echo(line)
 
 
 async def _status(store: "Store", name: str) -> tuple[Rollout, Conclusion | None, list[tuple[int, str, int, int]], str]:

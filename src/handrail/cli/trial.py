@@ -12,7 +12,7 @@ import msgspec
 from handrail.app.trials import Wanted, cost_limit_of, mcp_url_of, run_trials, trials_of, url_of
 from handrail.app.wire.policy import engines
 from handrail.cli import options
-from handrail.cli.recorded_case import recorded_case
+from handrail.cli.recorded_case import incident_cases, recorded_case
 from handrail.cli.tools import document
 from handrail.home.codes import CURRENCIES
 from handrail.home.compile import compile_home
@@ -133,7 +133,9 @@ def list_command(use_case: str | None, release: str, limit: int, as_json: bool, 
 @trial.command("import")
 @click.argument("file", required=False)
 @click.option("--from", "interaction", help="A recorded interaction instead of FILE: its conversation so far, masked.")
-@click.option("--reason", default="", help="Needed with --from: a reference such as `ticket 4711`; it is recorded.")
+@click.option("--from-incident", "incident", help="A recorded incident instead: a draft of each of its conversations.")
+@click.option("--most", type=click.IntRange(1, 50), default=5, show_default=True, help="Conversations of an incident.")
+@click.option("--reason", default="", help="Needed with --from...: a reference such as `ticket 4711`; recorded.")
 @click.option("--use-case", help="Of the cases; needed with FILE.")
 @click.option("--judge", default="", help="The use case of a judge model, for rubrics.")
 @click.option("--name", default="", help="The beginning of the cases' names.")
@@ -141,19 +143,22 @@ def list_command(use_case: str | None, release: str, limit: int, as_json: bool, 
 @options.token
 @options.home
 def import_command(
-    file: str | None, interaction: str | None, reason: str, use_case: str | None, judge: str, name: str,
-    output: Path | None, token: str | None, home: Path,
+    file: str | None, interaction: str | None, incident: str | None, most: int, reason: str, use_case: str | None,
+    judge: str, name: str, output: Path | None, token: str | None, home: Path,
 ) -> None:  # fmt: skip
     """Draft cases from FILE, as promptfoo reads it (- is standard input), or from a recorded interaction.
 
     What has no equivalent is listed, here and at the head of the file. A person reads the draft."""
-    if (file is None) == (interaction is None):
-        raise click.UsageError("FILE, or --from INTERACTION")
+    if sum(one is not None for one in (file, interaction, incident)) != 1:
+        raise click.UsageError("FILE, --from INTERACTION, or --from-incident ID")
+    if file is None and not reason:
+        raise click.UsageError("this needs --reason, a reference such as `ticket 4711`; it is recorded for ever")
     if interaction is not None:
-        if not reason:
-            raise click.UsageError("--from needs --reason, a reference such as `ticket 4711`; it is recorded for ever")
         made, of = options.with_store(home, lambda store: recorded_case(store, interaction, reason, token, name))
         source = "From a recorded conversation, masked. Write what must come instead."
+    elif incident is not None:
+        made, of = options.with_store(home, lambda store: incident_cases(store, incident, reason, token, name, most))
+        source = "From an incident, masked. Write what must come instead, then take `draft` out."
     else:
         if use_case is None:
             raise click.UsageError("--use-case: whose cases they are")
@@ -255,6 +260,8 @@ def _print(results: Results, *, show: bool) -> None:
 
 def _say(one: Recorded) -> None:
     run = one.run
+    for name in one.missing:
+        click.echo(f"missing: the case {name}")
     for name, change in one.changed.items():
         click.echo(f"changed: {run.use_case}/{name}: {change.why}")
     if one.rollout is not None:

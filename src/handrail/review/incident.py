@@ -107,6 +107,14 @@ def closed(before: Incident, *, test: str = "", no_test: str = "", now: int) -> 
     return _moved(before, state=IncidentState.CLOSED, test=test.strip(), no_test=no_test.strip(), closed_at=now)
 
 
+def retested(before: Incident, *, test: str = "", no_test: str = "") -> Incident:
+    """Another test of a closed one, or another reason why none can. Raises HandrailError NOT_ALLOWED."""
+    _require(before, IncidentState.CLOSED, move="be given another test")
+    if bool(test.strip()) == bool(no_test.strip()):
+        raise HandrailError(Code.NOT_ALLOWED, "give --test with its name, or --no-test with the reason why none can")
+    return _moved(before, test=test.strip(), no_test=no_test.strip())
+
+
 def tasked(before: Incident, text: str, *, owner: str = "") -> Incident:
     """One more task. Raises HandrailError NOT_ALLOWED or REQUEST_INVALID."""
     _require_not_closed(before)

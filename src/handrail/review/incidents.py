@@ -41,6 +41,10 @@ class IncidentStore(Protocol):
         """Not closed, oldest first."""
         ...
 
+    def closed_of(self, use_case: UseCaseId) -> list[Incident]:
+        """Closed, oldest first."""
+        ...
+
 
 class Rulebook(Protocol):
     def current(self) -> Digest | None: ...

@@ -13,6 +13,7 @@ from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest, EntryId, Ids, UseCaseId
 from handrail.trials.golden import Change, looked
+from handrail.trials.incidents import case_of, required
 from handrail.trials.results import Results
 from handrail.trials.store import CaseRow, Run, TrialTransaction
 
@@ -52,11 +53,12 @@ class ChangedFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """`changed`: golden answers by case. `rollout`: the draft whose tests these were; None: it was no draft, or not all
-    cases were run."""
+    """`changed`: golden answers by case. `missing`: cases that closed incidents ask for and that there are not.
+    `rollout`: the draft whose tests these were; None: it was no draft, or not all cases were run."""
 
     run: Run
     changed: dict[str, Change] = {}
+    missing: tuple[str, ...] = ()
     rollout: Rollout | None = None
 
 
@@ -83,14 +85,18 @@ class RecordRun:
         tx.append(self._entry(tx, EntryKind.TRIAL_RAN, by, _facts(run), run.id))
         changed = dict(self._goldens(tx, by))
         rollout = None
+        missing: tuple[str, ...] = ()
         if self.whole and not self.scheduled:
             known = tx.rollouts.find(self.release)
             if known is not None and known.state in TESTABLE:
+                shown = {case_of(one.id) for one in run.cases}
+                wanted = required(tx.incidents.closed_of(self.use_case))
+                missing = tuple(f"{case} of incident {of}" for case, of in wanted.items() if case not in shown)
                 rollout = RecordTests(
-                    ids=self.ids, release=self.release, passed=run.passed, failed=run.failed, digest=run.digest,
-                    token=self.token,
+                    ids=self.ids, release=self.release, passed=run.passed, failed=run.failed + len(missing),
+                    digest=run.digest, token=self.token,
                 )(tx)  # fmt: skip
-        return Recorded(run=run, changed=changed, rollout=rollout)
+        return Recorded(run=run, changed=changed, rollout=rollout, missing=missing)
 
     def _run(self, now_ms: int) -> Run:
         results = self.results

@@ -5,6 +5,7 @@ from typing import Protocol
 import msgspec
 
 from handrail.releases.store import ReleaseTransaction
+from handrail.review.incidents import IncidentStore
 from handrail.terms.ids import Digest, UseCaseId
 from handrail.trials.golden import Golden
 
@@ -62,3 +63,6 @@ class TrialStore(Protocol):
 class TrialTransaction(ReleaseTransaction, Protocol):
     @property
     def trials(self) -> TrialStore: ...
+
+    @property
+    def incidents(self) -> IncidentStore: ...

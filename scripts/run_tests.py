@@ -4,6 +4,8 @@ Two lanes run side by side, since most machines have two cores and much of the s
 line with its time; a step that fails prints what it said and its command, the others go on, and the exit code is 1.
 """
 
+import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,7 +14,9 @@ from pathlib import Path
 
 BIN = Path(sys.executable).parent
 PYTEST = [sys.executable, "-m", "pytest"]
-LOUD = "DATA PACKS ABSENT"
+LOUD = (" ABSENT at ", " ABSENT (")
+NONE_RAN = 5
+"""pytest's exit code when every test of a step was deselected; well only where a loud line says why."""
 
 Lane = list[tuple[str, list[str]]]
 
@@ -44,6 +48,7 @@ ALL: list[Lane] = [
     [
         ("end to end", [*PYTEST, "tests/e2e", "--durations=5", "--durations-min=5"]),
         ("agents of the examples", [*PYTEST, "tests/examples"]),
+        ("browser", [*PYTEST, "tests/browser", "--durations=3", "--durations-min=20"]),
     ],
 ]
 
@@ -65,21 +70,45 @@ class Run:
     def _tell(self, name: str, command: list[str], done: "subprocess.CompletedProcess[str]", seconds: float) -> None:
         lines = done.stdout.rstrip().splitlines()
         with self._lock:
-            self.loud += [line for line in lines if LOUD in line]
-            if done.returncode:
+            loud = [line for line in lines if any(sign in line for sign in LOUD)]
+            self.loud += loud
+            ok = done.returncode == 0 or (done.returncode == NONE_RAN and bool(loud))
+            if not ok:
                 self.failed.append(name)
                 print("\n".join([*lines, f"[{name}] command: {' '.join(command)}"]))
             last = lines[-1].strip("= ") if lines else ""
-            print(f"[{name}] {'ok' if done.returncode == 0 else 'FAILED'} in {seconds:.1f} s  {last[:90]}", flush=True)
+            print(f"[{name}] {'ok' if ok else 'FAILED'} in {seconds:.1f} s  {last[:90]}", flush=True)
 
 
 def said_once(loud: list[str]) -> str:
-    """One line of all: the promises that no step could show."""
-    names = {name for line in loud for name in line.rsplit(": ", 1)[1].split(", ")} - {"none selected"}
-    return f"{loud[0].rsplit(': ', 1)[0]}: {', '.join(sorted(names)) or 'none selected'}"
+    """One line for each thing that is absent: the promises that no step could show."""
+    found: dict[str, tuple[str, set[str]]] = {}
+    for line in loud:
+        said, names = line.rsplit(": ", 1)
+        found.setdefault(line.split(" ABSENT ")[0], (said, set()))[1].update(names.split(", "))
+    return "\n".join(
+        f"{said}: {', '.join(sorted(names - {'none selected', 'none named'})) or 'none selected'}"
+        for said, names in found.values()
+    )
+
+
+def bring_chromium() -> None:
+    """By Debian's package, where this may: as root, where apt is. Elsewhere the tests of pages say that they did not
+    run."""
+    if shutil.which("chromium") or os.geteuid() != 0 or not shutil.which("apt-get"):
+        return
+    print("bringing Chromium by Debian's package, for the tests of pages", flush=True)
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for words in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", "chromium"]):
+        done = subprocess.run(["apt-get", *words], env=env, stdout=subprocess.DEVNULL, check=False)
+        if done.returncode:
+            print("apt-get could not bring Chromium; the tests of pages will not run", flush=True)
+            return
 
 
 def main(which: str) -> int:
+    if which == "all":
+        bring_chromium()
     started = time.monotonic()
     run = Run()
     lanes = [threading.Thread(target=run.lane, args=(steps,)) for steps in (CHECK if which == "check" else ALL)]

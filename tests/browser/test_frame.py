@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from browser_site import Site, looked_at, trouble
 from playwright.sync_api import Page, expect
 
@@ -27,6 +28,7 @@ def test_the_overview_says_what_waits(looked: Site, enter: Enter) -> None:
     expect(page.get_by_label("Needs a person")).to_contain_text("Waiting")
 
 
+@pytest.mark.promise("CON-8")
 def test_the_palette_and_the_sheet_open_by_key_and_not_from_a_text_field(looked: Site, enter: Enter) -> None:
     page = enter(looked, Role.OWNER)
     page.goto("/")
@@ -69,6 +71,7 @@ def test_the_theme_and_the_language_stay_chosen(looked: Site, enter: Enter) -> N
     expect(page.get_by_role("link", name="Übersicht")).to_be_visible()
 
 
+@pytest.mark.promise("CON-6")
 def test_a_page_hears_of_a_change_and_renews_its_part_without_a_reload(own: Site, enter: Enter) -> None:
     page = enter(own, Role.OWNER)
     page.goto("/")

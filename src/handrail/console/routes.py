@@ -69,9 +69,9 @@ class Nav:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """`name`: unique, `page.what`; `url(name, ...)` in templates. `title`: marked by N_. `template`: empty for what
-    answers with a redirect or a file; on POST for what shows a page without going on, such as text revealed once. `fresh`: only for who proved within `FRESH_MS` who she is; a handler that finds
-    out later raises `answers.NeedsFresh`. `public`: without signing in. `key`: pressed after G. `api`: also under
-    /api, as JSON."""
+    answers with a redirect or a file; on POST for what shows a page without going on, such as text revealed once.
+    `fresh`: only for who proved lately who she is; a handler that finds out later raises `answers.NeedsFresh`.
+    `public`: without signing in. `key`: pressed after G. `api`: also under /api, as JSON."""
 
     name: str
     path: str

@@ -122,7 +122,9 @@ def overview(read: Read, words: Words, *, name: str, view: str, mine: str) -> Ov
         said=" ".join(
             [
                 words.plural("{n} AI use case", "{n} AI use cases", len(rows)),
-                words.plural("handled {n} interaction in the last 24 hours.", "handled {n} interactions in the last 24 hours.", talked,
+                words.plural(
+                    "handled {n} interaction in the last 24 hours.",
+                    "handled {n} interactions in the last 24 hours.", talked,
                 ),
                 words.plural("{n} needs attention.", "{n} need attention.", attention)
                 if attention else words(N_("None needs attention.")),

@@ -11,6 +11,7 @@ from fakes.gateway import PROVIDERS, use_case, world
 from fakes.storage import CLOCK, IDS, ORDERS, Rig, begin, entry_of
 
 from handrail.app.judging import Judging
+from handrail.backends.rollouts import Units
 from handrail.guard.assigned import assigned
 from handrail.guard.caller import Caller, Draws, caller_of
 from handrail.guard.turn import Turn
@@ -706,5 +707,39 @@ def test_a_judge_that_reads_a_long_past_keeps_its_lease_meanwhile(durable: Rig) 
         late = Judging(store, InForce(), "late", ids=IDS, clock=Later(), portion=10)
         with pytest.raises(HandrailError, match="another process"):
             await late._canary(one.rollout)
+
+    durable.run(main())
+
+
+def test_many_units_are_folded_each_with_its_own_and_all_or_none(durable: Rig) -> None:
+    async def main() -> None:
+        store = await durable.open()
+        one = await Started(store).begin()
+        await fill(one, 120, worse=False)
+        waiting = await store.units.waiting(one.rollout, limit=200)
+        ready = [
+            msgspec.structs.replace(unit, metrics={"complaint": number / 1000}, matured_at=number, folded=number)
+            for number, unit in enumerate(waiting, 1)
+        ]
+        statements = 0
+
+        def fold(tx: Any) -> bool:
+            nonlocal statements
+            fetch = tx.fetch
+
+            class Counted:
+                now_ms = tx.now_ms
+
+                def fetch(self, sql: str, values: Any = ()) -> Any:
+                    nonlocal statements
+                    statements += 1
+                    return fetch(sql, values)
+
+            return Units(Counted()).fold(ready)
+
+        assert await store.journal.run(fold)
+        assert statements <= 3, "each is a way to the database while nobody else writes"
+        assert await store.units.folded(one.rollout) == ready
+        assert not await store.journal.run(lambda tx: tx.units.fold(ready[:1]))
 
     durable.run(main())

@@ -154,21 +154,31 @@ class Units:
         return all(self._fold(units[at : at + TOGETHER]) for at in range(0, len(units), TOGETHER))
 
     def _fold(self, units: Sequence[UnitRow]) -> bool:
-        """In one statement: each one is a way to the server, during which nobody else writes."""
-        values: list[Any] = [units[0].of, units[0].run]
-        cases: dict[str, list[str]] = {"metrics": [], "matured_at": [], "folded": []}
-        names = []
-        for unit in units:
-            at = len(values)
-            names.append(f"${at + 1}")
-            for place, branches in enumerate(cases.values(), at + 2):
-                branches.append(f"WHEN ${at + 1} THEN ${place}")
-            values += [unit.unit, msgspec.json.encode(unit.metrics), unit.matured_at, unit.folded]
-        changes = ", ".join(f"{name} = CASE unit {' '.join(each)} ELSE {name} END" for name, each in cases.items())
+        """In one statement: each one is a way to the server, during which nobody else writes. Values stand in the order
+        in which the statement first names them, as SQLite counts them."""
+        many = len(units)
+        columns: dict[str, list[Any]] = {
+            "metrics": [msgspec.json.encode(unit.metrics) for unit in units],
+            "matured_at": [unit.matured_at for unit in units],
+            "folded": [unit.folded for unit in units],
+        }
+        values: list[Any] = []
+        changes = []
+        names = [f"${at}" for at in range(1, 2 * many, 2)]
+        for column, each in columns.items():
+            if not values:
+                values = [part for unit, value in zip(units, each, strict=True) for part in (unit.unit, value)]
+                places = range(2, 2 * many + 1, 2)
+            else:
+                places = range(len(values) + 1, len(values) + many + 1)
+                values += each
+            branches = " ".join(f"WHEN {name} THEN ${place}" for name, place in zip(names, places, strict=True))
+            changes.append(f"{column} = CASE unit {branches} ELSE {column} END")
+        release, run = f"${len(values) + 1}", f"${len(values) + 2}"
         done = self._tx.fetch(
-            f"UPDATE unit SET {changes} WHERE release = $1 AND run = $2 AND folded IS NULL "  # noqa: S608  places alone
-            f"AND unit IN ({', '.join(names)}) RETURNING unit",
-            values,
+            f"UPDATE unit SET {', '.join(changes)} WHERE release = {release} AND run = {run} "  # noqa: S608  places alone
+            f"AND folded IS NULL AND unit IN ({', '.join(names)}) RETURNING unit",
+            [*values, units[0].of, units[0].run],
         )
         return len(done) == len(units)
 

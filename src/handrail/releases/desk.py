@@ -306,9 +306,8 @@ class Judged:
             raise HandrailError(Code.LOST_RACE, "the rollout was moved meanwhile")
         if tx.units.last_folded(self.before.release, self.before.run) != self.known:
             raise HandrailError(Code.LOST_RACE, "another process folded units meanwhile")
-        for unit in self.folded:
-            if not tx.units.fold(unit):
-                raise HandrailError(Code.LOST_RACE, "a unit was folded meanwhile")
+        if not tx.units.fold(self.folded):
+            raise HandrailError(Code.LOST_RACE, "a unit was folded meanwhile")
         step = self.step
         if step is not None and step.kind in _ONWARD and self.bars is not None and self.bars(tx, self.before):
             step = None  # looked at again with the next units

@@ -374,8 +374,6 @@ def signs(draft: Draft) -> list[str]:
         found |= {_BY_KIND[each.kind] for each in draft.input.screened.found if each.new and each.kind in _BY_KIND}
     if draft.output is not None and any(each.kind is Kind.DECLINED for each in draft.output.screened.found):
         found.add(Metric.DECLINED)
-    if draft.output is not None and any(each.kind is Kind.DECLINED for each in draft.output.screened.found):
-        found.add(Metric.DECLINED)
     return sorted(each.value for each in found)
 
 

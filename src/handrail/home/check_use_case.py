@@ -6,8 +6,8 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from handrail.home.address import address
-from handrail.home.check_findings import check_findings, check_spoken, known_language
 from handrail.home.check_demote import check_demote
+from handrail.home.check_findings import check_findings, check_spoken, known_language
 from handrail.home.check_ramp import check_ramp
 from handrail.home.check_watch import check_watch
 from handrail.home.codes import COMMON_REGIONS, COUNTRIES, CURRENCIES, GROUPS, LANGUAGES

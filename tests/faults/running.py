@@ -22,6 +22,7 @@ currency: EUR
 database: {database}
 data_dir: .handrail
 listen: 127.0.0.1:{port}
+console: {{ serve: false }}
 providers:
   model:
     dialect: openai

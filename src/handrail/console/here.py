@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from handrail.console.answers import NeedsFresh
 from handrail.console.ports import Ports
+from handrail.console.visitor import Visitor
 from handrail.console.words import Words
 from handrail.ledger.entry import Entry, EntryKind
 from handrail.ledger.store import Commit, Journal
@@ -18,12 +20,24 @@ READING = frozenset({EntryKind.PAYLOAD_READ})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Here:
-    """`now_ms`: one instant for the whole request. `path`: with its query, as the visitor asked."""
+    """`now_ms`: one instant for the whole request. `path`: with its query, as the visitor asked. `fresh_ms`,
+    `fresh_above_minor`: as the home says (`console.sign_in`)."""
 
     ports: Ports
     words: Words
     now_ms: int
     path: str
+    fresh_ms: int = 0
+    fresh_above_minor: int | None = None
+
+    def require_fresh(self, visitor: Visitor, amount_minor: int | None) -> None:
+        """For a decision about an amount (minor units of the organisation's currency; None: it is not known, so it may
+        be any). Raises NeedsFresh from the home's `fresh_above` on."""
+        above = self.fresh_above_minor
+        if above is None or (amount_minor is not None and amount_minor < above):
+            return
+        if not 0 <= self.now_ms - visitor.authenticated_at < self.fresh_ms:
+            raise NeedsFresh
 
     @property
     def ruleset(self) -> Ruleset:

@@ -59,6 +59,7 @@ class Console:
     version: str
     public_url: str | None = None
     fresh_ms: int = FRESH_MS
+    fresh_above_minor: int | None = None
     keeps: Callable[[Request], Awaitable[str]] | None = None
 
     def app(self, *, extra: Sequence[Served] = ()) -> Starlette:
@@ -177,7 +178,10 @@ class Desk:
 
     def _here(self, row: Route, request: Request, now: int) -> Here:
         ports = self._console.ports if row.changes else self._looking
-        return Here(ports=ports, words=self._words(request, now), now_ms=now, path=_path(request))
+        return Here(
+            ports=ports, words=self._words(request, now), now_ms=now, path=_path(request),
+            fresh_ms=self._console.fresh_ms, fresh_above_minor=self._console.fresh_above_minor,
+        )  # fmt: skip
 
     def _words(self, request: Request, now: int) -> Words:
         current = self._console.ports.in_force.current

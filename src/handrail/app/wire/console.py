@@ -62,6 +62,7 @@ async def app_of(given: Settings, env: Mapping[str, str], store: "Store", in_for
     console = Console(
         rows=routes(), keys=keys(), ports=made, live=live, by_token=_ByToken(store), counts=_Numbers(made, wire.CLOCK),
         version=VERSION, public_url=given.boot.console_url, fresh_ms=given.boot.sign_in.fresh_ms,
+        fresh_above_minor=given.boot.sign_in.fresh_above_minor,
         keeps=partial(keep, desk),
     )  # fmt: skip
     secure = signin.is_https(given)

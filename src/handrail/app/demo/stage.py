@@ -26,6 +26,7 @@ from handrail.home.problem import HomeInvalid
 from handrail.home.publish import Publish
 from handrail.home.read import read
 from handrail.home.text import HOME_FILE
+from handrail.people.demo import ENDING, AddDemoPerson, MarkDemo
 from handrail.people.desk import AddPerson, OpenFirst, Redeem
 from handrail.people.key import Scope
 from handrail.people.keys import CreateKey
@@ -46,6 +47,12 @@ EVENTS = "events"
 """Among the keys: of the system that reports how contacts ended."""
 STAFF = ".handrail/demo-staff.json"
 """Tokens of the demo's persons, so that a kept home can be played again. A real home never keeps tokens."""
+VISITORS = {
+    Role.OWNER: "Olive Owner", Role.APPROVER: "Arun Approver", Role.REVIEWER: "Rita Reviewer",
+    Role.STAFF: "Stan Staff", Role.COMPLIANCE: "Cleo Compliance", Role.ENGINEER: "Enzo Engineer",
+    Role.AUDITOR: "Aude Auditor", Role.ADMIN: "Ada Admin",
+}  # fmt: skip
+"""Whom a visitor of the console can choose to be: one for each role."""
 _PORT = re.compile(r"(base_url: http://127\.0\.0\.1:)\d+")
 _MAIL = "kestrel-and-pine.example"
 
@@ -124,6 +131,8 @@ async def publish(
     keys: dict[str, str] = {}
     token = staff.admin if staff else None
     async with wire.opened(given, env, checkpoints=True) as store:
+        if staff is None:
+            await store.journal.run(MarkDemo(ids=wire.IDS))  # only while it is empty: see people.demo
         await store.journal.run(Publish(ids=wire.IDS, compiled=compiled, token=token))
         registered = frozenset(compiled.ruleset.use_cases)
         for use_case in sorted(registered):
@@ -157,6 +166,9 @@ async def _hired(store: "wire.Store") -> Staff:
         added = AddPerson(ids=wire.IDS, mail=f"{mail}@{_MAIL}", name=name, roles=frozenset(roles), token=admin)
         invited = (await store.journal.run(added)).text
         tokens.append((await store.journal.run(Redeem(ids=wire.IDS, code=invited))).text)
+    for role, name in VISITORS.items():
+        mail = f"{role.value}@demo{ENDING}"
+        await store.journal.run(AddDemoPerson(ids=wire.IDS, mail=mail, name=name, roles=frozenset({role})))
     return Staff(admin, tokens[0], tokens[1])
 
 

@@ -2,6 +2,9 @@
 the command line, and an incident about it finds whom it concerns."""
 
 import json
+import os
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +68,7 @@ def test_a_threat_of_court_reaches_the_pager_and_the_command_line(tmp_path: Path
             assert [word for word in ("alert.raised", "alert.acknowledged", "incident.opened") if word in timeline] == [
                 "alert.raised", "alert.acknowledged", "incident.opened",
             ]  # fmt: skip
-            said = house.said("incident", "close", opened.split()[0], "--test", "refund-onse", code=1)
-            assert "no case 'refund-onse'" in said
-            said = house.said("incident", "close", opened.split()[0], "--test", "tests/shop.py::test_once", code=1)
+            said = house.said("incident", "close", opened.split()[0], "--test", "x", code=1)
             assert "cannot be closed" in said
             for command in ("alerts show", "alerts ack", "incident show", "incident affected", "incident contain"):
                 said = house.said(*command.split(), "no_such_id", code=1)
@@ -141,3 +142,34 @@ def test_when_customers_come_with_something_else_the_alert_names_the_intent(tmp_
         figures = house.run("watch", "figures").stdout
         assert "refund              100.0% (24 of 24)" in figures
         assert "ALARM" in house.run("watch", "drift").stdout
+
+
+@pytest.mark.promise("WAT-13")
+def test_a_threat_that_came_just_before_every_process_was_killed_is_told_once_when_the_pager_answers_again(
+    tmp_path: Path,
+) -> None:
+    with scripted_model() as model, http_receiver() as pager:
+        house = House(tmp_path / "home", model=model)
+        path = house.root / "handrail.yaml"
+        path.write_text(path.read_text() + NOTICES.format(url=pager.url))
+        house.env |= {"PAGER_KEY": "R0UT1NG"}
+        house.publish()
+        key = house.key()
+        with house.serving() as server:
+            assert server.ask(key)[0] == 200
+            time.sleep(6)  # the watch has looked once
+            pager.status = 503
+            assert server.ask(key, THREAT)[0] == 200
+            os.killpg(server.process.pid, signal.SIGKILL)
+        with house.serving() as server:
+            assert server.ask(key)[0] == 200
+            begun = time.monotonic()
+            within(30, lambda: events(pager))  # it is told, and the pager is down
+            assert time.monotonic() - begun < 15
+            pager.status = 200
+            tried = len(pager.got)
+            within(30, lambda: pager.got[tried:])
+            time.sleep(7)  # another round of the watch
+        assert len(pager.got) == tried + 1
+        assert {event["dedup_key"] for event in events(pager)} == {"trigger/orders/LEGAL"}
+        assert json.loads(house.run("alerts", "list", "--json").stdout).get("count", 1) == 1

@@ -168,6 +168,9 @@ def test_a_bad_release_goes_back_with_the_offline_judges_verdict_though_the_judg
         assert judged["log_e"] == pytest.approx(told["log_e"], abs=1e-9)
         assert "complaint" in now["reached"]["sentence"]
         assert "rolled back" in house.said("release", "status", canary.release)
+        with sqlite3.connect(house.data / "handrail.db") as db:
+            db.execute("DELETE FROM unit")
+        assert "its totals give this evidence again" in house.said("release", "status", canary.release)
         entries = house.said("log", "--kind", "release.rolled_back")
         assert canary.release[:12] in entries or "release.rolled_back" in entries
 

@@ -140,6 +140,22 @@ def test_all_at_once_says_what_one_by_one_says(drawn: list, bets: Bets) -> None:
     assert columns.log_e == pytest.approx(singly.log_e, abs=1e-9)
 
 
+@pytest.mark.promise("REL-7")
+def test_all_at_once_decides_at_the_same_unit_as_one_by_one_under_either_choice_of_bets() -> None:
+    units = [
+        Unit(canary=at % 2 == 0, share=0.5, stage="2", metrics={"bad": float(at % 2 == 0 or at % 6 == 1), "slow": 0.5})
+        for at in range(150)
+    ]
+    decided = []
+    for bets in Bets:
+        plan = msgspec.structs.replace(PLAN, bets=bets, alpha=1e-4)
+        columns, singly = judged(plan, brought(units)), one_by_one(plan, brought(units))
+        assert told(columns) == told(singly)
+        decided.append(singly.decided_at)
+    assert None not in decided
+    assert decided[0] != decided[1]
+
+
 @pytest.mark.promise("REL-5")
 @settings(max_examples=30, deadline=None)
 @given(after=st.lists(_unit, max_size=80))

@@ -12,7 +12,7 @@ from handrail.releases.evidence import Counts, Evidence, Segment
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One segment (`evidence.Segment`) and its units. Of a binary metric `*_bad`; of a score the summed logarithms of
-    its factors per bet and what its usual value is learnt from, in multiples of 1 / `bets.SCALE`."""
+    its factors per bet, in multiples of 1 / `bets.SCALE`."""
 
     epoch: int = 0
     window: int = 0
@@ -23,9 +23,6 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     canary_bad: int = 0
     control_bad: int = 0
     leans: tuple[int, ...] = ()
-    canary_sum: int = 0
-    control_sum: int = 0
-    squares: int = 0
 
 
 def recorded(evidence: Evidence) -> tuple[Recorded, ...]:
@@ -33,8 +30,7 @@ def recorded(evidence: Evidence) -> tuple[Recorded, ...]:
         Recorded(
             epoch=segment.epoch, window=segment.window, stage=segment.stage, share=segment.share, canary=counts.canary,
             control=counts.control, canary_bad=counts.canary_bad, control_bad=counts.control_bad,
-            leans=counts.leans if any(counts.leans) else (), canary_sum=counts.canary_sum,
-            control_sum=counts.control_sum, squares=counts.squares,
+            leans=counts.leans if any(counts.leans) else (),
         )
         for segment, counts in sorted(evidence.segments.items())
     )  # fmt: skip
@@ -45,7 +41,6 @@ def put_back(evidence: Evidence, totals: tuple[Recorded, ...]) -> None:
     for one in totals:
         counts = Counts(
             canary_bad=one.canary_bad, control_bad=one.control_bad, canary=one.canary, control=one.control,
-            leans=one.leans or (0,) * len(MONEY), canary_sum=one.canary_sum, control_sum=one.control_sum,
-            squares=one.squares,
+            leans=one.leans or (0,) * len(MONEY),
         )  # fmt: skip
         evidence.put(Segment(one.epoch, one.window, one.stage, one.share), counts)

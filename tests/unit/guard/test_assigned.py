@@ -261,3 +261,10 @@ def test_a_pilot_of_a_region_is_seen_by_conversations_of_that_region_alone_and_i
         assert (outside.region, outside.arm, outside.release) == ("", "", shop.old.digest)
     again = shop.talk("cv_eu")
     assert (again.region, again.release) == ("", digest(NEW))
+
+
+@pytest.mark.promise("ROL-19")
+def test_a_region_that_the_use_case_does_not_declare_is_in_no_pilot_even_if_a_stage_names_it() -> None:
+    shop = Shop()
+    shop.runs([msgspec.structs.replace(shop.started(), ramp=Ramp(stages=(Stage(share=1.0, pilot={"region": "US"}),)))])
+    assert shop.talk("cv_us", {"x-handrail-region": "US"}).arm == ""

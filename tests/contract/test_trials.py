@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from contract.test_actions import hire
 from fakes.storage import IDS, ORDERS, Rig
+from msgspec.structs import replace
 
 from handrail.ledger.commitment import read_facts
 from handrail.people.key import Scope
@@ -16,12 +17,15 @@ from handrail.policy.ruleset import PromptMode, canonical
 from handrail.releases import desk
 from handrail.releases.lifecycle import State
 from handrail.releases.release import Release
+from handrail.review.incident import IncidentState, Severity
+from handrail.review.incidents import open_incident
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.errors import Code, HandrailError
-from handrail.terms.ids import Digest
+from handrail.terms.ids import Digest, UseCaseId
 from handrail.trials.desk import PROBES, Recorded, RecordRun
 from handrail.trials.expect import Failure
 from handrail.trials.fingerprint import fingerprint
+from handrail.trials.incidents import not_shown
 from handrail.trials.results import CaseResult, Results
 
 OPERATOR = Actor(ActorKind.SYSTEM, "operator")
@@ -115,6 +119,43 @@ def test_a_run_that_may_not_be_recorded_leaves_nothing(durable: Rig) -> None:
         assert await kinds(store) == before
         assert await store.journal.run(lambda tx: tx.trials.runs()) == []
         assert await state(store) is State.DRAFT
+
+    durable.run(run())
+
+
+@pytest.mark.promise("TRI-12")
+def test_a_draft_is_tested_only_with_the_cases_of_closed_incidents_and_may_not_start_without(durable: Rig) -> None:
+    async def run() -> None:
+        store = await drafted(durable)
+        assert (await store.journal.run(record(results()))).rollout is not None
+        assert await state(store) is State.TESTED
+
+        def closed(tx: Any) -> str:
+            made = open_incident(tx, IDS, use_case=ORDERS, title="a title", severity=Severity.S2)
+            after = replace(made, state=IncidentState.CLOSED, version=1, test="late[chat,stream]", closed_at=tx.now_ms)
+            tx.incidents.swap(made, after)
+            return after.id
+
+        def why(tx: Any) -> str:
+            return not_shown(tx, tx.rollouts.get(NAME))
+
+        assert await store.journal.run(why) == ""
+        incident = await store.journal.run(closed)
+        assert f"incident {incident} was closed by the test late" in await store.journal.run(why)
+        done: Recorded = await store.journal.run(record(results()))
+        assert done.missing == (f"late of incident {incident}",)
+        assert await state(store) is State.DRAFT  # green cases, and one is not there
+        named = {"case-0": "late", "case-1": "late[chat,whole]"}
+        for wrong, shown in ((1, False), (0, True)):
+            given = results(wrong=wrong)
+            cases = tuple(replace(one, id=named.get(one.id, one.id)) for one in given.cases)
+            done = await store.journal.run(record(replace(given, cases=cases)))
+            assert done.missing == ()
+            assert (await store.journal.run(why) == "") is shown
+        assert await state(store) is State.TESTED
+        await store.journal.run(record(results(), whole=False))  # some cases are not all
+        assert await store.journal.run(why) == ""
+        assert await store.journal.run(lambda tx: tx.incidents.closed_of(UseCaseId("other"))) == []
 
     durable.run(run())
 

@@ -108,6 +108,31 @@ def test_a_conversation_that_a_rollback_moved_and_an_answer_that_was_cut_are_fou
     durable.run(run())
 
 
+def test_whom_an_incident_concerns_are_those_of_its_use_case(durable: Rig) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        own = await conversation(store, BAD)
+        await conversation(store, BAD, facts={"use_case": UseCaseId("elsewhere")})
+        rows: list[Affected] = await store.incidents.affected(ORDERS, Scope(release=BAD))
+        assert [row.conversation for row in rows] == [own.conversation]
+
+    durable.run(run())
+
+
+def test_of_two_who_move_an_incident_at_once_one_is_told_that_it_moved(durable: Rig) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        made = await store.journal.run(opening())
+        later = moves.contained(made, now=1)
+        await store.journal.run(lambda tx: tx.incidents.swap(made, later))
+        with pytest.raises(HandrailError) as lost:
+            await store.journal.run(lambda tx: tx.incidents.swap(made, moves.contained(made, now=2)))
+        assert lost.value.code is Code.LOST_RACE
+        assert (await store.incidents.get(made.id)).contained_at == 1
+
+    durable.run(run())
+
+
 def test_a_timeline_has_what_was_learnt_late_and_nothing_of_other_use_cases_and_incidents(durable: Rig) -> None:
     async def run() -> None:
         store = await ready(durable)

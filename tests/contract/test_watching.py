@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+import msgspec
 import pytest
 from contract.test_actions import hire, token
 from contract.test_notices import events, publish, receiver
@@ -210,6 +211,35 @@ def test_a_silence_that_was_a_mistake_is_ended_and_what_it_hid_is_told(durable: 
         with pytest.raises(HandrailError) as over:
             await store.journal.run(EndSilence(ids=IDS, silence=made.id, token=me))
         assert over.value.code is Code.NOT_FOUND
+
+    durable.run(run())
+
+
+@pytest.mark.promise("WAT-4")
+def test_minutes_of_one_hour_add_up(durable: Rig) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        begun = CLOCK.now_ms() // HOUR_MS * HOUR_MS - DAY_MS
+        for minute in (0, 1, 59):
+            thread = await begin(store)
+            await store.journal.record(entry_of(thread, at_ms=begun + minute * MINUTE_MS, facts={"first": True}))
+        await Watching(store, "p1", ids=IDS, clock=Late()).round()
+        rows = await store.watch.measured(0, 10**9)
+        assert [(cell.hour, more["interactions"]) for cell, more in rows] == [(begun // HOUR_MS, 3)]
+
+    durable.run(run())
+
+
+def test_of_two_who_move_an_alert_at_once_one_is_told_that_it_moved(durable: Rig) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        (one,) = await store.journal.run(Raise(ids=IDS, found=(raised(),)))
+        later = msgspec.structs.replace(one, version=one.version + 1, note="mine")
+        await store.journal.run(lambda tx: tx.alerts.swap(one, later))
+        with pytest.raises(HandrailError) as lost:
+            await store.journal.run(lambda tx: tx.alerts.swap(one, msgspec.structs.replace(later, note="theirs")))
+        assert lost.value.code is Code.LOST_RACE
+        assert (await store.watch.alert(one.id)).note == "mine"
 
     durable.run(run())
 

@@ -743,3 +743,17 @@ def test_many_units_are_folded_each_with_its_own_and_all_or_none(durable: Rig) -
         assert not await store.journal.run(lambda tx: tx.units.fold(ready[:1]))
 
     durable.run(main())
+
+
+def test_a_canary_of_a_backup_serves_nobody_once_it_is_restored(durable: Rig) -> None:
+    async def main() -> None:
+        store = await durable.open()
+        one = await Started(store).begin()
+        assert await store.journal.run(lambda tx: desk.end_restored(tx, IDS)) == 1
+        now = await one.now()
+        assert (now.state, now.safety) == (State.ROLLED_BACK, True)
+        assert await store.journal.run(lambda tx: desk.end_restored(tx, IDS)) == 0
+        (facts,) = await store.reading.rows("SELECT facts FROM entry WHERE kind = 'release.rolled_back'")
+        assert "a backup was restored" in json.loads(bytes(facts[0]))["facts"]["why"]
+
+    durable.run(main())

@@ -42,6 +42,7 @@ from handrail.ledger.read import columns
 from handrail.ledger.verify import BadLog, verify
 from handrail.people.acting import acting
 from handrail.people.authorise import Act
+from handrail.releases.desk import end_restored
 from handrail.terms.actor import Actor
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import EntryId
@@ -50,8 +51,9 @@ if TYPE_CHECKING:
     from handrail.app.wire import LogFolder, Store
     from handrail.app.wire.copies import Bundle
     from handrail.approvals.store import ActionTransaction
+    from handrail.releases.store import ReleaseTransaction
 
-    class _Transaction(wire.RestoringTransaction, ActionTransaction, Protocol):
+    class _Transaction(wire.RestoringTransaction, ActionTransaction, ReleaseTransaction, Protocol):
         """Of the restore's one command."""
 
 
@@ -350,13 +352,15 @@ async def _finish(given: Settings, env: Mapping[str, str], bundle: "Bundle", pla
 
 
 def _record(tx: "_Transaction", store: "Store", bundle: "Bundle", plan: Plan, asked: Asked) -> int:
-    """Erase again, doubt what was approved, and say so, once: with the entry there, an earlier attempt did it."""
+    """Erase again, doubt what was approved, end canaries, and say so, once: with the entry there, an earlier attempt
+    did all that."""
     by = plan.by or acting(tx, asked.token, Act.BACKUP)
     if tx.fetch("SELECT 1 FROM entry WHERE id = $1", (plan.entry,)):
         return 0
     manifest = bundle.manifest
     erased = store.erasing.again(tx, plan.erasures, reason=f"backup {manifest.id}", by=by)
     doubt_approved(tx, wire.IDS)
+    end_restored(tx, wire.IDS)
     facts = RestoredFacts(
         manifest.id,
         plan.manifest,

@@ -30,6 +30,7 @@ from handrail.terms.ids import Digest, EntryId, Ids, PersonId, UseCaseId
 Bars = Callable[[ReleaseTransaction, Rollout], str]
 """Why a release may not go on now, such as an open incident; empty: it may."""
 JUDGE = Actor(ActorKind.SYSTEM, "judge")
+RESTORE = Actor(ActorKind.SYSTEM, "restore")
 SALT = 16
 
 
@@ -449,6 +450,15 @@ def end_canary(tx: ReleaseTransaction, ids: Ids, use_case: UseCaseId, by: Actor,
     for one in tx.rollouts.all(use_case, frozenset({State.CANARY})):
         roll_back(tx, ids, one, by, safety=False, why=why)
     _retire_live(tx, ids, use_case, by)
+
+
+def end_restored(tx: ReleaseTransaction, ids: Ids) -> int:
+    """After a restore, in its transaction: a canary of the backup may have been rolled back since, so it serves nobody
+    until it is drafted, tested and started again. How many there were."""
+    canaries = tx.rollouts.all(None, frozenset({State.CANARY}))
+    for one in canaries:
+        roll_back(tx, ids, one, RESTORE, safety=True, why="a backup was restored: what happened since is not known")
+    return len(canaries)
 
 
 def _retire_live(tx: ReleaseTransaction, ids: Ids, use_case: UseCaseId, by: Actor, but: Digest | None = None) -> None:

@@ -6,6 +6,7 @@ from starlette.responses import Response
 from handrail.console.signin import passkeys
 from handrail.console.signin.desk import Desk
 from handrail.console.signin.enter import grouped
+from handrail.console.words import N_
 from handrail.people import totp
 from handrail.people.factors import (
     AddApp,
@@ -71,7 +72,7 @@ class AccountPages:
             sealing=desk.sealing, policy=desk.settings.policy,
         )  # fmt: skip
         if not await desk.journal.run(add):
-            return await self._page(request, new_app=True, wrong="This code is not right.", status=422)
+            return await self._page(request, new_app=True, wrong=N_("This code is not right."), status=422)
         return desk.go(request, "/account")
 
     async def remove_app(self, request: Request) -> Response:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from handrail.console.security import local
 from handrail.console.signin.desk import Desk, asked_for
 from handrail.console.signin.session import Visitor
+from handrail.console.words import N_
 from handrail.people.account import Account, Step, step_id
 from handrail.people.factors import Confirm, ShowCode
 from handrail.people.session import Lengths, is_fresh
@@ -109,7 +110,7 @@ class Again:
         visitor = desk.require(request)
         kept = await self._kept(request, visitor, request.query_params.get("then", ""))
         if kept is None:
-            return desk.page(request, "told", 410, wrong="This took too long. Begin again.")
+            return desk.page(request, "told", 410, wrong=N_("This took too long. Begin again."))
         if needs_fresh(visitor, now_ms=desk.clock.now_ms(), lengths=desk.settings.policy.lengths):
             return desk.go(request, f"/sign-in/again?then={request.query_params.get('then', '')[:64]}")
         return desk.page(request, "continue", path=kept.path, fields=kept.fields, back=kept.back)

@@ -195,6 +195,7 @@ class Desk:
         text = self._env.get_template(f"signin/{template}.html").render(
             _=words,
             words=words,
+            plural=words.plural,
             visitor=visitor,
             csrf=self.csrf(request),
             nonce=getattr(request.state, "nonce", ""),

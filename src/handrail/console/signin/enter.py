@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from handrail.console.signin.cookies import SESSION
 from handrail.console.signin.desk import Desk, asked_for
+from handrail.console.words import N_
 from handrail.people import totp
 from handrail.people.acting import token_id
 from handrail.people.factors import NewApp
@@ -21,9 +22,9 @@ CODE = "handrail-link"
 """Cookie: the one-time code between the link and its form, so that it leaves the address bar."""
 CODE_S = 600
 WRONG = {
-    Wrong.GONE: "This took too long. Begin again.",
-    Wrong.WRONG: "This code is not right, or was used already.",
-    Wrong.WAIT: "Too many wrong codes. Wait a minute.",
+    Wrong.GONE: N_("This took too long. Begin again."),
+    Wrong.WRONG: N_("This code is not right, or was used already."),
+    Wrong.WAIT: N_("Too many wrong codes. Wait a minute."),
 }
 
 

@@ -15,6 +15,7 @@ from handrail.console.signin.again import Again, needs_fresh
 from handrail.console.signin.desk import Desk, asked_for
 from handrail.console.signin.enter import Enter
 from handrail.console.signin.oidc import Asked, Discovered
+from handrail.console.words import N_
 from handrail.people.account import Step, identity_id, step_id
 from handrail.people.provider import ByProvider, Claims, ConnectProvider, Rules
 from handrail.people.sign_in import STEP_MS, refusal
@@ -167,12 +168,12 @@ class ProviderPages:
         query = request.query_params
         asked = await self._take(request, query.get("state", ""))
         if asked is None:
-            return desk.page(request, "told", 401, wrong="This took too long. Begin again.")
+            return desk.page(request, "told", 401, wrong=N_("This took too long. Begin again."))
         issuer = query.get("iss")
         if issuer is not None and issuer != self._provider.issuer:
-            return desk.page(request, "told", 401, wrong="The answer came from another provider. Begin again.")
+            return desk.page(request, "told", 401, wrong=N_("The answer came from another provider. Begin again."))
         if not query.get("code"):
-            return desk.page(request, "told", 401, wrong="The provider did not sign you in.")
+            return desk.page(request, "told", 401, wrong=N_("The provider did not sign you in."))
         now_s = desk.clock.now_ms() / 1000
         claims = await self._provider.claims(query["code"][:4096], asked, back=self._back(request), now_s=now_s)
         if asked.use == "in":

@@ -97,16 +97,16 @@ class Words:
         return str(format_datetime(self._at(at_ms), "medium", tzinfo=self.zone, locale=self.locale))
 
     def lasting(self, ms: int) -> str:
-        """A length of time, in its largest unit: `3 min`."""
+        """A length of time, in its largest unit: `3 minutes`."""
         seconds = max(0, ms) // 1000
-        return str(format_timedelta(seconds, granularity="second", threshold=1, format="short", locale=self.locale))
+        return str(format_timedelta(seconds, granularity="second", threshold=1, format="long", locale=self.locale))
 
     def ago(self, at_ms: int | None) -> str:
-        """`8 min ago`, or `in 11 min` for what is to come."""
+        """`8 minutes ago`, or `in 11 minutes` for what is to come."""
         if at_ms is None:
             return NOTHING
         seconds = (at_ms - self.now_ms) // 1000
-        return str(format_timedelta(seconds, threshold=1, add_direction=True, format="short", locale=self.locale))
+        return str(format_timedelta(seconds, threshold=1, add_direction=True, format="long", locale=self.locale))
 
     def iso(self, at_ms: int) -> str:
         """For the `datetime` attribute of `<time>`."""

@@ -61,8 +61,8 @@ def test_times_are_the_organisations(languages: Languages) -> None:
 
 def test_what_is_to_come_and_what_was_are_told_apart(languages: Languages) -> None:
     english = words(languages, chosen="en-GB")
-    assert english.ago(NOON_MS - 8 * 60_000) == "8 min ago"
-    assert english.ago(NOON_MS + 11 * 60_000) == "in 11 min"
+    assert english.ago(NOON_MS - 8 * 60_000) == "8 minutes ago"
+    assert english.ago(NOON_MS + 11 * 60_000) == "in 11 minutes"
     assert english.ago(None) == "–"
 
 

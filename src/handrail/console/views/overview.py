@@ -11,6 +11,7 @@ from handrail.console.views.measured import METRICS, figures_of
 from handrail.console.words import N_, Words
 from handrail.in_force.snapshot import Snapshot
 from handrail.ledger.commitment import RecordedFacts
+from handrail.ledger.entry import EntryKind
 from handrail.policy.ruleset import UseCase
 from handrail.releases.lifecycle import Rollout
 from handrail.releases.lifecycle import State as ReleaseState
@@ -88,6 +89,7 @@ class Overview:
     chips: tuple[tuple[str, str, bool], ...]
     today: tuple[Happened, ...]
     shares: tuple[Share, ...]
+    counted: str
 
 
 RISKS = {
@@ -125,7 +127,8 @@ def overview(read: Read, words: Words, *, name: str, view: str, mine: str) -> Ov
                 words.plural(
                     "handled {n} interaction in the last 24 hours.",
                     "handled {n} interactions in the last 24 hours.", talked,
-                ),
+                )
+                if talked else words(N_("in force; nothing was counted in the last 24 hours yet.")),
                 words.plural("{n} needs attention.", "{n} need attention.", attention)
                 if attention else words(N_("None needs attention.")),
             ]
@@ -139,7 +142,7 @@ def overview(read: Read, words: Words, *, name: str, view: str, mine: str) -> Ov
             for key, label in VIEWS.items()
         ),
         today=happened(read.entries, {str(one.id): one.name for one in rules.use_cases.values()}, words, most=12),
-        shares=_shares(read, words),
+        shares=_shares(read, words), counted=_counted(read, words),
     )  # fmt: skip
 
 
@@ -235,6 +238,14 @@ def _state(case: UseCase, read: Read, words: Words) -> tuple[str, str, str]:
     if case.mode.value == "observe":
         return "", "eye", words(N_("Observes"))
     return "allow", "check", words(N_("In control"))
+
+
+def _counted(read: Read, words: Words) -> str:
+    """Why there are no counts; empty when no agent ever asked."""
+    asked = sum(read.states.values()) or any(one.kind == EntryKind.ACTION_DECIDED for one in read.entries)
+    if asked:
+        return words(N_("Each minute is counted once it is over; none of the last 24 hours has an action yet."))
+    return ""
 
 
 def _shares(read: Read, words: Words) -> tuple[Share, ...]:

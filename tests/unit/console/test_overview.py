@@ -1,0 +1,106 @@
+"""The overview's parts: lines beside their usual range, figures of a use case, and what happened today."""
+
+from collections import Counter
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handrail.console.views.charts import HEIGHT, WIDTH, spark
+from handrail.console.views.happened import happened
+from handrail.console.views.measured import METRICS, figures_of
+from handrail.console.words import Languages, Words
+from handrail.ledger.commitment import RecordedFacts
+from handrail.ledger.entry import EntryKind
+from handrail.terms.actor import Actor, ActorKind
+from handrail.terms.ids import EntryId, UseCaseId
+from handrail.watch.drift import HOURS
+from handrail.watch.measure import HOUR_MS, Cell, Counts
+from handrail.watch.series import Series
+
+NOW_MS = 1_790_000_000_000
+HOUR = NOW_MS // HOUR_MS
+
+
+@pytest.fixture(scope="module")
+def words() -> Words:
+    return Languages().words(chosen="en-GB", accepts="", zone="UTC", now_ms=NOW_MS)
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=60), st.floats(0, 1), st.floats(0, 1))
+def test_a_line_stays_in_its_picture_and_marks_exactly_what_lies_outside(
+    values: list[float], one: float, other: float
+) -> None:
+    usual = (min(one, other), max(one, other))
+    drawn = spark(values, usual, "label")
+    assert drawn is not None
+    places = [tuple(map(float, part.split())) for part in drawn.path.removeprefix("M").split(" L")]
+    assert len(places) == len(values)
+    assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in places)
+    outside = sum(not usual[0] <= value <= usual[1] for value in values)
+    assert sum(out for _, _, out in drawn.points) == outside
+    assert len(drawn.points) == outside + (usual[0] <= values[-1] <= usual[1])
+
+
+def test_one_value_is_no_line() -> None:
+    assert spark([0.5], None, "label") is None
+
+
+def cell(hours_ago: int) -> Cell:
+    return Cell("orders", HOUR - hours_ago, "r", "en", "chat")
+
+
+def learnt(bound: float, metric: str = "blocked") -> Series:
+    return Series(use_case=UseCaseId("orders"), metric=metric, learnt_ms=1, bounds=(bound,) * HOURS)
+
+
+def blocked(words: Words, bad: int, cases: int, series: list[Series], hours_ago: int = 1) -> object:
+    measured = [(cell(hours_ago), Counts(Counter({"interactions": cases, "blocked": bad})))]
+    return figures_of(measured, series, "orders", words)[list(METRICS).index("blocked")]
+
+
+def test_a_figure_stands_out_only_beside_a_range_that_was_learnt(words: Words) -> None:
+    assert blocked(words, 30, 100, []).out is False  # type: ignore[attr-defined]  # a Figure
+    assert blocked(words, 30, 100, [learnt(0.2)]).out is True  # type: ignore[attr-defined]
+    assert blocked(words, 20, 100, [learnt(0.2)]).out is False  # type: ignore[attr-defined]
+    assert blocked(words, 30, 100, [learnt(0.2, "failed")]).out is False  # type: ignore[attr-defined]
+
+
+def test_a_figure_says_of_how_many_and_when_it_is_older_than_a_day(words: Words) -> None:
+    today, earlier = blocked(words, 1, 4, []), blocked(words, 1, 4, [], hours_ago=100)
+    assert (today.text, today.said) == ("25.0%", "1 of 4")  # type: ignore[attr-defined]
+    assert (earlier.text, earlier.said) == ("25.0%", "1 of 4 · 7 days")  # type: ignore[attr-defined]
+
+
+def test_nothing_measured_is_never_nought_percent(words: Words) -> None:
+    for figure in figures_of([], [], "orders", words):
+        assert figure.text == "Not measured"
+        assert figure.missing
+
+
+def entry(kind: EntryKind, minutes_ago: int, **facts: object) -> RecordedFacts:
+    return RecordedFacts(
+        v=1, salt=b"", id=EntryId("e"), kind=kind.value, at_ms=NOW_MS - minutes_ago * 60_000,
+        actor=Actor(ActorKind.SYSTEM, "s"), use_case=UseCaseId("orders"), facts=msgspec.Raw(msgspec.json.encode(facts)),
+    )  # fmt: skip
+
+
+def test_what_happened_is_told_in_sentences_and_equal_ones_of_an_hour_once(words: Words) -> None:
+    held = {"tool": "refund", "verdict": "hold", "amount_minor": 61_240, "currency": "EUR", "action": "ac_1"}
+    rows = [entry(EntryKind.ACTION_DECIDED, at, **held) for at in range(3)]
+    rows += [
+        entry(EntryKind.ACTION_DECIDED, 5, tool="refund", verdict="allow"),
+        entry(EntryKind.RELEASE_ROLLED_BACK, 6),
+    ]
+    told = happened(rows, {"orders": "Orders"}, words, most=10)
+    assert [one.title for one in told] == [
+        "refund of Orders was held for a person", "A release of Orders was rolled back",
+    ]  # fmt: skip
+    assert told[0].said == "3 times within the hour; this is the latest. €612.40."
+    assert (told[0].page, told[0].id) == ("approvals.show", "ac_1")
+
+
+def test_a_name_that_looks_like_a_placeholder_is_only_a_name(words: Words) -> None:
+    told = happened([entry(EntryKind.RELEASE_ROLLED_BACK, 1)], {"orders": "{tool} <b>"}, words, most=10)
+    assert told[0].title == "A release of {tool} <b> was rolled back"

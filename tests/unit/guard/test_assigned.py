@@ -11,6 +11,7 @@ from fakes.guard import Answering
 
 from handrail.in_force.running import running
 from handrail.ledger.entry import InteractionFacts
+from handrail.people.key import Scope
 from handrail.policy.ramp import HeldOut, Ramp, Stage
 from handrail.policy.ruleset import PromptMode, digest
 from handrail.releases import lifecycle
@@ -42,8 +43,10 @@ def canary(ramp: Ramp = RAMP, control: str = "b" * 64) -> Rollout:
 class Shop:
     """A gateway in which a canary may run."""
 
-    def __init__(self, ramp: Ramp | None = None) -> None:
-        self.world: World = world(answering, case=use_case(ramp=ramp) if ramp else CASE)
+    def __init__(self, ramp: Ramp | None = None, *scopes: Scope) -> None:
+        self.world: World = world(
+            answering, case=use_case(ramp=ramp) if ramp else CASE, scopes=frozenset({Scope.CHAT, *scopes})
+        )
         snapshot = self.world.in_force.current
         assert snapshot is not None
         self.old = snapshot.live[CASE.id]
@@ -161,6 +164,24 @@ def test_a_call_that_no_customer_reads_is_no_unit() -> None:
     assert len(facts) >= 20
     assert {each.arm for each in facts} == {""}
     assert shop.world.threads.units == {}
+
+
+@pytest.mark.promise("ROL-2")
+def test_a_probe_is_no_unit_of_a_canary_and_no_part_of_the_hold_out() -> None:
+    shop = Shop(msgspec.structs.replace(RAMP, hold_out=0.5), Scope.PROBE)
+    shop.runs([shop.started()])
+
+    async def main() -> None:
+        body = {"model": "support", "messages": [{"role": "user", "content": "I complain. I want a lawyer."}]}
+        for number in range(20):
+            got = await shop.world.post(CHAT, body, headers={"x-handrail-conversation": f"p{number}"})
+            assert got.status == 200, got.body
+
+    asyncio.run(main())
+    facts = [entry.facts for entry in shop.world.journal.entries if isinstance(entry.facts, InteractionFacts)]
+    assert len(facts) >= 20
+    assert {(each.arm, each.release) for each in facts} == {("", shop.old.digest)}
+    assert (shop.world.threads.units, shop.world.threads.signals) == ({}, [])
 
 
 @pytest.mark.promise("ROL-3")

@@ -49,6 +49,16 @@ def test_new_results_ask_for_new_sign_offs() -> None:
     assert (again.state, again.sign_offs) == (State.DRAFT, ())
 
 
+@pytest.mark.promise("ROL-2")
+def test_no_test_at_all_is_not_green() -> None:
+    none = lifecycle.tested(NEW, msgspec.structs.replace(GREEN, passed=0, failed=0))
+    assert none.state is State.DRAFT
+    with pytest.raises(HandrailError, match="cannot start"):
+        lifecycle.started(
+            none, msgspec.structs.replace(RAMP, sign_offs=()), salt=b"s" * 16, control=LIVE, used=frozenset(), now=4
+        )
+
+
 @pytest.mark.promise("ROL-9")
 def test_a_salt_that_was_used_a_share_of_everybody_and_falling_shares_are_refused() -> None:
     with pytest.raises(HandrailError, match="salt of its own"):

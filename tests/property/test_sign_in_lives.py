@@ -127,3 +127,15 @@ def test_a_clock_that_went_back_makes_nobody_wait_longer_than_a_minute_and_nothi
     kept = Failures(id="x", count=50, last_at=10_000_000, ends_at=20_000_000)
     assert wait_ms(kept, now_ms=1) == MOST_MS
     assert not is_fresh(10_000, now_ms=9_999, lengths=LENGTHS)
+
+
+@pytest.mark.promise("SGN-4")
+@given(st.integers(1, 400))
+def test_after_however_many_wrong_tries_the_next_is_looked_at_within_a_minute(many: int) -> None:
+    kept = None
+    for _ in range(many):
+        kept = failed(kept, "mail:x", now_ms=1_000)
+    wait = wait_ms(kept, now_ms=1_000)
+    assert (wait > 0) == (many >= FREE)
+    assert wait <= MOST_MS
+    assert wait_ms(kept, now_ms=1_000 + wait) == 0

@@ -142,6 +142,27 @@ def test_wrong_passwords_wait_and_never_keep_her_own_browser_out(tmp_path: Path)
 
 
 @pytest.mark.promise("SGN-4")
+def test_many_wrong_tries_of_one_office_wait_and_its_known_browsers_do_not(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        await settled(house)
+        kim = await added(house, Role.STAFF)
+        await kim.post("/sign-out")
+        stranger = house.browser("203.0.113.9")  # where kim sits too
+        await stranger.get("/sign-in")
+        answers = [
+            (await stranger.post("/sign-in", mail=f"nobody-{n}@example.com", password="wrong")).status_code
+            for n in range(32)
+        ]
+        assert answers[:30] == [401] * 30
+        assert answers[30:] == [429, 429]
+        await kim.get("/sign-in")
+        page = await kim.post("/sign-in", mail="kim@example.com", password=PASSWORD, next="/")
+        assert page.text.startswith("Kim Moss")
+
+    housed(tmp_path, work)
+
+
+@pytest.mark.promise("SGN-4")
 def test_an_unknown_address_answers_and_waits_like_a_known_one(tmp_path: Path) -> None:
     async def work(house: House) -> None:
         await settled(house)

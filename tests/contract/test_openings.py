@@ -173,3 +173,27 @@ def test_two_who_count_the_same_minute_keep_it_once(durable: Rig) -> None:
         assert (await store.openings.held())[ORDERS].versions == {"input": 1}
 
     durable.run(run())
+
+
+@pytest.mark.promise("WAT-22")
+def test_a_minute_that_was_folded_before_somebody_let_it_learn_anew_is_folded_again(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        await store.journal.run(hire)
+        await publish(store, "delivery", "refund")
+        await seed(store, Held(mix=learnt()))
+        before = (await store.openings.held())[ORDERS]
+        assert before.mix is not None
+        after = msgspec.structs.replace(before, mix=msgspec.structs.replace(before.mix, watched=1))
+        anew = LearnOpeningsAnew(ids=IDS, use_case=ORDERS, metric="intents", token=token("pe_a")[1])
+        await store.journal.run(anew)
+        minute = Minute(before={ORDERS: before}, after={ORDERS: after})
+        with pytest.raises(HandrailError) as late:
+            await store.journal.run(KeepOpenings(ids=IDS, before_ms=None, until_ms=60_000, minute=minute))
+        assert late.value.code is Code.LOST_RACE
+        held = (await store.openings.held())[ORDERS]
+        assert held.mix is not None
+        assert held.mix.past.learnt_ms is None
+        assert "openings" not in await store.watch.cursors()
+
+    durable.run(run())

@@ -9,8 +9,11 @@ from fakes.signing_in import House
 from fakes.storage import IDS
 
 from handrail.people.demo import AddDemoPerson, BeDemoPerson, MarkDemo
+from handrail.people.desk import add_person
 from handrail.people.role import Role
+from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import PersonId
 
 
 async def marked(house: House) -> None:
@@ -25,6 +28,16 @@ async def refused(house: House, command: Any) -> HandrailError:
         await house.store.journal.run(command)
     assert caught.value.code is Code.NOT_ALLOWED
     return caught.value
+
+
+async def real(house: House) -> PersonId:
+    """Somebody who was not made for visitors, such as the demo's own admin."""
+
+    def add(tx: Any) -> PersonId:
+        by = Actor(ActorKind.SYSTEM, "operator")
+        return add_person(tx, IDS, "ada@example.com", "Ada", frozenset({Role.ADMIN}), by).id
+
+    return PersonId(await house.store.journal.run(add))
 
 
 @pytest.mark.promise("SGN-12")
@@ -69,6 +82,7 @@ def test_outside_the_demo_there_is_no_such_page_and_in_it_nobody_else_can_be_cho
         await marked(house)
         await house.store.journal.run(MarkDemo(ids=IDS))  # twice changes nothing
         await refused(house, AddDemoPerson(ids=IDS, mail="real@example.com", name="R", roles=frozenset({Role.STAFF})))
+        await refused(house, BeDemoPerson(ids=IDS, person_id=await real(house)))
         await refused(house, BeDemoPerson(ids=IDS, person_id="pe_nobody"))  # type: ignore[arg-type]  # anybody's word
 
     housed(tmp_path, work)

@@ -96,6 +96,27 @@ def test_a_passkey_of_another_site_key_person_or_time_is_refused(tmp_path: Path)
     housed(tmp_path, work)
 
 
+@pytest.mark.promise("SGN-11")
+def test_an_answer_of_a_passkey_that_does_not_count_is_taken_once(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        await settled(house)
+        kim = await added(house, Role.STAFF)
+        key = Authenticator(house.origin, counts=False)
+        await registered(kim, key)
+        browser = house.browser("192.0.2.3")
+        await browser.get("/sign-in")
+        asked = (await browser.post("/sign-in/passkey/ask")).json()
+        good = key.show(asked["options"])
+        assert (await browser.post("/sign-in/passkey", ref=asked["ref"], credential=good)).status_code == 200
+        await browser.get("/account")
+        await browser.post("/sign-out")
+        await browser.get("/sign-in")
+        assert (await browser.post("/sign-in/passkey", ref=asked["ref"], credential=good)).status_code == 401
+        assert (await shown(browser, key)).status_code == 200
+
+    housed(tmp_path, work)
+
+
 @pytest.mark.promise("SGN-8")
 def test_a_passkey_confirms_her_who_is_signed_in_and_nobody_else(tmp_path: Path) -> None:
     async def work(house: House) -> None:

@@ -100,6 +100,16 @@ class Live:
         news, self._news = self._news, asyncio.Event()
         news.set()
 
+    async def now(self) -> int:
+        """The row up to which a page that is read after this knows everything; its stream goes on from there. 0 when
+        the database does not answer: then the page hears of everything once."""
+        try:
+            if self._hub.row < 0 or not self._hub.streams:
+                await self.look()
+        except HandrailError:
+            return 0
+        return max(self._hub.row, 0)
+
     async def stream(self, heard: int | None) -> AsyncIterator[bytes]:
         """Server-sent events. `heard`: the row of the last signal that this browser got, None: it begins now."""
         self._hub.streams += 1

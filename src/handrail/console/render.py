@@ -27,7 +27,8 @@ PART = "part"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """What every template may use as `page`, beside its own `view`. `path`: as asked, with its query. `said`: shown
-    once. `theme`: `light`, `dark` or empty. `keys_off`: single keys are switched off."""
+    once. `theme`: `light`, `dark` or empty. `keys_off`: single keys are switched off. `row`: of the ledger, up
+    to which the page knows everything."""
 
     route: Route
     visitor: Visitor | None
@@ -38,6 +39,7 @@ class Page:
     theme: str = ""
     said: str = ""
     keys_off: bool = False
+    row: int = 0
 
 
 _PAGE: ContextVar[Page] = ContextVar("page")

@@ -114,6 +114,8 @@ class Desk:
                 here = self._here(row, request, now)
                 if request.query_params.get(PART) == NAV and not row.changes:
                     return await self._html(row, request, visitor, here.words, "frame.html", None, 200)
+                if not row.changes and PART not in request.query_params:
+                    request.state.since = await self._console.live.now()  # before the page is read
                 answered = await row.handler(visitor, await _asked(row, request), here)
                 return await self._shown(row, request, visitor, here, answered)
             except NeedsFresh:
@@ -162,7 +164,7 @@ class Desk:
             return Response(status_code=204)  # the browser does not come again
         if self._console.live.streams >= MOST_STREAMS:
             return Response("too many streams\n", 503, media_type="text/plain", headers={"retry-after": "30"})
-        heard = request.headers.get("last-event-id", "")
+        heard = request.headers.get("last-event-id") or request.query_params.get("after", "")
         row = int(heard) if heard.isascii() and heard.isdigit() and len(heard) < 19 else None
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(self._console.live.stream(row), media_type="text/event-stream", headers=headers)
@@ -247,6 +249,7 @@ class Desk:
             route=row, visitor=visitor, words=words, nonce=request.state.nonce, path=_path(request),
             frame=await self._frame(row, visitor, words), theme=_theme(request),
             said=unquote(request.cookies.get(SAID, "")), keys_off=request.cookies.get(KEYS_OFF) == "1",
+            row=getattr(request.state, "since", 0),
         )  # fmt: skip
         if part is not None and status == 200:
             return HTMLResponse(self._renderer.part(page, template, view, part))
@@ -270,6 +273,8 @@ class Desk:
     async def _failure(self, request: Request, failure: Failure) -> Response:
         if request.url.path.startswith("/api/"):
             return _json({"error": {"code": failure.code, "message": failure.message}}, failure.status)
+        if PART in request.query_params:  # what stood in the part stays, and its page asks again
+            return Response(status_code=failure.status, headers={"hx-reswap": "none"})
         visitor: Visitor | None = getattr(request.state, "visitor", None)
         words = self._words(request, self._console.ports.clock.now_ms())
         view = error.view(failure, words)

@@ -104,3 +104,27 @@ def test_every_kind_of_entry_but_those_of_one_process_has_a_topic() -> None:
         "autonomy",
         "baseline",
     }
+
+
+@pytest.mark.promise("CON-6")
+def test_nothing_between_a_page_and_its_stream_is_missed() -> None:
+    async def work() -> None:
+        tail = FakeTail()
+        live = Live(tail)
+        tail.kinds += ["incident.opened"]
+        page = await live.now()
+        tail.kinds += ["action.decided"]
+        stream = live.stream(page)
+        await told(stream)
+        assert (await told(stream))[0] == [(2, "approvals")]
+
+    asyncio.run(work())
+
+
+def test_a_page_is_made_although_the_ledger_does_not_answer() -> None:
+    tail = FakeTail()
+    tail.kinds += ["incident.opened"]
+    live = Live(tail)
+    assert asyncio.run(live.now()) == 1
+    tail.broken = True
+    assert asyncio.run(live.now()) == 0

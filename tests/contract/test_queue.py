@@ -111,3 +111,30 @@ def test_similar_cases_that_ended_are_shown_the_newest_first(durable: Rig) -> No
         ]
 
     durable.run(run())
+
+
+def test_rows_for_who_settles_come_in_the_order_that_is_asked_for(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        thread = await begin(store)
+        urgent = msgspec.structs.replace(ROUTE, decide_within_s=60)
+        made = [await store.journal.run(ask(thread, route=urgent if at == 4 else PATIENT)) for at in range(6)]
+        ids = [one.progress.action for one in made]
+        await store.journal.run(Deny(ids=IDS, action=ids[0], token=token("pe_a")[1]))
+        rows = await store.acts.queued(HELD, limit=10)
+        assert [row.action for row in rows] == sorted(ids[1:])
+        both = await store.acts.queued(HELD | {State.DENIED}, limit=10)
+        assert [row.action for row in both] == sorted(ids)
+        assert (both[0].settled_by, both[0].settled_at is not None) == ("pe_a", True)
+        newest = await store.acts.queued(HELD, limit=2, newest=True)
+        assert [row.action for row in newest] == sorted(ids[1:], reverse=True)[:2]
+        later = await store.acts.queued(HELD, limit=9, newest=True, after=newest[-1].action)
+        assert [row.action for row in later] == sorted(ids[1:], reverse=True)[2:]
+        soon = made[4].progress.decide_by
+        assert soon is not None
+        assert [row.action for row in await store.acts.queued(HELD, limit=9, due_before=soon)] == [ids[4]]
+        row = next(row for row in rows if row.action == ids[4])
+        assert (row.asks, row.step, row.digest) == (urgent, 0, made[4].progress.digest)
+        assert row.excluded == made[4].progress.excluded
+
+    durable.run(run())

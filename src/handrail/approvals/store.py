@@ -11,6 +11,7 @@ from handrail.approvals.notices import NoticeStore
 from handrail.approvals.stop import Stop
 from handrail.ledger.store import Transaction
 from handrail.people.store import KeyStore, Register
+from handrail.policy.action_rules import Route
 from handrail.policy.ruleset import Ruleset
 from handrail.terms.action import Action, ActionId
 from handrail.terms.actor import Actor
@@ -54,6 +55,23 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     decide_by: int | None
 
 
+class Queued(Line, frozen=True, kw_only=True, gc=False):
+    """A row for who may settle it: what tells her apart from others. `asks`: the route as it was when it was held;
+    None: the built-in one. `step`: of its escalations. `approved`: by whom so far. `settled_by`: whose word ended the
+    waiting, at `settled_at` (Unix ms). `unread`: it moves money and nobody could read how much. `digest`: of the
+    call."""
+
+    type: str
+    digest: Digest
+    asks: Route | None
+    step: int
+    approved: tuple[PersonId, ...]
+    excluded: frozenset[PersonId]
+    settled_by: str
+    settled_at: int | None
+    unread: bool
+
+
 class Past(msgspec.Struct, frozen=True, kw_only=True):
     """An ended hold of the same tool and use case. `amount_minor`: in `currency`."""
 
@@ -74,6 +92,19 @@ class ActionReader(Protocol):
 
     async def queue(self, states: frozenset[State], *, limit: int, after: ActionId | None = None) -> list[Line]:
         """Oldest first."""
+        ...
+
+    async def queued(
+        self,
+        states: frozenset[State],
+        *,
+        limit: int,
+        after: ActionId | None = None,
+        newest: bool = False,
+        due_before: int | None = None,
+    ) -> list[Queued]:
+        """Oldest first, or `newest` first; `after`: what comes behind this one. `due_before` (Unix ms): only what
+        somebody must look at until then, the most urgent first. At most `limit` rows of each state are read."""
         ...
 
     async def counts(self) -> dict[State, int]: ...

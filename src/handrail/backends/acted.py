@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from handrail.approvals.facts import About
 from handrail.approvals.lifecycle import Progress, State
 from handrail.approvals.stop import Stop
-from handrail.approvals.store import Line, Past, Stored
+from handrail.approvals.store import Line, Past, Queued, Stored
 from handrail.backends.keyring import Keyring
 from handrail.backends.rows import Reading
 from handrail.guard.recollect import Acted, Record, Spoken
@@ -17,11 +17,13 @@ from handrail.ledger.commitment import read_facts
 from handrail.ledger.entry import FoundFact
 from handrail.ledger.read import interaction_facts
 from handrail.ledger.seal import Unreadable, unseal
+from handrail.policy.action import Why
+from handrail.policy.action_rules import Route
 from handrail.policy.evaluate import Found, Side
 from handrail.terms.action import Action, ActionId
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Role
-from handrail.terms.ids import ConversationId, SubjectId, UseCaseId
+from handrail.terms.ids import ConversationId, Digest, PersonId, SubjectId, UseCaseId
 
 _WHOLE = (
     "SELECT a.subject, a.business, a.progress, a.about, a.reserved, a.sealed, a.given, a.result, s.wrapped, "
@@ -47,6 +49,30 @@ class StoredActs:
         sql = f"SELECT progress, about FROM action WHERE state IN ({names}) AND id > $1 ORDER BY id LIMIT $2"  # noqa: S608  ours
         rows = await self._rows(sql, (after or "", limit))
         return [_line(_WAITING.decode(progress), _HEAD.decode(about)) for progress, about in rows]
+
+    async def queued(
+        self, states: frozenset[State], *, limit: int, after: ActionId | None = None, newest: bool = False,
+        due_before: int | None = None,
+    ) -> list[Queued]:  # fmt: skip
+        order, behind = ("id DESC", "<") if newest else ("id", ">")
+        values: list[Any] = []
+        where = ""
+        if after is not None:
+            values.append(after)
+            where += f" AND id {behind} ${len(values)}"
+        if due_before is not None:
+            values.append(due_before)
+            where += f" AND due_at <= ${len(values)}"
+            order = "due_at, id"
+        values.append(limit)
+        most = f"${len(values)}"
+        each = [  # a state at a time, so that the index gives the order and nothing is sorted
+            f"SELECT * FROM (SELECT id, due_at, progress, about FROM action WHERE state = '{state.value}'{where} "  # noqa: S608  ours
+            f"ORDER BY {order} LIMIT {most}) AS {state.value}"
+            for state in sorted(states)
+        ]
+        rows = await self._rows(f"{' UNION ALL '.join(each)} ORDER BY {order} LIMIT {most}", tuple(values))
+        return [_queued(_STANDING.decode(bytes(row[2])), _STANDING_ABOUT.decode(bytes(row[3]))) for row in rows]
 
     async def counts(self) -> dict[State, int]:
         rows = await self._rows("SELECT state, count(*) FROM action GROUP BY state", ())
@@ -195,6 +221,44 @@ def _line(progress: _Waiting, about: _Head) -> Line:
     )  # fmt: skip
 
 
+class _Given(msgspec.Struct, frozen=True, gc=False):
+    person: PersonId
+
+
+class _Standing(_Waiting, frozen=True, gc=False):
+    """What a person's view of the queue needs besides."""
+
+    digest: Digest = Digest("")
+    approvals: tuple[_Given, ...] = ()  # type: ignore[assignment]  # opened here, which the queue does not need
+    excluded: frozenset[PersonId] = frozenset()
+    step: int = 0
+    settled_by: str = ""
+    settled_at: int | None = None
+
+
+class _StandingFacts(_Facts, frozen=True, gc=False):
+    type: str = ""
+
+
+class _StandingAbout(msgspec.Struct, frozen=True, gc=False):
+    use_case: str
+    facts: _StandingFacts
+    route: Route | None = None
+
+
+def _queued(progress: _Standing, about: _StandingAbout) -> Queued:
+    facts = about.facts
+    codes = tuple(dict.fromkeys([reason.code for reason in facts.reasons]))
+    return Queued(
+        action=progress.action, state=progress.state, use_case=about.use_case, tool=facts.tool, agent=facts.agent,
+        amount_minor=facts.amount_minor, currency=facts.currency, reasons=codes, route=progress.route,
+        needs=progress.needs, given=len(progress.approvals), created_at=progress.created_at,
+        decide_by=progress.decide_by, type=facts.type, digest=progress.digest, asks=about.route, step=progress.step,
+        approved=tuple([one.person for one in progress.approvals]), excluded=progress.excluded,
+        settled_by=progress.settled_by, settled_at=progress.settled_at, unread=Why.AMOUNT in codes,
+    )  # fmt: skip
+
+
 _LOOKED_AT = 2_000
 """Ended actions among which similar ones are looked for, the newest first."""
 
@@ -224,6 +288,8 @@ def _acted(stored: Stored) -> Acted | None:
 
 _WAITING = msgspec.json.Decoder(_Waiting)
 _HEAD = msgspec.json.Decoder(_Head)
+_STANDING = msgspec.json.Decoder(_Standing)
+_STANDING_ABOUT = msgspec.json.Decoder(_StandingAbout)
 _ABOUT = msgspec.json.Decoder(About)
 _ACTION = msgspec.json.Decoder(Action)
 _PROGRESS = msgspec.json.Decoder(Progress)

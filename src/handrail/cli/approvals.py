@@ -12,21 +12,19 @@ from handrail.app import wire
 from handrail.app.settings import environment
 from handrail.app.wire.acting import OnceActing
 from handrail.approvals.batch import Member, Result, alike, decide_batch, in_batch
-from handrail.approvals.behind import behind, name_of
-from handrail.approvals.edited import edits_of
+from handrail.approvals.behind import name_of
 from handrail.approvals.halt import LiftStop, PullStop, revoke_stopped
 from handrail.approvals.lifecycle import State
 from handrail.approvals.route import APPROVERS
-from handrail.approvals.settle import Approve, Deny, HandOn, ReadCase, Settle, settled
+from handrail.approvals.settle import Approve, Deny, HandOn, Settle, settled
 from handrail.approvals.stop import Stop, StopScope
 from handrail.approvals.store import Stored
-from handrail.approvals.view import CaseView, view
+from handrail.approvals.view import CaseView
 from handrail.cli import options
 from handrail.cli.case_text import case_text, escaped, escaped_json
 from handrail.home.codes import money
 from handrail.in_force.snapshot import InForce, Snapshot
-from handrail.policy.action_rules import ActionRules
-from handrail.terms.action import ActionId, ToolId
+from handrail.terms.action import ActionId
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest
 
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 OPEN = frozenset({State.HELD, State.UNKNOWN})
 """What a person owes an answer."""
-PAST = 5
 action = click.argument("action")
 token = click.option("--token", envvar="HANDRAIL_TOKEN", required=True, help="Your personal token.")
 comment = click.option("--comment", default="", help="For your colleagues; sealed like the call itself.")
@@ -100,24 +97,11 @@ def show(action: str, as_json: bool, token: str, home: Path) -> None:
 
 async def looked_at(store: "Store", action: ActionId, token: str) -> CaseView:
     """The case, after the look was recorded. Raises HandrailError NOT_FOUND, TOKEN_INVALID or NOT_ALLOWED."""
-    from handrail.guard.heard import heard  # deferred: only this command decodes what decisions rest on
-    from handrail.guard.recollect import MOST, Record
-    from handrail.guard.tool_call import Weighed
+    from handrail.app.wire.cases import looked_at as look  # deferred: only this command needs it
 
-    stored: Stored = await store.journal.run(ReadCase(ids=wire.IDS, action=action, token=token))
     snapshot = await store.in_force.load()
-    given = None if stored.given is None else msgspec.json.decode(stored.given, type=Weighed).input
-    tools = {} if snapshot is None else snapshot.ruleset.tools
-    tool = tools.get(ToolId(stored.about.facts.tool))
-    linked = stored.request.conversation if stored.request is not None else None
-    record = Record() if linked is None else await store.acts.record(linked, most=MOST)
-    past = await store.acts.past(stored.about, most=PAST)
-    return view(
-        stored, given, tool, snapshot.ruleset.actions if snapshot is not None else ActionRules(),
-        past, said=heard(stored, record),
-        known=await store.journal.run(lambda tx: behind(tx, stored, past)), tools=tools,
-        edits=await edits_of(store.reader, stored),
-    )  # fmt: skip
+    _, case = await look(store, action, token, snapshot=snapshot)
+    return case
 
 
 @approvals.command()

@@ -5,15 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from handrail.approvals.store import ActionReader
+from handrail.approvals.store import ActionReader, Stored
+from handrail.approvals.view import CaseView
 from handrail.in_force.snapshot import InForce
 from handrail.ledger.read import Reader
 from handrail.ledger.store import Journal
 from handrail.people.store import PeopleReader
 from handrail.releases.store import UnitReader
 from handrail.review.incidents import IncidentReader
+from handrail.terms.action import ActionId
 from handrail.terms.clock import Clock
-from handrail.terms.ids import Ids
+from handrail.terms.ids import Digest, Ids
 from handrail.watch.alert import Alert, AlertState
 from handrail.watch.measure import Cell, Counts
 from handrail.watch.series import Series
@@ -30,6 +32,27 @@ class WatchReader(Protocol):
 
     async def alerts(self, *, states: frozenset[AlertState], limit: int) -> list[Alert]:
         """Newest first."""
+        ...
+
+
+class Cases(Protocol):
+    """Held actions in the hands of persons, where a command alone is not enough."""
+
+    async def look(self, action: ActionId, *, token: str, most_past: int) -> tuple[Stored, CaseView]:
+        """A case with its arguments and its conversation, after the look was recorded (`payload.read`); on GET too.
+        `most_past`: similar cases. Raises HandrailError NOT_FOUND, TOKEN_INVALID or NOT_ALLOWED."""
+        ...
+
+    async def edit(
+        self, action: ActionId, arguments: dict[str, object], *, digest: Digest, token: str, comment: str
+    ) -> Stored:
+        """Other arguments, decided from the start. `digest`: of what was seen. Raises HandrailError NOT_FOUND,
+        TOKEN_INVALID, ALREADY_DECIDED, NOT_ALLOWED or LOST_RACE."""
+        ...
+
+    async def undo(self, action: ActionId, *, token: str) -> Stored:
+        """What has not left is taken back; what was done gets its undoing action. Raises HandrailError NOT_FOUND,
+        TOOL_UNREGISTERED, TOKEN_INVALID, ALREADY_DECIDED or NOT_ALLOWED."""
         ...
 
 
@@ -52,6 +75,7 @@ class Ports:
     journal: Journal
     reader: Reader
     acts: ActionReader
+    cases: Cases
     units: UnitReader
     incidents: IncidentReader
     watch: WatchReader

@@ -36,12 +36,15 @@ COUNTS_S = 1.0
 OPEN = frozenset({AlertState.RAISED})
 
 
-def ports(store: "Store", in_force: InForce) -> Ports:
+def ports(given: Settings, env: Mapping[str, str], store: "Store", in_force: InForce) -> Ports:
     """One field, one line."""
+    from handrail.app.wire.cases import StoredCases  # deferred: the parent keeps nothing of it in its memory
+
     return Ports(
         journal=store.journal,
         reader=store.reader,
         acts=store.acts,
+        cases=StoredCases(given, env, store, in_force),
         units=store.units,
         incidents=store.incidents,
         watch=store.watch,
@@ -57,7 +60,7 @@ async def app_of(given: Settings, env: Mapping[str, str], store: "Store", in_for
     """All pages over this storage, with who asks and what holds for every answer around them. Raises HandrailError
     HOME_INVALID when the assets are missing."""
     desk = signin.desk_of(given, store)
-    made = ports(store, in_force)
+    made = ports(given, env, store, in_force)
     live = Live(made.tail)
     console = Console(
         rows=routes(), keys=keys(), ports=made, live=live, by_token=_ByToken(store), counts=_Numbers(made, wire.CLOCK),

@@ -1,11 +1,12 @@
 """Held actions in the hands of persons: a look that is recorded, and what needs the tools: an edited call, an undo."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from handrail.app.settings import Settings
-from handrail.app.wire import IDS, Store
+from handrail.app.wire import IDS
 from handrail.app.wire.acting import OnceActing
 from handrail.approvals.behind import behind
 from handrail.approvals.edited import edits_of
@@ -18,11 +19,14 @@ from handrail.terms.action import ActionId, ToolId
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest
 
+if TYPE_CHECKING:
+    from handrail.app.wire import Store
+
 PAST = 5
 
 
 async def looked_at(
-    store: Store, action: ActionId, token: str, *, snapshot: Snapshot | None, most: int = PAST
+    store: "Store", action: ActionId, token: str, *, snapshot: Snapshot | None, most: int = PAST
 ) -> tuple[Stored, CaseView]:
     """The case, after the look was recorded. `most`: similar cases. Raises HandrailError NOT_FOUND, TOKEN_INVALID or
     NOT_ALLOWED."""
@@ -47,7 +51,7 @@ async def looked_at(
 class StoredCases:
     """`console.ports.Cases`."""
 
-    def __init__(self, given: Settings, env: Mapping[str, str], store: Store, in_force: InForce) -> None:
+    def __init__(self, given: Settings, env: Mapping[str, str], store: "Store", in_force: InForce) -> None:
         self._store = store
         self._in_force = in_force
         self._acting = OnceActing(given, env, store, in_force)

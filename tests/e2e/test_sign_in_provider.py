@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import httpx
 import pytest
 from fakes.signing_in import Browser, House
 from fakes.storage import CLOCK, IDS, kek
+from house import HANDRAIL, within
 
 from handrail.backends.egress import system_resolve
 from handrail.backends.oidc import ProviderCalls
@@ -27,6 +29,20 @@ from handrail.people.role import Role
 from handrail.people.sessions import person_actor
 from handrail.terms.errors import Code, HandrailError
 
+SECTION = """\
+console:
+  listen: 127.0.0.1:{port}
+  public_url: {url}
+  sign_in:
+    oidc:
+      name: Example ID
+      issuer: {issuer}
+      client_id: console
+      secret_env: OIDC_SECRET
+      private_network: true
+      groups: {{cx-leads: [owner]}}
+      create: true
+"""
 USERS = (
     {"sub": "kim", "email": "kim@example.com", "email_verified": True, "name": "Kim Moss", "groups": []},
     {"sub": "lou", "email": "lou@example.com", "email_verified": True, "name": "Lou Day", "groups": ["cx-leads"]},
@@ -35,12 +51,16 @@ USERS = (
 )
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[str]:
     """A provider of its own process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     users = [word for user in USERS for word in ("--user-claims", json.dumps(user))]
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--port", str(port), *users],
@@ -174,3 +194,43 @@ def test_the_provider_is_called_through_the_egress_gate_alone(tmp_path: Path, is
         assert refused.value.code is Code.EGRESS_DENIED
 
     housed(tmp_path, work, provider_of(issuer, private_network=False))
+
+
+@pytest.mark.promise("SGN-9")
+def test_a_console_of_its_own_process_follows_what_its_home_says(tmp_path: Path, issuer: str) -> None:
+    home, url = tmp_path / "home", f"http://localhost:{free_port()}"
+    env = {**os.environ, "HANDRAIL_HOME": str(home), "OIDC_SECRET": "s3cret"}
+    subprocess.run([*HANDRAIL, "init", str(home)], check=True, capture_output=True, env=env)
+    file = home / "handrail.yaml"
+    file.write_text(f"{file.read_text()}\n{SECTION.format(port=url.rpartition(':')[2], url=url, issuer=issuer)}")
+    checked = subprocess.run([*HANDRAIL, "check", str(home)], capture_output=True, text=True, env=env)
+    assert checked.returncode == 0, checked.stdout
+    with (tmp_path / "said").open("w") as out:
+        process = subprocess.Popen([*HANDRAIL, "console"], stdout=out, stderr=subprocess.STDOUT, env=env, cwd=home)
+    try:
+        within(40, lambda: "opens this once" in (tmp_path / "said").read_text())
+        with httpx.Client(base_url=url, follow_redirects=True) as browser:
+            page = browser.get("/sign-in/link")
+            code = (tmp_path / "said").read_text().split("code=")[1].split()[0]
+            token = page.text.split('name="csrf" value="')[1].split('"')[0]
+            fields = {"csrf": token, "code": code, "name": "Pat", "mail": "pat@example.com"}
+            words = "blue lamp over the river"
+            page = browser.post(
+                "/sign-in/link", data={**fields, "password": words, "again": words}, headers={"origin": url}
+            )
+            assert page.url.path == "/sign-in/set-up", page.text
+        with httpx.Client(base_url=url, follow_redirects=True) as browser:
+            page = browser.get("/sign-in")
+            assert "Sign in with Example ID" in page.text
+            token = page.text.split('name="csrf" value="')[1].split('"')[0]
+            page = browser.post("/sign-in/provider", data={"csrf": token}, headers={"origin": url})
+            address = "http" + unescape(page.text.split('class="btn pri" href="http')[1].split('"')[0])
+            back = httpx.post(address, data={"sub": "lou"}).headers["location"]
+            assert browser.get(back).url.path == "/"  # nothing is published there yet
+            assert "Lou Day" in browser.get("/account").text
+    finally:
+        process.terminate()
+        process.wait(20)
+    log = (tmp_path / "said").read_text()
+    assert "lou@example.com" not in log
+    assert "s3cret" not in log

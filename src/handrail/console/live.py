@@ -21,14 +21,14 @@ COMMENT_S = 15.0
 MOST_STREAMS = 2_000
 TOPICS: Mapping[str, tuple[str, ...]] = {
     "approvals": ("action", "drill", "stop"),
-    "interactions": ("interaction", "payload", "subject"),
+    "interactions": ("interaction", "payload", "subject", "finding"),
     "releases": ("release", "probe", "trial"),
     "incidents": ("incident",),
-    "alerts": ("alert", "watch"),
+    "alerts": ("alert", "baseline"),
     "outcomes": ("outcome",),
     "stops": ("stop",),
-    "in_force": ("ruleset", "release", "stop", "key"),
-    "people": ("person", "token", "key"),
+    "in_force": ("ruleset", "release", "stop", "key", "autonomy"),
+    "people": ("person", "token", "key", "session", "factor"),
     "ledger": ("log_key", "sealing_key", "backup", "server", "retention", "legal_hold"),
     "notices": ("notice",),
 }

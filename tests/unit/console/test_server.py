@@ -179,3 +179,17 @@ def test_a_proof_is_fresh_for_a_while_and_never_from_the_future() -> None:
 
 def _entry(kind: EntryKind) -> Entry:
     return Entry(id=EntryId("en_1"), kind=kind, at_ms=NOW_MS, actor=Actor(ActorKind.PERSON, "pe_1"))
+
+
+@pytest.mark.promise("CON-3")
+def test_a_row_that_needs_a_fresh_proof_sends_an_old_one_to_prove_and_never_a_foreign_form() -> None:
+    made = bench([replace(LOOK, fresh=True), replace(CHANGE, fresh=True)])
+    fresh, old = visitor(Role.OWNER, ago_ms=FRESH_MS - 1), visitor(Role.OWNER, ago_ms=FRESH_MS)
+    assert asyncio.run(made.ask("GET", "/things/t1", fresh)).status == 200
+    assert asyncio.run(made.change("/things/t1", fresh)).status == 200
+    made.reached.clear()
+    for got in (asyncio.run(made.ask("GET", "/things/t1", old)), asyncio.run(made.change("/things/t1", old))):
+        assert got.status == 303
+        assert got.headers["location"].startswith("/sign-in/again?next=")
+    assert asyncio.run(made.change("/things/t1", old, origin="http://evil.example")).status == 403
+    assert made.reached == []

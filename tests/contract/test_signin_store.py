@@ -28,9 +28,11 @@ async def admin(store: Any) -> Person:
     return made.person
 
 
-async def signed_in(store: Any, person: Person, lengths: Lengths | None = None) -> SignedIn:
+async def signed_in(
+    store: Any, person: Person, lengths: Lengths | None = None, methods: tuple[str, ...] = ("password", "totp")
+) -> SignedIn:
     return await store.journal.run(
-        lambda tx: open_session(tx, IDS, person, ("password",), lengths=lengths or Lengths(), label="Firefox, Linux")
+        lambda tx: open_session(tx, IDS, person, methods, lengths=lengths or Lengths(), label="Firefox, Linux")
     )
 
 
@@ -143,5 +145,30 @@ def test_a_session_turns_once_when_roles_changed(durable: Rig) -> None:
         assert await store.journal.run(Turn(ids=IDS, text=made.text)) is None
         await store.journal.run(Seen(name=made.session.id))
         assert (await store.journal.run(lambda tx: person_of(tx, turned.text))).roles == roles
+
+    durable.run(work())
+
+
+@pytest.mark.promise("SGN-7")
+def test_a_session_of_one_factor_ends_when_roles_were_gained_and_stays_when_some_were_lost(durable: Rig) -> None:
+    async def work() -> None:
+        store = await durable.open()
+        person = await admin(store)
+        both = frozenset({Role.ADMIN, Role.ENGINEER})
+
+        async def change(before: Person, roles: frozenset[Role]) -> Person:
+            after = msgspec.structs.replace(before, roles=roles)
+            await store.journal.run(lambda tx: tx.persons.swap(before, after))
+            return after
+
+        person = await change(person, both)
+        one = await signed_in(store, person, methods=("password",))
+        person = await change(person, frozenset({Role.ADMIN}))
+        turned = await store.journal.run(Turn(ids=IDS, text=one.text))
+        assert turned is not None
+        await change(person, both)
+        assert await store.journal.run(Turn(ids=IDS, text=turned.text)) is None
+        assert await store.signin.session(one.session.id) is None
+        assert "session.ended" in await store.journal.run(kinds)
 
     durable.run(work())

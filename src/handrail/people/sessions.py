@@ -25,6 +25,8 @@ from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Ids, PersonId
 
+SECOND = frozenset({"totp", "recovery", "passkey", "demo"})
+"""What is shown beside a password, or counts as much."""
 MOST_SESSIONS = 20
 """Of one person at a time; the one that was idle longest makes place."""
 
@@ -62,7 +64,8 @@ def open_session(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """A new secret for a session whose person's roles changed. None when another request was first, or it is over."""
+    """A new secret for a session whose person's roles changed. None when another request was first, or it is over. One
+    that was opened by one factor alone ends when roles were gained: they may need two, so she signs in again."""
 
     ids: Ids
     text: str
@@ -73,6 +76,9 @@ class Turn:
             return None
         person = tx.persons.get(session.person)
         if not person.active or standing(session, self.text, person.roles, now_ms=tx.now_ms) is not Standing.TURN:
+            return None
+        if person.roles - set(session.roles) and not SECOND & set(session.methods):
+            _end(tx, self.ids, session, Actor(ActorKind.SYSTEM, "console"))
             return None
         new, text = turned(session, person.roles, self.ids.token(32), now_ms=tx.now_ms)
         tx.sessions.swap(session, new)

@@ -101,11 +101,21 @@ class Visitors:
         fresh = None
         if stands is Standing.TURN:
             turned = await self._journal.run(Turn(ids=self._ids, text=text))
-            if turned is not None:
-                session, person, fresh = turned.session, turned.person, turned.text
+            if turned is None:
+                return await self._now(text), None
+            session, person, fresh = turned.session, turned.person, turned.text
         elif seen(session, now_ms=now_ms) != session:
             self._journal.beside(Seen(name=session.id))
         return visitor(session, person, account, fresh or text), fresh
+
+    async def _now(self, text: str) -> Visitor | None:
+        """Read again after another request turned the session, or it ended."""
+        held = await self._reader.session(session_id(text))
+        if held is None:
+            return None
+        session, person, account = held
+        good = standing(session, text, person.roles, now_ms=self._clock.now_ms()) is Standing.GOOD
+        return visitor(session, person, account, text) if good and person.active else None
 
     def _giving(self, send: Send, text: str) -> Send:
         async def giving(message: Message) -> None:

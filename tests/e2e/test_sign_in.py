@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyotp
 import pytest
 from fakes.signing_in import PASSWORD, Browser, House, data_of, field, first_admin, key_of
@@ -243,6 +244,33 @@ def test_a_session_that_somebody_fixed_before_is_not_the_one_that_signs_in(tmp_p
         assert victim.cookie() not in (mine, "hs_aaaaaaaaaaaaaaaa_" + "A" * 43)
         two = await victim.http.get("/", headers={"cookie": f"handrail={mine}; handrail={victim.cookie()}"})
         assert two.text == "nobody"  # two of one name: one was planted
+
+    housed(tmp_path, work)
+
+
+@pytest.mark.promise("SGN-2")
+@pytest.mark.promise("SGN-7")
+def test_a_gained_role_turns_the_secret_of_two_factors_and_ends_a_session_of_one(tmp_path: Path) -> None:
+    async def gain(house: House, mail: str, role: Role) -> None:
+        def change(tx: Any) -> None:
+            person = tx.persons.by_mail(mail)
+            tx.persons.swap(person, msgspec.structs.replace(person, roles=person.roles | {role}))
+
+        await house.store.journal.run(change)
+
+    async def work(house: House) -> None:
+        admin, _ = await settled(house)
+        kim = await added(house, Role.STAFF)
+        before = admin.cookie()
+        await gain(house, "pat@example.com", Role.ENGINEER)
+        pages = await asyncio.gather(*(admin.get("/") for _ in range(4)))  # a page asks for several things at once
+        assert all(page.text.startswith("Pat Lee") for page in pages)
+        assert admin.cookie() != before
+        await gain(house, "kim@example.com", Role.APPROVER)
+        assert (await kim.get("/")).text == "nobody"
+        await kim.get("/sign-in")
+        page = await kim.post("/sign-in", mail="kim@example.com", password=PASSWORD, next="/")
+        assert page.url.path == "/sign-in/set-up"
 
     housed(tmp_path, work)
 

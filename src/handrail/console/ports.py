@@ -11,11 +11,17 @@ from handrail.in_force.snapshot import InForce
 from handrail.ledger.read import Reader
 from handrail.ledger.store import Journal
 from handrail.people.store import PeopleReader
-from handrail.releases.store import UnitReader
+from handrail.releases.curve import Drawing
+from handrail.releases.desk import Bars, Start
+from handrail.releases.lifecycle import Rollout
+from handrail.releases.release import Release
+from handrail.releases.store import ReleaseTransaction, UnitReader
 from handrail.review.incidents import IncidentReader
 from handrail.terms.action import ActionId
+from handrail.terms.actor import Actor
 from handrail.terms.clock import Clock
-from handrail.terms.ids import Digest, Ids
+from handrail.terms.ids import Digest, Ids, UseCaseId
+from handrail.trials.store import Run
 from handrail.watch.alert import Alert, AlertState
 from handrail.watch.measure import Cell, Counts
 from handrail.watch.series import Series
@@ -68,6 +74,56 @@ class Tail(Protocol):
         ...
 
 
+class ReleaseReader(Protocol):
+    """Releases as they were published, their moves in the ledger, and runs of their tests. Each method raises
+    HandrailError JOURNAL_UNAVAILABLE."""
+
+    async def release(self, digest: Digest) -> tuple[Release, Actor]:
+        """With who published it first. Raises HandrailError NOT_FOUND."""
+        ...
+
+    async def moves(self, after: int, until: int, *, limit: int) -> list[tuple[int, bytes]]:
+        """(row, facts) of the entries `release.*` in the rows of the ledger from `after` (exclusive) to `until`, oldest
+        first."""
+        ...
+
+    async def runs(self, use_case: UseCaseId | None, release: Digest | None, *, limit: int) -> list[Run]:
+        """Newest first; None: of any."""
+        ...
+
+    async def run(self, name: str) -> Run:
+        """Raises HandrailError NOT_FOUND."""
+        ...
+
+
+class Moving(Protocol):
+    """What moves of releases need from above, and what is remembered of their evidence. Each method raises
+    HandrailError JOURNAL_UNAVAILABLE."""
+
+    @property
+    def bars(self) -> Bars: ...
+
+    def beside(self, tx: ReleaseTransaction, rollout: Rollout) -> None:
+        """What belongs into the commit of a rollback by a person: its incident."""
+        ...
+
+    async def start(self, command: Start) -> Rollout:
+        """With the past that its percentiles are of. Raises as the command does."""
+        ...
+
+    async def barred(self, rollout: Rollout) -> str:
+        """Why it may not go on now; empty: it may. At most a few seconds old."""
+        ...
+
+    async def drawing(self, rollout: Rollout) -> Drawing:
+        """Its evidence so far. Units are folded once for each process; the next time only those that came since."""
+        ...
+
+    async def moves(self, release: Digest) -> list[bytes]:
+        """Facts of the entries of its moves, newest first. The ledger is gone through once for each process."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """`journal`: on GET one that refuses every change."""
@@ -81,6 +137,8 @@ class Ports:
     watch: WatchReader
     people: PeopleReader
     in_force: InForce
+    released: ReleaseReader
+    moving: Moving
     tail: Tail
     clock: Clock
     ids: Ids

@@ -237,17 +237,18 @@ class Promote:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollBack:
     """By a person. `safety`: running conversations leave it at their next turn; else they may end on it. `beside`: as
-    of `Judged`."""
+    of `Judged`. `why`: a sentence of ours that the person chose, never her own words."""
 
     ids: Ids
     release: str
     safety: bool = True
     token: str | None = None
+    why: str = ""
     beside: Callable[[ReleaseTransaction, Rollout], None] | None = None
 
     def __call__(self, tx: ReleaseTransaction) -> Rollout:
         by = acting(tx, self.token, Act.ROLL_BACK)
-        after = roll_back(tx, self.ids, tx.rollouts.named(self.release), by, safety=self.safety)
+        after = roll_back(tx, self.ids, tx.rollouts.named(self.release), by, safety=self.safety, why=self.why)
         if self.beside is not None:
             self.beside(tx, after)
         return after

@@ -142,6 +142,12 @@ class Judge:
 
     def fold(self, unit: Unit) -> None:
         """Raises ValueError for a metric the plan does not have, or an outcome that is not what its kind says."""
+        self.count(unit)
+        if not self.decided:
+            self.look()
+
+    def count(self, unit: Unit) -> None:
+        """Fold without looking, for units that were looked at before, one by one, and decided nothing."""
         window = self.plan.window(self.units)
         for name, evidence in self.evidence.items():
             if name.endswith(MISSING):
@@ -154,8 +160,13 @@ class Judge:
             evidence.fold(Segment(epoch, window, unit.stage, unit.share), canary=unit.canary, outcome=outcome)
         self.share_check.fold(unit.share, canary=unit.canary)
         self.units += 1
-        if Verdict.WORSE not in self._reached and self.log_e() >= math.log(1 / self.plan.alpha):
+
+    def look(self) -> float:
+        """Logarithm of the evidence as of now; when it is enough, the verdict is reached here."""
+        found = self.log_e()
+        if not self.decided and found >= math.log(1 / self.plan.alpha):
             self._reached[Verdict.WORSE] = self.told(Verdict.WORSE, self.units)
+        return found
 
     @property
     def decided(self) -> bool:
@@ -190,11 +201,42 @@ class Judge:
 
 def again(plan: Plan, concluded: Conclusion) -> float:
     """Logarithm of the evidence from nothing but the totals of a conclusion, under the plan of its rollout."""
+    return from_totals(plan, concluded).log_e()
+
+
+def from_totals(plan: Plan, concluded: Conclusion) -> "Judge":
+    """As it was when it concluded, without its units."""
     judge = Judge(plan)
     judge.units = concluded.units
     for name, evidence in judge.evidence.items():
         put_back(evidence, concluded.metrics[name].counts)
-    return judge.log_e()
+    return judge
+
+
+def each(judge: Judge, told: Conclusion) -> dict[str, Verdict]:
+    """One word for each metric. Worse: what the rollback is for. Better and safe as for the whole, by this metric's
+    evidence alone; a metric without a margin only guards, so it is never called safe."""
+    return {one.name: _word(one, judge.plan, judge.evidence[one.name], told) for one in judge.plan.metrics}
+
+
+def _word(metric: Metric, plan: Plan, evidence: Evidence, told: Conclusion) -> Verdict:
+    shown = told.metrics[metric.name]
+    if told.verdict is Verdict.WORSE and shown.named:
+        return Verdict.WORSE
+    if shown.canary_units < plan.least:
+        return Verdict.TOO_EARLY
+    high = None if shown.interval is None else shown.interval[1]
+    if evidence.kind is Kind.BINARY:
+        stages = evidence.stages()
+        better = promoted(stages, 1.0) >= math.log(1 / plan.alpha)
+        safe = metric.margin is not None and promoted(stages, metric.margin) >= math.log(1 / plan.beta)
+    else:
+        better = high is not None and high < 0
+        safe = metric.margin is not None and high is not None and high < (metric.margin - 1) * shown.control_mean
+    if better:
+        return Verdict.BETTER
+    agreed = metric.margin is not None and told.verdict in (Verdict.SAFE, Verdict.BETTER)
+    return Verdict.SAFE if safe or agreed else Verdict.CANNOT_TELL
 
 
 def weights(plan: Plan) -> tuple[float, ...]:

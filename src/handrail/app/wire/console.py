@@ -1,7 +1,7 @@
 """The console's ports, from the backends."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,11 @@ from handrail.app import wire
 from handrail.app.settings import Settings
 from handrail.app.wire import signin
 from handrail.approvals.lifecycle import State
+from handrail.backends.released import StoredReleased
 from handrail.backends.tail import StoredTail
 from handrail.console.live import Live
 from handrail.console.page_files import keys, routes
-from handrail.console.ports import Ports
+from handrail.console.ports import Moving, Ports, ReleaseReader, Tail
 from handrail.console.security import Hardened
 from handrail.console.server import Console
 from handrail.console.signin.again import keep
@@ -36,10 +37,14 @@ COUNTS_S = 1.0
 OPEN = frozenset({AlertState.RAISED})
 
 
-def ports(given: Settings, env: Mapping[str, str], store: "Store", in_force: InForce) -> Ports:
-    """One field, one line."""
+MovingOf = Callable[["Store", ReleaseReader, Tail], Moving]
+
+
+def ports(given: Settings, env: Mapping[str, str], store: "Store", in_force: InForce, moving: MovingOf) -> Ports:
+    """One field, one line. `moving`: of `app.moving`, which is above this."""
     from handrail.app.wire.cases import StoredCases  # deferred: the parent keeps nothing of it in its memory
 
+    tail, released = StoredTail(store.reading), StoredReleased(store.reading)
     return Ports(
         journal=store.journal,
         reader=store.reader,
@@ -50,17 +55,21 @@ def ports(given: Settings, env: Mapping[str, str], store: "Store", in_force: InF
         watch=store.watch,
         people=store.people,
         in_force=in_force,
-        tail=StoredTail(store.reading),
+        released=released,
+        moving=moving(store, released, tail),
+        tail=tail,
         clock=wire.CLOCK,
         ids=wire.IDS,
     )
 
 
-async def app_of(given: Settings, env: Mapping[str, str], store: "Store", in_force: InForce) -> tuple[ASGIApp, Live]:
+async def app_of(
+    given: Settings, env: Mapping[str, str], store: "Store", in_force: InForce, moving: MovingOf
+) -> tuple[ASGIApp, Live]:
     """All pages over this storage, with who asks and what holds for every answer around them. Raises HandrailError
     HOME_INVALID when the assets are missing."""
     desk = signin.desk_of(given, store)
-    made = ports(given, env, store, in_force)
+    made = ports(given, env, store, in_force, moving)
     live = Live(made.tail)
     console = Console(
         rows=routes(), keys=keys(), ports=made, live=live, by_token=_ByToken(store), counts=_Numbers(made, wire.CLOCK),

@@ -14,7 +14,10 @@ import handrail
 
 TESTS = Path(__file__).parent.parent
 FAULTS: list[dict[str, str]] = tomllib.loads((TESTS / "mutants" / "releases.toml").read_text())["fault"]
-CAUGHT_BY = "unit/releases property/test_judge.py unit/guard/test_assigned.py contract/test_rollouts.py contract/test_rollouts_judged.py"
+CAUGHT_BY = (
+    "unit/releases property/test_judge.py unit/guard/test_assigned.py contract/test_rollouts.py "
+    "contract/test_rollouts_judged.py"
+)
 SHARE = 12
 """Every so many faults are tried in the short form."""
 

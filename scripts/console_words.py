@@ -1,7 +1,7 @@
 """Renew the catalogues of the console: `console_words.py [PAGE ...]`; without a name, of everything.
 
-Of a page NAME: `pages/NAME.py`, `views/NAME.py`, `templates/NAME.html` and `templates/NAME/`. What belongs to no page
-is `frame`. What is translated stays; what is gone goes; what is new is empty, and a test says so. A sentence that
+Of a page NAME: `pages/NAME.py`, `views/NAME.py`, `views/NAME_*.py`, `templates/NAME.html` and `templates/NAME/`. What
+belongs to no page is `frame`. What is translated stays; what is gone goes; what is new is empty, and a test says so. A sentence that
 `frame` has stands in no other file.
 """
 
@@ -92,6 +92,7 @@ def files(name: str) -> list[Path]:
     if name != "frame":
         own = [ROOT / "pages" / f"{name}.py", ROOT / "views" / f"{name}.py", ROOT / "templates" / f"{name}.html"]
         more = sorted((ROOT / "templates" / name).glob("**/*.html"))
+        more += sorted((ROOT / "views").glob(f"{name}_*.py"))
         if name == "signin":
             more += sorted((ROOT / "signin").glob("*.py"))
         return [path for path in [*own, *more] if path.exists()]

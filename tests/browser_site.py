@@ -177,7 +177,8 @@ def assert_accessible(page: Page, where: str, within_region: str | None = None) 
     page.evaluate(AXE.read_text() + ";void 0")
     found = page.evaluate(
         "([rules, region]) => axe.run(region || document, {runOnly: rules, resultTypes: ['violations']})"
-        ".then(r => r.violations.map(v => v.id + ': ' + v.help + ' ' + v.nodes.map(n => n.target.join(' ')).join(', ')))",
+        ".then(r => r.violations.map(v => v.id + ': ' + v.help + ' '"
+        " + v.nodes.map(n => n.target.join(' ')).join(', ')))",
         [RULES, within_region],
     )
     assert not found, f"{where}:\n" + "\n".join(found)

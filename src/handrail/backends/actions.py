@@ -23,6 +23,7 @@ from handrail.backends.notices import Outbox
 from handrail.backends.openings import Openings
 from handrail.backends.rollouts import Rollouts, Units
 from handrail.backends.trials import Trials
+from handrail.backends.verdicts import Verdicts
 from handrail.backends.watching import Alerts, Watch
 from handrail.ledger.seal import NONCE_SIZE, Sealer, unseal
 from handrail.terms.action import Action, ActionId
@@ -333,6 +334,10 @@ class ActionsOf(ABC):
     @property
     def incidents(self) -> Incidents:
         return Incidents(self)
+
+    @property
+    def verdicts(self) -> Verdicts:
+        return Verdicts(self)
 
     @property
     def rollouts(self) -> Rollouts:

@@ -4,7 +4,18 @@ from typing import Any
 
 from handrail.backends.keyring import Keyring
 from handrail.backends.rows import Reading
-from handrail.backends.search import FOUND, FOUND_WITH_FACTS, HOLDS, SHOWN, Listed, Search, page, shown, standing_hold
+from handrail.backends.search import (
+    FOUND,
+    FOUND_WITH_FACTS,
+    FREQUENT,
+    HOLDS,
+    SHOWN,
+    Listed,
+    Search,
+    page,
+    shown,
+    standing_hold,
+)
 from handrail.ledger.read import Listing, Page, Query, Shown, StandingHold
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import CustomerId, EntryId, InteractionId, SubjectId
@@ -49,8 +60,7 @@ class StoredReader:
             search.among("p.subject", sorted({customer, *(subject for subject, _ in linked)}))
             search.customer(customer, [conversation for _, conversation in linked])
         order = "i.seq"
-        if query.would_be is not None:
-            search.would_be(query.would_be, self._holds)
+        if search.asks_facts(query, self._holds):
             # one pass over the entries, in their order, is half the time of looking each candidate's facts up
             if source == _PLAIN:
                 source, order = f"entry e CROSS JOIN {source}", "e.seq"
@@ -73,6 +83,8 @@ class StoredReader:
     async def latest(self, query: Listing) -> list[tuple[int, bytes]]:
         listed = Listed(query)
         sql = f"SELECT seq, facts FROM entry WHERE {listed.where()} ORDER BY seq DESC LIMIT {query.limit}"  # noqa: S608  our own conditions
+        if query.kinds and not FREQUENT & set(query.kinds):
+            sql = listed.by_kind(query.limit)
         return [(seq, bytes(facts)) for seq, facts in await self._rows(sql, listed.values)]
 
     async def holds(self) -> list[StandingHold]:

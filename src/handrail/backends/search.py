@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from handrail.backends.keyring import Keyring
 from handrail.backends.rows import ERASED_ALONE
 from handrail.ledger.commitment import read_facts
+from handrail.ledger.entry import EntryKind
 from handrail.ledger.erase import HoldFacts
 from handrail.ledger.read import (
     BIT,
@@ -44,9 +45,12 @@ FOUND_WITH_FACTS = (
     "f.kinds, e.facts FROM ({}) f JOIN entry e ON e.seq = f.seq ORDER BY f.seq DESC"
 )
 """Around a search, so that the facts are read of what it found and of nothing else."""
-_WOULD_BE = 'would_be":"{}"'
-"""As it stands in facts: no string inside them can hold it, since JSON escapes its quotes. It begins with a letter
+_IN_FACTS = '{}":{}'
+"""As a member stands in facts: no string inside them can hold it, since JSON escapes its quotes. It begins with a letter
 rather than with a quote, of which there are so many that looking for one takes a third longer."""
+FREQUENT = frozenset({EntryKind.INTERACTION_OPENED, EntryKind.INTERACTION_CLOSED})
+_RARE = "kind NOT IN ('interaction.opened', 'interaction.closed')"
+"""Word for word the condition of the index `entry_rare`: that is how both engines see that they may use it."""
 
 
 HOLDS = (
@@ -91,8 +95,22 @@ class Listed(_Conditions):
         super().__init__(listing.limit)
         self._add("at_ms >= {}", listing.since_ms)
         self._add("at_ms < {}", listing.until_ms)
-        if listing.kinds:
-            self.among("kind", [kind.value for kind in listing.kinds])
+        self._each = [self._places([kind.value]) for kind in listing.kinds]
+
+    def where(self) -> str:
+        of = [f"kind IN ({', '.join(self._each)})"] if self._each else []
+        return " AND ".join([*self._sql, *of]) or "true"
+
+    def by_kind(self, limit: int) -> str:
+        """The statement for kinds that are all in the index `entry_rare`: a kind at a time, newest first, so that
+        nothing else is read."""
+        rest = "".join(f" AND {each}" for each in self._sql)
+        parts = [
+            f"SELECT * FROM (SELECT seq, facts FROM entry WHERE kind = {place} AND {_RARE}{rest} "  # noqa: S608  ours
+            f"ORDER BY seq DESC LIMIT {limit}) AS k{at}"
+            for at, place in enumerate(self._each)
+        ]
+        return f"{' UNION ALL '.join(parts)} ORDER BY seq DESC LIMIT {limit}"
 
 
 class Search(_Conditions):
@@ -107,13 +125,24 @@ class Search(_Conditions):
         self._add("i.release = {}", None if query.release is None else bytes.fromhex(query.release))
         self._add("i.kinds & {} <> 0", None if query.finding is None else BIT[query.finding])
         self._add("i.verdict = {}", None if query.verdict is None else query.verdict.value)
+        self._add("i.language = {}", query.language)
         self._add("i.outcome = {}", None if query.outcome is None else query.outcome.value)
         self._add("i.seq < {}", None if query.cursor is None else _cursor(query.cursor))
 
-    def would_be(self, verdict: Verdict, holds: str) -> None:
-        """On `entry e` too, since no column has it. `holds`: `backends.rows.Reading.HOLDS`."""
-        self._sql.append("i.seq = e.seq")
-        self._sql.append(holds.format("e.facts", self._places([_WOULD_BE.format(verdict.value).encode()])))
+    def asks_facts(self, query: Query, holds: str) -> bool:
+        """Conditions on `entry e` too, where something is asked that no column has. `holds`:
+        `backends.rows.Reading.HOLDS`."""
+        wanted = {
+            "would_be": None if query.would_be is None else query.would_be.value, "channel": query.channel,
+            "arm": query.arm,
+        }  # fmt: skip
+        given = {name: value for name, value in wanted.items() if value is not None}
+        if given:
+            self._sql.append("i.seq = e.seq")
+        for name, value in given.items():
+            member = _IN_FACTS.format(name, msgspec.json.encode(value).decode()).encode()
+            self._sql.append(holds.format("e.facts", self._places([member])))
+        return bool(given)
 
     def customer(self, subject: str, linked: Sequence[str]) -> None:
         """Sealed under the subject, or in a conversation it logged in to later."""

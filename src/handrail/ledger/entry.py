@@ -115,6 +115,7 @@ class EntryKind(StrEnum):
     INCIDENT_OPENED = "incident.opened"
     INCIDENT_MOVED = "incident.moved"  # contained, reviewed, a task, a note, another owner
     INCIDENT_CLOSED = "incident.closed"
+    FINDING_JUDGED = "finding.judged"  # one person's word: right or wrong
 
 
 class FoundFact(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -99,8 +99,9 @@ def interaction_facts(recorded: RecordedFacts) -> InteractionFacts:
 class Query(msgspec.Struct, frozen=True, kw_only=True):
     """Every given filter must hold. Times in Unix ms, `since` inclusive, `until` exclusive. `customer` needs
     no use case: a customer is one subject everywhere. `conversation`: our id, or the one the client gave. `cursor`: of
-    the page before. `would_be`: what enforcing would have given, where the use case observes; asked of the facts of
-    each candidate, so give a time too where there are millions. Newest first."""
+    the page before. `would_be`: what enforcing would have given, where the use case observes; `channel`, `arm`: as the
+    facts have them. These three are asked of the facts of each candidate, so give a time too where there are millions.
+    Newest first."""
 
     since_ms: int | None = None
     until_ms: int | None = None
@@ -112,6 +113,9 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict | None = None
     would_be: Verdict | None = None
     outcome: Outcome | None = None
+    language: str | None = None
+    channel: str | None = None
+    arm: str | None = None
     limit: int = 50
     cursor: str | None = None
 

@@ -41,6 +41,7 @@ class Act(StrEnum):
     INCIDENTS = "incidents"
     DEMOTE = "autonomy.demote"
     PROMOTE = "autonomy.promote"
+    JUDGE = "finding.judge"
 
 
 MAY: dict[Act, frozenset[Role]] = {
@@ -68,6 +69,7 @@ MAY: dict[Act, frozenset[Role]] = {
     Act.INCIDENTS: frozenset({Role.OWNER, Role.COMPLIANCE, Role.ENGINEER, Role.REVIEWER}),
     Act.DEMOTE: frozenset(Role) - {Role.AUDITOR},
     Act.PROMOTE: frozenset({Role.OWNER, Role.COMPLIANCE}),
+    Act.JUDGE: frozenset({Role.REVIEWER, Role.COMPLIANCE, Role.OWNER}),
 }
 """Stopping is easy and resuming is not: anyone who works here may pull the brake."""
 

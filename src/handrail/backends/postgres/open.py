@@ -27,6 +27,7 @@ from handrail.backends.rollouts import StoredUnits
 from handrail.backends.sequencing import StoredSequencing
 from handrail.backends.signin import StoredSignIn
 from handrail.backends.threads import StoredThreads
+from handrail.backends.verdicts import StoredVerdicts
 from handrail.backends.watching import StoredWatch
 from handrail.backends.writer import CAPACITY, Writer, unavailable
 from handrail.ledger.seal import KeyWrapper
@@ -59,6 +60,7 @@ class PostgresStore:
         self.watch = StoredWatch(reading)
         self.openings = StoredOpenings(reading)
         self.incidents = StoredIncidents(reading)
+        self.verdicts = StoredVerdicts(reading)
         self.autonomy = StoredAutonomy(reading)
         self.units = StoredUnits(reading)
         self.signin = StoredSignIn(reading)

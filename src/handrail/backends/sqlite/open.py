@@ -27,6 +27,7 @@ from handrail.backends.sqlite.lookups import SqliteLookups
 from handrail.backends.sqlite.read import ReadThread
 from handrail.backends.sqlite.register import SqliteInForce
 from handrail.backends.threads import StoredThreads
+from handrail.backends.verdicts import StoredVerdicts
 from handrail.backends.watching import StoredWatch
 from handrail.backends.writer import CAPACITY, PACE_SECONDS, Writer, unavailable
 from handrail.ledger.seal import KeyWrapper
@@ -84,6 +85,7 @@ class SqliteStore:
         self.watch = StoredWatch(self._reading)
         self.openings = StoredOpenings(self._reading)
         self.incidents = StoredIncidents(self._reading)
+        self.verdicts = StoredVerdicts(self._reading)
         self.autonomy = StoredAutonomy(self._reading)
         self.units = StoredUnits(self._reading)
         self.signin = StoredSignIn(self._reading)

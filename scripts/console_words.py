@@ -1,8 +1,8 @@
 """Renew the catalogues of the console: `console_words.py [PAGE ...]`; without a name, of everything.
 
 Of a page NAME: `pages/NAME.py`, `views/NAME.py`, `views/NAME_*.py`, `templates/NAME.html` and `templates/NAME/`. What
-belongs to no page is `frame`. What is translated stays; what is gone goes; what is new is empty, and a test says so. A sentence that
-`frame` has stands in no other file.
+belongs to no page is `frame`. What is translated stays; what is gone goes; what is new is empty, and a test says so. A
+sentence that `frame` has stands in no other file.
 """
 
 import io

@@ -8,6 +8,7 @@ from contract.test_actions import hire, token
 from contract.test_notices import publish, receiver
 from fakes.storage import CLOCK, IDS, ORDERS, Rig, begin, entry_of
 
+from handrail.cli.incident import summary
 from handrail.ledger.commitment import read_facts
 from handrail.ledger.entry import EntryKind, FoundFact
 from handrail.ledger.erase import Who
@@ -86,6 +87,61 @@ def test_whom_a_release_concerned_is_found_with_each_customer_once(durable: Rig)
             with pytest.raises(HandrailError) as refused:
                 await store.incidents.affected(ORDERS, broken)
             assert refused.value.code is Code.REQUEST_INVALID
+
+    durable.run(run())
+
+
+def test_the_counts_of_whom_it_concerns_are_those_of_the_list_and_a_short_list_is_its_beginning(durable: Rig) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        ann = CustomerId("ann")
+        await conversation(store, BAD, 3, customer=ann)
+        await conversation(store, BAD, 1, customer=ann)
+        await conversation(store, GOOD, 1, customer=CustomerId("ben"))
+        await conversation(store, BAD, 2)
+        gone = CustomerId("gone")
+        await conversation(store, BAD, 1, customer=gone)
+        await store.erasing.erase(Who(customer=gone), reason="request 1", by=OPERATOR)
+        scope = Scope(release=BAD)
+        rows = await store.incidents.affected(ORDERS, scope)
+        counted = await store.incidents.concerned(ORDERS, scope)
+        told = summary(rows)
+        assert (counted.interactions, counted.conversations, counted.customers) == (7, 4, told["customers"])
+        assert (counted.unknown, counted.erased) == (told["unknown"], told["erased"]) == (1, 1)
+        assert (counted.first_ms, counted.latest_ms) == (rows[0].first_ms, max(row.latest_ms for row in rows))
+        assert await store.incidents.affected(ORDERS, scope, limit=2) == rows[:2]
+        assert all(row.first for row in rows)
+        none = await store.incidents.concerned(ORDERS, Scope(release=Digest("c" * 64)))
+        assert (none.interactions, none.conversations, none.first_ms) == (0, 0, None)
+        with pytest.raises(HandrailError):
+            await store.incidents.concerned(ORDERS, Scope())
+
+    durable.run(run())
+
+
+def test_a_cut_timeline_keeps_the_latest_and_says_that_older_ones_are_left_out(durable: Rig) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        made = await store.journal.run(opening())
+        for said in ("one", "two"):
+            await store.journal.run(
+                change(made, lambda one, by, now, said=said: moves.noted(one, said, by=by.id, now=now))
+            )
+        until = made.opened_at + 60_000
+        whole = await store.incidents.timeline(made.id, ORDERS, 0, until)
+        assert await store.incidents.history(made.id, ORDERS, 0, until, limit=1_000) == (whole[::-1], False)
+        assert await store.incidents.history(made.id, ORDERS, 0, until, limit=1) == (whole[:-2:-1], True)
+
+    durable.run(run())
+
+
+def test_an_incident_opened_from_an_alert_is_opened_once(durable: Rig) -> None:
+    async def run() -> None:
+        store = await ready(durable)
+        made = await store.journal.run(opening(cause="alert.al_1"))
+        again = await store.journal.run(opening(cause="alert.al_1", title="Another"))
+        assert (again.id, again.title) == (made.id, made.title)
+        assert len(await entries(store, "incident.opened")) == 1
 
     durable.run(run())
 

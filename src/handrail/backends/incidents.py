@@ -10,7 +10,7 @@ from handrail.ledger.commitment import read_facts
 from handrail.ledger.entry import EntryKind
 from handrail.ledger.read import BIT
 from handrail.review.incident import Incident, Scope
-from handrail.review.incidents import Affected
+from handrail.review.incidents import Affected, Concerned
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Kind
 from handrail.terms.ids import UseCaseId
@@ -22,6 +22,13 @@ _AROUND = tuple(
     if kind.value.split(".")[0] in ("release", "stop", "alert", "ruleset", "incident", "autonomy", "baseline")
 )
 """Kinds of the timeline."""
+_LISTED = ", ".join(f"'{kind}'" for kind in _AROUND)
+_INCIDENTS = ", ".join(f"'{kind}'" for kind in _AROUND if kind.startswith("incident."))
+_TIMELINE = (
+    f"SELECT facts FROM entry WHERE kind IN ({_LISTED}) AND kind NOT IN ('interaction.opened', 'interaction.closed') "  # noqa: S608  ours
+    f"AND at_ms >= $1 AND (kind IN ({_INCIDENTS}) OR at_ms < $2)"
+)
+"""The second condition is the index's, which holds no interactions."""
 
 
 class _Transaction(Protocol):
@@ -96,12 +103,16 @@ class StoredIncidents:
         )
         return [str(row[0]) for row in found]
 
-    async def affected(self, use_case: UseCaseId, scope: Scope) -> list[Affected]:
+    async def affected(self, use_case: UseCaseId, scope: Scope, *, limit: int | None = None) -> list[Affected]:
         where, values = _where(use_case, scope)
+        cut = ""
+        if limit is not None:
+            values = (*values, limit)
+            cut = f" ORDER BY first_ms, conversation LIMIT ${len(values)}"
         found = await self._rows(
-            "SELECT a.conversation, a.times, a.first_ms, a.latest_ms, c.subject, s.person, s.wrapped IS NULL "  # noqa: S608  ours
-            "FROM (SELECT conversation, count(*) AS times, min(at_ms) AS first_ms, max(at_ms) AS latest_ms "
-            f"FROM interaction WHERE {where} GROUP BY conversation) a "
+            "SELECT a.conversation, a.times, a.first_ms, a.latest_ms, a.first, c.subject, s.person, s.wrapped IS NULL "  # noqa: S608  ours
+            "FROM (SELECT conversation, count(*) AS times, min(at_ms) AS first_ms, max(at_ms) AS latest_ms, "
+            f"min(interaction) AS first FROM interaction WHERE {where} GROUP BY conversation{cut}) a "
             "LEFT JOIN conversation c ON c.id = a.conversation LEFT JOIN subject s ON s.id = c.subject "
             "ORDER BY a.first_ms, a.conversation",
             values,
@@ -109,25 +120,47 @@ class StoredIncidents:
         return [
             Affected(
                 conversation=conversation, interactions=times, first_ms=first_ms, latest_ms=latest_ms,
-                subject=subject or "", person=bool(person), erased=bool(erased),
+                subject=subject or "", person=bool(person), erased=bool(erased), first=first,
             )
-            for conversation, times, first_ms, latest_ms, subject, person, erased in found
+            for conversation, times, first_ms, latest_ms, first, subject, person, erased in found
         ]  # fmt: skip
 
-    async def timeline(self, about: str, use_case: UseCaseId, since_ms: int, until_ms: int) -> list[bytes]:
-        kinds = ", ".join(f"'{kind}'" for kind in _AROUND)
-        own = ", ".join(f"'{kind}'" for kind in _AROUND if kind.startswith("incident."))
+    async def concerned(self, use_case: UseCaseId, scope: Scope) -> Concerned:
+        where, values = _where(use_case, scope)
         found = await self._rows(
-            f"SELECT facts FROM entry WHERE at_ms >= $1 AND (kind IN ({own}) OR (kind IN ({kinds}) AND at_ms < $2)) "  # noqa: S608  ours
-            "ORDER BY at_ms, seq",
-            (since_ms, until_ms),
+            "SELECT coalesce(sum(a.times), 0), count(*), count(DISTINCT CASE WHEN s.person = 1 THEN c.subject END), "  # noqa: S608  ours
+            "coalesce(sum(CASE WHEN s.wrapped IS NOT NULL AND s.person = 0 THEN 1 ELSE 0 END), 0), "
+            "coalesce(sum(CASE WHEN s.wrapped IS NULL THEN 1 ELSE 0 END), 0), min(a.first_ms), max(a.latest_ms) "
+            "FROM (SELECT conversation, count(*) AS times, min(at_ms) AS first_ms, max(at_ms) AS latest_ms "
+            f"FROM interaction WHERE {where} GROUP BY conversation) a "
+            "LEFT JOIN conversation c ON c.id = a.conversation LEFT JOIN subject s ON s.id = c.subject",
+            values,
         )
-        return [
-            facts
-            for row in found
-            if (recorded := read_facts(facts := bytes(row[0]))).use_case in (None, use_case)
-            and (recorded.about == about or not recorded.kind.startswith("incident."))
-        ]
+        interactions, conversations, customers, unknown, erased, first_ms, latest_ms = found[0]
+        return Concerned(
+            interactions=int(interactions), conversations=int(conversations), customers=int(customers),
+            unknown=int(unknown), erased=int(erased), first_ms=first_ms, latest_ms=latest_ms,
+        )  # fmt: skip
+
+    async def timeline(self, about: str, use_case: UseCaseId, since_ms: int, until_ms: int) -> list[bytes]:
+        found = await self._rows(f"{_TIMELINE} ORDER BY at_ms, seq", (since_ms, until_ms))
+        return _own(found, about, use_case)
+
+    async def history(
+        self, about: str, use_case: UseCaseId, since_ms: int, until_ms: int, *, limit: int
+    ) -> tuple[list[bytes], bool]:
+        sql = f"{_TIMELINE} ORDER BY at_ms DESC, seq DESC LIMIT $3"
+        found = await self._rows(sql, (since_ms, until_ms, limit + 1))
+        return _own(found[:limit], about, use_case), len(found) > limit
+
+
+def _own(rows: Sequence[tuple[Any, ...]], about: str, use_case: UseCaseId) -> list[bytes]:
+    return [
+        facts
+        for row in rows
+        if (recorded := read_facts(facts := bytes(row[0]))).use_case in (None, use_case)
+        and (recorded.about == about or not recorded.kind.startswith("incident."))
+    ]
 
 
 def _where(use_case: UseCaseId, scope: Scope) -> tuple[str, tuple[Any, ...]]:

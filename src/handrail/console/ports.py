@@ -5,12 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
+from handrail.approvals.notices import Posted
 from handrail.approvals.store import ActionReader, Stored
 from handrail.approvals.view import CaseView
+from handrail.governance.store import AutonomyReader
+from handrail.guard.ports import Spent
 from handrail.in_force.snapshot import InForce
 from handrail.ledger.read import Reader
 from handrail.ledger.store import Journal
 from handrail.people.store import PeopleReader
+from handrail.people.ways import WaysReader
 from handrail.releases.curve import Drawing
 from handrail.releases.desk import Bars, Start
 from handrail.releases.lifecycle import Rollout
@@ -21,8 +27,9 @@ from handrail.terms.action import ActionId
 from handrail.terms.actor import Actor
 from handrail.terms.clock import Clock
 from handrail.terms.ids import Digest, Ids, UseCaseId
+from handrail.trials.case import Trial
 from handrail.trials.store import Run
-from handrail.watch.alert import Alert, AlertState
+from handrail.watch.alert import Alert, AlertState, Silence
 from handrail.watch.measure import Cell, Counts
 from handrail.watch.series import Series
 
@@ -38,6 +45,22 @@ class WatchReader(Protocol):
 
     async def alerts(self, *, states: frozenset[AlertState], limit: int) -> list[Alert]:
         """Newest first."""
+        ...
+
+    async def alert(self, name: str) -> Alert:
+        """Raises HandrailError NOT_FOUND."""
+        ...
+
+    async def silences(self, now_ms: int) -> list[Silence]:
+        """Those in force."""
+        ...
+
+
+class HomeTests(Protocol):
+    """The cases of `tests/*.yaml`, as the folder of this server holds them."""
+
+    async def cases(self) -> tuple[Trial, ...]:
+        """Read anew: a case may be written while the console runs. Files with mistakes give what can be read."""
         ...
 
 
@@ -124,6 +147,69 @@ class Moving(Protocol):
         ...
 
 
+class Looks(WaysReader, Protocol):
+    """The organisation's own state. Each method raises HandrailError JOURNAL_UNAVAILABLE."""
+
+    async def spent(self, day: str) -> Mapping[UseCaseId, Spent]:
+        """What budgets count, of one day of the organisation (ISO 8601)."""
+        ...
+
+    async def last_notices(self) -> list[Posted]:
+        """The newest of each receiver in each state, of the last thirty days."""
+        ...
+
+
+class Installed(msgspec.Struct, frozen=True, kw_only=True):
+    """What the home says that is no rule. `database`: `sqlite` or `postgresql`. `address`: of the console as people
+    reach it, without a slash at the end. `above_minor`: in the organisation's currency. `second_factor`: roles.
+    `provider`, `issuer`: of the sign-in at a provider; `groups`: group and roles."""
+
+    version: str
+    database: str
+    address: str
+    idle_ms: int
+    most_ms: int
+    fresh_ms: int
+    above_minor: int | None = None
+    second_factor: tuple[str, ...] = ()
+    provider: str = ""
+    issuer: str = ""
+    groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    creates: bool = False
+
+
+class Advised(msgspec.Struct, frozen=True):
+    """One thing that `handrail doctor` found. `level`: broken, risk or note."""
+
+    level: str
+    what: str
+    why: str
+    mend: str
+
+
+class Examined(msgspec.Struct, frozen=True, kw_only=True):
+    """`failed`: why doctor could not look; empty: it did."""
+
+    at_ms: int
+    found: tuple[Advised, ...] = ()
+    failed: str = ""
+
+
+class Installation(Protocol):
+    """This installation, beside its database."""
+
+    def described(self) -> Installed: ...
+
+    @property
+    def examined(self) -> Examined | None:
+        """The last look; None: there was none in this process."""
+        ...
+
+    async def examine(self) -> Examined:
+        """Look, in a process of its own; one look a minute, whoever asks. Raises nothing: what failed is said."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """`journal`: on GET one that refuses every change."""
@@ -135,10 +221,14 @@ class Ports:
     units: UnitReader
     incidents: IncidentReader
     watch: WatchReader
+    home_tests: HomeTests
     people: PeopleReader
     in_force: InForce
     released: ReleaseReader
     moving: Moving
+    autonomy: AutonomyReader
+    looks: Looks
+    installation: Installation
     tail: Tail
     clock: Clock
     ids: Ids

@@ -64,7 +64,7 @@ class IncidentTransaction(Transaction, Register, Protocol):
 
 class Affected(msgspec.Struct, frozen=True, kw_only=True):
     """One conversation. `subject`: whose it is; `person`: a customer who is known, not a conversation alone. `erased`:
-    whose key was destroyed. Times in Unix ms."""
+    whose key was destroyed. `first`: the first of its interactions. Times in Unix ms."""
 
     conversation: str
     interactions: int
@@ -73,6 +73,20 @@ class Affected(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     person: bool
     erased: bool
+    first: str = ""
+
+
+class Concerned(msgspec.Struct, frozen=True, kw_only=True):
+    """How many an incident concerns. `customers`: who are known. `unknown`: conversations of nobody who is known.
+    `erased`: conversations whose key was destroyed. Times in Unix ms; None: there are none."""
+
+    interactions: int
+    conversations: int
+    customers: int
+    unknown: int
+    erased: int
+    first_ms: int | None
+    latest_ms: int | None
 
 
 class IncidentReader(Protocol):
@@ -90,14 +104,26 @@ class IncidentReader(Protocol):
         """Newest first."""
         ...
 
-    async def affected(self, use_case: UseCaseId, scope: Scope) -> list[Affected]:
-        """Every conversation with an interaction in the scope, by its first. Raises HandrailError REQUEST_INVALID for
-        a scope that names neither release nor finding nor time, or an unknown finding."""
+    async def affected(self, use_case: UseCaseId, scope: Scope, *, limit: int | None = None) -> list[Affected]:
+        """Every conversation with an interaction in the scope, by its first; the first `limit` where one is given.
+        Raises HandrailError REQUEST_INVALID for a scope that names neither release nor finding nor time, or an unknown
+        finding."""
+        ...
+
+    async def concerned(self, use_case: UseCaseId, scope: Scope) -> Concerned:
+        """The same, counted by the database: as long a scan, and no rows. Raises as `affected`."""
         ...
 
     async def timeline(self, about: str, use_case: UseCaseId, since_ms: int, until_ms: int) -> list[bytes]:
         """Facts of the entries about it since then, however late, and of releases, stops, rulesets, alerts, baselines
         and autonomy of the use case in that time, oldest first."""
+        ...
+
+    async def history(
+        self, about: str, use_case: UseCaseId, since_ms: int, until_ms: int, *, limit: int
+    ) -> tuple[list[bytes], bool]:
+        """The latest of the timeline, newest first, and whether older ones were left out. `limit`: entries looked at;
+        those of other incidents and use cases count too."""
         ...
 
 
@@ -161,9 +187,11 @@ class Open:
     scope: Scope
     token: str | None
     owner: str = ""
+    cause: str = ""
 
     def __call__(self, tx: IncidentTransaction) -> Incident:
-        """Raises HandrailError REQUEST_INVALID, NOT_FOUND, TOKEN_INVALID or NOT_ALLOWED."""
+        """`cause`: the alert that it is opened from; there is one open incident of each. Raises HandrailError
+        REQUEST_INVALID, NOT_FOUND, TOKEN_INVALID or NOT_ALLOWED."""
         by = acting(tx, self.token, Act.INCIDENTS)
         if not 0 < len(self.title.strip()) <= 300:
             raise HandrailError(Code.REQUEST_INVALID, "a title has 1 to 300 characters, and names no customer")
@@ -172,7 +200,7 @@ class Open:
             raise HandrailError(Code.NOT_FOUND, f"no use case {self.use_case} is published")
         return open_incident(
             tx, self.ids, use_case=self.use_case, title=self.title.strip(), severity=self.severity, by=by,
-            owner=self.owner, scope=self.scope,
+            owner=self.owner, cause=self.cause, scope=self.scope,
         )  # fmt: skip
 
 

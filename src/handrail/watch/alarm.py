@@ -1,6 +1,6 @@
 """Commands on alerts: raise, acknowledge, close, escalate, silence; each change with its entry and its notices."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,8 +11,10 @@ from handrail.ledger.entry import Entry, EntryKind
 from handrail.ledger.store import Transaction
 from handrail.people.acting import acting
 from handrail.people.authorise import Act
+from handrail.people.person import Person
 from handrail.people.store import Register
 from handrail.policy.notices import Event, wants
+from handrail.policy.ruleset import UseCase
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import EntryId, Ids, UseCaseId
@@ -182,8 +184,7 @@ class Escalate:
             if before.silent:
                 self._unsilence(tx, before, silences)
                 continue
-            people = _people(tx, before.first.use_case)
-            to = people[min(before.step + 1, len(people) - 1)] if people else ""
+            to = told_next(before, _people(tx, before.first.use_case))
             after = alerts.escalated(before, to=to, now=tx.now_ms)
             tx.alerts.swap(before, after)
             _record(tx, self.ids, EntryKind.ALERT_ESCALATED, after, BY)
@@ -260,15 +261,25 @@ def _require_known(tx: WatchTransaction, use_case: str, metric: str) -> None:
 
 
 def _people(tx: WatchTransaction, use_case: UseCaseId) -> tuple[str, ...]:
-    """Owner, deputy and escalation address of the ruleset in force, without those that are not named and persons who
-    were disabled; all of them where nobody would be left. Empty where the use case is published no more."""
     current = tx.rulesets.current()
     known = None if current is None else tx.rulesets.get(current).use_cases.get(use_case)
-    if known is None:
+    return people_of(known, tx.persons.all())
+
+
+def people_of(use_case: UseCase | None, persons: Iterable[Person]) -> tuple[str, ...]:
+    """Whom alerts of a use case are told to, one after the other: owner, deputy and escalation address of the ruleset
+    in force, without those that are not named and persons who were disabled; all of them where nobody would be left.
+    Empty where the use case is published no more."""
+    if use_case is None:
         return ()
-    named = tuple(dict.fromkeys(filter(None, (known.owner, known.deputy, known.escalation))))
-    gone = {person.mail for person in tx.persons.all() if not person.active}
+    named = tuple(dict.fromkeys(filter(None, (use_case.owner, use_case.deputy, use_case.escalation))))
+    gone = {person.mail for person in persons if not person.active}
     return tuple(one for one in named if one.lower() not in gone) or named
+
+
+def told_next(alert: Alert, people: Sequence[str]) -> str:
+    """Who is told when an alert is due, of `people_of`; empty: nobody."""
+    return people[min(alert.step + 1, len(people) - 1)] if people else ""
 
 
 def _tell(tx: WatchTransaction, ids: Ids, event: Event, alert: Alert) -> None:

@@ -11,7 +11,10 @@ from handrail import VERSION
 from handrail.app import wire
 from handrail.app.settings import Settings
 from handrail.app.wire import signin
+from handrail.app.wire.installation import ThisInstallation
+from handrail.app.wire.home_tests import FolderTests
 from handrail.approvals.lifecycle import State
+from handrail.backends.looks import StoredLooks
 from handrail.backends.released import StoredReleased
 from handrail.backends.tail import StoredTail
 from handrail.console.live import Live
@@ -53,10 +56,14 @@ def ports(given: Settings, env: Mapping[str, str], store: "Store", in_force: InF
         units=store.units,
         incidents=store.incidents,
         watch=store.watch,
+        home_tests=FolderTests(given.home),
         people=store.people,
         in_force=in_force,
         released=released,
         moving=moving(store, released, tail),
+        autonomy=store.autonomy,
+        looks=StoredLooks(store.reading),
+        installation=ThisInstallation(given),
         tail=tail,
         clock=wire.CLOCK,
         ids=wire.IDS,

@@ -94,7 +94,7 @@ class RecordRun:
                 missing = tuple(f"{case} of incident {of}" for case, of in wanted.items() if case not in shown)
                 rollout = RecordTests(
                     ids=self.ids, release=self.release, passed=run.passed, failed=run.failed + len(missing),
-                    digest=run.digest, token=self.token,
+                    digest=run.digest, token=self.token, answered=self.results.releases,
                 )(tx)  # fmt: skip
         return Recorded(run=run, changed=changed, rollout=rollout, missing=missing)
 

@@ -101,3 +101,8 @@ def test_a_whole_conversation_is_judged_over_all_its_answers() -> None:
 def test_a_refusal_that_is_expected_is_no_failure() -> None:
     refused = Answer(outcome="refused", error="status 403 model.not_allowed")
     assert judge(expect("outcome", outcome=Outcome.REFUSED), [refused], 1, {}) is None
+
+
+def test_a_finding_that_must_not_be_is_not_shown_by_an_answer_that_never_came() -> None:
+    broken = Answer(error="429 budget")
+    assert judge(expect("finds", kind=Kind.CARD, negated=True), [broken], 1, {}) is not None

@@ -7,7 +7,6 @@ result that fits neither. What has ended without a result of the tool's own form
 from collections.abc import Mapping
 from typing import Any
 
-import jsonschema_rs
 import msgspec
 from mcp_types import CallToolResult, TextContent, Tool, ToolAnnotations
 
@@ -18,6 +17,7 @@ from handrail.gateway.mcp.asker import MAX_WAIT_S
 from handrail.terms.action import ActionType
 from handrail.tools import registry
 from handrail.tools.door_names import CANCEL, STATUS
+from handrail.tools.json_schema import compiled
 
 TOLD: dict[str, Any] = {
     "type": "object",
@@ -142,8 +142,8 @@ def fits(schema: dict[str, Any] | None, result: Any) -> bool:
     if not isinstance(result, dict):
         return False
     try:
-        return bool(jsonschema_rs.validator_for(schema).is_valid(result))
-    except jsonschema_rs.ValidationError:
+        return bool(compiled(schema).is_valid(result))
+    except ValueError:
         return False
 
 

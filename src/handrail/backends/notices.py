@@ -10,6 +10,8 @@ from handrail.backends.rows import Reading
 from handrail.terms.errors import Code, HandrailError
 
 _COLUMNS = "state, version, due_at, tries, lease_owner, code, notice"
+LAST = f"SELECT {_COLUMNS} FROM notice WHERE id IN (SELECT max(id) FROM notice GROUP BY receiver, state) ORDER BY id"  # noqa: S608  ours
+"""The newest notice of each receiver in each state: one pass over the outbox, which keeps thirty days."""
 
 
 class _Transaction(Protocol):
@@ -39,7 +41,7 @@ class Outbox:
         found = self._tx.fetch(f"SELECT {_COLUMNS} FROM notice WHERE id = $1", (notice,))  # noqa: S608  ours
         if not found:
             raise HandrailError(Code.NOT_FOUND, "there is no notice with this id; see handrail notices list")
-        return _posted(found[0])
+        return posted(found[0])
 
     def swap(self, before: Posted, after: Posted) -> None:
         values = (
@@ -66,7 +68,7 @@ class Outbox:
             "ORDER BY due_at, id LIMIT $3",
             (receiver, self._tx.now_ms, limit),
         )
-        return [_posted(row) for row in found]
+        return [posted(row) for row in found]
 
     def forget(self, *, before_ms: int, limit: int) -> int:
         gone = self._tx.fetch(
@@ -90,10 +92,11 @@ class StoredNotices:
     async def listed(self, states: frozenset[NoticeState], *, limit: int) -> list[Posted]:
         names = ", ".join(f"'{state.value}'" for state in sorted(states))
         sql = f"SELECT {_COLUMNS} FROM notice WHERE state IN ({names}) ORDER BY id LIMIT $1"  # noqa: S608  ours
-        return [_posted(row) for row in await self._rows(sql, (limit,))]
+        return [posted(row) for row in await self._rows(sql, (limit,))]
 
 
-def _posted(row: Sequence[Any]) -> Posted:
+def posted(row: Sequence[Any]) -> Posted:
+    """A row of `_COLUMNS`."""
     state, version, due_at, tries, lease_owner, code, notice = row
     return Posted(
         notice=_NOTICE.decode(bytes(notice)), state=NoticeState(state), version=int(version),

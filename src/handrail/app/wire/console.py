@@ -11,8 +11,8 @@ from handrail import VERSION
 from handrail.app import wire
 from handrail.app.settings import Settings
 from handrail.app.wire import signin
-from handrail.app.wire.installation import ThisInstallation
 from handrail.app.wire.home_tests import FolderTests
+from handrail.app.wire.installation import ThisInstallation
 from handrail.approvals.lifecycle import State
 from handrail.backends.looks import StoredLooks
 from handrail.backends.released import StoredReleased

@@ -91,10 +91,7 @@ def files(name: str) -> list[Path]:
     pages = {path.stem for path in (ROOT / "pages").glob("*.py")} - {"__init__", "frame"}
     if name != "frame":
         own = [ROOT / "pages" / f"{name}.py", ROOT / "views" / f"{name}.py", ROOT / "templates" / f"{name}.html"]
-        more = [
-            *sorted((ROOT / "views").glob(f"{name}_*.py")),
-            *sorted((ROOT / "templates" / name).glob("**/*.html")),
-        ]
+        more = sorted((ROOT / "templates" / name).glob("**/*.html"))
         more += sorted((ROOT / "views").glob(f"{name}_*.py"))
         if name == "signin":
             more += sorted((ROOT / "signin").glob("*.py"))

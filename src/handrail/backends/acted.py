@@ -210,6 +210,11 @@ class _Head(msgspec.Struct, frozen=True, gc=False):
     facts: _Facts
 
 
+def line_of(progress: bytes, about: bytes) -> Line:
+    """A row of the queue, from its two columns."""
+    return _line(_WAITING.decode(progress), _HEAD.decode(about))
+
+
 def _line(progress: _Waiting, about: _Head) -> Line:
     facts = about.facts
     return Line(

@@ -15,13 +15,11 @@ import orjson
 from handrail.app import wire
 from handrail.cli import options
 from handrail.ledger.commitment import RecordedFacts, read_facts
-from handrail.ledger.entry import Entry, EntryKind, InteractionFacts
+from handrail.ledger.entry import EntryKind, InteractionFacts
 from handrail.ledger.erase import reference
 from handrail.ledger.read import MAX_LIMIT, PROJECTED, Found, Listing, Page, Query, interaction_facts
-from handrail.people.acting import acting
-from handrail.people.authorise import Act
-from handrail.people.store import PeopleTransaction
 from handrail.policy.ruleset import AcceptedFailure
+from handrail.review.reading import EntryReadFacts, PayloadReadFacts, RecordReading
 from handrail.terms.decision import NO_ANSWER, Outcome, Verdict
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Kind
@@ -56,23 +54,6 @@ def instant(text: str | None) -> int | None:
     except ValueError:
         raise click.BadParameter(f"{text} is no instant; write 2026-11-21T10:00Z or 24h") from None
     return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp() * 1000)
-
-
-class EntryReadFacts(msgspec.Struct, frozen=True):
-    """Facts of `payload.read` when it is no interaction's, such as the receipt of an action. `reason`: as below."""
-
-    entry: EntryId
-    reason: str
-    unmasked: bool = False
-
-
-class PayloadReadFacts(msgspec.Struct, frozen=True):
-    """Facts of `payload.read`. `reason`: a `ledger.erase.reference`, such as `ticket 4711`. `unmasked`: with what the
-    masks stand for."""
-
-    interaction: InteractionId
-    reason: str
-    unmasked: bool = False
 
 
 @click.command()
@@ -190,7 +171,7 @@ def show(interaction: str, payload: bool, reason: str, unmask: bool, token: str 
                 if interaction.startswith("en_")
                 else PayloadReadFacts(InteractionId(interaction), said, unmask)
             )
-            await record_reading(store, shown_facts, token)
+            await store.journal.run(RecordReading(ids=wire.IDS, reads=[shown_facts], token=token))
             out["payload"] = _texts(shown.payload, unmask=unmask) if shown.payload else f"({shown.missing or 'none'})"
         return out
 
@@ -222,25 +203,6 @@ def _texts(payload: bytes, *, unmask: bool) -> dict[str, object]:
             if name in found:
                 found[name] = "(--unmask shows it)"
     return found
-
-
-async def record_reading(store: "Store", facts: "PayloadReadFacts | EntryReadFacts", token: str | None) -> None:
-    """Who read which payload and why; without this entry nothing is shown."""
-
-    def record(tx: PeopleTransaction) -> None:
-        by = acting(tx, token, Act.READ_PAYLOAD)
-        tx.append(
-            Entry(
-                id=EntryId(wire.IDS.new("en")),
-                kind=EntryKind.PAYLOAD_READ,
-                at_ms=tx.now_ms,
-                actor=by,
-                facts=facts,
-                about=facts.entry if isinstance(facts, EntryReadFacts) else facts.interaction,
-            )
-        )
-
-    await store.journal.run(record)
 
 
 @click.command()

@@ -11,8 +11,8 @@ import msgspec
 
 from handrail.app.trials import Wanted, cost_limit_of, mcp_url_of, run_trials, trials_of, url_of
 from handrail.app.wire.policy import engines
+from handrail.app.wire.recorded import incident_cases, recorded_case
 from handrail.cli import options
-from handrail.cli.recorded_case import incident_cases, recorded_case
 from handrail.cli.tools import document
 from handrail.home.codes import CURRENCIES
 from handrail.home.compile import compile_home

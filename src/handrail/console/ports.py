@@ -10,6 +10,7 @@ import msgspec
 from handrail.approvals.notices import Posted
 from handrail.approvals.store import ActionReader, Stored
 from handrail.approvals.view import CaseView
+from handrail.console.record_ports import Log, Talks
 from handrail.governance.store import AutonomyReader
 from handrail.guard.ports import Spent
 from handrail.in_force.snapshot import InForce
@@ -23,6 +24,7 @@ from handrail.releases.lifecycle import Rollout
 from handrail.releases.release import Release
 from handrail.releases.store import ReleaseTransaction, UnitReader
 from handrail.review.incidents import IncidentReader
+from handrail.review.verdicts import VerdictReader
 from handrail.terms.action import ActionId
 from handrail.terms.actor import Actor
 from handrail.terms.clock import Clock
@@ -230,5 +232,8 @@ class Ports:
     looks: Looks
     installation: Installation
     tail: Tail
+    verdicts: VerdictReader
+    talks: Talks
+    log: Log
     clock: Clock
     ids: Ids

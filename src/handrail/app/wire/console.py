@@ -46,6 +46,7 @@ MovingOf = Callable[["Store", ReleaseReader, Tail], Moving]
 def ports(given: Settings, env: Mapping[str, str], store: "Store", in_force: InForce, moving: MovingOf) -> Ports:
     """One field, one line. `moving`: of `app.moving`, which is above this."""
     from handrail.app.wire.cases import StoredCases  # deferred: the parent keeps nothing of it in its memory
+    from handrail.app.wire.record import FolderLog, StoredTalks  # deferred, as above
 
     tail, released = StoredTail(store.reading), StoredReleased(store.reading)
     return Ports(
@@ -65,6 +66,9 @@ def ports(given: Settings, env: Mapping[str, str], store: "Store", in_force: InF
         looks=StoredLooks(store.reading),
         installation=ThisInstallation(given),
         tail=tail,
+        verdicts=store.verdicts,
+        talks=StoredTalks(store),
+        log=FolderLog(given, env, store),
         clock=wire.CLOCK,
         ids=wire.IDS,
     )

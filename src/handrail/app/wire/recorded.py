@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from handrail.app.wire import IDS
 from handrail.app.wire.request import runner
-from handrail.cli.look import PayloadReadFacts, record_reading
 from handrail.detectors.base import Text
 from handrail.guard.record import Payload
 from handrail.ledger.entry import InteractionFacts
 from handrail.ledger.erase import reference
 from handrail.ledger.read import Query
+from handrail.review.reading import PayloadReadFacts, RecordReading
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import PERSONAL, Role
 from handrail.terms.ids import InteractionId
@@ -36,7 +37,8 @@ async def recorded_case(
     for found in sorted(page.found, key=lambda one: (one.at_ms, one.interaction)):
         if found.at_ms > last.recorded.at_ms:
             continue
-        await record_reading(store, PayloadReadFacts(found.interaction, said), token)
+        reads = [PayloadReadFacts(found.interaction, said)]
+        await store.journal.run(RecordReading(ids=IDS, reads=reads, token=token))
         shown = await store.reader.show(found.interaction)
         if shown.payload is None:
             left_out.append(f"an interaction whose texts are gone ({shown.missing or 'none were kept'})")

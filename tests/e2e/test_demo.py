@@ -63,6 +63,14 @@ def test_the_demo_plays_checks_itself_verifies_the_ledger_and_ends_with_0(played
     assert (folder / "demo-home" / "handrail.yaml").exists()
 
 
+@pytest.mark.promise("CSF-6")
+def test_the_demo_says_where_its_console_is_and_opens_its_pages_for_each_role(played) -> None:
+    _, done = played
+    assert re.search(r"the console at http://127\.0\.0\.1:\d+/sign-in/demo \(choose a role", done.stdout)
+    assert re.search(r"the console: \d+ pages and lists opened, and 8 roles see each what is theirs", done.stdout)
+    assert re.search(r"in a browser   http://127\.0\.0\.1:\d+/sign-in/demo: choose a role", done.stdout)
+
+
 @pytest.mark.promise("DEMO-6")
 def test_the_shorter_replies_pass_their_tests_and_take_themselves_back(played) -> None:
     folder, done = played

@@ -16,14 +16,16 @@ from subprocess import CompletedProcess
 from typing import TYPE_CHECKING
 
 from handrail.app import wire
-from handrail.app.demo import acts, approver, books, canary, checks, stage, table
+from handrail.app.demo import acts, approver, books, canary, checks, stage, table, visit
 from handrail.app.demo.agent import Agent
 from handrail.app.demo.client import Answer, Bot, Json
 from handrail.app.demo.script import UNKNOWN_KEY, Play, Talk, Turn, load
 from handrail.approvals.lifecycle import State
+from handrail.console.page_files import routes
 from handrail.ledger.commitment import read_facts
 from handrail.ledger.entry import InteractionFacts
 from handrail.ledger.read import interaction_facts
+from handrail.people.role import Role
 from handrail.terms.decision import Outcome
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import InteractionId
@@ -96,10 +98,16 @@ class Demo:
         self._step(f"the shop at http://{shop.host} (orders and books of its own; only handrail has its key)")
         stage.point_at(folder, "handrail.yaml", model.host)
         stage.point_at(folder, "tools/shop.yaml", shop.host)
+        stage.give_console_a_port(folder)
         given, keys, staff = await stage.publish(folder, self.env, staff)
         self._step(f"published {len(keys) - 1} use cases, made a key for each and two persons who approve")
         server = processes.enter_context(stage.gateway(folder, data / "serve.log"))
         self._step(f"handrail serve at http://{server.host}/v1")
+        console = await asyncio.to_thread(stage.console_of, data / "serve.log")
+        if console:
+            self._step(f"the console at http://{console}{visit.CHOOSE} (choose a role: no password in the demo)")
+        else:
+            self.wrong.append("the console did not start; demo-home/.handrail/serve.log says why")
         self.say("")
         async with wire.opened(given, self.env, checkpoints=False) as store:
             await self._play(store, server.host, keys)
@@ -114,12 +122,14 @@ class Demo:
             await self._published(store, server.host)
         self._judge(model.host, data)
         self._show()
+        if console:
+            await self._visit(console)
         if self.wrong:
             self.say("")
             for line in self.wrong:
                 self.say(f"NOT AS EXPECTED: {line}")
             return 1
-        self._where(server.host, keys, staff)
+        self._where(server.host, console, keys, staff)
         await self._stay()
         return 0
 
@@ -287,6 +297,17 @@ class Demo:
         fields = {name: value["facts"][name] for name in names if name in value["facts"]}
         self.say(json.dumps({"index": value["index"], "at": value["at"]} | fields, ensure_ascii=False))
 
+    async def _visit(self, host: str) -> None:
+        """Every page of the console, for each role."""
+        wrong, seen = await asyncio.to_thread(visit.visited, host, routes())
+        self.wrong += wrong
+        if not wrong:
+            opened = len({one.row.name for one in seen if one.answer.status == 200})
+            self.say("")
+            self.say(
+                f"the console: {opened} pages, lists and details opened, and {len(Role)} roles each what is theirs"
+            )
+
     def _command(self, *arguments: str, quiet: bool = False, token: str = "") -> "CompletedProcess[str]":
         """Run a command and show it with what it says."""
         self.say("")
@@ -296,10 +317,11 @@ class Demo:
             self.say(f"  {line}")
         return done
 
-    def _where(self, host: str, keys: dict[str, str], staff: stage.Staff) -> None:
+    def _where(self, host: str, console: str, keys: dict[str, str], staff: stage.Staff) -> None:
         home, key = self.wish.home, keys["shop-chat"]
         self.say("")
         self.say("where to look")
+        self.say(f"  in a browser   http://{console}{visit.CHOOSE}: choose a role, such as owner or approver")
         self.say(f"  configuration  {home}/handrail.yaml, {home}/use-cases/")
         self.say(f"  what happened  handrail find --home {home}")
         self.say(f"                 handrail show INTERACTION --home {home} --payload --reason 'demo 1'")

@@ -5,6 +5,7 @@ import fcntl
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -40,6 +41,8 @@ MARKER = ".demo"
 REMEMBER = 10_000
 START_S = 60.0
 END_S = 40.0
+CONSOLE_S = 20.0
+"""It starts after the gateway, which does not wait for it."""
 SHOP_KEY = ".handrail/shop.key"
 AGENT = "order-care"
 """The use case whose agent acts."""
@@ -54,6 +57,8 @@ VISITORS = {
 }  # fmt: skip
 """Whom a visitor of the console can choose to be: one for each role."""
 _PORT = re.compile(r"(base_url: http://127\.0\.0\.1:)\d+")
+_CONSOLE = re.compile(r"(console: \{listen: 127\.0\.0\.1:)\d+")
+CONSOLE_PORT = 8082
 _MAIL = "kestrel-and-pine.example"
 
 
@@ -110,6 +115,30 @@ def point_at(folder: Path, file: str, host: str) -> None:
     path = folder / file
     port = host.rpartition(":")[2]
     path.write_text(_PORT.sub(rf"\g<1>{port}", path.read_text("utf-8")), "utf-8")
+
+
+def give_console_a_port(folder: Path) -> None:
+    """The usual one, or a free one where something else listens there."""
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind(("127.0.0.1", CONSOLE_PORT))
+        except OSError:
+            tried.bind(("127.0.0.1", 0))
+        port = tried.getsockname()[1]
+    path = folder / HOME_FILE
+    path.write_text(_CONSOLE.sub(rf"\g<1>{port}", path.read_text("utf-8")), "utf-8")
+
+
+def console_of(log: Path) -> str:
+    """Where the console of `gateway` listens, host:port; empty when it did not say so in time."""
+    deadline = time.monotonic() + CONSOLE_S
+    while time.monotonic() < deadline:
+        for line in log.read_text().splitlines():
+            if line.startswith("console: http://"):
+                return line.rpartition("//")[2].strip()
+        time.sleep(0.05)
+    return ""
 
 
 def staff_of(folder: Path) -> Staff | None:

@@ -17,28 +17,28 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import msgspec
 
-from handrail.guard.assigned import assigned, stays_without
+from handrail.guard.assigned import assigned
 from handrail.guard.budgets import Budgets
 from handrail.guard.caller import Caller, choices_for, stop_of
 from handrail.guard.disclosure import Told
 from handrail.guard.opening import opening
 from handrail.guard.ports import Model, ModelCalls, References, Threads
-from handrail.guard.record import Draft, Weighed, signs
+from handrail.guard.record import Draft, signs
 from handrail.guard.rewrite import changed, context, masked
 from handrail.guard.route import Asked, ask
 from handrail.guard.screen import Memo, Screened, Screener, Setting, screen
 from handrail.guard.turn import Answer, Face, Message, ReplyIds, Turn, Usage
+from handrail.guard.weighed import decided, held_out, raised
 from handrail.in_force.snapshot import InForce
 from handrail.ledger.entry import Entry, InteractionFacts
 from handrail.ledger.store import Journal
-from handrail.policy.evaluate import Decision, DecisionInput, Found, Side, decide
+from handrail.policy.evaluate import Decision, Found, Side
 from handrail.policy.ruleset import Durability, Mode, PromptMode
 from handrail.terms.clock import Clock
-from handrail.terms.decision import Outcome, Reason, Verdict
+from handrail.terms.decision import Outcome, Reason
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Finding, Kind, Role
 from handrail.terms.ids import Digest, EntryId, Ids, InteractionId, UseCaseId
@@ -198,13 +198,13 @@ class Chat:
         screened = screen(turn.messages, draft.new, setting, self.net.memo, turn.new_from)
         if turn.prompt and caller.live.release.prompt_mode is PromptMode.CLIENT:
             screened = await self._prompt_seen(draft, screened)
-        draft.input = _decided(caller, screened, screened.language)
+        draft.input = decided(caller, screened, screened.language)
         if draft.thread.first:
             keyed = self.net.threads.fingerprint if use_case.watch.topics else None
             draft.opening = opening(turn.messages, screened, caller.intents, keyed)
-        decision = _raised(draft.input.decision, turn.messages)
+        decision = raised(draft.input.decision, turn.messages)
         if draft.thread.drawn is not None and decision.outcome is Outcome.ANSWERED:
-            return _held_out(draft, decision)
+            return held_out(draft, decision)
         return decision
 
     def announce(self, draft: Draft) -> None:
@@ -245,8 +245,8 @@ class Chat:
         draft.answer = answer.messages
         screened = screen(answer.messages, (True,) * len(answer.messages), self.answer_setting(draft))
         language = draft.input.screened.language if draft.input else ""
-        draft.output = _decided(draft.caller, screened, language or screened.language)
-        return _raised(draft.output.decision, answer.messages, of="the answer")
+        draft.output = decided(draft.caller, screened, language or screened.language)
+        return raised(draft.output.decision, answer.messages, of="the answer")
 
     def answer_setting(self, draft: Draft) -> Setting:
         """How an answer is read: with the tool results and documents it may rely on, as the model saw them."""
@@ -444,63 +444,3 @@ def _stopped(stop: str) -> HandrailError:
 def broken(mistake: Exception) -> HandrailError:
     """A mistake of ours: nothing passes. Only its type is told, since its words may hold what a customer said."""
     return HandrailError(Code.GUARD_UNAVAILABLE, f"handrail could not handle this request ({type(mistake).__name__})")
-
-
-@lru_cache(maxsize=1_024)
-def _nothing(use_case: UseCaseId, language: str) -> DecisionInput:
-    """The input of a decision when nothing was found, which is most of them."""
-    return DecisionInput(use_case=use_case, language=language)
-
-
-def _decided(caller: Caller, screened: Screened, language: str) -> Weighed:
-    if not (screened.found or screened.failures or screened.unreadable):
-        return Weighed(screened, _nothing(caller.use_case.id, language), caller.rules.nothing)
-    given = DecisionInput(
-        use_case=caller.use_case.id,
-        language=language,
-        found=screened.found,
-        failures=screened.failures,
-        unreadable=screened.unreadable,
-    )
-    return Weighed(screened, given, decide(given, caller.rules))
-
-
-def _held_out(draft: Draft, decision: Decision) -> Decision:
-    """A conversation of the hold-out hears the hand-over sentence where it would be answered."""
-    ramp = stays_without(draft.caller, draft.thread)
-    if ramp is None or draft.input is None:
-        return decision
-    spoken, language = ramp.hold_out_sentences, draft.input.screened.language
-    return msgspec.structs.replace(
-        decision, outcome=Outcome.HANDOVER, verdict=Verdict.DENY, sentence=spoken.get(language) or spoken.get("*", "")
-    )
-
-
-def _raised(decision: Decision, messages: Sequence[Message], of: str = "") -> Decision:
-    """`messages`: those it was decided on. `of`: what they are, where they have no number for the client."""
-    if decision.outcome is Outcome.REFUSED:
-        code = decision.error or Code.GUARD_UNAVAILABLE
-        raise HandrailError(code, _unread(messages, of) if code is Code.PART_UNREADABLE else _WHY.get(code, _WHY[None]))
-    return decision
-
-
-def _unread(messages: Sequence[Message], of: str) -> str:
-    """Where the first part is that no detector can read, and who may let it pass."""
-    where, number = of or "the request", 0
-    for message in messages:
-        number += message.history is not None
-        if message.unreadable:
-            numbered = message.history is not None and not of
-            place = f"message {number} ({message.role.value})" if numbered else where
-            where = f"{place} holds {', '.join(message.unreadable)}"
-            break
-    return (
-        f"{where}, which no detector can read, and this use case refuses such parts; to let them pass unread, its "
-        "owner can set on_unreadable_part: mark"
-    )
-
-
-_WHY: dict[Code | None, str] = {
-    Code.GUARD_LATE: "screening took longer than this use case allows, so nothing was passed on",
-    None: "screening could not be completed, so nothing was passed on",
-}

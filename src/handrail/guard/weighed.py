@@ -1,4 +1,4 @@
-"""From what was found in texts to what is done about it: the decision, the hold-out, the refusal with its place; pure."""
+"""From findings in texts to what is done about them: the decision, the hold-out, the refusal with its place; pure."""
 
 from collections.abc import Sequence
 from functools import lru_cache

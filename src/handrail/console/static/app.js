@@ -45,6 +45,10 @@ function openDialog(id) {
   const dialog = document.getElementById(id);
   if (!dialog || dialog.open) return;
   dialog.showModal();
+  for (const each of all("[data-takes]", dialog)) { // what was typed on the page goes along
+    const typed = document.getElementById(each.dataset.takes)?.value;
+    if (typed && !each.value) each.value = typed;
+  }
   if (id === "palette") { const text = paletteText(); text.value = ""; narrow(); text.focus(); }
 }
 
@@ -196,3 +200,6 @@ document.addEventListener("htmx:after:swap", () => {
     if (text && place.textContent !== text) place.textContent = text;
   }
 });
+
+// ---- a dialog that the server opened (a form with mistakes) becomes one that holds the cursor
+for (const each of all("dialog[open]")) { each.close(); openDialog(each.id); }

@@ -1,0 +1,124 @@
+"""Approvals: the queue in saved views, as a page and as CSV."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+from handrail.approvals.lifecycle import ENDED, State
+from handrail.approvals.store import Queued
+from handrail.console.answers import File
+from handrail.console.here import Here
+from handrail.console.keys import Does, Key
+from handrail.console.routes import EVERYONE, Asked, Group, Nav, Route
+from handrail.console.views import approvals as view
+from handrail.console.views.approvals import OPEN, PAGE, SOON_MS, VIEWS, Asking, Queue
+from handrail.console.visitor import Visitor
+from handrail.console.words import N_
+from handrail.people.person import Person
+from handrail.terms.action import ActionId
+from handrail.terms.ids import PersonId
+
+CHUNK = 200
+SCANNED = 2_000
+"""Rows that are looked through for a page; what lies behind is told as left out."""
+CSV_ROWS = 10_000
+UNDER_WAY = frozenset({State.HELD, State.UNKNOWN, State.APPROVED, State.CLAIMED})
+
+
+class QueueAsked(Asked, frozen=True, kw_only=True):
+    """`view`: one of `views.approvals.VIEWS`. `text`: filter. `after`: the row before the page."""
+
+    view: str = "mine"
+    text: str = ""
+    after: str = ""
+
+    @property
+    def asking(self) -> Asking:
+        return Asking(view=self.view if self.view in VIEWS else "mine", text=self.text[:80], after=self.after[:40])
+
+
+async def show(visitor: Visitor, asked: QueueAsked, here: Here) -> Queue:
+    read, person = await read_queue(visitor, asked.asking, here)
+    return view.queue(read, asked.asking, here.words, person=person)
+
+
+async def read_queue(visitor: Visitor, asking: Asking, here: Here) -> tuple[view.Read, Person | None]:
+    """One page of what is asked for, and who asks."""
+    persons = {person.id: person for person in await here.ports.people.persons()}
+    person = persons.get(visitor.person)
+    rows, more = await _rows(asking, person, here, most=PAGE)
+    read = view.Read(rows=rows, more=more, counts=await here.ports.acts.counts(), ruleset=here.ruleset, persons=persons)
+    return read, person
+
+
+async def _rows(asking: Asking, person: Person | None, here: Here, *, most: int) -> tuple[Sequence[Queued], bool]:
+    """At most `most`, in the view's order, and whether there are more behind them."""
+    acts = here.ports.acts
+    if asking.view == "expiring":
+        soon = await acts.queued(frozenset({State.HELD}), limit=SCANNED, due_before=here.now_ms + SOON_MS)
+        found = [row for row in soon if view.wanted(row, asking, person, here.ruleset, here.words)]
+        found.sort(key=lambda row: (row.decide_by or 0, row.action))
+        return found[:most], len(found) > most
+    states = {"decided": ENDED, "all": UNDER_WAY}.get(asking.view, OPEN)
+    newest = asking.view == "decided"
+    after = ActionId(asking.after) if asking.after else None
+    found = []
+    for _ in range(max(1, max(SCANNED, most) // CHUNK)):
+        chunk = await acts.queued(states, limit=CHUNK, after=after, newest=newest)
+        found += [row for row in chunk if view.wanted(row, asking, person, here.ruleset, here.words)]
+        if len(found) > most or len(chunk) < CHUNK:
+            return found[:most], len(found) > most
+        after = chunk[-1].action
+    return found, True
+
+
+async def as_csv(visitor: Visitor, asked: QueueAsked, here: Here) -> File:
+    persons = {person.id: person for person in await here.ports.people.persons()}
+    rows, _ = await _rows(asked.asking, persons.get(visitor.person), here, most=CSV_ROWS)
+    text = io.StringIO()
+    out = csv.writer(text)
+    out.writerow(
+        ["id", "state", "use_case", "tool", "agent", "amount_minor", "currency", "route", "approved", "needed",
+         "came_in", "decide_by", "decided_by", "decided_at"]
+    )  # fmt: skip
+    for row in rows:
+        amount = "" if row.amount_minor is None else row.amount_minor
+        out.writerow(
+            [row.action, row.state.value, _cell(row.use_case), _cell(row.tool), _cell(row.agent), amount, row.currency,
+             _cell(row.route), row.given, row.needs, here.words.iso(row.created_at), _iso(row.decide_by, here),
+             _cell(view.name_of(row.settled_by, persons)) if row.settled_by else "", _iso(row.settled_at, here)]
+        )  # fmt: skip
+    return File("approvals.csv", "text/csv; charset=utf-8", text.getvalue().encode())
+
+
+def _cell(text: str) -> str:
+    """A spreadsheet takes what begins like a formula for one."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def _iso(at_ms: int | None, here: Here) -> str:
+    return "" if at_ms is None else here.words.iso(at_ms)
+
+
+def person_of(persons: dict[PersonId, Person], visitor: Visitor) -> Person | None:
+    return persons.get(visitor.person)
+
+
+ROUTES = (
+    Route(
+        name="approvals", path="/approvals", title=N_("Approvals"), handler=show, asks=QueueAsked, roles=EVERYONE,
+        template="approvals.html", nav=Nav(Group.OPERATE, "pause", 20, "approvals"), key="a",
+    ),
+    Route(
+        name="approvals.csv", path="/approvals.csv", title=N_("Approvals as CSV"), handler=as_csv, asks=QueueAsked,
+        roles=EVERYONE, api=False,
+    ),
+)  # fmt: skip
+KEYS = (
+    Key(name="approvals.approve", keys=("a",), label=N_("Approve")),
+    Key(name="approvals.deny", keys=("d",), label=N_("Deny")),
+    Key(name="approvals.edit", keys=("e",), label=N_("Edit the arguments")),
+    Key(name="approvals.hand_on", keys=("h",), label=N_("Hand over")),
+    Key(name="approvals.undo", keys=("z",), label=N_("Take back your last decision")),
+    Key(name="approvals.reason", keys=("r",), label=N_("Write a reason"), does=Does.FOCUS),
+)

@@ -1,0 +1,167 @@
+"""What stands in words for states, verdicts, metrics and moves of releases; pure."""
+
+from handrail.console.words import N_, Words
+from handrail.policy.ramp import RampMetric
+from handrail.releases.bets import Kind
+from handrail.releases.judge import MISSING, Conclusion, MetricVerdict, Verdict
+from handrail.releases.lifecycle import Rollout, State
+from handrail.releases.sentence import sentence
+
+STATES: dict[State, tuple[str, str, str]] = {
+    State.DRAFT: ("", "edit", N_("Draft")),
+    State.TESTED: ("acc", "flask", N_("Tested")),
+    State.SIGNED_OFF: ("acc", "check", N_("Signed off")),
+    State.CANARY: ("canary", "canary", N_("Canary")),
+    State.LIVE: ("allow", "check", N_("Live")),
+    State.RETIRED: ("", "dot", N_("Retired")),
+    State.ROLLED_BACK: ("back", "undo", N_("Rolled back")),
+}
+"""Tone, icon, word."""
+VERDICTS: dict[Verdict, tuple[str, str, str]] = {
+    Verdict.BETTER: ("allow", "check", N_("Better")),
+    Verdict.SAFE: ("allow", "check", N_("Safe")),
+    Verdict.WORSE: ("back", "undo", N_("Worse")),
+    Verdict.CANNOT_TELL: ("", "dot", N_("Cannot tell yet")),
+    Verdict.TOO_EARLY: ("", "clock", N_("Too early")),
+}
+METRICS = {
+    "complaint": N_("Complaints"),
+    "legal": N_("Legal threats"),
+    "transfer": N_("Transfers to a human"),
+    "repeat_contact": N_("Repeat contact"),
+    "override": N_("Corrected by staff"),
+    "refund_reversed": N_("Refunds reversed"),
+    "flag": N_("Flagged by staff"),
+    "csat": N_("Satisfaction lost"),
+    "csat_low": N_("Low satisfaction"),
+    "unresolved": N_("Not resolved"),
+    "handle_time": N_("Handle time"),
+    "block": N_("Answers stopped"),
+    "handover": N_("Handed over by the net"),
+    "failed": N_("Failed answers"),
+    "declined": N_("Declined to help"),
+}
+
+
+def metric_name(name: str, words: Words) -> str:
+    plain = name.removesuffix(MISSING)
+    called = words(METRICS[plain]) if plain in METRICS else plain
+    return words(N_("{metric}: nothing was reported"), metric=called) if name.endswith(MISSING) else called
+
+
+def state_of(rollout: Rollout, words: Words) -> tuple[str, str, str]:
+    """Tone, icon, word; of a canary with its share."""
+    tone, icon, word = STATES[rollout.state]
+    if rollout.state is State.CANARY:
+        share = words.percent(rollout.share, 0 if rollout.share >= 0.01 else 1)
+        if rollout.frozen:
+            return "hold", "pause", words(N_("Stands still at {share}"), share=share)
+        return tone, icon, words(N_("Canary {share}"), share=share)
+    return tone, icon, words(word)
+
+
+def verdict_of(verdict: Verdict, words: Words) -> tuple[str, str, str]:
+    tone, icon, word = VERDICTS[verdict]
+    return tone, icon, words(word)
+
+
+def units_of(rollout: Rollout, n: int, words: Words) -> str:
+    if rollout.ramp is not None and rollout.ramp.unit == "customer_week":
+        return words.plural("{n} customer", "{n} customers", n)
+    return words.plural("{n} conversation", "{n} conversations", n)
+
+
+def number_of(metric: MetricVerdict, mean: float, cap: float, words: Words) -> str:
+    """A mean as a person reads it: a rate, seconds, or a place in the past."""
+    if metric.kind is Kind.BINARY:
+        return words.percent(mean, 1 if mean >= 0.1 or mean == 0 else 2)
+    if metric.percentile:
+        return words(N_("{percent} of the past"), percent=words.percent(mean, 1))
+    if cap:
+        return words(N_("{n} s"), n=words.number(mean * cap, 1))
+    return words.number(mean, 3)
+
+
+def limit_of(declared: RampMetric | None, words: Words) -> str:
+    if declared is None or declared.margin is None:
+        return words(N_("only guards"))
+    return words(N_("limit {margin} times"), margin=words.number(declared.margin, 2))
+
+
+def said_of(
+    verdict: Verdict, metric: MetricVerdict, declared: RampMetric | None, least: int, cap: float, words: Words
+) -> str:
+    """One metric in one sentence."""
+    if verdict is Verdict.TOO_EARLY:
+        return words.plural(
+            "{n} of the canary was counted; it takes {least} before anything is said.",
+            "{n} of the canary were counted; it takes {least} before anything is said.",
+            metric.canary_units, least=words.number(least),
+        )  # fmt: skip
+    if metric.interval is None:
+        return words(N_("There is nothing yet to tell it from."))
+    low, high = metric.interval
+    if metric.kind is Kind.BINARY and not metric.canary_mean and not metric.control_mean:
+        return words(N_("It did not happen, neither here nor before."))
+    if metric.kind is not Kind.BINARY:
+        return _difference(verdict, metric, low, high, cap, words)
+    margin = None if declared is None else declared.margin
+    if verdict is Verdict.WORSE:
+        if low > 1:
+            return words(N_("At least {low} times as often as before."), low=_times(low, words))
+        return words(N_("More often than before, and part of why it goes back."))
+    if verdict in (Verdict.BETTER, Verdict.SAFE) and high is not None:
+        if verdict is Verdict.BETTER:
+            return words(N_("At most {high} times as often as before."), high=_times(high, words))
+        return words(
+            N_("At most {high} times as often as before; {margin} times is agreed."), high=_times(high, words),
+            margin=words.number(margin or 0, 2),
+        )  # fmt: skip
+    if high is None:
+        return words(N_("It may be {low} times as often as before, or any more."), low=_times(low, words))
+    between = words(
+        N_("Between {low} and {high} times as often as before."), low=_times(low, words), high=_times(high, words)
+    )
+    if margin is None:
+        return f"{between} " + words(N_("It only guards, so it is never called safe."))
+    return between
+
+
+def _difference(
+    verdict: Verdict, metric: MetricVerdict, low: float, high: float | None, cap: float, words: Words
+) -> str:
+    high = 1.0 if high is None else high
+    if metric.percentile or not cap:
+        shown = tuple(words(N_("{n} points"), n=words.number(100 * each, 1)) for each in (abs(low), abs(high)))
+    else:
+        shown = tuple(words(N_("{n} s"), n=words.number(cap * each, 1)) for each in (abs(low), abs(high)))
+    if low >= 0:
+        return words(N_("Higher by {low} to {high}."), low=shown[0], high=shown[1])
+    if high <= 0:
+        return words(N_("Lower by {low} to {high}."), low=shown[1], high=shown[0])
+    return words(N_("Between {low} lower and {high} higher."), low=shown[0], high=shown[1])
+
+
+def _times(ratio: float, words: Words) -> str:
+    return words.number(ratio, 0 if ratio >= 10 else 1 if ratio >= 2 else 2)
+
+
+def whole_sentence(rollout: Rollout, told: Conclusion, words: Words, unit: str) -> str:
+    """The verdict in one sentence: as the ledger has it in English; in another language from the same numbers."""
+    if words.language == "en":
+        if rollout.reached is not None:
+            return rollout.reached.sentence
+        done = "It was rolled back." if rollout.state is State.ROLLED_BACK else "It will be rolled back."
+        return sentence(told, unit=unit, done=done)
+    leading = told.metrics[told.leading]
+    return words(
+        N_("{verdict}: {metric} {canary} against {control}, over {units}."),
+        verdict=verdict_of(told.verdict, words)[2], metric=metric_name(told.leading, words),
+        canary=number_of(leading, leading.canary_mean, 0.0, words),
+        control=number_of(leading, leading.control_mean, 0.0, words), units=units_of(rollout, told.units, words),
+    )  # fmt: skip
+
+
+def short(digest: str) -> str:
+    """How a release is called on pages."""
+    return digest[:8]

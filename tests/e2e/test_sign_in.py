@@ -1,73 +1,36 @@
 """Signing in to the console, over real storage: the first link, passwords, second factors, sessions, forms."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pyotp
 import pytest
-from fakes.signing_in import PASSWORD, Browser, House, data_of, field, first_admin, key_of
-from fakes.storage import CLOCK, IDS, kek
+from fakes.signing_in import (
+    PASSWORD,
+    House,
+    added,
+    admin_token,
+    data_of,
+    field,
+    housed,
+    key_of,
+    link,
+    settled,
+)
+from fakes.storage import CLOCK, IDS
 
-from handrail.backends.sqlite.open import SqliteStore
 from handrail.people.account import Account
-from handrail.people.desk import AddPerson, OpenFirst
 from handrail.people.factors import Reset
 from handrail.people.role import Role
 from handrail.people.session import Lengths
-from handrail.people.sessions import open_session
 from handrail.people.sign_in import Policy
-
-Work = Callable[[House], Awaitable[None]]
-
-
-def housed(folder: Path, work: Work, **options: Any) -> None:
-    async def run() -> None:
-        store = SqliteStore(folder / "data", kek(), ids=IDS, clock=CLOCK)
-        try:
-            await work(House(store, **options))
-        finally:
-            await store.close()
-
-    asyncio.run(run())
-
-
-async def link(house: House) -> str:
-    return str((await house.store.journal.run(OpenFirst(ids=IDS))).text)
 
 
 async def kinds(house: House) -> list[str]:
     rows = await house.store.journal.run(lambda tx: tx.fetch("SELECT kind FROM entry ORDER BY seq"))
     return [kind for (kind,) in rows]
-
-
-async def settled(house: House) -> tuple[Browser, str]:
-    """The first admin, in."""
-    browser = house.browser()
-    secret = await first_admin(house, lambda: link(house), browser)
-    page = await browser.post("/sign-in/second", setup="1", code=pyotp.TOTP(secret).now())
-    assert page.url.path == "/account", page.text
-    return browser, secret
-
-
-async def added(house: House, *roles: Role, mail: str = "kim@example.com") -> Browser:
-    """Another person, in by her link and a password; roles that need no second factor."""
-    shown = await house.store.journal.run(
-        lambda tx: AddPerson(ids=IDS, mail=mail, name="Kim Moss", roles=frozenset(roles), token=admin_token(tx))(tx)
-    )
-    browser = house.browser("203.0.113.9")
-    await browser.get(f"/sign-in/link?code={shown.text}")
-    page = await browser.post("/sign-in/link", code=shown.text, password=PASSWORD, again=PASSWORD)
-    assert page.url.path == "/account", page.text
-    return browser
-
-
-def admin_token(tx: Any) -> str:
-    """A session of the admin, as her token."""
-    person = next(each for each in tx.persons.all() if Role.ADMIN in each.roles)
-    return open_session(tx, IDS, person, ("password",), lengths=Lengths(), label="").text
 
 
 @pytest.mark.promise("SGN-7")

@@ -1,19 +1,22 @@
 """A console with sign-in over real storage, asked in process: the pages of `console.signin` behind the real middleware,
 beside one page that is for visitors and one change that needs a fresh sign-in."""
 
+import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pyotp
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from fakes.storage import CLOCK, IDS
+from fakes.storage import CLOCK, IDS, kek
 from handrail.backends.signin_keys import SignInKeys
+from handrail.backends.sqlite.open import SqliteStore
 from handrail.console.security import Hardened
 from handrail.console.signin import app as signing
 from handrail.console.signin.again import keep, needs_fresh
@@ -21,6 +24,10 @@ from handrail.console.signin.desk import Desk, SignInSettings
 from handrail.console.signin.session import Visitors
 from handrail.console.static_files import StaticFiles
 from handrail.console.words import Languages
+from handrail.people.desk import AddPerson, OpenFirst
+from handrail.people.role import Role
+from handrail.people.session import Lengths
+from handrail.people.sessions import open_session
 
 PASSWORD = "blue lamp over the river"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -140,3 +147,48 @@ async def first_admin(house: House, link: Callable[[], Any], browser: Browser) -
 def data_of(folder: Path) -> bytes:
     """Every byte of a data folder's database and log."""
     return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+Work = Callable[[House], Awaitable[None]]
+
+
+def housed(folder: Path, work: Work, **options: Any) -> None:
+    async def run() -> None:
+        store = SqliteStore(folder / "data", kek(), ids=IDS, clock=CLOCK)
+        try:
+            await work(House(store, **options))
+        finally:
+            await store.close()
+
+    asyncio.run(run())
+
+
+async def link(house: House) -> str:
+    return str((await house.store.journal.run(OpenFirst(ids=IDS))).text)
+
+
+async def settled(house: House) -> tuple[Browser, str]:
+    """The first admin, in."""
+    browser = house.browser()
+    secret = await first_admin(house, lambda: link(house), browser)
+    page = await browser.post("/sign-in/second", setup="1", code=pyotp.TOTP(secret).now())
+    assert page.url.path == "/account", page.text
+    return browser, secret
+
+
+async def added(house: House, *roles: Role, mail: str = "kim@example.com") -> Browser:
+    """Another person, in by her link and a password; roles that need no second factor."""
+    shown = await house.store.journal.run(
+        lambda tx: AddPerson(ids=IDS, mail=mail, name="Kim Moss", roles=frozenset(roles), token=admin_token(tx))(tx)
+    )
+    browser = house.browser("203.0.113.9")
+    await browser.get(f"/sign-in/link?code={shown.text}")
+    page = await browser.post("/sign-in/link", code=shown.text, password=PASSWORD, again=PASSWORD)
+    assert page.url.path == "/account", page.text
+    return browser
+
+
+def admin_token(tx: Any) -> str:
+    """A session of the admin, as her token."""
+    person = next(each for each in tx.persons.all() if Role.ADMIN in each.roles)
+    return open_session(tx, IDS, person, ("password",), lengths=Lengths(), label="").text

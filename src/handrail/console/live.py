@@ -8,7 +8,8 @@ last one it heard, and a restarted console knows from the ledger what was missed
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from handrail.console.ports import Tail
@@ -18,7 +19,12 @@ from handrail.terms.errors import HandrailError
 log = logging.getLogger("handrail.console")
 EVERY_S = 0.5
 COMMENT_S = 15.0
-MOST_STREAMS = 2_000
+MOST_STREAMS, MOST_OF_ONE = 2_000, 20
+"""Of all, and of one person: a browser needs one."""
+LOOK_AGAIN_S = 15.0
+"""How often a stream asks whether its session is still good; at once when something about people changed."""
+MOST_MISSED = 10_000
+"""Rows of the ledger: who missed more hears of every topic, and nothing is counted."""
 TOPICS: Mapping[str, tuple[str, ...]] = {
     "approvals": ("action", "drill", "stop"),
     "interactions": ("interaction", "payload", "subject", "finding"),
@@ -41,6 +47,8 @@ def topics_of(kind: str) -> tuple[str, ...]:
     return tuple(topic for topic, areas in TOPICS.items() if area in areas)
 
 
+Still = Callable[[], Awaitable[bool]]
+"""Whether the session that a stream belongs to is good. Raises HandrailError JOURNAL_UNAVAILABLE."""
 TOPICS_OF = {kind.value: topics_of(kind.value) for kind in EntryKind}
 
 
@@ -49,6 +57,7 @@ class _Hub:
     row: int = -1
     last: dict[str, int] = field(default_factory=dict)  # topic to the last row that was about it
     streams: int = 0
+    of: Counter[str] = field(default_factory=Counter)  # person to her streams
 
 
 class Live:
@@ -65,6 +74,10 @@ class Live:
         """Every stream ends now; browsers come again."""
         self._ended = True
         self._news.set()
+
+    def is_full(self, who: str) -> bool:
+        """Whether no more streams are opened, of all or for this person."""
+        return self._hub.streams >= MOST_STREAMS or self._hub.of[who] >= MOST_OF_ONE
 
     @property
     def streams(self) -> int:
@@ -110,15 +123,23 @@ class Live:
             return 0
         return max(self._hub.row, 0)
 
-    async def stream(self, heard: int | None) -> AsyncIterator[bytes]:
-        """Server-sent events. `heard`: the row of the last signal that this browser got, None: it begins now."""
+    async def stream(self, heard: int | None, *, who: str = "", still: Still | None = None) -> AsyncIterator[bytes]:
+        """Server-sent events. `heard`: the row of the last signal that this browser got, None: it begins now. It ends
+        when `still` says that the session of `who` is over; while the database does not answer it stays open."""
         self._hub.streams += 1
+        self._hub.of[who] += 1
         try:
-            seen = await self._begin(heard)
-            yield f"retry: 1000\nid: {max(seen, 0)}\ndata:\n\n".encode()
+            seen, missed = await self._begin(heard)
+            yield f"retry: 1000\nid: {max(seen, 0)}\ndata:\n\n{missed}".encode()
+            clock = asyncio.get_running_loop().time
+            looked = clock()
             while not self._ended:
                 news = self._news
                 told, seen = self._after(seen)
+                if any("event: people" in each for each in told) or clock() - looked >= LOOK_AGAIN_S:
+                    looked = clock()
+                    if not await _is_good(still):
+                        return
                 if told:
                     yield "".join(told).encode()
                     continue
@@ -128,20 +149,37 @@ class Live:
                     yield b": still here\n\n"
         finally:
             self._hub.streams -= 1
+            self._hub.of[who] -= 1
+            if not self._hub.of[who]:
+                del self._hub.of[who]
 
-    async def _begin(self, heard: int | None) -> int:
+    async def _begin(self, heard: int | None) -> tuple[int, str]:
+        """The row from which it goes on, and the signals for one who missed too much to be told what."""
         if self._hub.row < 0:
             await self.look()
         elif self._hub.streams == 1:
             await self.look()  # nobody listened, so nobody looked
         if heard is None or heard > self._hub.row:
-            return self._hub.row
+            return self._hub.row, ""
+        if self._hub.row - heard > MOST_MISSED:
+            return self._hub.row, "".join(_signal(self._hub.row, topic) for topic in TOPICS)
         for kind, row in (await self._tail.kinds_after(heard)).items():
             for topic in TOPICS_OF.get(kind, ()):
                 self._hub.last[topic] = max(row, self._hub.last.get(topic, 0))
-        return heard
+        return heard, ""
 
     def _after(self, seen: int) -> tuple[list[str], int]:
         """In the order of their rows, so that the last id says that all before it were told."""
         new = sorted((row, topic) for topic, row in self._hub.last.items() if row > seen)
-        return [f"id: {row}\nevent: {topic}\ndata: {row}\n\n" for row, topic in new], new[-1][0] if new else seen
+        return [_signal(row, topic) for row, topic in new], new[-1][0] if new else seen
+
+
+def _signal(row: int, topic: str) -> str:
+    return f"id: {row}\nevent: {topic}\ndata: {row}\n\n"
+
+
+async def _is_good(still: Still | None) -> bool:
+    try:
+        return still is None or await still()
+    except HandrailError:
+        return True

@@ -96,7 +96,7 @@ def is_own(headers: Mapping[str, str], own: str) -> bool:
     origin = headers.get("origin")
     if origin is None or origin == "null":
         return site == "same-origin"
-    return _origin(origin) == _origin(own)
+    return bool(_origin(origin)[1]) and _origin(origin) == _origin(own)
 
 
 def own_origin(headers: Mapping[str, str], scheme: str, public_url: str | None) -> str:
@@ -106,13 +106,20 @@ def own_origin(headers: Mapping[str, str], scheme: str, public_url: str | None) 
 
 def local(path: str) -> str:
     """The path when it leads to this console, else `/`: where to go after signing in is the visitor's word."""
-    parts = urlsplit(path)
+    try:
+        parts = urlsplit(path)
+    except ValueError:
+        return "/"
     if parts.scheme or parts.netloc or not path.startswith("/") or path.startswith(("//", "/\\")):
         return "/"
     return path if path.isprintable() and "\\" not in path else "/"
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:
-    parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    """Three empty ones for what is no address: equal to no origin of ours."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return "", "", None
     return parts.scheme, (parts.hostname or "").lower(), port

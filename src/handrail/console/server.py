@@ -23,7 +23,7 @@ from handrail.console.answers import Again, File, Go, NeedsFresh
 from handrail.console.failures import Failure, failure_of, status_of
 from handrail.console.here import Here, Looking
 from handrail.console.keys import Key
-from handrail.console.live import MOST_STREAMS, Live
+from handrail.console.live import Live
 from handrail.console.pages import error
 from handrail.console.ports import Ports
 from handrail.console.render import PART, Page, Renderer
@@ -159,15 +159,18 @@ class Desk:
         return Response(found.data, headers=headers, media_type=found.type)
 
     async def stream(self, request: Request) -> Response:
-        """Signals for who is signed in. Ends when the session does, at the next look of the browser."""
-        if getattr(request.state, "visitor", None) is None:
+        """Signals for who is signed in. Ends when the session does."""
+        visitor: Visitor | None = getattr(request.state, "visitor", None)
+        if visitor is None:
             return Response(status_code=204)  # the browser does not come again
-        if self._console.live.streams >= MOST_STREAMS:
+        live = self._console.live
+        if live.is_full(visitor.person):
             return Response("too many streams\n", 503, media_type="text/plain", headers={"retry-after": "30"})
         heard = request.headers.get("last-event-id") or request.query_params.get("after", "")
         row = int(heard) if heard.isascii() and heard.isdigit() and len(heard) < 19 else None
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(self._console.live.stream(row), media_type="text/event-stream", headers=headers)
+        signals = live.stream(row, who=visitor.person, still=getattr(request.state, "still", None))
+        return StreamingResponse(signals, media_type="text/event-stream", headers=headers)
 
     async def http_failed(self, request: Request, problem: HTTPException) -> Response:
         """No such address, or not with this verb."""

@@ -267,8 +267,8 @@ class SetTaste:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reset:
-    """An admin's way back in for one who lost everything: password, app, passkeys, recovery codes and sessions end, and
-    a one-time link is shown. Her personal tokens end too (`InviteAgain`)."""
+    """An admin's way back in for one who lost everything: password, app, passkeys, recovery codes, sessions and
+    accounts at a provider that were connected by hand end, and a one-time link is shown. Her personal tokens end too (`InviteAgain`)."""
 
     ids: Ids
     person_id: PersonId
@@ -289,6 +289,9 @@ class Reset:
             tx.browsers.remove(browser)
         for step in tx.steps.of(self.person_id):
             tx.steps.remove(step)
+        for identity in tx.identities.of(self.person_id):
+            if not identity.managed:
+                tx.identities.remove(identity)
         end_all(tx, self.ids, self.person_id, by)
         told_change(tx, self.ids, self.person_id, by, "reset")
         return shown

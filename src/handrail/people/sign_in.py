@@ -23,7 +23,7 @@ from handrail.people.facts import SignInFacts, entry
 from handrail.people.person import Person
 from handrail.people.role import Role
 from handrail.people.session import Lengths
-from handrail.people.sessions import SignedIn, open_session, person_actor
+from handrail.people.sessions import SignedIn, end_all, open_session, person_actor
 from handrail.people.signin_store import Sealing, SignInTransaction
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.errors import Code, HandrailError
@@ -70,9 +70,11 @@ class Tried:
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Body of a step that waits for a second factor. `setup`: there is none yet, and this one must be set up; `secret`
-    is then the new app's, sealed. `to`: the page that was asked for."""
+    is then the new app's, sealed. `to`: the page that was asked for. `password_at`: of the password when the first factor
+    was shown; once it is another one, the step opens nothing."""
 
     methods: tuple[str, ...]
+    password_at: int = 0
     to: str = ""
     setup: bool = False
     secret: bytes = b""
@@ -180,6 +182,7 @@ class Welcome:
         else:
             tx.accounts.swap(old, msgspec.structs.replace(old, password=self.password, password_at=tx.now_ms))
         told_change(tx, self.ids, person.id, person_actor(person.id), "password.set")
+        end_all(tx, self.ids, person.id, person_actor(person.id))  # whoever knew the old one is out
         return admit(tx, self.ids, person, ("link", "password"), here=self.here, policy=self.policy, to="/account")
 
 
@@ -197,6 +200,9 @@ class Second:
         """The session and the page that was asked for. It returns what is wrong, so that the count is kept."""
         step, pending = waiting(tx, self.here.browser)
         if step is None or pending is None:
+            return Wrong.GONE
+        if pending.setup and _has_second(tx, step.person, pending.methods):
+            tx.steps.remove(step)  # set up meanwhile: a password alone never replaces it
             return Wrong.GONE
         name = f"second:{step.person}"
         if lockout.wait_ms(tx.failures.get(name), now_ms=tx.now_ms):
@@ -277,8 +283,7 @@ def admit(
     """In, or first the second factor. `strong`: what was shown counts as two. Raises HandrailError SIGN_IN_REFUSED."""
     if not person.active:
         raise refusal()
-    account = tx.accounts.get(person.id)
-    has = bool(account and account.totp) or ("passkey" not in methods and bool(tx.passkeys.of(person.id)))
+    has = _has_second(tx, person.id, methods)
     needs = bool(person.roles & policy.needs_second)
     if strong or not (has or needs):
         return let_in(tx, ids, person, methods, here=here, policy=policy)
@@ -289,7 +294,7 @@ def admit(
     old = tx.steps.get(name)
     if old is not None:
         tx.steps.remove(old)
-    pending = Pending(methods=methods, to=to, setup=not has)
+    pending = Pending(methods=methods, to=to, setup=not has, password_at=_password_at(tx, person.id))
     tx.steps.add(Step(id=name, person=person.id, body=msgspec.json.encode(pending), ends_at=tx.now_ms + STEP_MS))
     return Waiting(person, setup=not has)
 
@@ -313,11 +318,23 @@ def let_in(
 
 
 def waiting(tx: SignInTransaction, browser: str) -> tuple[Step | None, Pending | None]:
-    """The step that waits in this browser and has not ended."""
+    """The step that waits in this browser, has not ended, and whose first factor is still the one that was shown."""
     step = tx.steps.get(step_id(browser, SECOND)) if browser else None
     if step is None or tx.now_ms >= step.ends_at:
         return None, None
-    return step, msgspec.json.decode(step.body, type=Pending)
+    pending = msgspec.json.decode(step.body, type=Pending)
+    return (step, pending) if pending.password_at == _password_at(tx, step.person) else (None, None)
+
+
+def _password_at(tx: SignInTransaction, person: PersonId) -> int:
+    account = tx.accounts.get(person)
+    return account.password_at if account else 0
+
+
+def _has_second(tx: SignInTransaction, person: PersonId, methods: tuple[str, ...]) -> bool:
+    """Beside `methods`, which were shown already."""
+    account = tx.accounts.get(person)
+    return bool(account and account.totp) or ("passkey" not in methods and bool(tx.passkeys.of(person)))
 
 
 def through(

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 from fakes.console import FakeTail
 
-from handrail.console.live import TOPICS_OF, Live
+from handrail.console.live import MOST_MISSED, MOST_OF_ONE, TOPICS, TOPICS_OF, Live
 from handrail.ledger.entry import EntryKind
+from handrail.terms.errors import Code, HandrailError
 
 
 async def told(stream: AsyncIterator[bytes]) -> tuple[list[tuple[int, str]], bytes]:
@@ -132,5 +133,66 @@ def test_what_was_told_is_not_told_again() -> None:
         await told(stream)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(anext(stream), 0.05)
+
+    asyncio.run(work())
+
+
+@pytest.mark.promise("SGN-1")
+def test_a_stream_ends_when_its_session_is_over_and_stays_while_that_cannot_be_told() -> None:
+    async def work() -> None:
+        tail = FakeTail()
+        live = Live(tail)
+        said: list[bool | HandrailError] = [
+            HandrailError(Code.JOURNAL_UNAVAILABLE, "the database does not answer"), True, False,
+        ]  # fmt: skip
+
+        async def still() -> bool:
+            answer = said.pop(0)
+            if isinstance(answer, HandrailError):
+                raise answer
+            return answer
+
+        stream = live.stream(None, who="pe_1", still=still)
+        await told(stream)
+        for row in (1, 2):
+            tail.kinds += ["session.ended"]
+            await live.look()
+            assert (await told(stream))[0] == [(row, "people")]
+        tail.kinds += ["session.ended"]
+        await live.look()
+        with pytest.raises(StopAsyncIteration):
+            await told(stream)
+        assert live.streams == 0
+
+    asyncio.run(work())
+
+
+def test_one_person_has_a_few_streams_and_takes_nobody_elses() -> None:
+    async def work() -> None:
+        live = Live(FakeTail())
+        streams = [live.stream(None, who="pe_1") for _ in range(MOST_OF_ONE)]
+        for stream in streams:
+            await told(stream)
+        assert live.is_full("pe_1")
+        assert not live.is_full("pe_2")
+        await streams[0].aclose()
+        assert not live.is_full("pe_1")
+
+    asyncio.run(work())
+
+
+def test_who_missed_very_much_hears_of_everything_and_the_ledger_is_not_counted() -> None:
+    async def work() -> None:
+        tail = FakeTail()
+        tail.kinds += ["action.decided"] * (MOST_MISSED + 2)
+        live = Live(tail)
+        await live.now()
+        looks = tail.looks
+        stream = live.stream(1)
+        assert {topic for _, topic in (await told(stream))[0]} == set(TOPICS)
+        assert tail.looks <= looks + 1
+        tail.kinds += ["alert.raised"]
+        await live.look()
+        assert (await told(stream))[0] == [(MOST_MISSED + 3, "alerts")]
 
     asyncio.run(work())

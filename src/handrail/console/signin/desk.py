@@ -19,11 +19,11 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from handrail.console.security import is_own, local, own_origin
+from handrail.console.security import TooLong, is_own, local, own_origin
 from handrail.console.signin.cookies import BROWSER, SESSION, YEAR_S, Cookies
 from handrail.console.signin.session import Visitor
 from handrail.console.static_files import StaticFiles
-from handrail.console.words import Languages, Words
+from handrail.console.words import N_, Languages, Words
 from handrail.ledger.store import Journal
 from handrail.people import password
 from handrail.people.sessions import SignedIn
@@ -239,6 +239,8 @@ class Desk:
         async def answer(request: Request) -> Response:
             try:
                 return await work(request)
+            except TooLong:
+                return self.page(request, "told", 413, wrong=N_("This was too long. Send less at once."))
             except HandrailError as error:
                 status = STATUS.get(error.code, 422)
                 if api:

@@ -14,7 +14,7 @@ from handrail.people.person import mail_of
 from handrail.people.sessions import SignedIn, SignOut
 from handrail.people.sign_in import ComeIn, Refused, Second, Try, Waiting, Welcome, Wrong, refusal
 from handrail.people.signin_store import SignInTransaction
-from handrail.people.token import Token
+from handrail.people.token import Token, TokenKind, require_good
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import KeyId
 
@@ -152,11 +152,13 @@ class Enter:
         return response
 
     async def _about(self, code: str, mail: str, name: str) -> tuple[str, ...]:
-        """What the password may not be made of. Raises HandrailError TOKEN_INVALID or REQUEST_INVALID."""
+        """What the password may not be made of. Raises HandrailError REQUEST_INVALID, or TOKEN_INVALID: for a code that
+        is not good no password is hashed, which costs more than anything else here."""
 
         def look(tx: SignInTransaction) -> tuple[str, ...] | None:
-            token: Token | None = tx.tokens.get(KeyId(token_id(code)))
-            if token is None or token.person is None:
+            stored: Token | None = tx.tokens.get(KeyId(token_id(code)))
+            token = require_good(stored, code, TokenKind.ONE_TIME, now_ms=tx.now_ms)
+            if token.person is None:
                 return None
             person = tx.persons.get(token.person)
             return person.name, person.mail

@@ -5,6 +5,7 @@ ended or idle session, a wrong secret: no visitor.
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,6 +21,8 @@ from handrail.people.signin_store import SignInReader
 from handrail.terms.clock import Clock
 from handrail.terms.errors import HandrailError
 from handrail.terms.ids import Ids, PersonId
+
+ASSETS, STREAM = "/static/", "/live"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +59,16 @@ def visitor(session: Session, person: Person, account: Account | None, text: str
     )
 
 
+def is_by_itself(scope: Scope) -> bool:
+    """Whether a page asked and not its person: the stream of signals, and parts that renew themselves. They keep nobody
+    signed in."""
+    return scope["path"] == STREAM or any(each.startswith(b"part=") for each in scope["query_string"].split(b"&"))
+
+
 class Visitors:
-    """ASGI middleware: sets `request.state.visitor` to a Visitor or None. A session whose person's roles changed gets a
-    new secret with this answer."""
+    """ASGI middleware: sets `request.state.visitor` to a Visitor or None, and `request.state.still` to what tells later
+    whether the session is good. A session whose person's roles changed gets a new secret with this answer. Assets are
+    for everybody: no session is read for them, and no cookie goes with an answer that caches may keep."""
 
     def __init__(
         self, app: ASGIApp, *, reader: SignInReader, journal: Journal, clock: Clock, ids: Ids, cookies: Cookies
@@ -76,20 +86,22 @@ class Visitors:
             return
         state = scope.setdefault("state", {})
         state["visitor"] = None
-        text = self._cookies.read(scope, SESSION)
+        text = "" if scope["path"].startswith(ASSETS) else self._cookies.read(scope, SESSION)
         if not text:
             await self._app(scope, receive, send)
             return
         try:
-            found, fresh = await self._find(text)
+            found, fresh = await self._find(text, acts=not is_by_itself(scope))
         except HandrailError:
             await _unavailable(send)
             return
         state["visitor"] = found
+        state["still"] = partial(self._still, fresh or text)
         await self._app(scope, receive, send if fresh is None else self._giving(send, fresh))
 
-    async def _find(self, text: str) -> tuple[Visitor | None, str | None]:
-        """The visitor, and the session's new text when it turned. Raises HandrailError JOURNAL_UNAVAILABLE."""
+    async def _find(self, text: str, *, acts: bool) -> tuple[Visitor | None, str | None]:
+        """The visitor, and the session's new text when it turned. `acts`: the session was used by its person. Raises
+        HandrailError JOURNAL_UNAVAILABLE."""
         held = await self._reader.session(session_id(text))
         if held is None:
             return None, None
@@ -104,7 +116,7 @@ class Visitors:
             if turned is None:
                 return await self._now(text), None
             session, person, fresh = turned.session, turned.person, turned.text
-        elif seen(session, now_ms=now_ms) != session:
+        elif acts and seen(session, now_ms=now_ms) != session:
             self._journal.beside(Seen(name=session.id))
         return visitor(session, person, account, fresh or text), fresh
 
@@ -116,6 +128,14 @@ class Visitors:
         session, person, account = held
         good = standing(session, text, person.roles, now_ms=self._clock.now_ms()) is Standing.GOOD
         return visitor(session, person, account, text) if good and person.active else None
+
+    async def _still(self, text: str) -> bool:
+        """Whether the session is good now. Raises HandrailError JOURNAL_UNAVAILABLE."""
+        held = await self._reader.session(session_id(text))
+        if held is None:
+            return False
+        session, person, _ = held
+        return person.active and standing(session, text, person.roles, now_ms=self._clock.now_ms()) is not Standing.GONE
 
     def _giving(self, send: Send, text: str) -> Send:
         async def giving(message: Message) -> None:

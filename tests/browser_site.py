@@ -26,6 +26,7 @@ from handrail.people.session import Lengths
 from handrail.people.sessions import SignedIn, open_session
 from handrail.people.signin_store import SignInTransaction
 
+LENGTHS = Lengths()
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -57,13 +58,13 @@ class Site:
             self._sessions[roles] = self.new_session(*roles)
         return self._sessions[roles]
 
-    def new_session(self, *roles: Role, name: str = "") -> SignedIn:
+    def new_session(self, *roles: Role, name: str = "", lengths: Lengths = LENGTHS) -> SignedIn:
         """A session of its own. `name`: another person of the same roles."""
         given = settings(self.house.root, environment())
 
         async def work() -> SignedIn:
             async with wire.opened(given, environment(), checkpoints=False) as store:
-                return await store.journal.run(_Enter(roles, name))
+                return await store.journal.run(_Enter(roles, name, lengths))
 
         with ThreadPoolExecutor(1) as aside:  # this thread runs the browser's loop
             return aside.submit(asyncio.run, work()).result()
@@ -78,8 +79,9 @@ class Site:
 
 
 class _Enter:
-    def __init__(self, roles: tuple[Role, ...], name: str) -> None:
+    def __init__(self, roles: tuple[Role, ...], name: str, lengths: Lengths) -> None:
         self._roles = roles
+        self._lengths = lengths
         self._name = name or NAMES.get(roles[0], "Some One") if roles else "No Body"
 
     def __call__(self, tx: SignInTransaction) -> SignedIn:
@@ -90,7 +92,7 @@ class _Enter:
                 id=wire.IDS.new("pe"), mail=mail, name=self._name, roles=frozenset(self._roles), created_at=tx.now_ms  # type: ignore[arg-type]  # a fresh id
             )  # fmt: skip
             tx.persons.add(person)
-        return open_session(tx, wire.IDS, person, ("password", "passkey"), lengths=Lengths(), label="test")
+        return open_session(tx, wire.IDS, person, ("password", "passkey"), lengths=self._lengths, label="test")
 
 
 @contextlib.contextmanager

@@ -189,7 +189,10 @@ def test_a_release_without_green_tests_does_not_start(tmp_path: Path) -> None:
     assert "canary" in house.said("release", "list")
     house.run("incident", "open", "orders", "Wrong prices")
     assert "incident" in house.said("release", "promote", canary.release, code=1)
-    assert "rolled back" in house.said("release", "rollback", canary.release, "--finish")
+    said = house.said("release", "rollback", canary.release, "--finish")
+    assert "rolled back" in said
+    assert "is live" in said
+    assert "without a verdict against it" in house.said("release", "status", canary.release)
 
 
 @pytest.mark.promise("ROL-7")
@@ -203,4 +206,14 @@ def test_with_a_ramp_publish_makes_a_draft_and_what_is_live_stays(tmp_path: Path
     assert "is a draft" in said
     assert "is live" not in said
     assert "draft" in house.said("release", "list")
+    listed = house.said("release", "list")
+    assert "live  orders" in listed
     assert "nothing changed" in house.said("publish", str(house.root))
+    (house.root / "green.xml").write_text(GREEN)
+    release = listed.split()[0]
+    assert "before it may start: green tests" in house.said("release", "status", release)
+    house.run("release", "test", release, "--junit", str(house.root / "green.xml"))
+    house.run("release", "start", release)
+    house.run("release", "rollback", release)
+    assert release in house.said("incident", "list")
+    assert "it was rolled back before and is a draft again" in house.said("publish", str(house.root))

@@ -63,7 +63,7 @@ def test_an_incident_becomes_a_reviewed_case_that_every_release_must_show(house:
         draft = house.root / "tests" / "incident.yaml"
         words = ("--from-incident", incident, "--name", "promises", "--output", str(draft))
         house.said("trial", "import", *words, code=2)  # reading it needs a reason
-        assert "1 cases" in house.said("trial", "import", *words, "--reason", "ticket 4711")
+        assert "cases: 1;" in house.said("trial", "import", *words, "--reason", "ticket 4711")
         assert [one["about"] for one in entries(house, "payload.read")] == [name]
         made = draft.read_text()
         assert f"incident: {incident}" in made

@@ -383,7 +383,7 @@ def test_a_recorded_conversation_becomes_a_case_without_its_personal_data(house:
         said = house.said(
             "trial", "import", "--from", name, "--reason", "ticket 4711", "--name", "parcel", "--output", str(draft)
         )
-        assert "1 cases; 0 parts were not imported" in said
+        assert "cases: 1; parts that were not imported: 0" in said
         made = draft.read_text()
         assert "[CARD]" in made
         assert "[EMAIL]" in made

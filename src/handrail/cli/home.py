@@ -105,6 +105,11 @@ def publish(folder: Path, token: str | None) -> None:
         return
     click.echo(f"ruleset {done.ruleset[:12]} {'is in force' if done.ruleset_changed else 'unchanged'}")
     for use_case, drafted in sorted(done.drafted.items()):
-        click.echo(f"  {use_case}: release {drafted[:12]} is a draft; next: handrail release test {drafted[:12]}")
+        click.echo(
+            f"  {use_case}: release {drafted[:12]} is a draft; next: handrail trial run --release {drafted[:12]}"
+        )
+        if use_case in done.went_back:
+            click.echo(f"    it was rolled back before and is a draft again: {done.went_back[use_case]}")
+            click.echo("    not meant? Mend the home and publish, or: handrail release retire " + drafted[:12])
     for use_case, release in sorted(done.went_live.items()):
         click.echo(f"  {use_case}: {f'release {release[:12]} is live' if release else 'retired'}")

@@ -1,5 +1,6 @@
 """`handrail incident ...`: open, list, show, whom it concerns, tasks, notes, its moves."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -26,6 +27,9 @@ from handrail.trials.incidents import require_case
 if TYPE_CHECKING:
     from handrail.app.wire import Store
 
+DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
+LONGEST = 160
+"""Characters of a fact in the timeline."""
 BEFORE_MS = 86_400_000
 """The timeline begins so long before the incident was opened, or where its scope begins."""
 TIME = click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ", "%Y-%m-%d"])
@@ -120,8 +124,11 @@ def show(name: str, as_json: bool, home: Path) -> None:
     click.echo("timeline:")
     for data in rows:
         recorded = read_facts(data)
-        facts = bytes(recorded.facts).decode()
-        click.echo(f"  {_time(recorded.at_ms)}  {recorded.kind}  {recorded.actor.id}  {recorded.about}  {facts}")
+        facts = _in_short(bytes(recorded.facts), {one.title, recorded.about, recorded.actor.id})
+        about = _short(str(recorded.about))
+        said = filter(None, (_time(recorded.at_ms), recorded.kind, recorded.actor.id, about, facts))
+        click.echo("  " + "  ".join(said))
+    click.echo("each entry in full: handrail log")
 
 
 @incident.command()
@@ -287,6 +294,22 @@ async def _digest(store: "Store", beginning: str) -> Digest:
 
 def _ms(at: datetime | None) -> int | None:
     return None if at is None else int(at.replace(tzinfo=UTC).timestamp() * 1_000)
+
+
+def _in_short(facts: bytes, known: set[str]) -> str:
+    """What an entry says, for a timeline: digests by their beginning, long texts cut, numbers of a verdict and what is
+    known already left out."""
+    found = []
+    for name, value in msgspec.json.decode(facts).items():
+        if isinstance(value, dict | list) or value in known:
+            continue
+        text = _short(str(value))
+        found.append(f"{name} {text if len(text) <= LONGEST else text[:LONGEST] + '...'}")
+    return ", ".join(found)
+
+
+def _short(text: str) -> str:
+    return DIGEST.sub(lambda found: found.group()[:12], text)
 
 
 def _time(at_ms: int) -> str:

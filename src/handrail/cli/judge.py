@@ -110,9 +110,7 @@ def judge(**given: Any) -> None:
     except Unreadable as error:
         for one in error.mistakes:
             click.echo(one, err=True)
-        raise click.ClickException(
-            f"{given['source']}: {len(error.mistakes)} lines cannot be judged; nothing was"
-        ) from None
+        raise click.ClickException(f"{given['source']}: mistakes: {len(error.mistakes)}; nothing was judged") from None
     click.echo(orjson.dumps(_told(told, counted, given["unit"]), option=orjson.OPT_INDENT_2).decode())
 
 

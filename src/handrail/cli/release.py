@@ -19,7 +19,7 @@ from handrail.policy.ruleset import digest
 from handrail.releases import desk
 from handrail.releases.diff import differences
 from handrail.releases.judge import Conclusion, again
-from handrail.releases.lifecycle import Rollout, State
+from handrail.releases.lifecycle import Rollout, State, lacking
 from handrail.releases.release import Release, Target
 from handrail.releases.store import ReleaseTransaction
 from handrail.releases.unit import UnitRow
@@ -68,7 +68,7 @@ def new(
     made = options.command(
         home, desk.NewDraft(ids=wire.IDS, use_case=UseCaseId(use_case), change=change, digest=digest, token=token)
     )
-    click.echo(f"{made.release}\nnext: handrail release test {made.release[:12]}")
+    click.echo(f"{made.release}\nnext: handrail trial run --release {made.release[:12]}")
 
 
 @release.command("list")
@@ -78,6 +78,7 @@ def new(
 def list_releases(use_case: str | None, as_json: bool, home: Path) -> None:
     """Every release that a ramp knows, the newest first."""
     rows = options.with_store(home, lambda store: store.units.rollouts())
+    live = options.command(home, _live)
     for one in rows:
         if use_case is not None and one.use_case != use_case:
             continue
@@ -92,6 +93,10 @@ def list_releases(use_case: str | None, as_json: bool, home: Path) -> None:
             one.frozen or one.asked,
         ]
         click.echo("  ".join(word for word in words if word))
+    known = {one.release for one in rows}
+    for name, digest_ in sorted(live.items()):
+        if not as_json and digest_ not in known and (use_case is None or use_case == name):
+            click.echo(f"{digest_[:12]}  live  {name}")
     if not rows:
         click.echo("no release was drafted; a use case with a ramp makes drafts of what is published", err=True)
 
@@ -110,7 +115,7 @@ def diff(release: str, against: str | None, home: Path) -> None:
             raise HandrailError(Code.NOT_FOUND, "nothing is live to compare it with; name another with --against")
         return tx.releases.get(other), tx.releases.get(one.release)
 
-    lines = list(differences(*options.command(home, read)))
+    lines = list(differences(*map(_unplanted, options.command(home, read))))
     for line in lines:
         click.echo(line)
     if not lines:
@@ -208,11 +213,12 @@ def promote(release: str, token: str | None, home: Path) -> None:
 @options.home
 def rollback(release: str, finish: bool, token: str | None, home: Path) -> None:
     """Take a canary back, or the live release to the one before it."""
-    _tell(
-        options.command(
-            home, desk.RollBack(ids=wire.IDS, release=release, safety=not finish, token=token, beside=incident)
-        )
+    done = options.command(
+        home, desk.RollBack(ids=wire.IDS, release=release, safety=not finish, token=token, beside=incident)
     )
+    _tell(done)
+    if live := options.command(home, _live).get(UseCaseId(done.use_case)):
+        click.echo(f"{live[:12]} is live")
 
 
 @release.command()
@@ -247,14 +253,16 @@ def status(release: str, as_json: bool, home: Path) -> None:
     for line in filter(None, (rollout.frozen and f"stands still: {rollout.frozen}", rollout.asked, sentence)):
         click.echo(line)
     _tell_untested(home, rollout.release)
+    _tell_lacking(home, rollout)
     for stage, arm, units, judged in counts:
         click.echo(f"stage {stage}  {arm}  {units} units, {judged} judged")
     if told is not None:
         for name, one in told.metrics.items():
             click.echo(
                 f"{name}  canary {one.canary_mean:.4f} of {one.canary_units}, control {one.control_mean:.4f} of "
-                f"{one.control_units}, evidence {one.log_e:.2f} of {_limit(told):.2f}"
+                f"{one.control_units}, evidence {one.log_e:.2f}"
             )
+        click.echo(f"evidence of all together {told.log_e:.2f}; at {_limit(told):.2f} it is worse")
 
 
 @release.command()
@@ -269,6 +277,11 @@ def export(release: str, output: IO[bytes], home: Path) -> None:
         output.write(msgspec.json.encode(exported(unit)) + b"\n")
     if rollout.ramp is not None:
         click.echo(" ".join(["handrail judge", *judge_options(rollout.ramp)]), err=True)
+    elif units:
+        click.echo(
+            "these are the units of its last start; it is a draft again since, and the options of that ramp are not "
+            "kept: those of today are in the ramp of its use case", err=True,
+        )  # fmt: skip
 
 
 @release.command()
@@ -322,6 +335,18 @@ def _tell_untested(home: Path, release: str) -> None:
         click.echo(line)
 
 
+def _tell_lacking(home: Path, rollout: Rollout) -> None:
+    """What a draft needs next; nothing where its use case has no ramp any more."""
+    if rollout.state not in (State.DRAFT, State.TESTED):
+        return
+    try:
+        ramp = options.command(home, lambda tx: desk.ramp_in_force(tx, UseCaseId(rollout.use_case)))
+    except HandrailError:
+        return
+    for line in lacking(rollout, ramp):
+        click.echo(f"before it may start: {line}")
+
+
 async def _status(store: "Store", name: str) -> tuple[Rollout, Conclusion | None, list[tuple[int, str, int, int]], str]:
     from handrail.releases.canary import Canary  # deferred: only who looks at units needs the statistics
     from handrail.releases.sentence import sentence
@@ -334,7 +359,9 @@ async def _status(store: "Store", name: str) -> tuple[Rollout, Conclusion | None
         canary.restore(units)
     told = canary.judge.conclude()
     done = "It was rolled back." if rollout.state is State.ROLLED_BACK else "It will be rolled back."
-    said = rollout.reached.sentence if rollout.reached else sentence(told, unit=canary.counted, done=done)
+    said = rollout.reached.sentence if rollout.reached else sentence(told, unit=canary.counted, done=done, advise=False)
+    if rollout.state is State.ROLLED_BACK and rollout.reached is None:
+        said = f"It was rolled back without a verdict against it. Until then: {said}"
     if rollout.reached is not None and not canary.folded:  # its units are no longer kept
         told = msgspec.json.decode(rollout.reached.numbers, type=Conclusion)
         same = math.isclose(again(canary.judge.plan, told), told.log_e, abs_tol=1e-9)
@@ -396,11 +423,26 @@ def _line(one: Rollout) -> dict[str, Any]:
 def _stage(one: Rollout) -> str:
     if one.state is not State.CANARY or one.ramp is None:
         return ""
-    return f"stage {one.stage + 1} of {len(one.ramp.stages)}, {one.share:.3g} of new units"
+    pilot = one.ramp.stages[one.stage].pilot
+    whose = "new units" if not pilot else "the pilot " + ", ".join(f"{k} {v}" for k, v in sorted(pilot.items()))
+    return f"stage {one.stage + 1} of {len(one.ramp.stages)}, {one.share:.3g} of {whose}"
 
 
 def _tell(one: Rollout) -> None:
-    click.echo("  ".join(filter(None, (one.release[:12], one.state.value.replace("_", " "), _stage(one)))))
+    still = one.frozen and f"stands still: {one.frozen}"
+    click.echo("  ".join(filter(None, (one.release[:12], one.state.value.replace("_", " "), _stage(one), still))))
+
+
+def _live(tx: ReleaseTransaction) -> dict[UseCaseId, Digest]:
+    return tx.releases.live()
+
+
+def _unplanted(release: Release) -> Release:
+    """Without the planted words, which are others in each prompt and stay secret."""
+    prompt = release.prompt
+    for word in release.canaries:
+        prompt = prompt.replace(word, "[planted]")
+    return msgspec.structs.replace(release, prompt=prompt)
 
 
 def _limit(told: Conclusion) -> float:

@@ -180,7 +180,7 @@ def import_command(
         click.echo(f"not imported: {line}", err=True)
     for wrong in read_trials({output.name if output else "draft": text}).mistakes:
         click.echo(str(wrong), err=True)
-    click.echo(f"{len(made.cases)} cases; {len(made.left_out)} parts were not imported", err=True)
+    click.echo(f"cases: {len(made.cases)}; parts that were not imported: {len(made.left_out)}", err=True)
 
 
 def _trials(home: Path) -> tuple[Ruleset, tuple[Trial, ...]]:
@@ -194,7 +194,7 @@ def _trials(home: Path) -> tuple[Ruleset, tuple[Trial, ...]]:
     for one in found.mistakes:
         click.echo(str(one), err=True)
     if found.mistakes:
-        raise HandrailError(Code.HOME_INVALID, f"the tests have {len(found.mistakes)} mistakes; none was run")
+        raise HandrailError(Code.HOME_INVALID, f"mistakes in the tests: {len(found.mistakes)}; none was run")
     return ruleset, found.trials
 
 

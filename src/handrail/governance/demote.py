@@ -216,7 +216,10 @@ def bars(use_case: UseCase, clean_ms: int, figures: Figures, now: int) -> tuple[
             met=minutes >= rule.after_minutes,
             said=f"{_span(minutes)} since the last trigger or move, {_span(rule.after_minutes)} are needed",
         ),
-        Bar(met=seen >= rule.least_units, said=f"{seen} conversations or actions since, {rule.least_units} are needed"),
+        Bar(
+            met=seen >= rule.least_units,
+            said=f"{seen} conversations or actions since, {rule.least_units} are needed (whole hours are counted)",
+        ),
     ]
     for metric, limit in sorted(rule.below.items()):
         bad, cases = figures.counts.get(metric, 0), figures.counts.get(RATES[metric], 0)

@@ -59,7 +59,8 @@ class ReleaseFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):
     """What changed. `epoch` None: nothing did. `new_releases`: digests seen for the first time. `went_live`: use case
-    to digest; None: retired. `drafted`: made a draft of, to be tested and started. `unsettled`: routes that nobody can
+    to digest; None: retired. `drafted`: made a draft of, to be tested and started; `went_back`: those of
+    them that were rolled back before, and why. `unsettled`: routes that nobody can
     settle yet, because there are no persons at all. `lowered`: demotions that stand, in words:
     no publish lifts one."""
 
@@ -69,6 +70,7 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     new_releases: tuple[Digest, ...] = ()
     went_live: dict[UseCaseId, Digest | None] = {}
     drafted: dict[UseCaseId, Digest] = {}
+    went_back: dict[UseCaseId, str] = {}
     unsettled: tuple[str, ...] = ()
     lowered: tuple[str, ...] = ()
 
@@ -166,6 +168,7 @@ class Publish:
             return Published(epoch=None, ruleset=name, ruleset_changed=False, unsettled=alone, lowered=lowered)
         epoch = tx.bump_epoch()
         new = self._keep(tx, wanted, by, at_ms, name)
+        went_back = {use_case: why for use_case, each in drafts.items() if (why := self._went_back(tx, each))}
         for use_case, each in drafts.items():
             desk.draft(tx, self.ids, each, use_case, by)
         for use_case, move in moves.items():
@@ -181,6 +184,7 @@ class Publish:
             new_releases=new,
             went_live=moves,
             drafted=drafts,
+            went_back=went_back,
             unsettled=alone,
             lowered=lowered,
         )
@@ -193,6 +197,13 @@ class Publish:
         """Whether it is to become a draft: it is none yet, and no further."""
         known = tx.rollouts.find(release)
         return known is None or known.state in OVER
+
+    def _went_back(self, tx: PublishTransaction, release: Digest) -> str:
+        """Why it was rolled back when it was tried last; empty: it was not."""
+        known = tx.rollouts.find(release)
+        if known is None or known.state is not State.ROLLED_BACK:
+            return ""
+        return known.reached.sentence if known.reached is not None else "without a verdict against it."
 
     def _keep(
         self, tx: PublishTransaction, wanted: dict[UseCaseId, Digest], by: Actor, at_ms: int, ruleset: Digest

@@ -28,6 +28,16 @@ class Arm(StrEnum):
     CONTROL = "control"
 
 
+_RIGHT = {
+    "`$.arm`": 'expected "canary" or "control"',
+    "field `arm`": 'a unit says "canary" or "control"; units and totals cannot stand in one file',
+    "`$.metrics[...]`": "each metric is a number from 0 (good) to 1 (bad), or null where nothing came",
+    "field `metrics`": 'such as "metrics": {"complaint": 0}',
+    "field `share`": 'the canary\'s probability, such as "share": 0.1',
+}
+"""What stands in a right line, by a piece of the decoder's complaint."""
+
+
 class Line(msgspec.Struct, frozen=True, gc=False):
     """As written. `unit`: an id; one that comes again is refused, since turns are not units."""
 
@@ -46,6 +56,16 @@ class Unreadable(ValueError):
     def __init__(self, mistakes: list[str]) -> None:
         super().__init__("\n".join(mistakes))
         self.mistakes = mistakes
+
+
+def _mended(error: Exception) -> str:
+    """What is wrong with a line, and what stands there in a right one."""
+    if isinstance(error, RecursionError):
+        return "nested too deep"
+    for wrong, right in _RIGHT.items():
+        if wrong in str(error):
+            return f"{error}; {right}"
+    return str(error)
 
 
 class Brought:
@@ -80,8 +100,7 @@ class Brought:
                 if raw.strip() and self._counts(line := decode(raw)):
                     taken.append(line)
             except (msgspec.DecodeError, ValueError, RecursionError) as error:
-                what = "nested too deep" if isinstance(error, RecursionError) else error
-                self._mistakes.append(f"line {number}: {what}")
+                self._mistakes.append(f"line {number}: {_mended(error)}")
                 if len(self._mistakes) >= MISTAKES:
                     break
             if len(taken) >= TOGETHER:

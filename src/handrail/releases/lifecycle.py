@@ -116,9 +116,8 @@ def signed(before: Rollout, person: PersonId, role: str, *, needs: tuple[str, ..
 def started(before: Rollout, ramp: Ramp, *, salt: bytes, control: Digest, used: frozenset[bytes], now: int) -> Rollout:
     """The first stage begins. `used`: salts of all earlier rollouts. Raises NOT_ALLOWED: tests that are not green on
     this very digest, a missing sign-off, or a plan whose counts could not be trusted."""
-    missing = set(ramp.sign_offs) - {one.role for one in before.sign_offs}
-    if missing:
-        raise HandrailError(Code.NOT_ALLOWED, f"it lacks the sign-off of {', '.join(sorted(missing))}")
+    if before.state in (State.DRAFT, State.TESTED) and (lacks := lacking(before, ramp)):
+        raise HandrailError(Code.NOT_ALLOWED, f"it cannot start yet: it lacks {', and '.join(lacks)}")
     _require(before, State.SIGNED_OFF if ramp.sign_offs else State.TESTED, State.SIGNED_OFF, move="start")
     require_ramp(ramp)
     if salt in used or len(salt) < 16:
@@ -131,6 +130,16 @@ def started(before: Rollout, ramp: Ramp, *, salt: bytes, control: Digest, used: 
         before, state=State.CANARY, ramp=ramp, salt=salt, run=before.run + 1, control=control, stage=0, step=1,
         stage_at=now, frozen="", asked="", reached=None, safety=False,
     )  # fmt: skip
+
+
+def lacking(before: Rollout, ramp: Ramp) -> list[str]:
+    """What it needs before it may start, in words, in the order in which it is got."""
+    name, found = before.release[:12], []
+    if before.state is State.DRAFT:
+        found.append(f"green tests on its own digest (handrail trial run --release {name})")
+    if missing := sorted(set(ramp.sign_offs) - {one.role for one in before.sign_offs}):
+        found.append(f"the sign-off of {', '.join(missing)} (handrail release sign {name} --as {missing[0]})")
+    return found
 
 
 def require_ramp(ramp: Ramp) -> None:
@@ -155,8 +164,12 @@ def advanced(before: Rollout, *, now: int) -> Rollout:
         raise HandrailError(Code.NOT_ALLOWED, f"the ramp stands still: {before.frozen}")
     if before.stage + 1 >= len(before.ramp.stages):
         raise HandrailError(Code.NOT_ALLOWED, "this is the last stage; promote it or roll it back")
-    if now < before.stage_at + before.ramp.stages[before.stage].least_minutes * 60_000:
-        raise HandrailError(Code.NOT_ALLOWED, "this stage has not run for its least time")
+    least = before.ramp.stages[before.stage].least_minutes
+    if now < before.stage_at + least * 60_000:
+        since = (now - before.stage_at) / 60_000
+        raise HandrailError(
+            Code.NOT_ALLOWED, f"this stage has not run for its least time: {since:.1f} of {least:g} minutes"
+        )
     return _moved(before, stage=before.stage + 1, step=before.step + 1, stage_at=now, asked="")
 
 

@@ -5,8 +5,9 @@ from handrail.releases.bets import Kind
 from handrail.releases.judge import MISSING, Conclusion, MetricVerdict, Verdict
 
 
-def sentence(conclusion: Conclusion, *, unit: str = "unit", done: str = "Roll it back.") -> str:
-    """`unit`: what was randomised, singular. `done`: what was done, or is to do, on "worse"."""
+def sentence(conclusion: Conclusion, *, unit: str = "unit", done: str = "Roll it back.", advise: bool = True) -> str:
+    """`unit`: what was randomised, singular. `done`: what was done, or is to do, on "worse". `advise`: say what to do
+    while undecided, where no ramp does it by itself."""
     verdict, units = conclusion.verdict, conclusion.units
     counted = f"{units:,} {unit}{'' if units == 1 else 's'}"
     if verdict is Verdict.WORSE:
@@ -22,11 +23,9 @@ def sentence(conclusion: Conclusion, *, unit: str = "unit", done: str = "Roll it
             f"Safe: over {counted} every metric was shown to stay within its margin; nearest: {_compared(conclusion)}."
         )
     if verdict is Verdict.TOO_EARLY:
-        return f"Too early: only {counted} so far. Keep the share as it is."
-    return (
-        f"Cannot tell yet: over {counted} neither worse nor shown to be safe; nearest: {_compared(conclusion)}. "
-        "Hold the share and ask its owner; do not ship it."
-    )
+        return f"Too early: only {counted} so far." + (" Keep the share as it is." if advise else "")
+    said = f"Cannot tell yet: over {counted} neither worse nor shown to be safe; nearest: {_compared(conclusion)}."
+    return said + (" Hold the share and ask its owner; do not ship it." if advise else "")
 
 
 def _compared(conclusion: Conclusion) -> str:

@@ -93,7 +93,10 @@ def _require(asked: Asked) -> None:
         if not 0 <= times < math.inf:
             raise ValueError(f"{name} is to be {times:g} times as often; expected a number from 0 on, such as 2")
     for name in asked.worse.keys() - asked.rates.keys():
-        raise ValueError(f"{name} has no rate of today; there are {', '.join(sorted(asked.rates))}")
+        raise ValueError(
+            f"{name} has no rate of today; there are {', '.join(sorted(asked.rates)) or 'none'}. Give it one with "
+            f"--rate {name}=0.05, if the ramp judges it and it happens or not (handle_time and csat cannot be drawn)"
+        )
     if not asked.stages or any(not 0 < share < 1 for share, _ in asked.stages):
         raise ValueError("each stage needs a share above 0 and below 1, such as 0.05")
 

@@ -165,7 +165,8 @@ def of_rollback(tx: IncidentTransaction, ids: Ids, rollout: Rollout) -> Incident
     any more. None for any other move."""
     if rollout.state is not State.ROLLED_BACK or not rollout.safety:
         return None
-    why = rollout.reached.sentence if rollout.reached is not None else "A person rolled it back for safety."
+    by_hand = f"A person rolled release {rollout.release[:12]} back for safety."
+    why = rollout.reached.sentence if rollout.reached is not None else by_hand
     made = open_incident(
         tx, ids, use_case=rollout.use_case, title=why, severity=Severity.S2,
         cause=f"release.{rollout.release}.{rollout.run}", scope=Scope(release=rollout.release),

@@ -34,8 +34,9 @@ def raised_by(rollout: Rollout, now: int) -> Raised | None:
 def raised_by_demotion(use_case: UseCaseId, one: Happened, moves: tuple[Move, ...], now: int) -> Raised:
     """Of levels that a trigger lowered."""
     said = ", ".join(f"{move.type.value} from {move.before.value} to {move.after.value}" for move in moves)
+    why = one.sentence.removesuffix(".")
     sentence = (
-        f"In {use_case} autonomy was lowered ({said}): {one.sentence}. A person may promote it again, see handrail "
+        f"In {use_case} autonomy was lowered ({said}): {why}. A person may promote it again, see handrail "
         f"autonomy show {use_case}."
     )
     return Raised(

@@ -232,3 +232,18 @@ def test_a_cap_makes_seconds_a_score(tmp_path: Path) -> None:
 
 def test_nothing_to_judge_is_said() -> None:
     assert "no unit in the input" in run("").output
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ('{"arm":"canry","share":0.1,"metrics":{"c":0}}', 'expected "canary" or "control"'),
+        ('{"arm":"canary","share":0.1,"metrics":{"c":"no"}}', "a number from 0 (good) to 1 (bad), or null"),
+        ('{"stage":1,"share":0.1,"canary":{"units":9},"control":{"units":9}}', "cannot stand in one file"),
+    ],
+)
+def test_a_line_that_cannot_be_read_says_what_stands_in_a_right_one(wrong: str, right: str) -> None:
+    result = run('{"arm":"control","share":0.1,"metrics":{"c":0}}\n' + wrong)
+    assert result.exit_code == 1
+    assert "line 2: " in result.output
+    assert right in result.output

@@ -43,6 +43,15 @@ def test_the_author_signs_nothing_of_it_off_and_nobody_signs_twice() -> None:
     assert signed().state is State.SIGNED_OFF
 
 
+@pytest.mark.promise("ROL-2")
+def test_what_a_draft_lacks_is_said_at_once_and_in_the_order_in_which_it_is_got() -> None:
+    with pytest.raises(
+        HandrailError, match=r"green tests .*trial run --release aaaaaaaaaaaa.* and the sign-off of compl"
+    ):
+        lifecycle.started(NEW, RAMP, salt=b"s" * 16, control=LIVE, used=frozenset(), now=4)
+    assert not lifecycle.lacking(signed(), RAMP)
+
+
 @pytest.mark.promise("ROL-8")
 def test_new_results_ask_for_new_sign_offs() -> None:
     again = lifecycle.tested(signed(), msgspec.structs.replace(GREEN, failed=1))

@@ -34,7 +34,7 @@ class StoredReader:
 
     async def find(self, query: Query) -> Page:
         search = Search(query)
-        customer = None
+        customer = query.subject
         if query.customer is not None:
             customer = await self.subject_of(query.customer)
             if customer is None:

@@ -101,7 +101,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     no use case: a customer is one subject everywhere. `conversation`: our id, or the one the client gave. `cursor`: of
     the page before. `would_be`: what enforcing would have given, where the use case observes; `channel`, `arm`: as the
     facts have them. These three are asked of the facts of each candidate, so give a time too where there are millions.
-    Newest first."""
+    `subject`: of a customer, instead of the customer's id. Newest first."""
 
     since_ms: int | None = None
     until_ms: int | None = None
@@ -116,6 +116,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     language: str | None = None
     channel: str | None = None
     arm: str | None = None
+    subject: SubjectId | None = None
     limit: int = 50
     cursor: str | None = None
 

@@ -194,7 +194,8 @@ def detail(read: Read, visitor: Visitor, words: Words, *, problem: str = "") -> 
         commands=_commands(rollout, name, words), signs=signs, moments=moments,
         moments_left=words.plural("{n} earlier entry is left out.", "{n} earlier entries are left out.", left)
         if left else "",
-        moves=moves, dialogs=() if rollout is None else dialogs_of(visitor, words), reasons=tuple((key, words(label)) for key, label in REASONS.items()),
+        moves=moves, dialogs=() if rollout is None else dialogs_of(visitor, words),
+        reasons=tuple((key, words(label)) for key, label in REASONS.items()),
         affected=_affected(read, words), version=rollout.version if rollout else 0,
         running=rollout is not None and rollout.state is State.CANARY, problem=problem,
         announce=words(N_("Release {name}: {state}. {said}"), name=name, state=state, said=say),
@@ -260,7 +261,8 @@ def _say(read: Read, told: Conclusion | None, words: Words) -> tuple[str, str, s
             when = words(N_("Since {when} what was live before answers every new conversation."),
                          when=words.moment(rollout.ended_at))  # fmt: skip
             if rollout.reached is not None and rollout.reached.verdict == "worse":
-                return "back", "undo", sentence, f"{words(N_('Nobody had to act.'))} {when} {after}"
+                alone = words(N_("Nobody had to act."))
+                return "back", "undo", sentence, f"{alone} {when} {after}"
             return "back", "undo", words(N_("It was rolled back, not by its evidence.")), f"{when} {after}"
         case State.CANARY if rollout.frozen:
             return "hold", "pause", words(N_("It stands still: {why}."), why=rollout.frozen), sentence
@@ -297,9 +299,7 @@ def _chart(read: Read, ramp: Ramp | None, words: Words) -> tuple[Chart | None, s
             return None, words(
                 N_("Its units are no longer kept, so the curve cannot be drawn; what it was judged by stands below.")
             )
-        return None, words(
-            N_("Nothing is counted yet: the first units are waited for until their outcomes are complete.")
-        )
+        return None, words(N_("Nothing is counted yet: outcomes of the first units are waited for."))
     decided = drawing.told is not None and drawing.told.verdict is Verdict.WORSE
     axis = words(N_("customers")) if ramp.unit is UnitKind.CUSTOMER_WEEK else words(N_("conversations"))
     return evidence_chart(drawing, ramp.alpha, words, name=short(read.digest), decided=decided, unit=axis), ""
@@ -401,7 +401,7 @@ def _harm_left(read: Read, words: Words) -> str:
 
 def _tests(read: Read, words: Words) -> tuple[TestLine, ...]:
     """The latest runs, and results that another tool brought."""
-    found = [test_line(one, words) for one in read.runs]
+    found = [run_line(one, words) for one in read.runs]
     tested = None if read.rollout is None else read.rollout.tested
     if tested is not None and all(one.digest != tested.digest for one in read.runs):
         green = not tested.failed and tested.passed > 0
@@ -415,7 +415,7 @@ def _tests(read: Read, words: Words) -> tuple[TestLine, ...]:
     return tuple(sorted(found, key=lambda one: -one.at_ms))
 
 
-def test_line(one: Run, words: Words) -> TestLine:
+def run_line(one: Run, words: Words) -> TestLine:
     how = N_("probe") if one.scheduled else N_("all cases") if one.whole else N_("some cases")
     green = one.failed == 0 and one.passed > 0
     return TestLine(

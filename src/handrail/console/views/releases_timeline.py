@@ -43,7 +43,7 @@ TITLES = {
     "release.signed_off": ("allow", N_("Signed off")),
     "release.started": ("canary", N_("Canary started at {share}")),
     "release.advanced": ("canary", N_("Canary raised to {share}")),
-    "release.frozen": ("hold", N_("Held")),
+    "release.frozen": ("hold", N_("Ramp held")),
     "release.thawed": ("canary", N_("Let go on")),
     "release.asked": ("hold", N_("Its owner was asked")),
     "release.promoted": ("allow", N_("Live for everyone")),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from handrail.console.security import TooLong
+from handrail.console.security import TooLong, TooSlow
 from handrail.console.words import N_
 from handrail.terms.errors import Code, HandrailError
 
@@ -32,6 +32,7 @@ TITLES = {
     403: N_("Not for you to open"),
     404: N_("Not here"),
     405: N_("Not this way"),
+    408: N_("This took too long"),
     409: N_("Somebody was faster"),
     413: N_("Too long"),
     422: N_("Something is missing or wrong"),
@@ -44,6 +45,7 @@ MEND = {
     403: N_("Ask someone with one of the named roles, or an admin to give you one."),
     404: N_("The address may be old, or the thing was erased. Go to the list and look for it there."),
     405: N_("Open the page itself and use its buttons."),
+    408: N_("It did not arrive in time and nothing was saved. Send it again."),
     409: N_("Load the page again to see what happened meanwhile; nothing of yours was saved."),
     413: N_("Send less at once."),
     422: N_("Go back, correct it and send it again; nothing was saved."),
@@ -66,6 +68,8 @@ def failure_of(problem: Exception) -> Failure:
     """What a page's handler may raise."""
     if isinstance(problem, HandrailError):
         return Failure(STATUS.get(problem.code, 500), problem.code.value, problem.message)
+    if isinstance(problem, TooSlow):
+        return Failure(408, Code.REQUEST_INVALID.value, "")
     if isinstance(problem, TooLong):
         return Failure(413, Code.REQUEST_TOO_LARGE.value, "")
     assert isinstance(problem, msgspec.ValidationError)
@@ -74,5 +78,7 @@ def failure_of(problem: Exception) -> Failure:
 
 def status_of(status: int) -> Failure:
     """What no handler raised: an unknown address, a wrong verb, a slip of ours."""
+    if status == 400:  # a body that cannot be read
+        return Failure(422, Code.REQUEST_INVALID.value, "")
     codes = {404: Code.ROUTE_UNKNOWN.value, 405: Code.METHOD_NOT_ALLOWED.value, 413: Code.REQUEST_TOO_LARGE.value}
     return Failure(status if status in TITLES else 500, codes.get(status, "console.failed"), "")

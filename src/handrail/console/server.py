@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
@@ -200,7 +201,7 @@ class Desk:
         if not is_own(request.headers, own):
             raise HandrailError(Code.NOT_ALLOWED, "this came from another site, so nothing was changed")
         if visitor is not None:
-            given = str((await request.form()).get("csrf") or request.headers.get("x-csrf", ""))
+            given = str((await _form(request)).get("csrf") or request.headers.get("x-csrf", ""))
             if not hmac.compare_digest(given.encode(), visitor.csrf.encode()):
                 raise HandrailError(Code.NOT_ALLOWED, "this form is too old: load the page again and repeat it")
 
@@ -292,9 +293,13 @@ async def _asked(row: Route, request: Request, *, json: bool = False) -> object:
     elif json:
         given = _object(await request.body())
     else:
-        form = await request.form(max_files=1, max_fields=2_000)
-        given = _pairs(form.multi_items(), row)
+        given = _pairs((await _form(request)).multi_items(), row)
     return msgspec.convert({**given, **request.path_params}, row.asks, strict=False)
+
+
+async def _form(request: Request) -> FormData:
+    """Read once; what cannot be read as a form is told with 422."""
+    return await request.form(max_files=1, max_fields=2_000)
 
 
 def _pairs(items: Sequence[tuple[str, Any]], row: Route) -> dict[str, Any]:
@@ -315,7 +320,7 @@ def _pairs(items: Sequence[tuple[str, Any]], row: Route) -> dict[str, Any]:
 def _object(body: bytes) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(body or b"{}", type=dict[str, Any])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         raise HandrailError(Code.REQUEST_INVALID, "the body is no JSON object") from None
     return found
 

@@ -116,6 +116,18 @@ class Words:
         """Of the day, 0 to 23."""
         return self._at(self.now_ms).hour
 
+    def iso_day(self) -> str:
+        """This day in the organisation's time zone, ISO 8601."""
+        return self._at(self.now_ms).date().isoformat()
+
+    def day_ms(self, day: str) -> int | None:
+        """When a day (2026-11-21) begins in the organisation's time zone; None for what is no day."""
+        try:
+            begin = datetime.strptime(day.strip(), "%Y-%m-%d").replace(tzinfo=self.zone)
+        except ValueError:
+            return None
+        return int(begin.timestamp() * 1000)
+
     def today_ms(self) -> int:
         """When this day began in the organisation's time zone."""
         begin = self._at(self.now_ms).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -141,10 +153,10 @@ class Languages:
 
     def words(self, *, chosen: str, accepts: str, zone: str, now_ms: int) -> Words:
         """`chosen`: by the visitor, empty: not. `accepts`: the header Accept-Language."""
-        wanted = [chosen, *_accepted(accepts)]
+        wanted = [chosen[:35], *_accepted(accepts)]
         known = list(self._known)
-        found = negotiate_locale([one for one in wanted if one], known, sep="-") or SOURCE
-        region = next((one for one in wanted if one.split("-")[0] == found), found)
+        found = (negotiate_locale([one for one in wanted if one], known, sep="-") or SOURCE).lower()
+        region = next((one for one in wanted if one.split("-")[0].lower() == found), found)
         return Words(_locale(region, found), self._known[found], _zone(zone), now_ms)
 
 

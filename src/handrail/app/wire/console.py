@@ -93,7 +93,8 @@ async def app_of(
         console.app(extra=await signin.routes_of(given, env, store, desk)), reader=store.signin,
         journal=store.journal, clock=wire.CLOCK, ids=wire.IDS, cookies=Cookies(secure),
     )  # fmt: skip
-    return Hardened(known, https=secure), live
+    named = bool(given.boot.console_url or given.boot.tls_cert_file or given.boot.behind_proxy)
+    return Hardened(known, https=secure, named=named), live
 
 
 class _Numbers:

@@ -19,7 +19,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from handrail.console.security import TooLong, is_own, local, own_origin
+from handrail.console.security import TooLong, TooSlow, is_own, local, own_origin
 from handrail.console.signin.cookies import BROWSER, SESSION, YEAR_S, Cookies
 from handrail.console.signin.session import Visitor
 from handrail.console.static_files import StaticFiles
@@ -239,6 +239,8 @@ class Desk:
         async def answer(request: Request) -> Response:
             try:
                 return await work(request)
+            except TooSlow:
+                return self.page(request, "told", 408, wrong=N_("This took too long. Begin again."))
             except TooLong:
                 return self.page(request, "told", 413, wrong=N_("This was too long. Send less at once."))
             except HandrailError as error:

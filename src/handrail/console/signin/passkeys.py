@@ -78,7 +78,7 @@ def made(
         found = webauthn.verify_registration_response(
             credential=_bounded(credential), expected_challenge=challenge, expected_rp_id=host, expected_origin=origin
         )
-    except (WebAuthnException, ValueError, KeyError, TypeError):
+    except (WebAuthnException, ValueError, KeyError, TypeError, RecursionError):
         raise _bad() from None
     return Passkey(
         id=bytes_to_base64url(found.credential_id),
@@ -94,7 +94,7 @@ def credential_id(credential: str) -> str:
     """Which one it says it is. Raises HandrailError SIGN_IN_REFUSED."""
     try:
         return bytes_to_base64url(base64url_to_bytes(str(json.loads(_bounded(credential))["rawId"])))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise _bad() from None
 
 
@@ -113,7 +113,7 @@ def shown(credential: str, key: Passkey, *, challenge: bytes, host: str, origin:
             credential_public_key=key.key,
             credential_current_sign_count=key.count,
         )
-    except (WebAuthnException, ValueError, KeyError, TypeError, AttributeError):
+    except (WebAuthnException, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise _bad() from None
     return Shown(count=found.new_sign_count, verified=found.user_verified)
 

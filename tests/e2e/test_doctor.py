@@ -218,6 +218,16 @@ def test_the_end_of_a_key_is_told_in_the_unit_of_a_person(house: House, left_s: 
     assert any(advice.what == f"API key {key.id} ends in {said}" for advice in diagnose(later))
 
 
+def test_a_key_that_was_made_for_a_run_of_trials_ends_without_a_word(house: House) -> None:
+    _published(house)
+    house.run("key", "create", "--use-case", "orders", "--scope", "chat", "--scope", "probe", "--days", "1")
+    seen = asyncio.run(gather(settings(house.root, os.environ), os.environ, offline=True))
+    assert seen.snapshot is not None
+    (key,) = seen.snapshot.keys.values()
+    assert key.probe
+    assert not any(key.id in advice.what for advice in diagnose(seen))
+
+
 class Provider:
     """Answers every request with one status; keeps the heads that came."""
 

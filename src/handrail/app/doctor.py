@@ -285,7 +285,8 @@ def _notes(seen: Seen) -> list[Advice]:
 
 def _ending(key: ApiKey, left_ms: int, snapshot: Snapshot) -> list[Advice]:
     """A key that ends within two weeks. One that was rotated ends on purpose: its caller needs the new one."""
-    if left_ms > 14 * DAY_MS:
+    lasts = (key.expires_at or 0) - key.created_at
+    if left_ms > 14 * DAY_MS or (key.probe and lasts <= 25 * DAY_MS // 24):  # made for one run of trials, or one day
         return []
     newer = [one for one in snapshot.keys.values() if one.lineage == key.lineage and one.created_at > key.created_at]
     good = [one.id for one in newer if one.revoked_at is None]

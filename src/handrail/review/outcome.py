@@ -191,7 +191,9 @@ def _understood(wire: _Wire, now_ms: int, cloud: bool) -> OutcomeEvent | Invalid
     kind = OutcomeType(name)
     when = _time(wire.time, now_ms)
     if when is None:
-        return Invalid(wire.id, "time", "needed: RFC 3339 with a zone, such as 2026-11-21T10:00:00Z, or Unix ms")
+        return Invalid(
+            wire.id, "time", "RFC 3339 with a zone, such as 2026-11-21T10:00:00Z, or Unix ms; at most a day ahead"
+        )
     data = _data(wire, kind)
     if isinstance(data, Invalid):
         return data

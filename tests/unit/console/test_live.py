@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from fakes.console import FakeTail
 
+from handrail.console.here import READING
 from handrail.console.live import MOST_MISSED, MOST_OF_ONE, TOPICS, TOPICS_OF, Live
 from handrail.ledger.entry import EntryKind
 from handrail.terms.errors import Code, HandrailError
@@ -91,8 +92,12 @@ def test_a_stream_ends_when_the_console_does_and_is_no_longer_counted() -> None:
     asyncio.run(work())
 
 
+def test_that_somebody_read_renews_no_page_or_pages_that_record_reading_would_renew_each_other() -> None:
+    assert all(not TOPICS_OF[kind] for kind in READING)
+
+
 def test_every_kind_of_entry_but_those_of_one_process_has_a_topic() -> None:
-    silent = {kind.value.split(".")[0] for kind in EntryKind if not TOPICS_OF[kind.value]}
+    silent = {kind.value.split(".")[0] for kind in set(EntryKind) - READING if not TOPICS_OF[kind.value]}
     nobodys = {"call", "disclosure", "permit_key", "key_encryption_key", "demo"}
     assert silent <= nobodys, f"name them in console.live.TOPICS, or here: {silent - nobodys}"
 

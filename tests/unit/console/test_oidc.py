@@ -10,7 +10,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
-from handrail.console.signin.oidc import Asked, Discovered, address, challenge, claims_of, discovered, id_token
+from handrail.console.signin.oidc import Asked, Discovered, address, challenge, claims_of, discovered, id_token, is_from
 from handrail.people.provider import Claims, Rules, roles_of
 from handrail.people.role import Role
 from handrail.terms.errors import Code, HandrailError
@@ -110,6 +110,41 @@ def test_a_configuration_of_another_issuer_and_an_answer_without_a_token_are_ref
     for given in (b"{}", b"[]", b'{"id_token": 3}', b"no"):
         with pytest.raises(HandrailError):
             id_token(given)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "javascript:alert(1)//",
+        "http://id.example/authorize",
+        "data:text/html,x",
+        "//evil.example",
+        "https://",
+        "https://[",
+    ],
+)
+def test_a_configuration_never_sends_a_browser_to_what_is_no_safe_address(endpoint: str) -> None:
+    said = {name: getattr(FOUND, name) for name in FOUND.__struct_fields__} | {"authorization_endpoint": endpoint}
+    with pytest.raises(HandrailError):
+        discovered(json.dumps(said).encode(), issuer=ISSUER)
+
+
+@pytest.mark.parametrize("keys", [{}, {"keys": "x"}, {"keys": [3]}, {"keys": [{"kty": "RSA"}]}, {"keys": None}])
+def test_keys_that_are_none_are_refused_and_no_slip_of_ours(keys: dict[str, Any]) -> None:
+    with pytest.raises(HandrailError) as refused:
+        claims_of(signed(GOOD), keys, found=FOUND, client_id=CLIENT, asked=ASKED, now_s=NOW)
+    assert refused.value.code is Code.SIGN_IN_REFUSED
+
+
+@pytest.mark.parametrize(
+    ("promised", "said", "believed"),
+    [(False, None, True), (True, None, False), (True, ISSUER, True), (False, "https://evil.example", False)],
+)
+def test_an_answer_names_its_issuer_where_the_provider_promised_that(
+    promised: bool, said: str | None, believed: bool
+) -> None:
+    found = Discovered(ISSUER, f"{ISSUER}/authorize", f"{ISSUER}/token", f"{ISSUER}/keys", promised)
+    assert is_from(found, said) is believed
 
 
 def test_no_group_makes_an_admin() -> None:

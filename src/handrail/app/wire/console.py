@@ -31,6 +31,7 @@ from handrail.people.acting import person_of
 from handrail.people.person import Person
 from handrail.people.store import Register
 from handrail.terms.clock import Clock
+from handrail.terms.errors import Code, HandrailError
 from handrail.watch.alert import AlertState
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ async def app_of(
     made = ports(given, env, store, in_force, moving)
     live = Live(made.tail)
     console = Console(
-        rows=routes(), keys=keys(), ports=made, live=live, by_token=_ByToken(store), counts=_Numbers(made, wire.CLOCK),
+        rows=routes(), keys=keys(), ports=made, live=live, by_token=ByToken(store), counts=_Numbers(made, wire.CLOCK),
         version=VERSION, public_url=given.boot.console_url, fresh_ms=given.boot.sign_in.fresh_ms,
         fresh_above_minor=given.boot.sign_in.fresh_above_minor,
         keeps=partial(keep, desk),
@@ -122,13 +123,18 @@ class _Numbers:
         return Counts(approvals=states.get(State.HELD, 0), incidents=len(incidents), alerts=len(alerts))
 
 
-class _ByToken:
-    """`console.server.ByToken`: for the JSON API."""
+class ByToken:
+    """`console.server.ByToken`: for the JSON API. Personal tokens alone: a browser's sign-in counts in the browser,
+    where what needs a fresh proof asks for it."""
 
     def __init__(self, store: "Store") -> None:
         self._journal = store.journal
 
     async def __call__(self, token: str) -> Visitor:
+        """Raises HandrailError TOKEN_INVALID, NOT_ALLOWED or JOURNAL_UNAVAILABLE."""
+        if not token.startswith("hp_"):
+            raise HandrailError(Code.TOKEN_INVALID, "give a personal token: Authorization: Bearer hp_...")
+
         def find(tx: Register) -> Person:
             return person_of(tx, token)
 

@@ -4,6 +4,8 @@ Promise: SGN-8. A change that needs a fresh sign-in is kept, sealed, for ten min
 after the confirmation a page offers to send it as it was. It is never sent by itself: the person presses the button.
 """
 
+from urllib.parse import quote
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -51,7 +53,7 @@ async def keep(desk: Desk, request: Request) -> str:
     fields = tuple((name, value) for name, value in form.multi_items() if isinstance(value, str) and name != "csrf")
     kept = msgspec.json.encode(Kept(request.url.path, fields, back))
     if request.method != "POST" or len(kept) > MOST_BYTES or len(fields) > MOST_FIELDS:
-        return f"/sign-in/again?next={back}"
+        return f"/sign-in/again?next={quote(back, safe='')}"
     reference = desk.ids.token(12).hex()
     name = step_id(desk.browser(request), KEPT, reference)
     sealed = desk.sealing.seal(kept, name=name)
@@ -100,7 +102,7 @@ class Again:
         desk = self._desk
         visitor = desk.require(request)
         came = await desk.journal.run(Confirm(ids=desk.ids, text=visitor.token, methods=methods))
-        response = desk.go(request, f"/sign-in/continue?then={then}" if then else to)
+        response = desk.go(request, f"/sign-in/continue?then={quote(then[:64], safe='')}" if then else to)
         desk.give(response, came.text)
         return response
 
@@ -112,7 +114,7 @@ class Again:
         if kept is None:
             return desk.page(request, "told", 410, wrong=N_("This took too long. Begin again."))
         if needs_fresh(visitor, now_ms=desk.clock.now_ms(), lengths=desk.settings.policy.lengths):
-            return desk.go(request, f"/sign-in/again?then={request.query_params.get('then', '')[:64]}")
+            return desk.go(request, f"/sign-in/again?then={quote(request.query_params.get('then', '')[:64], safe='')}")
         return desk.page(request, "continue", path=kept.path, fields=kept.fields, back=kept.back)
 
     async def _by_password(self, request: Request, visitor: Visitor, given: str) -> None:

@@ -55,7 +55,26 @@ def discovered(body: bytes, *, issuer: str) -> Discovered:
         raise _invalid("its configuration cannot be read") from None
     if found.issuer != issuer:
         raise _invalid("its configuration names another issuer; write console.sign_in.oidc.issuer exactly as it does")
+    if not _is_safe(found.authorization_endpoint, issuer):
+        raise _invalid("its authorization_endpoint is neither https nor at the issuer's own address")
     return found
+
+
+def is_from(found: Discovered, said: str | None) -> bool:
+    """Whether an answer came from this provider. `said`: its `iss`, which must be there where the provider promised it
+    (RFC 9207)."""
+    if said is None:
+        return not found.authorization_response_iss_parameter_supported
+    return said == found.issuer
+
+
+def _is_safe(endpoint: str, issuer: str) -> bool:
+    """Whether a browser may be sent there."""
+    try:
+        there, own = urlsplit(endpoint), urlsplit(issuer)
+        return bool(there.hostname) and (there.scheme == "https" or (there.scheme, there.netloc) == own[:2])
+    except ValueError:
+        return False
 
 
 def challenge(verifier: str) -> str:
@@ -133,7 +152,7 @@ def claims_of(
             sub={"essential": True},
             nonce={"essential": True, "value": asked.nonce},
         ).validate(says)
-    except (JoseError, ValueError, KeyError, TypeError) as problem:
+    except (JoseError, ValueError, KeyError, TypeError, AttributeError) as problem:
         raise _refused(getattr(problem, "error", "") or "form") from None
     _require_for_us(says, client_id=client_id, asked=asked, now_s=now_s)
     subject, groups, amr = says["sub"], says.get(groups_claim, ()), says.get("amr", ())

@@ -21,6 +21,7 @@ from handrail.people.provider import ByProvider, Claims, ConnectProvider, Rules
 from handrail.people.sign_in import STEP_MS, refusal
 from handrail.people.signin_store import SignInTransaction
 from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import PersonId
 
 PURPOSE = "provider"
 BACK = "/sign-in/provider/back"
@@ -147,6 +148,7 @@ class ProviderPages:
         found = await self._provider.found(desk.clock.now_ms() / 1000)
         step = Step(
             id=step_id(desk.browser(request), PURPOSE, state),
+            person=visitor.person if use != "in" and visitor is not None else PersonId(""),
             body=msgspec.json.encode(asked),
             ends_at=0,
         )
@@ -169,8 +171,7 @@ class ProviderPages:
         asked = await self._take(request, query.get("state", ""))
         if asked is None:
             return desk.page(request, "told", 401, wrong=N_("This took too long. Begin again."))
-        issuer = query.get("iss")
-        if issuer is not None and issuer != self._provider.issuer:
+        if not oidc.is_from(await self._provider.found(desk.clock.now_ms() / 1000), query.get("iss")):
             return desk.page(request, "told", 401, wrong=N_("The answer came from another provider. Begin again."))
         if not query.get("code"):
             return desk.page(request, "told", 401, wrong=N_("The provider did not sign you in."))
@@ -193,11 +194,15 @@ class ProviderPages:
     async def _take(self, request: Request, state: str) -> Asked | None:
         name = step_id(self._desk.browser(request), PURPOSE, state[:64])
 
+        visitor = self._desk.visitor(request)
+
         def take(tx: SignInTransaction) -> bytes | None:
             step = tx.steps.get(name)
             if step is None or tx.now_ms >= step.ends_at:
                 return None
             tx.steps.remove(step)
+            if step.person and (visitor is None or visitor.person != step.person):
+                return None  # begun by another person in this browser
             return step.body
 
         body = await self._desk.journal.run(take)

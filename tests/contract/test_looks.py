@@ -9,6 +9,9 @@ from fakes.storage import IDS, Rig
 from handrail.approvals.notices import Notice, NoticeState
 from handrail.backends.looks import StoredLooks
 from handrail.guard.ports import Spent
+from handrail.ledger.commitment import read_facts
+from handrail.ledger.entry import EntryKind
+from handrail.ledger.read import Listing
 from handrail.people.account import Account, Identity, Passkey
 from handrail.people.desk import InviteAgain
 from handrail.people.session import Lengths
@@ -80,5 +83,21 @@ def test_the_newest_notice_of_each_receiver_in_each_state(durable: Rig) -> None:
         other = await store.journal.run(put("chat", NoticeState.SENT))
         found = await StoredLooks(store.reading).last_notices()
         assert {one.notice.id for one in found} == {newest, lost, other}
+
+    durable.run(work())
+
+
+def test_rare_kinds_are_listed_within_a_time_by_kind_and_by_time_together(durable: Rig) -> None:
+    async def work() -> None:
+        store = await durable.open()
+        pat = await admin(store)
+        await signed_in(store, pat)
+        now = await store.journal.run(lambda tx: tx.now_ms)
+        kinds = (EntryKind.PERSON_ADDED, EntryKind.SIGNED_IN)
+        for since, until, found in ((now - 60_000, now + 60_000, 2), (now + 60_000, None, 0), (None, now - 60_000, 0)):
+            rows = await store.reader.latest(Listing(kinds=kinds, since_ms=since, until_ms=until, limit=10))
+            assert len(rows) == found
+        rows = await store.reader.latest(Listing(kinds=kinds[1:], since_ms=now - 60_000, limit=10))
+        assert [read_facts(facts).kind for _, facts in rows] == [EntryKind.SIGNED_IN]
 
     durable.run(work())

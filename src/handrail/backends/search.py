@@ -104,9 +104,9 @@ class Listed(_Conditions):
     def by_kind(self, limit: int) -> str:
         """The statement for kinds that are all in the index `entry_rare`: a kind at a time, newest first, so that
         nothing else is read."""
-        rest = "".join(f" AND {each}" for each in self._sql)
+        rest = "".join(f"{each} AND " for each in self._sql)  # first: SQLite numbers values by where they stand
         parts = [
-            f"SELECT * FROM (SELECT seq, facts FROM entry WHERE kind = {place} AND {_RARE}{rest} "  # noqa: S608  ours
+            f"SELECT * FROM (SELECT seq, facts FROM entry WHERE {rest}kind = {place} AND {_RARE} "  # noqa: S608  ours
             f"ORDER BY seq DESC LIMIT {limit}) AS k{at}"
             for at, place in enumerate(self._each)
         ]

@@ -55,6 +55,7 @@ class StoredActs:
         due_before: int | None = None,
     ) -> list[Queued]:  # fmt: skip
         order, behind = ("id DESC", "<") if newest else ("id", ">")
+        state_is = "state"
         values: list[Any] = []
         where = ""
         if after is not None:
@@ -63,11 +64,11 @@ class StoredActs:
         if due_before is not None:
             values.append(due_before)
             where += f" AND due_at <= ${len(values)}"
-            order = "due_at, id"
+            order, state_is = "due_at, id", "state || ''"  # so that the index of due times is taken
         values.append(limit)
         most = f"${len(values)}"
         each = [  # a state at a time, so that the index gives the order and nothing is sorted
-            f"SELECT * FROM (SELECT id, due_at, progress, about FROM action WHERE state = '{state.value}'{where} "  # noqa: S608  ours
+            f"SELECT * FROM (SELECT id, due_at, progress, about FROM action WHERE {state_is} = '{state.value}'{where} "  # noqa: S608  ours
             f"ORDER BY {order} LIMIT {most}) AS {state.value}"
             for state in sorted(states)
         ]
@@ -80,8 +81,12 @@ class StoredActs:
 
     async def past(self, about: About, *, most: int) -> tuple[Past, ...]:
         states = (State.DONE, State.FAILED, State.DENIED, State.EXPIRED, State.LAPSED, State.UNKNOWN)
-        names = ", ".join(f"'{state.value}'" for state in states)
-        sql = f"SELECT progress, about FROM action WHERE state IN ({names}) ORDER BY id DESC LIMIT $1"  # noqa: S608  ours
+        each = " UNION ALL ".join(  # a state at a time: the index gives each its newest, however many wait
+            f"SELECT * FROM (SELECT id, progress, about FROM action WHERE state = '{state.value}' "  # noqa: S608  ours
+            f"ORDER BY id DESC LIMIT $1) AS {state.value}"
+            for state in states
+        )
+        sql = f"SELECT progress, about FROM ({each}) AS ended ORDER BY id DESC LIMIT $1"  # noqa: S608  ours
         found = []
         for raw_progress, raw_about in await self._rows(sql, (_LOOKED_AT,)):
             progress, other = _PROGRESS.decode(bytes(raw_progress)), _ABOUT.decode(bytes(raw_about))

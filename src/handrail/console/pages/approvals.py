@@ -22,6 +22,8 @@ CHUNK = 200
 SCANNED = 2_000
 """Rows that are looked through for a page; what lies behind is told as left out."""
 CSV_ROWS = 10_000
+DUE = 500
+"""Of what expires within the hour; the soonest of them are shown."""
 UNDER_WAY = frozenset({State.HELD, State.UNKNOWN, State.APPROVED, State.CLAIMED})
 
 
@@ -55,7 +57,7 @@ async def _rows(asking: Asking, person: Person | None, here: Here, *, most: int)
     """At most `most`, in the view's order, and whether there are more behind them."""
     acts = here.ports.acts
     if asking.view == "expiring":
-        soon = await acts.queued(frozenset({State.HELD}), limit=SCANNED, due_before=here.now_ms + SOON_MS)
+        soon = await acts.queued(frozenset({State.HELD}), limit=DUE, due_before=here.now_ms + SOON_MS)
         found = [row for row in soon if view.wanted(row, asking, person, here.ruleset, here.words)]
         found.sort(key=lambda row: (row.decide_by or 0, row.action))
         return found[:most], len(found) > most

@@ -28,29 +28,28 @@ PAST = 50
     "source",
     type=click.Path(dir_okay=False, allow_dash=True),
     default="-",
-    show_default=True,
-    help="JSON Lines: units in the order of assignment, or totals per stage; - is standard input.",
+    help="JSON Lines, as above; - is standard input.",
 )
 @click.option(
     "--alpha",
     type=click.FloatRange(1e-9, 0.5),
     default=0.01,
     show_default=True,
-    help="Harmless releases that may be called worse.",
+    help="Harmless releases called worse.",
 )
 @click.option(
     "--beta",
     type=click.FloatRange(1e-9, 0.5),
     default=0.05,
     show_default=True,
-    help="Releases as bad as the margin that may be called safe.",
+    help="Releases as bad as the margin called safe.",
 )
 @click.option(
     "--reference",
     "references",
     multiple=True,
     metavar="NAME=RATE[:SD]",
-    help="From history; without it the metric's is learnt on the way. SD makes it a score.",
+    help="From history, else learnt on the way. SD makes it a score.",
 )
 @click.option("--weight", "weights", multiple=True, metavar="NAME=W", help="Part of the money; 1 each by default.")
 @click.option(
@@ -58,29 +57,26 @@ PAST = 50
     "margins",
     multiple=True,
     metavar="[NAME=]RISK|none",
-    help="Relative risk tolerated for the word safe; none: the metric only guards.  [default: 1.25]",
+    help="Relative risk that is still safe; none: it only guards.  [default: 1.25]",
 )
 @click.option(
     "--bets",
     type=click.Choice([one.value for one in Bets]),
     default=Bets.ANY.value,
     show_default=True,
-    help="What size of change is looked for, fixed before launch; large: found sooner, small ones later.",
+    help="Which changes are sought; large: big ones sooner.",
 )
-@click.option("--score", "scores", multiple=True, metavar="NAME", help="Judge it by its mean although all are 0 or 1.")
-@click.option(
-    "--may-miss", multiple=True, metavar="NAME", help="Count its missing outcomes, whether or not one is missing."
-)
-@click.option("--cap", "caps", multiple=True, metavar="NAME=VALUE", help="What counts as 1 (worst); larger does too.")
+@click.option("--score", "scores", multiple=True, metavar="NAME", help="By its mean, although all are 0 or 1.")
+@click.option("--may-miss", multiple=True, metavar="NAME", help="Count its missing outcomes, also if none.")
+@click.option("--cap", "caps", multiple=True, metavar="NAME=VALUE", help="What counts as 1 (worst), and more.")
 @click.option(
     "--percentile",
     "pasts",
     multiple=True,
-    metavar="NAME[=FILE|V,V,...]",
-    help="Judge it by its place among past values (a number per line), by distribution in place of mean; without them "
-    "its outcomes are percentiles already.",
+    metavar="NAME[=PAST]",
+    help="By its place among past values: a file of them, or V,V,...; without PAST it is a percentile already.",
 )
-@click.option("--planned", type=click.IntRange(0), help="Units of the planned life.  [default: as many as there are]")
+@click.option("--planned", type=click.IntRange(0), help="Units of its life; left out: all there are.")
 @click.option(
     "--restarts",
     type=click.IntRange(0, 64),
@@ -93,17 +89,17 @@ PAST = 50
     type=click.IntRange(0),
     default=50,
     show_default=True,
-    help="Canary units below which it is too early to say anything but worse.",
+    help="Canary units; with fewer only worse is said.",
 )
-@click.option("--as-of", help="An instant; units whose matured_at is later are not counted.")
-@click.option("--unit", default="unit", show_default=True, help="What was randomised, for the sentence.")
+@click.option("--as-of", help="Leaves out units matured_at later.")
+@click.option("--unit", default="unit", show_default=True, help="What a unit is called.")
 def judge(**given: Any) -> None:
     """Say whether a canary is worse, better or safe, from its outcomes, at any time of looking. Prints JSON.
 
     A unit is `{"arm": "canary"|"control", "share": 0.1, "stage": 1, "metrics": {"complaint": 0, "handle_time": 0.41}}`,
     larger is worse, in [0, 1], null: no outcome; "pair": units of the same task are compared with each other; "unit":
     an id, so that one counted twice is refused. Totals are `{"stage": 1, "share": 0.1, "canary": {"units": 960,
-    "complaint": 60}, "control": {...}}`.
+    "complaint": 60}, "control": {...}}`. Lines stand in the order of assignment.
     """
     try:
         told, counted = _judged(given)

@@ -28,11 +28,21 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     acts: tuple[Act, ...]
 
 
+class Waiting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A refund that waits for a visitor of the console. `amount`: in euros."""
+
+    customer: str
+    says: str
+    order: str
+    amount: float
+
+
 class Acts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`orders`: the shop's, by number."""
 
     orders: dict[str, dict[str, Any]]
     scenes: tuple[Scene, ...]
+    waiting: tuple[Waiting, ...]
 
 
 def load(run: int) -> Acts:

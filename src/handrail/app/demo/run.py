@@ -16,7 +16,7 @@ from subprocess import CompletedProcess
 from typing import TYPE_CHECKING
 
 from handrail.app import wire
-from handrail.app.demo import acts, approver, books, canary, checks, stage, table, visit
+from handrail.app.demo import acts, approver, books, canary, checks, stage, table, visit, waiting
 from handrail.app.demo.agent import Agent
 from handrail.app.demo.client import Answer, Bot, Json
 from handrail.app.demo.script import UNKNOWN_KEY, Play, Talk, Turn, load
@@ -119,6 +119,7 @@ class Demo:
             await self._canary(store, server.host, keys, staff)
             if self.stop.is_set():
                 return 130
+            self.wrong += await waiting.left(server.host, keys[stage.AGENT], stage.AGENT, script.waiting, staff.plays)
             await self._published(store, server.host)
         self._judge(model.host, data)
         self._show()
@@ -305,7 +306,7 @@ class Demo:
             opened = len({one.row.name for one in seen if one.answer.status == 200})
             self.say("")
             self.say(
-                f"the console: {opened} pages, lists and details opened, and {len(Role)} roles each what is theirs"
+                f"the console: {opened} pages and lists opened, and {len(Role)} roles see each what is theirs"
             )
 
     def _command(self, *arguments: str, quiet: bool = False, token: str = "") -> "CompletedProcess[str]":
@@ -326,7 +327,7 @@ class Demo:
         self.say(f"  what happened  handrail find --home {home}")
         self.say(f"                 handrail show INTERACTION --home {home} --payload --reason 'demo 1'")
         self.say(
-            f"  what waits     handrail approvals list --home {home} (now nothing; --state denied: what was stopped)"
+            f"  what waits     handrail approvals list --home {home} (three refunds; --state denied: what was stopped)"
         )
         self.say(f"  its releases   handrail release list --home {home}; handrail incident list --home {home}")
         self.say(f"  its staff      approver, reviewer: export HANDRAIL_TOKEN={staff.person}")

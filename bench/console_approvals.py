@@ -59,7 +59,9 @@ def copies(where: Site, ids: list[str], count: int) -> None:
 def _add(tx: Any, models: list[Any], begin: int, many: int) -> None:
     for at in range(begin, begin + many):
         model = models[at % len(models)]
-        request = msgspec.structs.replace(model.request, id=ActionId(wire.IDS.new("ac")))
+        request = msgspec.structs.replace(
+            model.request, id=ActionId(wire.IDS.new("ac")), conversation=wire.IDS.new("cv")
+        )  # each has a conversation of its own
         progress = msgspec.structs.replace(
             model.progress, action=request.id, digest=digest_of(request), decide_by=tx.now_ms + 3_600_000 + at
         )

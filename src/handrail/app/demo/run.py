@@ -305,9 +305,7 @@ class Demo:
         if not wrong:
             opened = len({one.row.name for one in seen if one.answer.status == 200})
             self.say("")
-            self.say(
-                f"the console: {opened} pages and lists opened, and {len(Role)} roles see each what is theirs"
-            )
+            self.say(f"the console: {opened} pages and lists opened, and {len(Role)} roles see each what is theirs")
 
     def _command(self, *arguments: str, quiet: bool = False, token: str = "") -> "CompletedProcess[str]":
         """Run a command and show it with what it says."""

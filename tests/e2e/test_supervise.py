@@ -110,5 +110,5 @@ def test_a_child_that_cannot_start_ends_the_parent_with_an_error(tmp_path: Path)
         assert boss.wait(15) == 1
         said = log_of(boss)
     assert {one["event"] for one in said} == {"process.broken", "process.ended", "process.given_up"}
-    assert "no such thing" in said[0]["trace"]
+    assert "RuntimeError" in said[0]["trace"]
     assert "failed to start" in said[-1]["reason"]

@@ -5,11 +5,13 @@ import ctypes
 import gc
 import logging
 import sys
+import traceback
 
 import orjson
 
 from handrail.app.plan import Plan, parsed
 from handrail.app.standing import standing
+from handrail.terms.errors import HandrailError
 
 _M_ARENA_MAX = -8  # malloc.h
 
@@ -51,7 +53,7 @@ def announced(told: bytes) -> tuple[str, str]:
     return url, f"{why}; it refuses calls until then: handrail publish {home}" if why else ""
 
 
-class _Lines(logging.Formatter):
+class Lines(logging.Formatter):
     """One JSON object per line: time, level, event, and what was given as `extra`. Never customer content."""
 
     KNOWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
@@ -61,13 +63,30 @@ class _Lines(logging.Formatter):
         line["process"] = record.process
         line |= {name: value for name, value in record.__dict__.items() if name not in self.KNOWN}
         if record.exc_info:
-            line["trace"] = self.formatException(record.exc_info)
+            line["trace"] = _trace(record.exc_info[1], set())
         return orjson.dumps(line, default=str).decode()
+
+
+def _trace(problem: BaseException | None, told: set[int]) -> str:
+    """Where it happened and of which kind. What it said only where that is ours or the machine's: any other may hold a
+    customer's words."""
+    if problem is None or id(problem) in told:
+        return ""
+    told.add(id(problem))
+    before = problem.__cause__ or (None if problem.__suppress_context__ else problem.__context__)
+    within = problem.exceptions if isinstance(problem, BaseExceptionGroup) else ()
+    said = problem.message if isinstance(problem, HandrailError) else ""
+    if isinstance(problem, OSError) and problem.errno is not None:
+        said = problem.strerror or ""
+    kind = f"{type(problem).__module__}.{type(problem).__qualname__}"
+    frames = "".join(traceback.format_tb(problem.__traceback__))
+    here = f"{frames}{kind}: {said}\n" if said else f"{frames}{kind}\n"
+    return "".join([_trace(before, told), here, *(_trace(each, told) for each in within)])
 
 
 def log_lines() -> None:
     """Structured logs on standard error."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Lines())
+    handler.setFormatter(Lines())
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)

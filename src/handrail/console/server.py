@@ -15,7 +15,7 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route as Served
 
@@ -79,7 +79,7 @@ class Console:
                 served.append(Served(f"/api{row.path.rstrip('/')}", desk.api(row), methods=[row.verb.value]))
         return Starlette(
             routes=served,
-            exception_handlers={HTTPException: desk.http_failed, Exception: desk.failed},  # type: ignore[dict-item]  # their own types
+            exception_handlers={HTTPException: desk.http_failed, ClientDisconnect: desk.left, Exception: desk.failed},  # type: ignore[dict-item]  # their own types
         )
 
 
@@ -176,6 +176,10 @@ class Desk:
     async def http_failed(self, request: Request, problem: HTTPException) -> Response:
         """No such address, or not with this verb."""
         return await self._failure(request, status_of(problem.status_code))
+
+    async def left(self, _: Request, __: Exception) -> Response:
+        """Who asked went away in the middle of a form: nobody hears this answer, and it is no fault of ours."""
+        return Response(status_code=400)
 
     async def failed(self, request: Request, problem: Exception) -> Response:
         """Something that nobody foresaw: the trace goes to the log, and a sentence to the visitor."""

@@ -111,6 +111,27 @@ def test_waiting_for_the_browser_to_leave_is_no_slow_body() -> None:
     assert asyncio.run(status(Hardened(streams, https=False, body_s=0.05), [])) == 200
 
 
+def test_one_who_leaves_in_the_middle_of_a_form_leaves_no_fault_behind(caplog: pytest.LogCaptureFixture) -> None:
+    made = bench([CHANGE])
+    got: list[Message] = []
+
+    async def gone() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        got.append(message)
+
+    headers = [(b"host", b"console.example"), (b"origin", OWN.encode()), (b"content-length", b"9"),
+               (b"content-type", b"application/x-www-form-urlencoded")]  # fmt: skip
+    scope: Scope = {
+        "type": "http", "method": "POST", "path": "/things/t1", "query_string": b"", "headers": headers,
+        "scheme": "http", "root_path": "", "server": ("127.0.0.1", 80), "state": {"visitor": visitor(Role.OWNER)},
+    }  # fmt: skip
+    asyncio.run(made.app(scope, gone, send))
+    assert made.reached == []
+    assert "console.failed" not in caplog.text
+
+
 @pytest.mark.parametrize(
     "path", ["//[", "http://[", "//e.example", "/\\e.example", "/\te", "/a\r\nset-cookie: x=y", "javascript:x", ""]
 )

@@ -4,6 +4,7 @@ import logging
 import sys
 
 import orjson
+import pytest
 
 from handrail.app.child import Lines
 from handrail.terms.errors import Code, HandrailError
@@ -20,6 +21,7 @@ def logged(work: object) -> str:
     raise AssertionError("it raises")
 
 
+@pytest.mark.promise("CON-11")
 def test_a_trace_tells_where_and_which_kind_and_nothing_that_a_customer_said() -> None:
     def slips() -> None:
         try:

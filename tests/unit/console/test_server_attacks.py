@@ -31,6 +31,7 @@ CHANGE = Route(
 )  # fmt: skip
 
 
+@pytest.mark.promise("CON-10")
 @pytest.mark.parametrize(
     "host", ["[", "evil.example/api/things/t1?x=", "console.example#", "a b", "console.example:x", "me@console.example"]
 )
@@ -41,6 +42,7 @@ def test_a_host_that_is_none_is_refused_before_anything_is_read_from_it(host: st
     assert "nonce-" in got.headers["content-security-policy"]
 
 
+@pytest.mark.promise("CON-10")
 @pytest.mark.parametrize(
     ("host", "answered"),
     [

@@ -150,6 +150,7 @@ class Detail:
     dialogs: tuple[tuple[str, str, str, str], ...]
     reasons: tuple[tuple[str, str], ...]
     affected: str
+    evidence: str
     version: int
     running: bool
     problem: str
@@ -196,7 +197,8 @@ def detail(read: Read, visitor: Visitor, words: Words, *, problem: str = "") -> 
         if left else "",
         moves=moves, dialogs=() if rollout is None else dialogs_of(visitor, words),
         reasons=tuple((key, words(label)) for key, label in REASONS.items()),
-        affected=_affected(read, words), version=rollout.version if rollout else 0,
+        affected=_affected(read, words), evidence=_evidence(read, told, words),
+        version=rollout.version if rollout else 0,
         running=rollout is not None and rollout.state is State.CANARY, problem=problem,
         announce=words(N_("Release {name}: {state}. {said}"), name=name, state=state, said=say),
         crumb=name,
@@ -437,6 +439,14 @@ def _commands(rollout: Rollout | None, name: str, words: Words) -> tuple[tuple[s
         (words(N_("Run its cases")), f"handrail trial run --release {name}"),
         (words(N_("Or bring the results of another tool")), f"handrail release test {name} --junit results.xml"),
     )
+
+
+def _evidence(read: Read, told: Conclusion | None, words: Words) -> str:
+    """For the dialog of a promotion."""
+    if read.rollout is None or told is None:
+        return ""
+    unit = "customer" if read.rollout.ramp and read.rollout.ramp.unit is UnitKind.CUSTOMER_WEEK else "conversation"
+    return whole_sentence(read.rollout, told, words, unit)
 
 
 def _affected(read: Read, words: Words) -> str:

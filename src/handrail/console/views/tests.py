@@ -96,6 +96,8 @@ class Case:
     more: str
     attacks: tuple[AttackRow, ...]
     attacks_said: str
+    command: str
+    attack_command: str
     probe: tuple[str, str, str, str]
     probe_at: int | None
     untested: tuple[Untested, ...]
@@ -152,7 +154,7 @@ def listing(
         return f"/tests?{query}" if query else "/tests"
 
     names = sorted(called.items(), key=lambda pair: pair[1])
-    red = [name for key, name in names if (last := _latest(runs, key)) is not None and not green(last)]
+    red = [name for key, name in names if any(not green(one) for one in _latest(runs, key))]
     said = words(N_("No case was run yet."))
     if runs:
         said = words(N_("The latest run of each use case is green."))
@@ -180,8 +182,13 @@ def listing(
     )  # fmt: skip
 
 
-def _latest(runs: Sequence[Run], use_case: str) -> Run | None:
-    return next((one for one in runs if one.use_case == use_case), None)
+def _latest(runs: Sequence[Run], use_case: str) -> list[Run]:
+    """The newest of each kind: all cases, some, a probe."""
+    found: dict[tuple[bool, bool], Run] = {}
+    for one in runs:
+        if one.use_case == use_case:
+            found.setdefault((one.whole, one.scheduled), one)
+    return list(found.values())
 
 
 def how_of(one: Run, words: Words) -> str:
@@ -215,10 +222,10 @@ def _case(
     key: str, name: str, runs: Sequence[Run], incidents: Sequence[Incident], snapshot: Snapshot | None, words: Words
 ) -> Case:
     mine = [one for one in runs if one.use_case == key]
-    latest: dict[str, Run] = {}
+    latest: dict[tuple[str, bool], Run] = {}
     for one in mine:
         if not one.scheduled:
-            latest.setdefault(one.release, one)
+            latest.setdefault((one.release, one.whole), one)
     shown = list(latest.values())[:SHOWN]
     closed = [one for one in incidents if one.use_case == key and one.state is IncidentState.CLOSED]
     attacks, said = _attacks(mine, words)
@@ -226,7 +233,10 @@ def _case(
     return Case(
         id=key, name=name, runs=tuple(_row(one, {key: name}, words) for one in shown),
         more=words.plural("{n} run in all", "{n} runs in all", len(mine)) if len(mine) > len(shown) else "",
-        attacks=attacks, attacks_said=said, probe=probe, probe_at=probe_at,
+        attacks=attacks, attacks_said=said,
+        command=f"handrail trial run --use-case {key}",
+        attack_command=f"handrail trial run --attacks --use-case {key}",
+        probe=probe, probe_at=probe_at,
         untested=tuple(
             Untested(id=one.id, title=one.title, why=one.no_test or one.test) for one in closed
             if not one.test or OWN_SUITE in one.test

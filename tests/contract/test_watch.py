@@ -24,9 +24,9 @@ from handrail.terms.finding import Kind
 from handrail.terms.ids import PersonId
 from handrail.watch.alarm import Acknowledge, Escalate, Raise, Silencing, unanswered_drift_of
 from handrail.watch.alert import AGAIN_MS, TRIGGER_AGAIN_MS, Alert, AlertKind, AlertState, Raised, Severity
-from handrail.watch.drift import HOURS, Drift
-from handrail.watch.fold import CONVERSATIONS, INTERACTIONS, Folded, Keep, LearnAnew, fold_interactions
-from handrail.watch.measure import HOUR_MS, MATURITY_MS, Asked
+from handrail.watch.drift import HOURS
+from handrail.watch.fold import CONVERSATIONS, INTERACTIONS, Folded, Keep, LearnAnew
+from handrail.watch.measure import MATURITY_MS
 from handrail.watch.series import LEAST_CASES, Series
 
 OPEN = frozenset({AlertState.RAISED, AlertState.ACKNOWLEDGED})
@@ -478,26 +478,5 @@ def test_a_language_never_seen_before_is_told_once_and_not_while_a_use_case_is_n
         clock.ahead_ms += 3 * MINUTE_MS
         await watching.round()
         assert [one.first.cause for one in await alerts(store)] == ["new/orders/language/pl"]
-
-    durable.run(run())
-
-
-def test_a_minute_is_read_the_same_way_from_both_stores(durable: Rig) -> None:
-    async def run() -> None:
-        store = await durable.open()
-        await ask(store, 2, at_ms=HOUR_MS)
-        rows: list[Asked] = await store.watch.asked(HOUR_MS, HOUR_MS + 1)
-        folded = fold_interactions({}, HOUR_MS, rows)
-        await store.journal.run(
-            Keep(
-                ids=IDS, holder="p", lease_ms=1, stream="s", before_ms=None, until_ms=1,
-                folded=Folded(cells=folded.cells, series=folded.series),
-            )
-        )  # fmt: skip
-        ((cell, counts),) = await store.watch.measured(1, 2)
-        assert (cell, dict(counts)) == (next(iter(folded.cells)), dict(folded.cells[cell]))
-        kept = {one.metric: one for one in await store.watch.series()}
-        assert kept == {one.metric: one for one in folded.series}
-        assert kept["failed"].drift == Drift()
 
     durable.run(run())

@@ -17,7 +17,18 @@ from handrail.terms.decision import Outcome
 from handrail.terms.errors import Code, HandrailError
 from handrail.watch.alarm import Acknowledge, EndSilence, Escalate, Raise, Silencing
 from handrail.watch.alert import AlertState
-from handrail.watch.fold import CONVERSATIONS, FORCED, MANY, Answered, LearnAnew
+from handrail.watch.drift import Drift
+from handrail.watch.fold import (
+    CONVERSATIONS,
+    FORCED,
+    MANY,
+    Answered,
+    Asked,
+    Folded,
+    Keep,
+    LearnAnew,
+    fold_interactions,
+)  # fmt: skip
 from handrail.watch.measure import HOUR_MS, MATURITY_MS
 
 DAY_MS = 24 * HOUR_MS
@@ -363,5 +374,26 @@ def test_what_happens_after_two_days_counts_as_little_when_the_counting_is_late(
         await Watching(store, "p1", ids=IDS, clock=clock).round()
         total = await counts(store)
         assert (total["conversations"], total["repeat_contact"], total["contained"]) == (2, 1, 1)
+
+    durable.run(run())
+
+
+def test_a_minute_is_read_the_same_way_from_both_stores(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        await ask(store, 2, at_ms=HOUR_MS)
+        rows: list[Asked] = await store.watch.asked(HOUR_MS, HOUR_MS + 1)
+        folded = fold_interactions({}, HOUR_MS, rows)
+        await store.journal.run(
+            Keep(
+                ids=IDS, holder="p", lease_ms=1, stream="s", before_ms=None, until_ms=1,
+                folded=Folded(cells=folded.cells, series=folded.series),
+            )
+        )  # fmt: skip
+        ((cell, counts),) = await store.watch.measured(1, 2)
+        assert (cell, dict(counts)) == (next(iter(folded.cells)), dict(folded.cells[cell]))
+        kept = {one.metric: one for one in await store.watch.series()}
+        assert kept == {one.metric: one for one in folded.series}
+        assert kept["failed"].drift == Drift()
 
     durable.run(run())

@@ -154,6 +154,7 @@ ENTRIES = {
     "incident.opened": "an incident, by rule or by hand, with whose interactions it is about",
     "incident.moved": "an incident was contained or reviewed, got a task, a note, an owner or another severity",
     "incident.closed": "an incident is over, with the test that would have caught it, or why none can",
+    "finding.judged": "a person says of one finding that it is right or wrong; each has one word, and may change it",
 }
 
 REQUEST = {

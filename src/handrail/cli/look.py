@@ -20,6 +20,7 @@ from handrail.ledger.erase import reference
 from handrail.ledger.read import MAX_LIMIT, PROJECTED, Found, Listing, Page, Query, interaction_facts
 from handrail.policy.ruleset import AcceptedFailure
 from handrail.review.reading import EntryReadFacts, PayloadReadFacts, RecordReading
+from handrail.review.verdicts import Tally
 from handrail.terms.decision import NO_ANSWER, Outcome, Verdict
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Kind
@@ -286,7 +287,9 @@ def report(since: str | None, until: str | None, use_case: str | None, home: Pat
 
     refused, acted = Refused(begin, end), Acted(begin, end)
 
-    async def work(store: "Store") -> tuple[list[UseCaseReport], Accepts, int]:
+    only = UseCaseId(use_case) if use_case else None
+
+    async def work(store: "Store") -> tuple[list[UseCaseReport], Accepts, int, list[Tally]]:
         facts: list[InteractionFacts] = []
         events: list[Reported] = []
         async for recorded in _entries(store):
@@ -309,14 +312,16 @@ def report(since: str | None, until: str | None, use_case: str | None, home: Pat
             rows = [row for row in rows if row.use_case == use_case]
             if not rows:
                 await _require_use_case(store, UseCaseId(use_case))
-        return rows, accepts, await store.outcomes.unmatched()
+        return rows, accepts, await store.outcomes.unmatched(), await store.verdicts.tallies(only)
 
-    rows, accepts, unmatched = options.with_store(home, work)
+    rows, accepts, unmatched, tallies = options.with_store(home, work)
     for line in lines(rows, accepts):
         click.echo(line)
     if use_case is None:
         for line in unregistered(refused.unregistered):
             click.echo(line)
+    for one in tallies:
+        click.echo(f"{one.use_case}: {one.right} of {one.right + one.wrong} words on {one.kind.value} say right (ever)")
     if unmatched:
         click.echo(f"{unmatched} outcome events have not found their conversation (handrail log --kind outcome)")
 

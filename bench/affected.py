@@ -61,6 +61,10 @@ async def ask(store: Any, name: str, scope: Scope) -> None:
     told = summary(found)
     wall, cpu = time.perf_counter() - begun, time.process_time() - cpu
     print(f"{name}: {told} in {wall:.2f} s ({cpu:.2f} s CPU of this process)", flush=True)
+    begun = time.perf_counter()
+    counted = await store.incidents.concerned(SHOP, scope)
+    assert (counted.interactions, counted.customers) == (told["interactions"], told["customers"])
+    print(f"    the counts alone in {time.perf_counter() - begun:.2f} s", flush=True)
 
 
 async def look(store: Any) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeAlias
 
 from handrail.ledger.entry import InteractionFacts
+from handrail.policy.ruleset import FindingAction
+from handrail.releases.assign import Arm
 from handrail.review.outcome import OutcomeFacts, OutcomeType
 from handrail.terms.decision import NO_ANSWER, Outcome
 from handrail.terms.finding import Kind
@@ -134,11 +136,18 @@ def of_interactions(asked: Iterable[Asked]) -> dict[Cell, Counts]:
     return cells
 
 
+def held_out(facts: InteractionFacts) -> bool:
+    """It heard the hand-over sentence because it was drawn into the hold-out, and no rule asked for it."""
+    if facts.arm != Arm.HOLD_OUT or facts.outcome is not Outcome.HANDOVER:
+        return False
+    return all(found.action != FindingAction.HANDOVER for found in facts.findings)
+
+
 def flags(facts: InteractionFacts) -> dict[str, bool]:
     """What is bad about one interaction, by metric."""
     return {
         "blocked": facts.outcome is Outcome.BLOCKED,
-        "handed_over": facts.outcome is Outcome.HANDOVER,
+        "handed_over": facts.outcome is Outcome.HANDOVER and not held_out(facts),
         "failed": facts.outcome in NO_ANSWER,
         "ungrounded": any(found.new and found.kind is Kind.UNGROUNDED for found in facts.findings),
         "finding": any(found.new and found.kind is not Kind.DECLINED for found in facts.findings),

@@ -15,6 +15,7 @@ from handrail.terms.decision import NO_ANSWER, Outcome, Verdict
 from handrail.terms.finding import Kind
 from handrail.terms.ids import UseCaseId
 from handrail.watch.acted import Acts
+from handrail.watch.measure import held_out
 from handrail.watch.outcomes import Outcomes, Reported, outcomes
 from handrail.watch.refused import Calls
 
@@ -30,7 +31,8 @@ class UseCaseReport(msgspec.Struct, kw_only=True):
     to something. `answered`: interactions in which the customer got an answer or a sentence, or that count as stopped
     or ungrounded: what those three are shares of. `errors`: codes of those without an answer. `conversation_ids`: all
     that had an interaction in the period, `answered_ids` those with an answered one, `conversations` those begun in it.
-    `reported`: what became of them. `calls`: refused before there was an interaction. `acts`: what agents asked for."""
+    `held_out`: heard the hand-over sentence by the draw of the hold-out, not by a rule. `reported`: what became of
+    them. `calls`: refused before there was an interaction. `acts`: what agents asked for."""
 
     use_case: UseCaseId
     interactions: int = 0
@@ -49,6 +51,7 @@ class UseCaseReport(msgspec.Struct, kw_only=True):
     latencies_ms: list[int] = msgspec.field(default_factory=list)
     blocked: int = 0
     handed_over: int = 0
+    held_out: int = 0
     ungrounded: int = 0
     answered: int = 0
     errors: Counter[str] = msgspec.field(default_factory=Counter)
@@ -115,7 +118,9 @@ def _add(row: UseCaseReport, fact: InteractionFacts) -> None:
         if found.new:
             row.kinds[f"{found.side}.{found.kind.value}"] += 1
             row.actions[found.action or "below"] += 1
-    stopped = _stopped(fact)
+    out = held_out(fact)
+    row.held_out += out
+    stopped = None if out else _stopped(fact)
     row.blocked += stopped is Outcome.BLOCKED
     row.handed_over += stopped is Outcome.HANDOVER
     ungrounded = any(found.new and found.kind is Kind.UNGROUNDED and found.action for found in fact.findings)

@@ -35,8 +35,10 @@ def _lines(row: UseCaseReport) -> list[str]:
         n = row.would_be.total()
         denied, changed = row.would_be[Verdict.DENY.value], row.would_be[Verdict.CHANGE.value]
         out.append(f"  enforcing would have denied {_share(denied, n)} and changed {_share(changed, n)}")
-    enforced = row.outcomes[Outcome.BLOCKED.value] + row.outcomes[Outcome.HANDOVER.value]
+    enforced = row.outcomes[Outcome.BLOCKED.value] + row.outcomes[Outcome.HANDOVER.value] - row.held_out
     out.append(f"  blocked or handed over: {_share(enforced, row.answered)}")
+    if row.held_out:
+        out.append(f"  without the AI, by the draw of the hold-out: {_share(row.held_out, row.answered)}")
     out.append(f"  without an answer: {_share(row.lost, row.asked)}")
     if row.errors:
         out.append(f"    recorded as interactions (handrail find --outcome failed or refused): {_counts(row.errors)}")

@@ -11,6 +11,7 @@ from handrail.terms.decision import Outcome, Verdict
 from handrail.terms.finding import Kind
 from handrail.terms.ids import ConversationId, EntryId, InteractionId, UseCaseId
 from handrail.watch.accepted import State, judge
+from handrail.watch.measure import flags
 from handrail.watch.refused import Refused
 from handrail.watch.report import report
 from handrail.watch.text import lines, unregistered
@@ -37,6 +38,17 @@ def test_a_finding_of_resent_history_is_not_counted_again() -> None:
     card = FoundFact(Kind.CARD, "input", 1.0, "luhn", "mask")
     again = FoundFact(Kind.CARD, "input", 1.0, "luhn", "mask", new=False)
     assert report([fact(findings=(card,)), fact(findings=(again,))])[0].kinds == {"input.CARD": 1}
+
+
+def test_the_hold_out_is_no_hand_over_of_a_rule_unless_a_rule_asked_for_one() -> None:
+    human = FoundFact(Kind.HUMAN, "input", 1.0, "asks", "handover")
+    drawn = fact(outcome=Outcome.HANDOVER, arm="hold_out")
+    rows = report([drawn, fact(), fact(), fact(outcome=Outcome.HANDOVER, arm="hold_out", findings=(human,))])
+    assert (rows[0].held_out, rows[0].handed_over, rows[0].answered) == (1, 1, 4)
+    said = lines(rows)
+    assert "  blocked or handed over: 1 of 4 (25.0%)" in said
+    assert "  without the AI, by the draw of the hold-out: 1 of 4 (25.0%)" in said
+    assert not flags(drawn)["handed_over"]
 
 
 def test_an_empty_period_says_so() -> None:

@@ -231,4 +231,3 @@ def _checked(check: Checking, words: Words) -> tuple[str, str]:
         N_("All {n} entries are what was signed, and the records beside them fit. {when}"), n=words.number(check.done),
         when=words.moment(check.ended_ms),
     )  # fmt: skip
-

@@ -227,7 +227,7 @@ async def _view(
             not_shown = here.words(N_("Your roles do not open the call and the conversation of this case."))
     else:
         stored = await here.ports.acts.get(action)
-    read, person = await read_queue(visitor, asking, here)
+    read, person = await read_queue(visitor, asking, here, listed=asked.part in ("", "list"))
     made = queue(read, asking, here.words, person=person, current=asked.id)
     row = row_of(stored)
     return view.approval(

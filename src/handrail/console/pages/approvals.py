@@ -16,7 +16,6 @@ from handrail.console.visitor import Visitor
 from handrail.console.words import N_
 from handrail.people.person import Person
 from handrail.terms.action import ActionId
-from handrail.terms.ids import PersonId
 
 CHUNK = 200
 SCANNED = 2_000
@@ -44,13 +43,18 @@ async def show(visitor: Visitor, asked: QueueAsked, here: Here) -> Queue:
     return view.queue(read, asked.asking, here.words, person=person)
 
 
-async def read_queue(visitor: Visitor, asking: Asking, here: Here) -> tuple[view.Read, Person | None]:
-    """One page of what is asked for, and who asks."""
+async def read_queue(
+    visitor: Visitor, asking: Asking, here: Here, *, listed: bool = True
+) -> tuple[view.Read, Person | None]:
+    """One page of what is asked for, and who asks. `listed` False: without the rows, for a part that shows none."""
     persons = {person.id: person for person in await here.ports.people.persons()}
     person = persons.get(visitor.person)
-    rows, more = await _rows(asking, person, here, most=PAGE)
-    read = view.Read(rows=rows, more=more, counts=await here.ports.acts.counts(), ruleset=here.ruleset, persons=persons)
-    return read, person
+    rows: Sequence[Queued] = ()
+    more, counts = False, {}
+    if listed:
+        rows, more = await _rows(asking, person, here, most=PAGE)
+        counts = await here.ports.acts.counts()
+    return view.Read(rows=rows, more=more, counts=counts, ruleset=here.ruleset, persons=persons), person
 
 
 async def _rows(asking: Asking, person: Person | None, here: Here, *, most: int) -> tuple[Sequence[Queued], bool]:
@@ -100,10 +104,6 @@ def _cell(text: str) -> str:
 
 def _iso(at_ms: int | None, here: Here) -> str:
     return "" if at_ms is None else here.words.iso(at_ms)
-
-
-def person_of(persons: dict[PersonId, Person], visitor: Visitor) -> Person | None:
-    return persons.get(visitor.person)
 
 
 ROUTES = (

@@ -1,5 +1,6 @@
 """What somebody tries who has one thing too many: a password, a link, an old session, a place in the middle."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from fakes.signing_in import PASSWORD, House, added, admin_token, housed, key_of
 from fakes.storage import CLOCK, IDS
 
 from handrail.app.wire.console import ByToken
+from handrail.console.signin.desk import AT_ONCE, WAITING
 from handrail.people.account import Identity, identity_id
 from handrail.people.desk import ChangePerson, InviteAgain, Redeem
 from handrail.people.factors import Reset
@@ -256,5 +258,147 @@ def test_where_one_was_is_kept_whole_when_a_change_is_too_long_to_be_kept(tmp_pa
         assert page.url.path == "/sign-in/again"
         assert page.url.params["next"] == "/things?state=open&then=x&tag=%C3%A9"
         assert "then" not in page.url.params
+
+    housed(tmp_path, work)
+
+
+@pytest.mark.promise("SGN-4")
+def test_wrong_codes_are_counted_over_all_sign_ins_of_a_person_and_wait(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        await settled(house)
+        kim = await added(house, Role.STAFF)
+        await kim.get("/account")
+        secret = key_of(await kim.post("/account/app"))
+        await kim.post("/account/app/add", code=pyotp.TOTP(secret).now())
+        said = []
+        for number in range(7):  # each from a browser of its own, with the right password
+            thief, page = await by_password(house, f"192.0.2.{number + 1}")
+            assert page.url.path == "/sign-in/second"
+            said.append((await thief.post("/sign-in/second", code="000000")).status_code)
+        assert said[:5] == [401] * 5
+        assert 429 in said[5:]
+        rows = await house.store.journal.run(
+            lambda tx: tx.fetch("SELECT id FROM signin_failure WHERE id LIKE 'second:%'")
+        )
+        assert len(rows) == 1
+
+    housed(tmp_path, work)
+
+
+@pytest.mark.promise("SGN-1")
+def test_a_disabled_person_is_out_with_her_next_request(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        await settled(house)
+        kim = await added(house, Role.STAFF)
+        assert (await kim.get("/")).text.startswith("Kim")
+        await house.store.journal.run(
+            lambda tx: ChangePerson(
+                ids=IDS, person_id=tx.persons.by_mail("kim@example.com").id, disable=True, token=admin_token(tx)
+            )(tx)
+        )
+        assert (await kim.get("/")).text == "nobody"
+        _, page = await by_password(house, "192.0.2.9")
+        assert page.status_code == 401
+
+    housed(tmp_path, work)
+
+
+def test_many_passwords_at_once_are_told_to_come_again_and_hold_nobody_for_long(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        await settled(house)
+        browsers = [house.browser(f"192.0.2.{number}") for number in range(AT_ONCE + WAITING + 12)]
+        for browser in browsers:
+            await browser.get("/sign-in")
+        tried = (
+            browser.post("/sign-in", mail=f"m{number}@example.com", password="wrong", next="/")
+            for number, browser in enumerate(browsers)
+        )
+        said = [page.status_code for page in await asyncio.gather(*tried)]
+        assert set(said) == {401, 503}
+        assert said.count(401) >= WAITING
+
+    housed(tmp_path, work)
+
+
+@pytest.mark.parametrize("path", ["/account/app", "/account/app/add", "/account/app/remove", "/account/recovery",
+                                  "/account/passkeys/remove", "/account/password"])  # fmt: skip
+def test_nothing_that_one_signs_in_with_is_changed_by_an_old_proof(tmp_path: Path, path: str) -> None:
+    async def work(house: House) -> None:
+        browser, _ = await settled(house)
+        await browser.get("/account")
+        if path == "/account/app/add":
+            key_of(await browser.post("/account/app"))
+
+        def age(tx: Any) -> None:
+            for session in tx.sessions.of(tx.persons.by_mail("pat@example.com").id):
+                old = session.authenticated_at - 6 * 60_000
+                tx.sessions.swap(session, msgspec.structs.replace(session, authenticated_at=old))
+
+        await house.store.journal.run(age)
+        page = await browser.post(path, code="123456", password=NEW, again=NEW, passkey="x")
+        assert page.url.path == "/sign-in/again"
+
+    housed(tmp_path, work)
+
+
+def test_a_cookie_that_is_there_twice_is_nobodys(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        browser, _ = await settled(house)
+        good = f"handrail={browser.cookie()}"
+        for cookies, who in ((good, "Pat"), (f"{good}; handrail=planted", "nobody"), (f"handrail=x; {good}", "nobody")):
+            stranger = house.browser("192.0.2.30")
+            page = await stranger.get("/", headers={"cookie": cookies})
+            assert page.text.startswith(who)
+
+    housed(tmp_path, work)
+
+
+def test_nobody_ends_the_session_of_another_but_an_admin(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        pat, _ = await settled(house)
+        kim = await added(house, Role.STAFF)
+        await kim.get("/account")
+        session = (await pat.get("/")).text.split()[-1]
+        assert (await kim.post("/account/sessions/end", session=session)).status_code == 403
+        assert (await pat.get("/")).text.startswith("Pat")
+
+    housed(tmp_path, work)
+
+
+@pytest.mark.promise("SGN-1")
+def test_a_changed_password_ends_her_other_sessions_and_keeps_this_one(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        await settled(house)
+        kim = await added(house, Role.STAFF)
+        thief, page = await by_password(house, "192.0.2.66")
+        assert page.text.startswith("Kim")
+        await kim.get("/account")
+        await kim.post("/account/password", password=NEW, again=NEW)
+        assert (await thief.get("/")).text == "nobody"
+        assert (await kim.get("/")).text.startswith("Kim")
+
+    housed(tmp_path, work)
+
+
+def test_a_password_that_was_changed_while_it_was_looked_at_opens_nothing(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        await settled(house)
+        await added(house, Role.STAFF)
+        real = house.desk.is_right
+
+        async def slow(stored: str, given: str) -> bool:
+            right = await real(stored, given)
+            other = await house.desk.hashed(NEW)
+
+            def change(tx: Any) -> None:
+                old = tx.accounts.get(tx.persons.by_mail("kim@example.com").id)
+                tx.accounts.swap(old, msgspec.structs.replace(old, password=other))
+
+            await house.store.journal.run(change)
+            return right
+
+        house.desk.is_right = slow  # type: ignore[method-assign]  # the same check, and what happens meanwhile
+        _, page = await by_password(house, "192.0.2.66")
+        assert page.status_code == 401
 
     housed(tmp_path, work)

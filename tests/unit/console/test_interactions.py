@@ -1,10 +1,14 @@
 """The views of the record: filters in the address, black labels, marked words, what a draft expects."""
 
+import re
 from typing import Any
 
 import pytest
 
+from handrail.console.page_files import routes
 from handrail.console.pages.interactions import _STEERS
+from handrail.console.pages.search import PERSON, PLACES, RELEASE, USE_CASE
+from handrail.console.routes import Verb
 from handrail.console.views.interaction_talk import Turn, masks_of, parts
 from handrail.console.views.interaction_test import drafting
 from handrail.console.views.interactions import Facts, query_of
@@ -131,3 +135,10 @@ def test_kinds_of_entries_are_named_alone_or_by_their_area() -> None:
     assert kinds_of("payload.read") == (EntryKind.PAYLOAD_READ,)
     assert EntryKind.STOP_LIFTED in kinds_of("stop")
     assert kinds_of("") == kinds_of("nothing") == ()
+
+
+def test_every_place_that_a_search_leads_to_is_a_page() -> None:
+    paths = {row.path for row in routes() if row.verb is Verb.GET}
+    for place in (*PLACES.values(), RELEASE, USE_CASE, PERSON):
+        address = place.split("?")[0]
+        assert any(path == address or re.fullmatch(re.escape(address) + r"\{\w+\}", path) for path in paths), place

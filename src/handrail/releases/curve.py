@@ -45,7 +45,7 @@ class Harmed(msgspec.Struct, frozen=True, kw_only=True):
 
 class Drawing(msgspec.Struct, frozen=True, kw_only=True):
     """What a page shows of one rollout. `harmed`: newest first. `kept`: whether its units are still kept. `told`: None
-    where nothing was ever counted."""
+    where nothing was ever counted. `canaries`: how many of the units."""
 
     units: int
     points: tuple[Point, ...]
@@ -54,6 +54,7 @@ class Drawing(msgspec.Struct, frozen=True, kw_only=True):
     told: Conclusion | None
     words: dict[str, Verdict]
     kept: bool = True
+    canaries: int = 0
 
 
 class Curve:
@@ -68,6 +69,7 @@ class Curve:
         self._steps: list[Step] = []
         self._step = -1
         self._harmed: deque[Harmed] = deque(maxlen=MOST_HARMED)
+        self._canaries = 0
         self._drawn: Drawing | None = None
 
     def fold(self, units: list[UnitRow]) -> None:
@@ -91,6 +93,7 @@ class Curve:
         self._judge.count(Unit(canary=canary, share=unit.share, stage=str(unit.stage), metrics=metrics))
         self.folded += 1
         if canary:
+            self._canaries += 1
             bad = tuple(name for name, value in metrics.items() if value and name not in _SCORES)
             if bad:
                 at_ms = unit.matured_at or unit.assigned_at
@@ -109,7 +112,7 @@ class Curve:
         told = self._judge.conclude()
         return Drawing(
             units=self.folded, points=tuple(points), steps=tuple(self._steps), harmed=tuple(reversed(self._harmed)),
-            told=told, words=each(self._judge, told),
+            told=told, words=each(self._judge, told), canaries=self._canaries,
         )  # fmt: skip
 
 

@@ -211,11 +211,21 @@ async def _read(name: str, here: Here) -> Read:
         digest=digest, release=release, first_author=author, snapshot=snapshot, rollout=rollout,
         against=None if against is None else (await ports.released.release(against))[0],
         against_digest=against or "", drawing=drawing,
-        counts=await ports.units.counts(rollout) if rollout is not None and started else (),
+        counts=await _counts(rollout, drawing, here),
         examples=await _examples(drawing, here), runs=await ports.released.runs(None, digest, limit=RUNS),
         entries=await ports.moving.moves(digest), names=await _names(here),
         barred="" if rollout is None or over else await ports.moving.barred(rollout),
     )  # fmt: skip
+
+
+async def _counts(rollout: Rollout | None, drawing: Drawing | None, here: Here) -> list[tuple[int, str, int, int]]:
+    """From what is folded already; a pilot's units are folded by nobody, and are few."""
+    if rollout is None or rollout.ramp is None or drawing is None:
+        return []
+    if any(stage.pilot for stage in rollout.ramp.stages):
+        return await here.ports.units.counts(rollout)
+    control = drawing.units - drawing.canaries
+    return [(1, "canary", drawing.canaries, drawing.canaries), (1, "control", control, control)]
 
 
 async def _examples(drawing: Drawing | None, here: Here) -> list[Example]:

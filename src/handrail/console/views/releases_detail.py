@@ -456,6 +456,6 @@ def _affected(read: Read, words: Words) -> str:
     canary = sum(units for _, arm, units, _ in read.counts if arm in ("canary", "pilot"))
     share = words.percent(read.rollout.share, 0) if read.rollout.state is State.CANARY else words.percent(1.0, 0)
     return words(
-        N_("It gets {share} of new conversations now; so far {units} met it."), share=share,
+        N_("It gets {share} of new conversations now; {units} on it were judged so far."), share=share,
         units=units_of(read.rollout, canary, words),
     )  # fmt: skip

@@ -73,10 +73,7 @@ def facts(
             sums[arm][1] += judged
     if rollout.ramp is not None:
         for arm, label in (("canary", N_("Served by it")), ("control", N_("Compared with"))):
-            said = words(
-                N_("{units}, {judged} judged"), units=units_of(rollout, sums[arm][0], words),
-                judged=words.number(sums[arm][1]),
-            )  # fmt: skip
+            said = words(N_("{units} judged"), units=units_of(rollout, sums[arm][1], words))
             found.append((words(label), said))
         if sums["pilot"][0]:
             found.append((words(N_("Pilot, not compared")), units_of(rollout, sums["pilot"][0], words)))

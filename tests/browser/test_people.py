@@ -167,6 +167,6 @@ def test_without_scripts_a_person_is_added_and_in_german(own: Site, enter: Enter
     page.goto("/people")
     page.get_by_label("E-Mail", exact=True).fill("greta@house.example")
     page.get_by_label("Name", exact=True).fill("Greta")
-    page.get_by_label("Revision").check()
+    page.locator("input[value=auditor]").check()
     page.get_by_role("button", name="Hinzufügen").click()
     expect(page.get_by_role("heading", name="Einmal-Link für Greta")).to_be_visible()

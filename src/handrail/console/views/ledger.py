@@ -90,6 +90,9 @@ class Ledger:
     checked_tone: str
     done: int
     size: int
+    export: str = 'handrail export ledger.zip\nhandrail verify ledger.zip --key "$(cat log.pub)"'
+    verify: str = "handrail verify --payloads"
+    log_key: str = "handrail log-key"
 
 
 def ledger(read: Read, words: Words, visitor: Visitor, *, kind: str, path: str) -> Ledger:

@@ -6,7 +6,7 @@ ASSETS := src/handrail/console/static/vendor/manifest.json
 export UV_PROJECT_ENVIRONMENT := .venv
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup extras demo test check bench faults examples lock reference clean
+.PHONY: help setup extras demo test check bench faults examples lock reference screenshots clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,9 @@ bench: .venv/.dev  ## measure the request path, the detectors and the ledger
 
 faults: .venv/.dev  ## the long crash and load tests, in full
 	@HANDRAIL_FAULTS=full $(PY) -m pytest tests/faults
+
+screenshots: .venv/.dev  ## take every page of the console from the demo, light and dark, into docs/screenshots
+	@$(PY) scripts/screenshots.py
 
 reference: .venv/.dev  ## write docs/reference from the code
 	@$(PY) scripts/write_reference.py

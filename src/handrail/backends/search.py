@@ -46,8 +46,8 @@ FOUND_WITH_FACTS = (
 )
 """Around a search, so that the facts are read of what it found and of nothing else."""
 _IN_FACTS = '{}":{}'
-"""As a member stands in facts: no string inside them can hold it, since JSON escapes its quotes. It begins with a letter
-rather than with a quote, of which there are so many that looking for one takes a third longer."""
+"""As a member stands in facts: no string inside them can hold it, since JSON escapes its quotes. It begins with a
+letter rather than with a quote, of which there are so many that looking for one takes a third longer."""
 FREQUENT = frozenset({EntryKind.INTERACTION_OPENED, EntryKind.INTERACTION_CLOSED})
 _RARE = "kind NOT IN ('interaction.opened', 'interaction.closed')"
 """Word for word the condition of the index `entry_rare`: that is how both engines see that they may use it."""

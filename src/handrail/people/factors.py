@@ -268,7 +268,8 @@ class SetTaste:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reset:
     """An admin's way back in for one who lost everything: password, app, passkeys, recovery codes, sessions and
-    accounts at a provider that were connected by hand end, and a one-time link is shown. Her personal tokens end too (`InviteAgain`)."""
+    accounts at a provider that were connected by hand end, and a one-time link is shown. Her personal tokens end too
+    (`InviteAgain`)."""
 
     ids: Ids
     person_id: PersonId

@@ -70,8 +70,8 @@ class Tried:
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Body of a step that waits for a second factor. `setup`: there is none yet, and this one must be set up; `secret`
-    is then the new app's, sealed. `to`: the page that was asked for. `password_at`: of the password when the first factor
-    was shown; once it is another one, the step opens nothing."""
+    is then the new app's, sealed. `to`: the page that was asked for. `password_at`: of the password when the first
+    factor was shown; once it is another one, the step opens nothing."""
 
     methods: tuple[str, ...]
     password_at: int = 0

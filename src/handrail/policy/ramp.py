@@ -119,8 +119,8 @@ class Ramp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     author. `alpha`: harmless releases that may be rolled back; `beta`: releases as bad as a margin that may be called
     safe. `maturity_minutes`: until a unit's outcomes are complete. `planned_units`: of its planned life, after which an
     inconclusive release is held. `promote`: a release that is safe after its last stage goes live by itself. `bets`:
-    what size of change is looked for. `keep_units_days`: after its end, of who was compared. `hold_out`: share of all units that never sees the live release;
-    `hold_out_sentences`: by language, `*` any."""
+    what size of change is looked for. `keep_units_days`: after its end, of who was compared. `hold_out`: share of all
+    units that never sees the live release; `hold_out_sentences`: by language, `*` any."""
 
     unit: UnitKind = UnitKind.CONVERSATION
     stages: tuple[Stage, ...]

@@ -1,4 +1,3 @@
-
 """`console` in `handrail.yaml`: each mistake with its place, and what a good one means to the console."""
 
 import pytest

@@ -33,6 +33,8 @@ from handrail.terms.ids import EntryId, InteractionId, UseCaseId
 ORDERS = UseCaseId("orders")
 HELD_EVERY_S = 3.0
 SETTLE_S = 6.0
+OF_ONE = 15
+"""Streams of one person; the console opens no more than 20."""
 ROWS = "() => [...document.querySelectorAll('[data-row]')].map(each => each.id.replace('row-', '')).filter(Boolean)"
 
 
@@ -112,7 +114,7 @@ class Reader(threading.Thread):
         headers = {"cookie": f"handrail={self._cookie}"} | ({"last-event-id": self.last} if self.last else {})
         line.request("GET", "/live", headers=headers)
         answer = line.getresponse()
-        self.begun += 1
+        self.begun += answer.status == 200
         name, topic = "", ""
         try:
             while time.monotonic() < self._until and (text := answer.readline()):
@@ -144,13 +146,13 @@ def measure(
     """Open the pages, make the changes, cut a third of the connections and kill the console once on the way; then
     compare every page's rows with the database."""
     found = Figures()
-    cookie = made.session(Role.AUDITOR).text
+    cookies = [made.new_session(Role.AUDITOR, name=f"Reader {at}").text for at in range(1 + readers // OF_ONE)]
     pages = [signed_in(browser, made, Role.APPROVER) for _ in range(contexts)]
     for page in pages:
         page.goto("/approvals?view=all")
         page.evaluate("window.same = true")
     until = time.monotonic() + seconds + SETTLE_S
-    streams = [Reader(made, cookie, until) for _ in range(readers)]
+    streams = [Reader(made, cookies[at // OF_ONE], until) for at in range(readers)]
     for stream in streams:
         stream.start()
     port = int(made.url.rsplit(":", 1)[1])

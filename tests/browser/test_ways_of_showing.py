@@ -69,10 +69,10 @@ def test_every_page_stands_from_right_to_left(page: Page, addresses: list[str], 
     """A language that is written so, made up: the server's answer with another direction."""
 
     def turned(route: Route) -> None:
-        answer = route.fetch()
-        if "text/html" not in answer.headers.get("content-type", ""):
-            route.fulfill(response=answer)
+        if route.request.resource_type != "document":
+            route.continue_()
             return
+        answer = route.fetch()
         route.fulfill(response=answer, body=answer.text().replace('lang="en" dir="ltr"', 'lang="ar" dir="rtl"', 1))
 
     page.set_viewport_size({"width": width, "height": 900})

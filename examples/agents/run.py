@@ -96,7 +96,7 @@ def waiting(home: Path, agent: "subprocess.Popen[str]") -> dict[str, str]:
 
 
 def handrail(home: Path, *words: str) -> str:
-    done = stage.command(home, *words)
+    done = stage.command(home, os.environ, *words)
     expect(done.returncode == 0, f"handrail {words[0]} {words[1]} failed: {done.stderr}")
     return done.stdout
 

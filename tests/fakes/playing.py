@@ -71,7 +71,7 @@ def perform(recordings: Sequence[Recording], home: Path) -> Performance:
             seconds = wire.CLOCK.monotonic() - begun
             _until_published(gateway.host, sum(len(one.answers) for one in bots))
         facts, other = asyncio.run(_recorded(given))
-        verified = stage.command(Path(), "verify", str(home), "--payloads").stdout
+        verified = stage.command(Path(), os.environ, "verify", str(home), "--payloads").stdout
     return Performance(bots, facts, other, verified, seconds)
 
 

@@ -101,7 +101,7 @@ def tested(before: Rollout, found: Tested) -> Rollout:
 
 def signed(before: Rollout, person: PersonId, role: str, *, needs: tuple[str, ...], now: int) -> Rollout:
     """One role's yes. `needs`: roles the use case asks for. Raises NOT_ALLOWED."""
-    _require(before, State.TESTED, move="be signed off")
+    _require(before, State.TESTED, State.SIGNED_OFF, move="be signed off")
     if person == before.author:
         raise HandrailError(Code.NOT_ALLOWED, "you wrote this release: another person must sign it off")
     if role not in needs:
@@ -116,7 +116,7 @@ def signed(before: Rollout, person: PersonId, role: str, *, needs: tuple[str, ..
 def started(before: Rollout, ramp: Ramp, *, salt: bytes, control: Digest, used: frozenset[bytes], now: int) -> Rollout:
     """The first stage begins. `used`: salts of all earlier rollouts. Raises NOT_ALLOWED: tests that are not green on
     this very digest, a missing sign-off, or a plan whose counts could not be trusted."""
-    if before.state in (State.DRAFT, State.TESTED) and (lacks := lacking(before, ramp)):
+    if before.state in (State.DRAFT, State.TESTED, State.SIGNED_OFF) and (lacks := lacking(before, ramp)):
         raise HandrailError(Code.NOT_ALLOWED, f"it cannot start yet: it lacks {', and '.join(lacks)}")
     _require(before, State.SIGNED_OFF if ramp.sign_offs else State.TESTED, State.SIGNED_OFF, move="start")
     require_ramp(ramp)

@@ -68,6 +68,15 @@ def test_no_test_at_all_is_not_green() -> None:
         )
 
 
+@pytest.mark.promise("ROL-8")
+def test_a_role_that_the_ramp_asks_for_since_it_was_signed_off_is_still_missing_and_can_be_given() -> None:
+    more = msgspec.structs.replace(RAMP, sign_offs=(*RAMP.sign_offs, "engineer"))
+    with pytest.raises(HandrailError, match="the sign-off of engineer"):
+        lifecycle.started(signed(), more, salt=b"s" * 16, control=LIVE, used=frozenset(), now=10)
+    given = lifecycle.signed(signed(), PersonId("pe_e"), "engineer", needs=more.sign_offs, now=5)
+    assert lifecycle.started(given, more, salt=b"s" * 16, control=LIVE, used=frozenset(), now=10).state is State.CANARY
+
+
 @pytest.mark.promise("ROL-9")
 def test_a_salt_that_was_used_a_share_of_everybody_and_falling_shares_are_refused() -> None:
     with pytest.raises(HandrailError, match="salt of its own"):

@@ -6,7 +6,6 @@ is in force, the socket. Order of ending: no new requests, streams end, what run
 """
 
 import asyncio
-import contextlib
 import logging
 import os
 import socket
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
     from handrail.app.wire import Store
 
 log = logging.getLogger("handrail.console")
-AGAIN_S = 5.0
-"""Between two tries of a listener that is taken."""
 GC_THRESHOLDS = (5_000, 10, 20)
 
 
@@ -58,7 +55,11 @@ class ConsoleProcess:
                 log.error("console.not_served", extra={"reason": error.message})
                 await listening.until_gone(life)
                 return 0
-            listener = await _bound(settings, life)
+            listener = await listening.bound(
+                lambda: bind(settings, settings.boot.console_port, host=settings.boot.console_host),
+                life,
+                lambda why: log.error("console.not_listening", extra={"reason": why}),
+            )
             if listener is None:
                 return 0
             server = listening.server(app, settings)
@@ -107,16 +108,3 @@ async def _say_first(settings: Settings, store: "Store", listener: socket.socket
     link = await first_link(settings, store, f"{scheme}://{shown}:{port}")
     if link is not None:
         print(f"nobody can sign in yet; the first admin opens this once: {link}", flush=True)
-
-
-async def _bound(settings: Settings, life: Life) -> socket.socket | None:
-    """The listener; None when the parent has ended before it was free."""
-    boot = settings.boot
-    while True:
-        try:
-            return bind(settings, boot.console_port, host=boot.console_host)
-        except HandrailError as error:
-            log.error("console.not_listening", extra={"reason": error.message})
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(listening.until_gone(life), AGAIN_S)
-            return None

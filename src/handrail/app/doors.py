@@ -6,10 +6,8 @@ starting: storage, what is in force, the socket. Order of ending: no new request
 """
 
 import asyncio
-import contextlib
 import logging
 import os
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -28,14 +26,11 @@ from handrail.app.wire.acting import OnceActing
 from handrail.gateway.identity import Identity, Refusals
 from handrail.in_force.follow import Asked, follow, is_fresh, look
 from handrail.in_force.snapshot import InForce
-from handrail.terms.errors import HandrailError
 
 if TYPE_CHECKING:
     from handrail.detectors.run import Runner
 
 log = logging.getLogger("handrail.doors")
-AGAIN_S = 5.0
-"""Between two tries of a listener that is taken."""
 GC_THRESHOLDS = (700, 10, 10)
 
 
@@ -80,7 +75,11 @@ class Doors:
                 made.server, identity=Identity(in_force, wire.CLOCK, newer), in_force=in_force, refusals=refusals,
                 clock=wire.CLOCK,
             )  # fmt: skip
-            listener = await _bound(settings, life)
+            listener = await listening.bound(
+                lambda: bind(settings, settings.boot.doors_port, host=settings.boot.doors_host),
+                life,
+                lambda why: log.error("doors.not_listening", extra={"reason": why}),
+            )
             if listener is None:
                 return 0
             server = listening.server(door, settings)
@@ -123,16 +122,3 @@ def alone(settings: Settings) -> int:
     plan = Plan(settings=settings, host=settings.boot.doors_host, port=settings.boot.doors_port, lost_after_ms=0)
     parent, _kept = os.pipe()  # never reaches its end while this process lives
     return Doors(encoded(plan))(Life(parent, _kept))
-
-
-async def _bound(settings: Settings, life: Life) -> socket.socket | None:
-    """The listener; None when the parent has ended before it was free."""
-    boot = settings.boot
-    while True:
-        try:
-            return bind(settings, boot.doors_port, host=boot.doors_host)
-        except HandrailError as error:
-            log.error("doors.not_listening", extra={"reason": error.message})
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(listening.until_gone(life), AGAIN_S)
-            return None

@@ -3,14 +3,18 @@
 import asyncio
 import contextlib
 import signal
+import socket
 from collections.abc import Callable, Iterator
 
 import uvicorn
 
 from handrail.app.settings import Settings
 from handrail.app.supervise import Life
+from handrail.terms.errors import HandrailError
 
 DRAIN_S = 20
+AGAIN_S = 5.0
+"""Between two tries of a listener that is taken."""
 
 
 class Server(uvicorn.Server):
@@ -70,3 +74,15 @@ async def until_gone(life: Life) -> None:
         await stop.wait()
     finally:
         loop.remove_reader(life.parent)
+
+
+async def bound(bind: Callable[[], socket.socket], life: Life, refused: Callable[[str], None]) -> socket.socket | None:
+    """The listener; None when the parent has ended before it was free. `refused`: hears why of each try."""
+    while True:
+        try:
+            return bind()
+        except HandrailError as error:
+            refused(error.message)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(until_gone(life), AGAIN_S)
+            return None

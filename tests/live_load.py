@@ -40,13 +40,15 @@ ROWS = "() => [...document.querySelectorAll('[data-row]')].map(each => each.id.r
 
 @dataclass(slots=True)
 class Figures:
-    """`signals`: topic to the most that one reader heard in any 0.9 seconds. `cpu_s`: of the console's process.
-    `pss_mb`: at its highest."""
+    """`signals`: topic to the most that one reader heard in any 0.9 seconds; `rates`: topic to the most in a second over
+    all that one reader heard, which a late packet does not change. `cpu_s`: of the console's process. `pss_mb`: at its
+    highest."""
 
     changes: int = 0
     seconds: float = 0.0
     held: int = 0
     signals: dict[str, int] = field(default_factory=dict)
+    rates: dict[str, float] = field(default_factory=dict)
     heard: int = 0
     cpu_s: float = 0.0
     pss_mb: float = 0.0
@@ -140,6 +142,18 @@ def most_in_a_second(heard: list[tuple[float, str, int]]) -> dict[str, int]:
     }
 
 
+def rate(heard: list[tuple[float, str, int]]) -> dict[str, float]:
+    """Topic to signals a second, from its first to its last; of topics with four and more."""
+    by_topic: dict[str, list[float]] = defaultdict(list)
+    for at, topic, _ in heard:
+        by_topic[topic].append(at)
+    return {
+        topic: (len(times) - 1) / max(times[-1] - times[0], 0.001)
+        for topic, times in by_topic.items()
+        if len(times) >= 4
+    }
+
+
 def measure(
     made: Site, browser: Browser, *, seconds: float, per_second: int, contexts: int, readers: int, cut: bool = True,
 ) -> Figures:  # fmt: skip
@@ -147,7 +161,8 @@ def measure(
     compare every page's rows with the database."""
     found = Figures()
     cookies = [made.new_session(Role.AUDITOR, name=f"Reader {at}").text for at in range(1 + readers // OF_ONE)]
-    pages = [signed_in(browser, made, Role.APPROVER) for _ in range(contexts)]
+    persons = [made.new_session(Role.APPROVER, name=f"Approver {at}") for at in range(1 + contexts // OF_ONE)]
+    pages = [signed_in(browser, made, session=persons[at // OF_ONE]) for at in range(contexts)]
     for page in pages:
         page.goto("/approvals?view=all")
         page.evaluate("window.same = true")
@@ -198,6 +213,8 @@ def measure(
         found.heard += len(stream.heard)
         for topic, most in most_in_a_second(stream.heard).items():
             found.signals[topic] = max(found.signals.get(topic, 0), most)
+        for topic, each in rate(stream.heard).items():
+            found.rates[topic] = max(found.rates.get(topic, 0), each)
         rows = [row for _, _, row in stream.heard]
         if rows != sorted(rows):
             found.wrong.append("a stream went back")

@@ -1,8 +1,9 @@
 """Signals that something changed, and never what: each open page hears a topic's name and asks again for its own parts,
 so that who may see what is decided in one place.
 
-The ledger's growth is looked at twice a second while anybody listens; a look says at most one signal per topic, so no
-page hears more than two a second of one topic. A signal's id is the ledger's row: a stream that broke goes on from the
+The ledger's growth is looked at twice a second while anybody listens; a look says at most one signal per topic, and a
+stream says nothing for `GAP_S` after it said something, so no page hears more than two a second of one topic, also when
+it begins between two looks. A signal's id is the ledger's row: a stream that broke goes on from the
 last one it heard, and a restarted console knows from the ledger what was missed. A browser opens one stream (`app.js`).
 """
 
@@ -19,6 +20,8 @@ from handrail.terms.errors import HandrailError
 
 log = logging.getLogger("handrail.console")
 EVERY_S = 0.5
+GAP_S = 0.55
+"""A little over half a second: a second never holds a third signal when one of them came late on the way."""
 COMMENT_S = 15.0
 MOST_STREAMS, MOST_OF_ONE = 2_000, 20
 """Of all, and of one person: a browser needs one."""
@@ -67,8 +70,9 @@ class Live:
     """`run` looks; `stream` is what one browser hears. When the database does not answer, streams stay open and hear
     comments only; after it answers again they hear what they missed."""
 
-    def __init__(self, tail: Tail) -> None:
+    def __init__(self, tail: Tail, *, gap_s: float = GAP_S) -> None:
         self._tail = tail
+        self._gap_s = gap_s
         self._hub = _Hub()
         self._news = asyncio.Event()
         self._ended = False
@@ -134,6 +138,8 @@ class Live:
         try:
             seen, missed = await self._begin(heard)
             yield f"retry: 1000\nid: {max(seen, 0)}\ndata:\n\n{missed}".encode()
+            if missed:
+                await asyncio.sleep(self._gap_s)
             clock = asyncio.get_running_loop().time
             looked = clock()
             while not self._ended:
@@ -145,6 +151,7 @@ class Live:
                         return
                 if told:
                     yield "".join(told).encode()
+                    await asyncio.sleep(self._gap_s)
                     continue
                 try:
                     await asyncio.wait_for(news.wait(), COMMENT_S)

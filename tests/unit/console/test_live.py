@@ -201,3 +201,26 @@ def test_who_missed_very_much_hears_of_everything_and_the_ledger_is_not_counted(
         assert (await told(stream))[0] == [(MOST_MISSED + 3, "alerts")]
 
     asyncio.run(work())
+
+
+@pytest.mark.promise("CON-6")
+@pytest.mark.parametrize("missed", [False, True])
+def test_a_stream_says_nothing_for_a_while_after_it_said_something(missed: bool) -> None:
+    async def work() -> None:
+        tail = FakeTail()
+        tail.kinds += ["action.decided"] * (MOST_MISSED + 10)
+        live = Live(tail, gap_s=0.2)
+        await live.look()
+        stream = live.stream(1 if missed else None)
+        await told(stream)
+        if not missed:
+            tail.kinds += ["action.decided"]
+            await live.look()
+            await told(stream)
+        begun = asyncio.get_running_loop().time()
+        tail.kinds += ["action.decided"]
+        await live.look()
+        await told(stream)
+        assert asyncio.get_running_loop().time() - begun >= 0.19
+
+    asyncio.run(work())

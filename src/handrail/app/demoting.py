@@ -203,14 +203,22 @@ def of_findings(kind: str, counts: Counter[str], day: int) -> Happened:
 
 def standing(tx: AutonomyTransaction, case: UseCase) -> tuple[str, ...]:
     """Triggers that have not ended, in words: `governance.autonomy_desk.Standing`."""
+    incidents = cast(IncidentTransaction, tx).incidents.open_of(case.id)
+    return standing_in(case, incidents, cast(WatchTransaction, tx).alerts.unanswered(case.id, AlertKind.DRIFT))
+
+
+def standing_in(case: UseCase, incidents: Iterable[Incident], alerts: Iterable[Alert]) -> tuple[str, ...]:
+    """The same of incidents and of unanswered alerts of any use case, oldest first; pure."""
+    known = sorted((one for one in incidents if one.use_case == case.id), key=lambda one: one.id)
+    drifting = [one for one in alerts if one.first.kind is AlertKind.DRIFT and one.first.use_case == case.id]
     found = []
     for trigger in demote.declared(case).triggers:
         if trigger.cause is Cause.INCIDENT:
-            for incident in cast(IncidentTransaction, tx).incidents.open_of(case.id):
+            for incident in known:
                 if incident.state is IncidentState.OPEN and incident.severity.value <= trigger.what:
                     found.append(f"incident {incident.id} is open; handrail incident contain")
         elif trigger.cause is Cause.DRIFT:
-            for alert in cast(WatchTransaction, tx).alerts.unanswered(case.id, AlertKind.DRIFT):
+            for alert in sorted(drifting, key=lambda one: one.id):
                 if trigger.what in ("", alert.first.metric):
                     found.append(f"alert {alert.id} ({alert.first.metric} drifts) is unanswered; handrail alerts ack")
     return tuple(dict.fromkeys(found))

@@ -80,6 +80,13 @@ class StoredAutonomy:
     async def all(self) -> list[Demotion]:
         return [_DEMOTION.decode(bytes(row[0])) for row in await self._rows(_ALL)]
 
+    async def counts(self, use_case: UseCaseId, since_hour: int) -> Counter[str]:
+        sql = "SELECT counts FROM measure WHERE use_case = $1 AND hour >= $2"
+        total: Counter[str] = Counter()
+        for (counts,) in await self._rows(sql, (use_case, since_hour)):
+            total.update(_COUNTS.decode(bytes(counts)))
+        return total
+
     async def spent(self, use_case: UseCaseId, keys: list[str]) -> set[str]:
         if not keys:
             return set()

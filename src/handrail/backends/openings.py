@@ -85,6 +85,10 @@ class StoredOpenings:
             rows.setdefault(str(use_case), {})[str(what)] = (int(version), bytes(body))
         return {use_case: _held(each) for use_case, each in rows.items()}
 
+    async def of(self, use_case: str) -> Held:
+        found = await self._rows("SELECT what, version, body FROM opening_watch WHERE use_case = $1", (use_case,))
+        return _held({str(what): (int(version), bytes(body)) for what, version, body in found})
+
 
 def _without_past(one: Mix | Input) -> bytes:
     if isinstance(one, Mix):

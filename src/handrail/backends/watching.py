@@ -266,6 +266,32 @@ class StoredWatch:
             for use_case, hour, release, language, channel, counts in found
         ]
 
+    async def counted(
+        self, use_cases: Sequence[str], since_hour: int, until_hour: int, *, limit: int
+    ) -> list[tuple[Cell, Counts]]:
+        if not use_cases:
+            return []
+        found = await self._rows(
+            "SELECT use_case, hour, release, language, channel, counts FROM measure "  # noqa: S608  places alone
+            f"WHERE use_case IN ({_places(use_cases)}) AND hour >= ${len(use_cases) + 1} "
+            f"AND hour < ${len(use_cases) + 2} "
+            f"ORDER BY hour DESC, use_case, release, language, channel LIMIT ${len(use_cases) + 3}",
+            (*use_cases, since_hour, until_hour, limit),
+        )
+        return [
+            (Cell(use_case, int(hour), release, language, channel), Counts(_COUNTS.decode(bytes(counts))))
+            for use_case, hour, release, language, channel, counts in found
+        ]
+
+    async def series_of(self, use_cases: Sequence[str]) -> list[Series]:
+        if not use_cases:
+            return []
+        found = await self._rows(
+            f"SELECT body FROM watched WHERE use_case IN ({_places(use_cases)}) ORDER BY use_case, metric",  # noqa: S608  places alone
+            tuple(use_cases),
+        )
+        return [_SERIES.decode(bytes(row[0])) for row in found]
+
     async def alerts(self, *, states: frozenset[AlertState], limit: int) -> list[Alert]:
         names = ", ".join(f"'{state.value}'" for state in sorted(states))
         sql = f"SELECT body FROM alert WHERE state IN ({names}) ORDER BY id DESC LIMIT $1"  # noqa: S608  ours
@@ -284,6 +310,10 @@ class StoredWatch:
     async def silences(self, now_ms: int) -> list[Silence]:
         found = await self._rows("SELECT body FROM silence WHERE until_ms > $1 ORDER BY id", (now_ms,))
         return [_SILENCE.decode(bytes(row[0])) for row in found]
+
+
+def _places(values: Sequence[str]) -> str:
+    return ", ".join(f"${at}" for at in range(1, len(values) + 1))
 
 
 class _Facts(msgspec.Struct, kw_only=True):

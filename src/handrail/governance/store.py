@@ -41,6 +41,10 @@ class AutonomyReader(Protocol):
         """Every use case that has a history, whether something is lowered or not."""
         ...
 
+    async def counts(self, use_case: UseCaseId, since_hour: int) -> Counter[str]:
+        """As `AutonomyStore.counts`, beside the writer."""
+        ...
+
     async def spent(self, use_case: UseCaseId, keys: list[str]) -> set[str]:
         """Of these keys, those that have acted."""
         ...

@@ -75,6 +75,12 @@ def upper_bound(bad: int, cases: int, level: float = 0.95) -> float:
     return high
 
 
+def at_least(bad: int, cases: int, rate: float) -> float:
+    """How likely so many or more of `cases` are bad where each is with this chance, independently: the upper tail of
+    the binomial distribution, by the beta function (DLMF 8.17.5)."""
+    return 1.0 if bad <= 0 else _beta_cdf(bad, cases - bad + 1, rate)
+
+
 POOLED = 1_000
 """Cases of like hours before they make a baseline together."""
 

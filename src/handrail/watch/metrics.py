@@ -141,6 +141,15 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NO_COSTS = Costs()
+SHARES = {
+    "low_csat": "csat_answered", "unresolved": "resolution_known", "transfer": "conversations",
+    "contained": "conversations", "forced": "conversations", "repeat_contact": "conversations",
+    "override": "conversations",
+    "complaint": "conversations", "csat_answered": "conversations", "finding": "interactions",
+    "blocked": "interactions", "handed_over": "interactions", "failed": "interactions",
+    "ungrounded": "interactions", "declined": "interactions",
+}  # fmt: skip
+"""Of figures that are shares: the count that each is a share of."""
 
 
 def grouped(rows: Iterable[tuple[Cell, Counts]], by: frozenset[str], costs: Costs = NO_COSTS) -> list[Group]:
@@ -216,16 +225,8 @@ def figure(
         return Figure(metric=name, side=side, text="-", missing=why)
     if name == "held" and cut:
         return Figure(metric=name, side=side, text="-", missing="actions are counted for the use case as a whole")
-    shares = {
-        "low_csat": "csat_answered", "unresolved": "resolution_known", "transfer": "conversations",
-        "contained": "conversations", "forced": "conversations", "repeat_contact": "conversations",
-        "override": "conversations",
-        "complaint": "conversations", "csat_answered": "conversations", "finding": "interactions",
-        "blocked": "interactions", "handed_over": "interactions", "failed": "interactions",
-        "ungrounded": "interactions", "declined": "interactions",
-    }  # fmt: skip
-    if name in shares:
-        return _share(name, side, counts[name], counts[shares[name]])
+    if name in SHARES:
+        return _share(name, side, counts[name], counts[SHARES[name]])
     if name == "held":
         return _share(name, side, counts["action.hold"], counts["actions"])
     if name in ("handle_time", "latency", "length"):

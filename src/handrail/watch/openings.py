@@ -57,6 +57,10 @@ class OpeningReader(Protocol):
         """By use case."""
         ...
 
+    async def of(self, use_case: str) -> Held:
+        """One alone; at most four rows."""
+        ...
+
 
 class Minute(msgspec.Struct, frozen=True, kw_only=True):
     """What a minute makes. `before`, `after`: by use case."""

@@ -43,6 +43,7 @@ CODES = {
     "token.invalid": "the personal token is unknown, over, or revoked",
     "signin.refused": "what was shown to sign in is not right, or not believed",
     "signin.wait": "too many wrong tries: the next one is looked at a little later",
+    "person.reason_needed": "the ruleset asks why somebody reads a held action, and no reason was given",
     "signin.fresh_needed": "who it is was shown too long ago for this; confirm it in the console",
     "log.conflict": "log and database contradict each other: a person must look",
     "home.invalid": "the home or its keys cannot be used; the message says what to mend",

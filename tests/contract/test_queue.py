@@ -8,15 +8,22 @@ from typing import Any
 import msgspec
 import pytest
 from contract.test_actions import ROUTE, approve, ask, begin, token
+from fakes.actions import use_case
 from fakes.storage import IDS, Rig
 
 from handrail.approvals.lifecycle import State
 from handrail.approvals.settle import Deny, ReadCase
 from handrail.approvals.view import view
+from handrail.ledger.commitment import read_facts
+from handrail.ledger.entry import EntryKind
+from handrail.ledger.read import Listing
 from handrail.policy.action_rules import ActionRules
+from handrail.policy.ruleset import Ruleset, UseCase
 from handrail.terms.action import Door
 from handrail.terms.errors import Code, HandrailError
+from handrail.terms.ids import UseCaseId
 
+RULES = Ruleset(organisation="House", time_zone="UTC", currency="EUR", providers={}, use_cases={})
 HELD = frozenset({State.HELD})
 WAITING = 10_000
 PATIENT = msgspec.structs.replace(ROUTE, decide_within_s=3_600)
@@ -70,6 +77,41 @@ def test_pages_of_the_queue_follow_each_other_without_a_gap(durable: Rig) -> Non
     durable.run(run())
 
 
+def look(stored: Any, person: str, reason: str = "", rules: Ruleset | None = RULES) -> ReadCase:
+    action = stored.progress.action
+    return ReadCase(ids=IDS, action=action, token=token(person)[1], rules=rules, reason=reason)
+
+
+@pytest.mark.promise("CAP-6")
+def test_a_case_asks_why_it_is_read_where_the_rules_say_so_or_nobody_can_tell(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        stored = await store.journal.run(ask(await begin(store)))
+        asking = msgspec.structs.replace(RULES, use_cases={stored.about.use_case: one_asking()})
+        for rules in (asking, msgspec.structs.replace(RULES, use_cases={UseCaseId("other"): one_asking()}), None):
+            with pytest.raises(HandrailError) as refused:
+                await store.journal.run(look(stored, "pe_a", rules=rules))
+            assert refused.value.code is Code.REASON_NEEDED
+        with pytest.raises(HandrailError) as refused:
+            await store.journal.run(look(stored, "pe_a", "Marta asked me", asking))
+        assert refused.value.code is Code.REQUEST_INVALID
+        with pytest.raises(HandrailError) as refused:
+            await store.journal.run(look(stored, "pe_admin", "ticket 4711", asking))
+        assert refused.value.code is Code.NOT_ALLOWED
+        query = "SELECT count(*) FROM entry WHERE kind = 'payload.read'"
+        assert await store.journal.run(lambda tx: tx.fetch(query)) == [(0,)]
+        assert (await store.journal.run(look(stored, "pe_a", "ticket 4711", asking))).request == stored.request
+        rows = await store.reader.latest(Listing(kinds=(EntryKind.PAYLOAD_READ,)))
+        facts = [msgspec.json.decode(bytes(read_facts(data).facts)) for _, data in rows]
+        assert facts == [{"action": stored.progress.action, "reason": "ticket 4711"}]
+
+    durable.run(run())
+
+
+def one_asking() -> UseCase:
+    return msgspec.structs.replace(use_case(), case_reason=True)
+
+
 def test_a_case_shows_its_call_and_why_and_looking_at_it_is_recorded(durable: Rig) -> None:
     async def run() -> None:
         store = await durable.open()
@@ -77,12 +119,16 @@ def test_a_case_shows_its_call_and_why_and_looking_at_it_is_recorded(durable: Ri
         stored = await store.journal.run(ask(thread))
         before = await store.acts.get(stored.progress.action)
         assert before == stored
-        case = await store.journal.run(ReadCase(ids=IDS, action=stored.progress.action, token=token("pe_a")[1]))
+        case = await store.journal.run(
+            look(stored, "pe_a")
+        )
         shown = view(case, None, None, ActionRules(), await store.acts.past(case.about, most=5))
         assert shown.arguments == stored.request.arguments
         assert (shown.roles, shown.needs, shown.digest) == (("approver",), 1, stored.progress.digest)
         with pytest.raises(HandrailError) as refused:
-            await store.journal.run(ReadCase(ids=IDS, action=stored.progress.action, token=token("pe_admin")[1]))
+            await store.journal.run(
+                look(stored, "pe_admin")
+            )
         assert refused.value.code is Code.NOT_ALLOWED
         reads = await store.journal.run(lambda tx: tx.fetch("SELECT count(*) FROM entry WHERE kind = 'payload.read'"))
         assert reads == [(1,)]

@@ -17,12 +17,13 @@ from handrail.approvals.lifecycle import Progress, State
 from handrail.approvals.route import APPROVERS, Case, covers, moment, next_step, require_decider
 from handrail.approvals.store import ActionTransaction, Stored
 from handrail.ledger.entry import Entry, EntryKind
+from handrail.ledger.erase import reference
 from handrail.ledger.store import Journal
 from handrail.people.acting import person_of
 from handrail.people.authorise import Act, require
 from handrail.people.person import Person
 from handrail.policy.action_rules import Route
-from handrail.policy.ruleset import Ruleset
+from handrail.policy.ruleset import Ruleset, asks_why
 from handrail.terms.action import Action, ActionId, Door, digest_of
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.decision import Verdict
@@ -205,24 +206,33 @@ class Settle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadCase:
-    """A person looks at a case with its arguments; the reading is recorded, else nothing is shown."""
+    """A person looks at a case with its arguments; the reading is recorded, else nothing is shown. `rules`: in force;
+    they say whether `reason` (a `ledger.erase.reference`) must be given."""
 
     ids: Ids
     action: ActionId
     token: str
+    rules: Ruleset | None
+    reason: str = ""
 
     def __call__(self, tx: ActionTransaction) -> Stored:
-        """Raises HandrailError NOT_FOUND, TOKEN_INVALID or NOT_ALLOWED: her roles neither settle it nor read texts."""
+        """Raises HandrailError NOT_FOUND, TOKEN_INVALID, NOT_ALLOWED: her roles neither settle it nor read texts,
+        REASON_NEEDED, or REQUEST_INVALID: the reason is no reference."""
         stored = tx.actions.get(self.action)
         person = person_of(tx, self.token)
         route = stored.about.route or APPROVERS
         asked = set(route.roles) | {role for step in route.steps for role in step.roles}
         if not asked & {role.value for role in person.roles}:
             require(Act.READ_PAYLOAD, person, people_exist=True)
+        if not self.reason and asks_why(self.rules, stored.about.use_case):
+            raise HandrailError(
+                Code.REASON_NEEDED, "the ruleset asks why you read this; give a reason such as `ticket 4711`"
+            )
+        facts = ReadFacts(self.action, reference(self.reason)) if self.reason else ReadFacts(self.action)
         tx.append(
             Entry(
                 id=EntryId(self.ids.new("en")), kind=EntryKind.PAYLOAD_READ, at_ms=tx.now_ms, actor=_actor(person),
-                facts=ReadFacts(self.action), about=self.action,
+                facts=facts, about=self.action,
             )
         )  # fmt: skip
         return stored

@@ -37,6 +37,7 @@ OPEN = frozenset({State.HELD, State.UNKNOWN})
 """What a person owes an answer."""
 action = click.argument("action")
 token = click.option("--token", envvar="HANDRAIL_TOKEN", required=True, help="Your personal token.")
+reason = click.option("--reason", default="", help="Where the ruleset asks why you read: such as `ticket 4711`.")
 comment = click.option("--comment", default="", help="For your colleagues; sealed like the call itself.")
 
 
@@ -80,14 +81,15 @@ def list_cases(states: tuple[str, ...], limit: int, as_json: bool, home: Path) -
 @approvals.command()
 @action
 @click.option("--json", "as_json", is_flag=True)
+@reason
 @token
 @options.home
-def show(action: str, as_json: bool, token: str, home: Path) -> None:
+def show(action: str, as_json: bool, reason: str, token: str, home: Path) -> None:
     """One case: what, to whom, why it waits and by whose rule, how far it reaches, until when it can be undone.
 
     Also similar cases, where each value came from, the conversation, and what happens when nobody decides. The look
     is recorded."""
-    case = options.with_store(home, lambda store: looked_at(store, ActionId(action), token))
+    case = options.with_store(home, lambda store: looked_at(store, ActionId(action), token, reason))
     if as_json:
         click.echo(escaped_json(msgspec.json.format(msgspec.json.encode(case), indent=2)))
         return
@@ -95,12 +97,13 @@ def show(action: str, as_json: bool, token: str, home: Path) -> None:
         click.echo(line)
 
 
-async def looked_at(store: "Store", action: ActionId, token: str) -> CaseView:
-    """The case, after the look was recorded. Raises HandrailError NOT_FOUND, TOKEN_INVALID or NOT_ALLOWED."""
+async def looked_at(store: "Store", action: ActionId, token: str, reason: str) -> CaseView:
+    """The case, after the look was recorded. Raises HandrailError NOT_FOUND, TOKEN_INVALID, NOT_ALLOWED, REASON_NEEDED
+    or REQUEST_INVALID."""
     from handrail.app.wire.cases import looked_at as look  # deferred: only this command needs it
 
     snapshot = await store.in_force.load()
-    _, case = await look(store, action, token, snapshot=snapshot)
+    _, case = await look(store, action, token, snapshot=snapshot, reason=reason)
     return case
 
 
@@ -108,9 +111,10 @@ async def looked_at(store: "Store", action: ActionId, token: str) -> CaseView:
 @action
 @click.option("--below", type=click.IntRange(0), help="Only amounts up to this, in minor units.")
 @click.option("--json", "as_json", is_flag=True)
+@reason
 @token
 @options.home
-def similar(action: str, below: int | None, as_json: bool, token: str, home: Path) -> None:
+def similar(action: str, below: int | None, as_json: bool, reason: str, token: str, home: Path) -> None:
     """ACTION and the waiting ones like it, that its route lets you decide together: ID and DIGEST in each line.
 
     Read them, keep the lines you mean, and give them to `approve --batch FILE` or `deny --batch FILE`. Each look is
@@ -133,7 +137,7 @@ def similar(action: str, below: int | None, as_json: bool, token: str, home: Pat
             other = await store.acts.get(line.action)
             if alike(other) == alike(first) and not in_batch(other, below=below):
                 found.append(line.action)
-        return [await looked_at(store, one, token) for one in found]
+        return [await looked_at(store, one, token, reason) for one in found]
 
     for case in options.with_store(home, work):
         if as_json:

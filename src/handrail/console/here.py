@@ -40,6 +40,11 @@ class Here:
             raise NeedsFresh
 
     @property
+    def by_program(self) -> bool:
+        """Asked as JSON, with a personal token."""
+        return self.path.startswith("/api/")
+
+    @property
     def ruleset(self) -> Ruleset:
         """In force. Raises HandrailError NOT_FOUND before the first publication."""
         current = self.ports.in_force.current

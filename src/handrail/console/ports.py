@@ -1,7 +1,7 @@
 """What pages need from below, one field per port; `app.wire.console` fills it, tests give fakes. A page that needs more
 adds a field here and a line there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,6 +11,8 @@ from handrail.approvals.notices import Posted
 from handrail.approvals.store import ActionReader, Stored
 from handrail.approvals.view import CaseView
 from handrail.console.record_ports import Log, Talks
+from handrail.governance.autonomy_desk import Promoted
+from handrail.governance.demote import Bar, Demotion
 from handrail.governance.store import AutonomyReader
 from handrail.guard.ports import Spent
 from handrail.in_force.snapshot import InForce
@@ -18,6 +20,7 @@ from handrail.ledger.read import Reader
 from handrail.ledger.store import Journal
 from handrail.people.store import PeopleReader
 from handrail.people.ways import WaysReader
+from handrail.policy.ruleset import UseCase
 from handrail.releases.curve import Drawing
 from handrail.releases.desk import Bars, Start
 from handrail.releases.lifecycle import Rollout
@@ -25,7 +28,7 @@ from handrail.releases.release import Release
 from handrail.releases.store import ReleaseTransaction, UnitReader
 from handrail.review.incidents import IncidentReader
 from handrail.review.verdicts import VerdictReader
-from handrail.terms.action import ActionId
+from handrail.terms.action import ActionId, ActionType
 from handrail.terms.actor import Actor
 from handrail.terms.clock import Clock
 from handrail.terms.ids import Digest, Ids, UseCaseId
@@ -33,6 +36,7 @@ from handrail.trials.case import Trial
 from handrail.trials.store import Run
 from handrail.watch.alert import Alert, AlertState, Silence
 from handrail.watch.measure import Cell, Counts
+from handrail.watch.openings import OpeningReader
 from handrail.watch.series import Series
 
 
@@ -44,6 +48,17 @@ class WatchReader(Protocol):
         ...
 
     async def series(self) -> list[Series]: ...
+
+    async def counted(
+        self, use_cases: Sequence[str], since_hour: int, until_hour: int, *, limit: int
+    ) -> list[tuple[Cell, Counts]]:
+        """As `measured`, of these use cases alone and the newest hours first, at most `limit` cells: a range of the
+        primary key for each use case, however much was counted before."""
+        ...
+
+    async def series_of(self, use_cases: Sequence[str]) -> list[Series]:
+        """Of these alone: at most some twenty rows of 5 kB for each."""
+        ...
 
     async def alerts(self, *, states: frozenset[AlertState], limit: int) -> list[Alert]:
         """Newest first."""
@@ -69,9 +84,10 @@ class HomeTests(Protocol):
 class Cases(Protocol):
     """Held actions in the hands of persons, where a command alone is not enough."""
 
-    async def look(self, action: ActionId, *, token: str, most_past: int) -> tuple[Stored, CaseView]:
+    async def look(self, action: ActionId, *, token: str, most_past: int, reason: str = "") -> tuple[Stored, CaseView]:
         """A case with its arguments and its conversation, after the look was recorded (`payload.read`); on GET too.
-        `most_past`: similar cases. Raises HandrailError NOT_FOUND, TOKEN_INVALID or NOT_ALLOWED."""
+        `most_past`: similar cases. Raises HandrailError NOT_FOUND, TOKEN_INVALID, NOT_ALLOWED, REASON_NEEDED (the
+        ruleset asks why) or REQUEST_INVALID (the reason is no reference)."""
         ...
 
     async def edit(
@@ -146,6 +162,20 @@ class Moving(Protocol):
 
     async def moves(self, release: Digest) -> list[bytes]:
         """Facts of the entries of its moves, newest first. The ledger is gone through once for each process."""
+        ...
+
+
+class Levels(Protocol):
+    """Lowered levels of autonomy in the hands of persons. Each method raises HandrailError JOURNAL_UNAVAILABLE."""
+
+    async def bars(self, case: UseCase, before: Demotion) -> tuple[Bar, ...]:
+        """What raising everything that is lowered needs now, met or not, with its figures; read beside the writer."""
+        ...
+
+    async def promote(
+        self, use_case: UseCaseId, *, types: tuple[ActionType, ...], reason: str, override: bool, token: str
+    ) -> Promoted:
+        """As `handrail autonomy promote`. Raises as `governance.autonomy_desk.Promote`."""
         ...
 
 
@@ -229,6 +259,8 @@ class Ports:
     released: ReleaseReader
     moving: Moving
     autonomy: AutonomyReader
+    levels: Levels
+    openings: OpeningReader
     looks: Looks
     installation: Installation
     tail: Tail

@@ -74,6 +74,7 @@ SHAPES: dict[Code, Shape] = {
     Code.SIGN_IN_REFUSED: _AUTH,
     Code.SIGN_IN_WAIT: Shape(429, "rate_limit_error", "rate_limit_error", retry=True),
     Code.FRESH_NEEDED: _AUTH,
+    Code.REASON_NEEDED: _AUTH,
     Code.LOST_RACE: Shape(409, "invalid_request_error", "invalid_request_error", retry=True),
     Code.ALREADY: Shape(409, "invalid_request_error", "invalid_request_error"),
     Code.ALREADY_DECIDED: Shape(409, "invalid_request_error", "invalid_request_error"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from handrail.home.check_home import check_home
 from handrail.home.check_notices import check_notices, check_told
+from handrail.home.check_reading import check_reading
 from handrail.home.check_rules import Engines, check_rules, check_zones
 from handrail.home.check_tools import check_listed, check_tools
 from handrail.home.check_use_case import check_defaults, check_ids, check_prompts, check_use_case
@@ -59,6 +60,7 @@ def look(text: HomeText, engines: Engines = _ENGINES) -> Checked:
         if case.value:
             mistakes += check_use_case(case, home=home, prompts=prompts)
     mistakes += check_ids(cases)
+    mistakes += check_reading(home, cases)
     mistakes += check_prompts(prompts)
     played = tuple(_written(text, text.cases, CasesFile, mistakes))
     actions = _actions(text, cases, engines, mistakes)

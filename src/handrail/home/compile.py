@@ -16,6 +16,7 @@ from handrail.home.bootstrap import from_value
 from handrail.home.check import Checked, look
 from handrail.home.check_demote import demote_of
 from handrail.home.check_findings import PLACES, by_language
+from handrail.home.check_reading import asks
 from handrail.home.check_rules import Engines, check_cases
 from handrail.home.check_use_case import minor_units
 from handrail.home.codes import CURRENCIES
@@ -185,6 +186,7 @@ def _use_case(case: Fitted, home: Mapping[str, Any]) -> UseCase:
         intents_sure=sure,
         watch=watch_of(value),
         demote=demote_of(value.get("demote")),
+        case_reason=asks(home, value["id"], value["data_classes"]),
     )
 
 

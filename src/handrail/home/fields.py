@@ -10,8 +10,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from handrail.home.data_class import DataClass as DataClass
 from handrail.home.fields_demote import DemoteFile
 from handrail.home.fields_ramp import RampFile
+from handrail.home.fields_reading import ReadingFile
 from handrail.home.fields_signin import SignInFile
 from handrail.home.fields_watch import CostsFile, Examples, IntentName, WatchFile
 from handrail.home.says import says as says
@@ -59,33 +61,6 @@ class Rollout(StrEnum):
 
     STAGED = "staged"
     IMMEDIATE = "immediate"
-
-
-class DataClass(StrEnum):
-    """What a use case may see of people. The last five may never be declared (`home.levels.NEVER` says why)."""
-
-    CONTACT = "contact"
-    IDENTITY = "identity"
-    ORDER = "order"
-    USAGE = "usage"
-    LOCATION = "location"
-    CREDENTIALS = "credentials"
-    PAYMENT_CARD = "payment-card"
-    BANK_ACCOUNT = "bank-account"
-    CREDIT = "credit"
-    INSURANCE = "insurance"
-    EMPLOYMENT = "employment"
-    HEALTH = "health"
-    SPECIAL_CATEGORY = "special-category"
-    CHILDREN = "children"
-    BIOMETRIC = "biometric"
-    VOICE = "voice"
-    VOICE_EMOTION = "voice-emotion"
-    STAFF_EMOTION = "staff-emotion"
-    SOCIAL_SCORE = "social-score"
-    CARD_VERIFICATION = "card-verification"
-    CARD_PIN = "card-pin"
-    CARD_TRACK = "card-track"
 
 
 class Metric(StrEnum):
@@ -406,6 +381,7 @@ class HomeFile(Strict, frozen=True, kw_only=True):
     prices: Annotated[dict[str, PriceFile], says("`provider/model` to its price.")] = {}
     costs: Annotated[CostsFile, says("What people and mistakes cost, for the cost of a resolution.")] = CostsFile()
     defaults: Annotated[DefaultsFile, says("For every use case that does not say otherwise.")] = DefaultsFile()
+    reading: Annotated[ReadingFile, says("Where reading a held action asks for a typed reason.")] = ReadingFile()
     notices: Annotated[NoticesFile, says("Who is told of what waits, by mail, chat or webhook.")] = NoticesFile()
 
 

@@ -206,6 +206,7 @@ class UseCase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     intents_sure: float = 0.0  # how near an opening must be to one
     watch: WatchPlan = WatchPlan()
     demote: Demote | None = None  # what lowers levels by itself; None: nothing
+    case_reason: bool = False  # who reads a held action says why first
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -229,6 +230,15 @@ class Ruleset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     actions: ActionRules = ActionRules()
     notices: Notices = Notices()
     costs: Costs = Costs()
+
+
+def asks_why(rules: Ruleset | None, use_case: UseCaseId) -> bool:
+    """Whether reading a held action of this use case asks for a typed reason. It does where nobody can tell: nothing is
+    published, or the use case is gone and any other asks."""
+    if rules is None:
+        return True
+    found = rules.use_cases.get(use_case)
+    return found.case_reason if found is not None else any(one.case_reason for one in rules.use_cases.values())
 
 
 def canonical(value: msgspec.Struct) -> bytes:

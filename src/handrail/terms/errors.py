@@ -1,5 +1,6 @@
 """One family of errors: a stable code, one human sentence, never customer content."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -59,6 +60,7 @@ class Code(StrEnum):
     LEGAL_HOLD = "erase.legal_hold"
     ERASE_SHARED = "erase.shared"
     NOT_ALLOWED = "person.not_allowed"
+    REASON_NEEDED = "person.reason_needed"  # the ruleset asks why before this is read
     TOKEN_INVALID = "token.invalid"  # noqa: S105  a code, not a token
     SIGN_IN_REFUSED = "signin.refused"
     SIGN_IN_WAIT = "signin.wait"  # too many wrong tries
@@ -68,10 +70,20 @@ class Code(StrEnum):
 
 
 class HandrailError(Exception):
-    """Carries a stable code and one sentence for a person: what is wrong and how to mend it."""
+    """Carries a stable code and one sentence for a person: what is wrong and how to mend it. `parts`: what stands in
+    the sentence by name (`{route}`); `template` and `parts` are kept, so that it can be said in another language."""
 
-    def __init__(self, code: Code, message: str, *, retry_after_s: float | None = None) -> None:
-        super().__init__(f"{code}: {message}")
+    def __init__(
+        self,
+        code: Code,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        parts: Mapping[str, str | int] | None = None,
+    ) -> None:
+        self.template = message
+        self.parts = dict(parts or {})
+        self.message = message.format(**self.parts) if self.parts else message
+        super().__init__(f"{code}: {self.message}")
         self.code = code
-        self.message = message
         self.retry_after_s = retry_after_s

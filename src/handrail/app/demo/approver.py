@@ -56,7 +56,8 @@ class Desk:
         """Raises HandrailError when the decision is refused."""
         name = ActionId(action)
         reader = self.marked if self.ask is None else self.person
-        stored = await self.store.journal.run(ReadCase(ids=wire.IDS, action=name, token=reader))
+        look = ReadCase(ids=wire.IDS, action=name, token=reader, rules=self.snapshot.ruleset, reason="demo 1")
+        stored = await self.store.journal.run(look)
         case = self._view(stored)
         said = None if self.ask is None else await self.ask(f"{case.title}: {_call(case)}; digest {case.digest[:12]}")
         if said is None:

@@ -26,15 +26,22 @@ PAST = 5
 
 
 async def looked_at(
-    store: "Store", action: ActionId, token: str, *, snapshot: Snapshot | None, most: int = PAST
+    store: "Store",
+    action: ActionId,
+    token: str,
+    *,
+    snapshot: Snapshot | None,
+    most: int = PAST,
+    reason: str = "",
 ) -> tuple[Stored, CaseView]:
-    """The case, after the look was recorded. `most`: similar cases. Raises HandrailError NOT_FOUND, TOKEN_INVALID or
-    NOT_ALLOWED."""
+    """The case, after the look was recorded. `most`: similar cases. `reason`: where the ruleset asks for one. Raises
+    HandrailError NOT_FOUND, TOKEN_INVALID, NOT_ALLOWED, REASON_NEEDED or REQUEST_INVALID."""
     from handrail.guard.heard import heard  # deferred: only a look decodes what decisions rest on
     from handrail.guard.recollect import MOST, Record
     from handrail.guard.tool_call import Weighed
 
-    stored: Stored = await store.journal.run(ReadCase(ids=IDS, action=action, token=token))
+    rules = None if snapshot is None else snapshot.ruleset
+    stored: Stored = await store.journal.run(ReadCase(ids=IDS, action=action, token=token, rules=rules, reason=reason))
     given = None if stored.given is None else msgspec.json.decode(stored.given, type=Weighed).input
     tools = {} if snapshot is None else snapshot.ruleset.tools
     linked = stored.request.conversation if stored.request is not None else None
@@ -56,8 +63,9 @@ class StoredCases:
         self._in_force = in_force
         self._acting = OnceActing(given, env, store, in_force)
 
-    async def look(self, action: ActionId, *, token: str, most_past: int) -> tuple[Stored, CaseView]:
-        return await looked_at(self._store, action, token, snapshot=self._in_force.current, most=most_past)
+    async def look(self, action: ActionId, *, token: str, most_past: int, reason: str = "") -> tuple[Stored, CaseView]:
+        snapshot = self._in_force.current
+        return await looked_at(self._store, action, token, snapshot=snapshot, most=most_past, reason=reason)
 
     async def edit(
         self, action: ActionId, arguments: dict[str, object], *, digest: Digest, token: str, comment: str

@@ -6,9 +6,11 @@ from handrail.approvals.eligible import row_of
 from handrail.approvals.lifecycle import State
 from handrail.approvals.settle import Approve, Deny, HandOn, Settle, settled
 from handrail.approvals.store import Queued, Stored
+from handrail.approvals.view import CaseView
 from handrail.console.answers import Again, Go
 from handrail.console.here import Here
 from handrail.console.pages.approvals import QueueAsked, read_queue
+from handrail.console.read_before import reason_for, wants_reason
 from handrail.console.routes import EVERYONE, Handler, Route, Verb
 from handrail.console.views import approval as view
 from handrail.console.views.approval import ApprovalView, Last, gone_meanwhile, last_of
@@ -16,6 +18,7 @@ from handrail.console.views.approvals import STATES, address, called, listed, qu
 from handrail.console.views.arguments_form import Field, arguments_of, fields_of
 from handrail.console.visitor import Visitor
 from handrail.console.words import N_
+from handrail.ledger.erase import reference
 from handrail.people.authorise import MAY, Act
 from handrail.people.person import Person
 from handrail.people.role import Role
@@ -35,12 +38,19 @@ TOLD = frozenset({
 
 class ShowAsked(QueueAsked, frozen=True, kw_only=True):
     """`last`: the visitor's last own decision. `part`: what renews itself; only then nothing of the customer is read.
-    `seen`: the digest that the page shows."""
+    `seen`: the digest that the page shows. `read_reason`: why a program reads it, where the ruleset asks."""
 
     id: str
     last: str = ""
     part: str = ""
     seen: str = ""
+    read_reason: str = ""
+
+
+class ReadAsked(ShowAsked, frozen=True, kw_only=True):
+    """`reason`: a reference such as `ticket 4711`."""
+
+    reason: str = ""
 
 
 class DecideAsked(ShowAsked, frozen=True, kw_only=True):
@@ -69,6 +79,17 @@ class SettleAsked(DecideAsked, frozen=True, kw_only=True):
 
 async def show(visitor: Visitor, asked: ShowAsked, here: Here) -> ApprovalView:
     return await _view(visitor, asked, here, seen=asked.seen)
+
+
+async def read(visitor: Visitor, asked: ReadAsked, here: Here) -> Go | Again:
+    """Why she reads it, recorded; the page then shows the case to her, in this session for a while."""
+    try:
+        reason = reference(asked.reason.strip())
+    except HandrailError as problem:
+        made = await _view(visitor, asked, here, read_error=here.words.refusal(problem))
+        return Again(made, "approval.html")
+    await here.ports.cases.look(ActionId(asked.id), token=visitor.token, most_past=0, reason=reason)
+    return Go(_back(asked), here.words(N_("Recorded: you read this, and why.")))
 
 
 async def approve(visitor: Visitor, asked: DecideAsked, here: Here) -> Go | Again:
@@ -213,17 +234,18 @@ async def _again(
 
 async def _view(
     visitor: Visitor, asked: ShowAsked, here: Here, *, seen: str = "", error: str = "", reason: str = "",
-    opened: str = "", written: tuple[Field, ...] | None = None,
+    opened: str = "", written: tuple[Field, ...] | None = None, read_error: str = "",
 ) -> ApprovalView:  # fmt: skip
     asking, action = asked.asking, ActionId(asked.id)
-    case, not_shown = None, ""
+    case, not_shown, asks = None, "", bool(asked.part) and not seen
     if not asked.part:
         try:
-            stored, case = await here.ports.cases.look(action, token=visitor.token, most_past=PAST)
+            stored, case = await _look(visitor, asked, here)
         except HandrailError as problem:
-            if problem.code is not Code.NOT_ALLOWED:
+            if problem.code is not Code.NOT_ALLOWED and not (wants_reason(problem) and not here.by_program):
                 raise
             stored = await here.ports.acts.get(action)
+            asks = wants_reason(problem)
             not_shown = here.words(N_("Your roles do not open the call and the conversation of this case."))
     else:
         stored = await here.ports.acts.get(action)
@@ -233,8 +255,20 @@ async def _view(
     return view.approval(
         stored, row, case, made, here.words, asking=asking, ruleset=here.ruleset, persons=read.persons, person=person,
         seen=seen, not_shown=not_shown, last=await _last(asked, here, person), error=error, reason=reason,
-        opened=opened, written=written,
+        opened=opened, written=written, asks=asks, read_error=read_error,
     )  # fmt: skip
+
+
+async def _look(visitor: Visitor, asked: ShowAsked, here: Here) -> tuple[Stored, CaseView]:
+    """With the reason that she gave, where the ruleset asks for one. Raises as `Cases.look` does."""
+    action, look = ActionId(asked.id), here.ports.cases.look
+    try:
+        return await look(action, token=visitor.token, most_past=PAST)
+    except HandrailError as problem:
+        reason = await reason_for(visitor, action, asked.read_reason, here) if wants_reason(problem) else ""
+        if not reason:
+            raise
+    return await look(action, token=visitor.token, most_past=PAST, reason=reason)
 
 
 async def _last(asked: ShowAsked, here: Here, person: Person | None) -> Last | None:
@@ -279,9 +313,7 @@ def amount_of(row: Queued, here: Here) -> int | None:
     return row.amount_minor if row.currency == here.ruleset.currency else None
 
 
-def _change(
-    name: str, title: str, handler: Handler, asks: type[DecideAsked], roles: frozenset[Role] = DECIDERS
-) -> Route:
+def _change(name: str, title: str, handler: Handler, asks: type[ShowAsked], roles: frozenset[Role] = DECIDERS) -> Route:
     return Route(
         name=f"approvals.{name}", path=f"/approvals/{{id}}/{name.replace('_', '-')}", title=title, verb=Verb.POST,
         handler=handler, asks=asks, roles=roles, template="approval.html",
@@ -293,6 +325,7 @@ ROUTES = (
         name="approvals.show", path="/approvals/{id}", title=N_("Approval"), handler=show, asks=ShowAsked,
         roles=EVERYONE, template="approval.html",
     ),
+    _change("read", N_("Approval"), read, ReadAsked),
     _change("approve", N_("Approve"), approve, DecideAsked),
     _change("deny", N_("Deny"), deny, DecideAsked),
     _change("edit", N_("Edit the arguments"), edit, EditAsked),

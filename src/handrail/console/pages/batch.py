@@ -1,20 +1,24 @@
 """Similar approvals decided together: what is seen of each, one reason, a result for each."""
 
+from urllib.parse import urlencode
+
 from handrail.approvals.batch import Member, alike, decide_batch, in_batch
 from handrail.approvals.eligible import row_of
 from handrail.approvals.lifecycle import State
 from handrail.approvals.route import APPROVERS
 from handrail.approvals.store import Stored
 from handrail.approvals.view import CaseView
-from handrail.console.answers import Again
+from handrail.console.answers import Again, Go
 from handrail.console.here import Here
 from handrail.console.pages.approval import DECIDERS, amount_of
 from handrail.console.pages.approvals import SCANNED
+from handrail.console.read_before import reason_for, wants_reason
 from handrail.console.routes import Asked, Route, Verb
 from handrail.console.views.approvals import titled
-from handrail.console.views.batch import Batch, batch, decided
+from handrail.console.views.batch import Batch, asking_why, batch, decided
 from handrail.console.visitor import Visitor
 from handrail.console.words import N_
+from handrail.ledger.erase import reference
 from handrail.terms.action import ActionId
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest
@@ -23,10 +27,19 @@ MOST = 50
 
 
 class BatchAsked(Asked, frozen=True, kw_only=True):
-    """`id`: those that were selected. `like`: or one, with those that are like it."""
+    """`id`: those that were selected. `like`: or one, with those that are like it. `read_reason`: why a program reads
+    them, where the ruleset asks."""
 
     id: tuple[str, ...] = ()
     like: str = ""
+    read_reason: str = ""
+
+
+class ReadAsked(Asked, frozen=True, kw_only=True):
+    """`reason`: a reference such as `ticket 4711`, for all."""
+
+    id: tuple[str, ...] = ()
+    reason: str = ""
 
 
 class DecideAsked(Asked, frozen=True, kw_only=True):
@@ -42,7 +55,20 @@ async def show(visitor: Visitor, asked: BatchAsked, here: Here) -> Batch:
     ids = list(dict.fromkeys(asked.id))[:MOST]
     if asked.like:
         ids = await _like(ActionId(asked.like), here)
-    return await _shown(visitor, ids, here)
+    return await _shown(visitor, ids, here, typed=asked.read_reason)
+
+
+async def read(visitor: Visitor, asked: ReadAsked, here: Here) -> Go | Again:
+    """Why she reads them, recorded for each."""
+    ids = list(dict.fromkeys(asked.id))[:MOST]
+    try:
+        reason = reference(asked.reason.strip())
+    except HandrailError as problem:
+        return Again(asking_why(ids, here.words, error=here.words.refusal(problem)), "batch.html")
+    for one in ids:
+        await here.ports.cases.look(ActionId(one), token=visitor.token, most_past=0, reason=reason)
+    query = urlencode([("id", one) for one in ids])
+    return Go(f"/approvals-together?{query}", here.words(N_("Recorded: you read this, and why.")))
 
 
 async def decide(visitor: Visitor, asked: DecideAsked, here: Here) -> Batch | Again:
@@ -67,13 +93,28 @@ async def decide(visitor: Visitor, asked: DecideAsked, here: Here) -> Batch | Ag
     return decided(results, here.words, here.ruleset, titles)
 
 
-async def _shown(visitor: Visitor, ids: list[str], here: Here, *, error: str = "") -> Batch:
+async def _shown(visitor: Visitor, ids: list[str], here: Here, *, error: str = "", typed: str = "") -> Batch:
     """Each look is recorded."""
     person = next((one for one in await here.ports.people.persons() if one.id == visitor.person), None)
-    cases: list[tuple[Stored, CaseView]] = [
-        await here.ports.cases.look(ActionId(one), token=visitor.token, most_past=0) for one in ids
-    ]
+    cases: list[tuple[Stored, CaseView]] = []
+    try:
+        for one in ids:
+            cases.append(await _look(visitor, ActionId(one), here, typed))
+    except HandrailError as problem:
+        if not wants_reason(problem) or here.by_program:
+            raise
+        return asking_why(ids, here.words)
     return batch(cases, here.words, ruleset=here.ruleset, person=person, error=error)
+
+
+async def _look(visitor: Visitor, action: ActionId, here: Here, typed: str) -> tuple[Stored, CaseView]:
+    try:
+        return await here.ports.cases.look(action, token=visitor.token, most_past=0)
+    except HandrailError as problem:
+        reason = await reason_for(visitor, action, typed, here) if wants_reason(problem) else ""
+        if not reason:
+            raise
+    return await here.ports.cases.look(action, token=visitor.token, most_past=0, reason=reason)
 
 
 async def _like(first: ActionId, here: Here) -> list[str]:
@@ -99,6 +140,10 @@ ROUTES = (
     Route(
         name="approvals.batch", path="/approvals-together", title=N_("Decide together"), handler=show, asks=BatchAsked,
         roles=DECIDERS, template="batch.html",
+    ),
+    Route(
+        name="approvals.read_batch", path="/approvals-together/read", title=N_("Decide together"), verb=Verb.POST,
+        handler=read, asks=ReadAsked, roles=DECIDERS, template="batch.html",
     ),
     Route(
         name="approvals.decide_batch", path="/approvals-together", title=N_("Decide together"), verb=Verb.POST,

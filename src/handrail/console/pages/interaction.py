@@ -2,22 +2,19 @@
 
 from dataclasses import replace
 
-import msgspec
-
 from handrail.console.answers import Again, File, Go
 from handrail.console.here import Here
 from handrail.console.keys import Does, Key
+from handrail.console.read_before import read_before
 from handrail.console.record_ports import Expectation
 from handrail.console.routes import EVERYONE, Asked, Route, Verb
-from handrail.console.views.interaction import READ_FOR_MS, Interaction, Read, interaction
+from handrail.console.views.interaction import Interaction, Read, interaction
 from handrail.console.views.interaction_talk import Turn, masks_of, payload_of
 from handrail.console.views.interaction_test import Test, drafting
 from handrail.console.visitor import Visitor
 from handrail.console.words import N_
-from handrail.ledger.commitment import read_facts
-from handrail.ledger.entry import EntryKind
 from handrail.ledger.erase import reference
-from handrail.ledger.read import MAX_LIMIT, Listing, Query, Shown, interaction_facts
+from handrail.ledger.read import Query, Shown, interaction_facts
 from handrail.people.authorise import MAY, Act
 from handrail.review.reading import PayloadReadFacts, RecordReading, RevealFacts
 from handrail.review.verdicts import Judge, Word
@@ -69,11 +66,6 @@ class DraftAsked(TestAsked, frozen=True, kw_only=True):
     reason: str = ""
     must: str = ""
     as_file: str = ""
-
-
-class _ReadBefore(msgspec.Struct, frozen=True):
-    interaction: str = ""
-    mask: str = ""
 
 
 async def show(visitor: Visitor, asked: ShowAsked, here: Here) -> Interaction:
@@ -203,11 +195,7 @@ async def _granted(visitor: Visitor, here: Here) -> set[str]:
     holds. Nothing for who may not read, whatever was recorded while she might."""
     if not visitor.roles & MAY[Act.READ_PAYLOAD]:
         return set()
-    since = here.now_ms - READ_FOR_MS
-    rows = await here.ports.reader.latest(Listing(kinds=(EntryKind.PAYLOAD_READ,), since_ms=since, limit=MAX_LIMIT))
-    mine = [one for _, data in rows if (one := read_facts(data)).actor.id == visitor.person]
-    given = [msgspec.json.decode(bytes(one.facts), type=_ReadBefore) for one in mine]
-    return {one.interaction for one in given if one.interaction and not one.mask}
+    return {one.interaction for one in await read_before(visitor, here) if one.interaction and not one.mask}
 
 
 ROUTES = (

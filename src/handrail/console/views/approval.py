@@ -6,7 +6,7 @@ told: where it is, who decides.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -130,7 +130,8 @@ class Shown:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalView:
     """`title`: what, with the amount. `amount`: as the button names it, empty: no money moves. `not_shown`: why the
-    content is not. `error`: of what was tried; `reason`: as it was typed. `open`: the dialog that is to be open."""
+    content is not. `asks`: she has to say first why she reads it; `read_error`: of what she typed. `error`: of what was
+    tried; `reason`: as it was typed. `open`: the dialog that is to be open."""
 
     id: str
     crumb: str
@@ -142,6 +143,8 @@ class ApprovalView:
     now: Now
     shown: Shown | None
     not_shown: str = ""
+    asks: bool = False
+    read_error: str = ""
     routes: tuple[tuple[str, str], ...] = ()
     alike: str = ""
     last: Last | None = None
@@ -155,17 +158,22 @@ def approval(
     stored: Stored, row: Queued, case: CaseView | None, queued: Queue, words: Words, *, asking: Asking,
     ruleset: Ruleset, persons: Mapping[PersonId, Person], person: Person | None, seen: str = "", not_shown: str = "",
     last: Last | None = None, error: str = "", reason: str = "", opened: str = "",
-    written: tuple[Field, ...] | None = None,
+    written: tuple[Field, ...] | None = None, asks: bool = False, read_error: str = "",
 ) -> ApprovalView:  # fmt: skip
     """`seen`: the digest that the page shows, where it was shown before. `written`: the fields of an edit with
-    mistakes."""
+    mistakes. `asks`: a reason to read it is still to be given, so it cannot be decided either."""
     name = called(row.tool, ruleset)
     amount = words.money(row.amount_minor, row.currency) if row.amount_minor is not None else ""
+    now = now_of(stored, row, words, ruleset=ruleset, persons=persons, person=person, seen=seen)
+    if asks and (now.may or now.may_settle):
+        unread = words(N_("Nobody decides what she has not read: say first why you read it."))
+        now = replace(now, may=False, may_settle=False, why_not=unread)
     return ApprovalView(
         id=row.action, crumb=row.action, crumbs=((words(N_("Approvals")), listed(asking)),),
         title=f"{name} {amount}".strip(), what=name, amount=amount, queue=queued,
-        now=now_of(stored, row, words, ruleset=ruleset, persons=persons, person=person, seen=seen),
+        now=now,
         shown=None if case is None else _shown(case, row, words, ruleset, persons, written), not_shown=not_shown,
+        asks=asks, read_error=read_error,
         routes=_routes(row, ruleset, words), alike=row.action if batch_of(row) > 1 else "", last=last,
         fields=asking.query(), error=error, reason=reason, open=opened,
     )  # fmt: skip

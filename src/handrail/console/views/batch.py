@@ -42,7 +42,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """`total`: of the money of all that can go together, empty: none moves. `outcomes`: once it was decided."""
+    """`total`: of the money of all that can go together, empty: none moves. `outcomes`: once it was decided.
+    `asks`: of which she has to say first why she reads them."""
 
     crumbs: tuple[tuple[str, str], ...]
     title: str
@@ -54,6 +55,16 @@ class Batch:
     outcomes: tuple[Outcome, ...] = ()
     error: str = ""
     reason: str = ""
+    asks: tuple[str, ...] = ()
+
+
+def asking_why(ids: Sequence[str], words: Words, *, error: str = "") -> Batch:
+    """Before a reason to read them was given."""
+    return Batch(
+        crumbs=((words(N_("Approvals")), "/approvals"),), title=words(N_("Decide together")),
+        said=words(N_("Each is decided by itself, with its own entry. What changed meanwhile is left out.")),
+        members=(), ready=0, approve="", total="", error=error, asks=tuple(ids),
+    )  # fmt: skip
 
 
 def batch(

@@ -21,8 +21,6 @@ from handrail.terms.decision import NO_ANSWER, Outcome
 from handrail.terms.finding import PERSONAL, Kind
 from handrail.terms.ids import PersonId
 
-READ_FOR_MS = 30 * 60_000
-"""How long a recorded reading shows the words to who gave the reason, without asking again."""
 REPORTED = {
     OutcomeType.ANSWERED_BY_AI: N_("Answered by the AI"), OutcomeType.TRANSFER: N_("Transferred to a person"),
     OutcomeType.REPEAT_CONTACT: N_("The customer came again"), OutcomeType.COMPLAINT: N_("A complaint followed"),

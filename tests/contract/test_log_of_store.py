@@ -63,6 +63,8 @@ def test_a_home_verifies_with_its_index_columns_and_payloads(durable: Rig) -> No
 CHANGES = [
     ("UPDATE interaction SET verdict = 'deny' WHERE seq = $1", 8, "interaction.verdict"),
     ("UPDATE interaction SET kinds = 0 WHERE seq = $1", 257, "interaction.kinds"),
+    ("UPDATE interaction SET channel = 'phone' WHERE seq = $1", 8, "interaction.channel"),
+    ("UPDATE interaction SET arm = 'canary', channel = NULL WHERE seq = $1", 8, "interaction.arm"),
     ("DELETE FROM interaction WHERE seq = $1", 8, "interaction"),
     ("UPDATE entry SET at_ms = at_ms + 1 WHERE seq = $1", 269, "at_ms"),
     ("UPDATE entry SET kind = 'key.revoked' WHERE seq = $1", 0, "kind"),
@@ -86,6 +88,15 @@ def test_a_row_changed_past_our_code_is_named(durable: Rig, change: str, index: 
             await check(store, folder)
         assert caught.value.index == index
         assert what in caught.value.what
+
+    durable.run(body())
+
+
+def test_rows_that_wait_for_their_later_columns_verify_too(durable: Rig) -> None:
+    async def body() -> None:
+        store, folder, _ = await filled(durable)
+        await store.journal.run(lambda tx: tx.fetch("UPDATE interaction SET channel = NULL, arm = NULL"))
+        assert (await check(store, folder)).columns == TOTAL
 
     durable.run(body())
 

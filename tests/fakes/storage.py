@@ -120,6 +120,8 @@ class MemoryReader:
                 and query.conversation in (None, facts.conversation)
                 and query.verdict in (None, facts.verdict)
                 and query.would_be in (None, facts.would_be)
+                and query.channel in (None, facts.channel)
+                and query.arm in (None, facts.arm)
                 and query.outcome in (None, facts.outcome)
                 and query.customer is None
             ):

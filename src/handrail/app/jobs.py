@@ -16,6 +16,7 @@
 | watch: triggers, minutes that are over, alerts that nobody answered | each 5 seconds, by one of several servers |
 | end what waits for a process that is gone | each second |
 | apply retention | at the start, then each hour |
+| fill columns that rows of an older handrail do not have | from the start until all are, 20 steps a second |
 | rotate the sealing key | when the newest is 7 days old, looked at each hour |
 
 A job that fails says so in the log and runs again at its next time; it never ends the process.
@@ -76,6 +77,8 @@ SETTLED_S = 1.0
 """After the start: by then every job has run once."""
 GC_THRESHOLDS = (700, 10, 10)
 """Python's own."""
+FILL_S = 0.05
+"""Between two steps: the writer is busy with a tenth of it."""
 ROTATE_AFTER_MS = 7 * 86_400_000
 
 
@@ -127,6 +130,7 @@ class Jobs:
                 asyncio.create_task(_each(NOTIFY_S, pause, stop, notifying.round)),
                 asyncio.create_task(_each(HOUR_S, pause, stop, notifying.forget)),
                 asyncio.create_task(_each(HOUR_S, pause, stop, lambda: _hourly(store, in_force))),
+                asyncio.create_task(_each(HOUR_S, pause, stop, lambda: _fill(store, pause))),
                 asyncio.create_task(_each(HOUR_S, pause, stop, lambda: schedule_drills(in_force, acting))),
                 asyncio.create_task(_each(SWEEP_S, pause, stop, lambda: put_drills(store, in_force, acting))),
             ]
@@ -229,6 +233,11 @@ async def _sweep(store: "Store", lost_after_ms: int) -> None:
 
 async def _match(store: "Store") -> None:
     await store.outcomes.match(limit=MATCHES)
+
+
+async def _fill(store: "Store", pause: Callable[[float], Awaitable[None]]) -> None:
+    while await store.filling.step():
+        await pause(FILL_S)
 
 
 async def _hourly(store: "Store", in_force: InForce) -> None:

@@ -59,6 +59,7 @@ class StoredReader:
             )
             search.among("p.subject", sorted({customer, *(subject for subject, _ in linked)}))
             search.customer(customer, [conversation for _, conversation in linked])
+        search.later_columns(query, self._holds)
         order = "i.seq"
         if search.asks_facts(query, self._holds):
             # one pass over the entries, in their order, is half the time of looking each candidate's facts up; where a

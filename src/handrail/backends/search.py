@@ -129,20 +129,23 @@ class Search(_Conditions):
         self._add("i.outcome = {}", None if query.outcome is None else query.outcome.value)
         self._add("i.seq < {}", None if query.cursor is None else _cursor(query.cursor))
 
+    def later_columns(self, query: Query, holds: str) -> None:
+        """Channel and arm, of which a row of before migration 021 says nothing until it is filled: then its facts do.
+        `holds`: `backends.rows.Reading.HOLDS`. Their look-up is no EXISTS, which PostgreSQL may turn into a pass over
+        all facts there are."""
+        for name, value in (("channel", query.channel), ("arm", query.arm)):
+            if value is not None:
+                mine, facts = self._places([value]), self._places([_member(name, value)])
+                told = f"(SELECT {holds.format('x.facts', facts)} FROM entry x WHERE x.seq = i.seq)"  # noqa: S608  ours
+                self._sql.append(f"(i.{name} = {mine} OR (i.{name} IS NULL AND {told}))")
+
     def asks_facts(self, query: Query, holds: str) -> bool:
-        """Conditions on `entry e` too, where something is asked that no column has. `holds`:
-        `backends.rows.Reading.HOLDS`."""
-        wanted = {
-            "would_be": None if query.would_be is None else query.would_be.value, "channel": query.channel,
-            "arm": query.arm,
-        }  # fmt: skip
-        given = {name: value for name, value in wanted.items() if value is not None}
-        if given:
-            self._sql.append("i.seq = e.seq")
-        for name, value in given.items():
-            member = _IN_FACTS.format(name, msgspec.json.encode(value).decode()).encode()
-            self._sql.append(holds.format("e.facts", self._places([member])))
-        return bool(given)
+        """Conditions on `entry e` too, where something is asked that no column has. `holds`: as in `later_columns`."""
+        if query.would_be is None:
+            return False
+        member = self._places([_member("would_be", query.would_be.value)])
+        self._sql += ["i.seq = e.seq", holds.format("e.facts", member)]
+        return True
 
     def customer(self, subject: str, linked: Sequence[str]) -> None:
         """Sealed under the subject, or in a conversation it logged in to later."""
@@ -206,6 +209,10 @@ def standing_hold(row: Sequence[Any]) -> StandingHold:
         by=recorded.actor.id,
         reason=msgspec.json.decode(recorded.facts, type=HoldFacts).reason,
     )
+
+
+def _member(name: str, value: str) -> bytes:
+    return _IN_FACTS.format(name, msgspec.json.encode(value).decode()).encode()
 
 
 def _cursor(cursor: str) -> int:

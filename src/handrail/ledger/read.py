@@ -29,12 +29,13 @@ BIT = {kind: 1 << at for at, kind in enumerate(_ORDER)}
 MAX_LIMIT = 1_000
 
 
-IndexColumns: TypeAlias = tuple[str, int, str, str, bytes | None, str, str, str, int]
+IndexColumns: TypeAlias = tuple[str, int, str, str, bytes | None, str, str, str, int, str, str]
 
 
 class Projection(NamedTuple):
     """The index columns of one finished interaction, in the order of the table. `kinds`: bits of the kinds first seen
-    in it. `release`: raw bytes."""
+    in it. `release`: raw bytes. `channel`, `arm`: as the facts have them; what was recorded before storage had these
+    two may lack them, and then the facts are asked."""
 
     interaction: str
     at_ms: int
@@ -45,6 +46,8 @@ class Projection(NamedTuple):
     outcome: str
     language: str
     kinds: int
+    channel: str
+    arm: str
 
 
 def project(at_ms: int, release: str | None, facts: InteractionFacts) -> Projection:
@@ -61,7 +64,7 @@ def index_columns(at_ms: int, release: str | None, facts: InteractionFacts) -> I
     return (
         facts.interaction, at_ms, facts.use_case, facts.conversation,
         None if release is None else bytes.fromhex(release),
-        facts.verdict, facts.outcome or "", facts.language, kinds,
+        facts.verdict, facts.outcome or "", facts.language, kinds, facts.channel, facts.arm,
     )  # fmt: skip
 
 
@@ -99,9 +102,9 @@ def interaction_facts(recorded: RecordedFacts) -> InteractionFacts:
 class Query(msgspec.Struct, frozen=True, kw_only=True):
     """Every given filter must hold. Times in Unix ms, `since` inclusive, `until` exclusive. `customer` needs
     no use case: a customer is one subject everywhere. `conversation`: our id, or the one the client gave. `cursor`: of
-    the page before. `would_be`: what enforcing would have given, where the use case observes; `channel`, `arm`: as the
-    facts have them. These three are asked of the facts of each candidate, so give a time too where there are millions.
-    `subject`: of a customer, instead of the customer's id. Newest first."""
+    the page before. `would_be`: what enforcing would have given, where the use case observes: it is asked of the facts
+    of each candidate, so give a time too where there are millions. `channel`, `arm`: as the facts have them. `subject`:
+    of a customer, instead of the customer's id. Newest first."""
 
     since_ms: int | None = None
     until_ms: int | None = None

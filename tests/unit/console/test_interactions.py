@@ -98,10 +98,10 @@ def test_days_are_the_organisations_and_the_last_day_counts_whole(words: Words) 
     assert query.until_ms == query.since_ms + 86_400_000
 
 
-def test_a_search_of_what_no_column_has_looks_at_thirty_days_unless_told_otherwise(words: Words) -> None:
-    assert query_of(Facts(), words, limit=5).since_ms is None
-    assert query_of(Facts(arm="canary"), words, limit=5).since_ms == NOW - 30 * 86_400_000
-    assert query_of(Facts(arm="canary", period="all"), words, limit=5).since_ms is None
+def test_a_search_looks_at_all_time_unless_told_otherwise(words: Words) -> None:
+    for facts in (Facts(), Facts(arm="canary"), Facts(channel="web"), Facts(arm="canary", period="all")):
+        assert query_of(facts, words, limit=5).since_ms is None
+    assert query_of(Facts(arm="canary", period="30d"), words, limit=5).since_ms == NOW - 30 * 86_400_000
 
 
 @pytest.mark.parametrize("asked", [Facts(since="yesterday"), Facts(release="abc"), Facts(finding="NOTHING")])

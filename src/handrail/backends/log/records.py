@@ -13,12 +13,12 @@ from handrail.backends.rows import ERASED_ALONE, Reading
 from handrail.ledger.commitment import payload_of, read_facts
 from handrail.ledger.entry import EntryKind
 from handrail.ledger.erase import RetentionFacts
-from handrail.ledger.read import Columns, Projection
+from handrail.ledger.read import Columns, Projection, derive
 from handrail.ledger.verify import Absence, Record
 
 _COLUMNS = (
     "SELECT q.idx, e.facts, p.subject, e.id, e.kind, e.at_ms, i.interaction, i.at_ms, i.use_case, i.conversation, "
-    "i.release, i.verdict, i.outcome, i.language, i.kinds, "
+    "i.release, i.verdict, i.outcome, i.language, i.kinds, i.channel, i.arm, "
 )
 _UNREAD = "NULL, 0, NULL, NULL"
 _READ = (  # the ciphertext; where there is none: whether it was erased, an outcome's time, the leaf
@@ -106,6 +106,20 @@ def _record(row: tuple[Any, ...], absence: Absence) -> Record:
     projection = None
     if projected[0] is not None:
         projected[4] = None if projected[4] is None else bytes(projected[4])  # release
+        if None in projected[-2:]:
+            projected[-2:] = _filled(projected[-2], projected[-1], bytes(facts))
         projection = Projection(*projected)
     payload = None if sealed is None else bytes(sealed)
     return Record(index, bytes(facts), payload, subject, Columns(id_, kind, at_ms, projection), absence)
+
+
+def _filled(channel: str | None, arm: str | None, facts: bytes) -> tuple[str | None, str | None]:
+    """Channel and arm of a row of before migration 021: what it will be filled with; until then a search asks the facts
+    themselves. Facts that cannot be read fill nothing: `verify` names the entry."""
+    try:
+        said = derive(facts)
+    except ValueError:
+        said = None
+    if said is None:
+        return channel, arm
+    return said.channel if channel is None else channel, said.arm if arm is None else arm

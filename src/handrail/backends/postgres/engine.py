@@ -45,10 +45,10 @@ WITH e AS (
   SELECT x.* FROM unnest($7::bigint[], $8::text[], $9::bytea[]) AS x (seq, subject, sealed) JOIN e USING (seq)
 ), i AS (
   INSERT INTO interaction
-    (seq, interaction, at_ms, use_case, conversation, release, verdict, outcome, language, kinds)
+    (seq, interaction, at_ms, use_case, conversation, release, verdict, outcome, language, kinds, channel, arm)
   SELECT x.* FROM unnest($10::bigint[], $11::text[], $12::bigint[], $13::text[], $14::text[], $15::bytea[],
-    $16::text[], $17::text[], $18::text[], $19::bigint[])
-    AS x (seq, interaction, at_ms, use_case, conversation, release, verdict, outcome, language, kinds)
+    $16::text[], $17::text[], $18::text[], $19::bigint[], $20::text[], $21::text[])
+    AS x (seq, interaction, at_ms, use_case, conversation, release, verdict, outcome, language, kinds, channel, arm)
   JOIN e USING (seq)
 )
 SELECT seq FROM e
@@ -257,7 +257,7 @@ class PostgresEngine:
                 _ENTRIES,
                 *_columns(made.entries, 6),
                 *_columns(made.payloads, 3),
-                *_columns(made.interactions, 10),
+                *_columns(made.interactions, 12),
             )
         )
         if len(got) == len(made.entries):

@@ -9,6 +9,7 @@ import asyncpg
 from handrail.backends.acted import StoredActs
 from handrail.backends.autonomy import StoredAutonomy
 from handrail.backends.erasing import StoredErasing
+from handrail.backends.filling import Filling
 from handrail.backends.incidents import StoredIncidents
 from handrail.backends.journal import BatchedJournal
 from handrail.backends.keyring import KeyFolder, Keyring
@@ -55,6 +56,7 @@ class PostgresStore:
         self.spending = StoredSpending(self.journal)
         self.outcomes = StoredOutcomes(self.journal, reading, keys, ids)
         self.reader = StoredReader(reading, keys)
+        self.filling = Filling(self.journal, reading)
         self.acts = StoredActs(reading, keys)
         self.notices = StoredNotices(reading)
         self.watch = StoredWatch(reading)

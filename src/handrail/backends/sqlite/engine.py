@@ -30,7 +30,7 @@ LOSING = (
 """Errors that say the file or the disk failed, not the command: the whole batch is lost."""
 MAX_LIVE = 8_192
 
-_COLUMNS = {"entry": 6, "payload": 3, "interaction": 10, "subject": 5, "conversation": 11}
+_COLUMNS = {"entry": 6, "payload": 3, "interaction": 12, "subject": 5, "conversation": 11}
 _CONVERSATIONS = (
     "SELECT * FROM ({}) WHERE EXISTS (SELECT 1 FROM subject s WHERE s.id = column4 AND s.wrapped IS NOT NULL) "
     "ON CONFLICT (id) DO UPDATE SET given = coalesce(excluded.given, given), tail = excluded.tail, "

@@ -8,6 +8,7 @@ import apsw
 from handrail.backends.acted import StoredActs
 from handrail.backends.autonomy import StoredAutonomy
 from handrail.backends.erasing import StoredErasing
+from handrail.backends.filling import Filling
 from handrail.backends.incidents import StoredIncidents
 from handrail.backends.journal import BatchedJournal
 from handrail.backends.keyring import KeyFolder, Keyring
@@ -80,6 +81,7 @@ class SqliteStore:
         self.spending = StoredSpending(self.journal)
         self.outcomes = StoredOutcomes(self.journal, self._reading, self.keys, ids)
         self.reader = StoredReader(self._reading, self.keys)
+        self.filling = Filling(self.journal, self._reading)
         self.acts = StoredActs(self._reading, self.keys)
         self.notices = StoredNotices(self._reading)
         self.watch = StoredWatch(self._reading)

@@ -141,14 +141,9 @@ def _times(asked: Facts, words: Words) -> tuple[int | None, int | None]:
     if (asked.since and since is None) or (asked.until and until is None):
         raise HandrailError(Code.REQUEST_INVALID, words(N_("Write a day as 2026-11-21.")))
     if since is None and until is None:
-        length, _ = PERIODS.get(asked.period or _period(asked), PERIODS["all"])
+        length, _ = PERIODS.get(asked.period, PERIODS["all"])
         return (words.now_ms - length if length else None), None
     return since, None if until is None else until + DAY_MS
-
-
-def _period(asked: Facts) -> str:
-    """Without one: any time, but the last 30 days where the facts of each candidate have to be read."""
-    return "30d" if asked.channel or asked.arm else "all"
 
 
 def listed(
@@ -158,7 +153,7 @@ def listed(
     """`path`: of the list. `error`: what was wrong with the filter; then nothing was looked for."""
     names = {str(one.id): one.name for one in rules.use_cases.values()}
     fields, more = _fields(asked, rules, words)
-    period = "" if asked.since or asked.until else asked.period or _period(asked)
+    period = "" if asked.since or asked.until else asked.period or "all"
     chosen = _chosen(asked, (*fields, *more), words, path)
     any_filter = bool(chosen) or bool(asked.period) or bool(asked.since) or bool(asked.until)
     return Listed(

@@ -97,7 +97,7 @@ def test_two_people_sign_and_one_starts_it_by_keyboard_and_never_its_author(ramp
     expect(owner.get_by_role("button", name="Sign for")).to_have_count(0)
     compliance.goto(f"/releases/{ramp.release[:8]}")
     compliance.get_by_role("button", name="Sign for Compliance").click()
-    expect(compliance.get_by_text("Your roles cannot do this; open to: approver, owner.").first).to_be_visible()
+    expect(compliance.get_by_text("Your roles cannot do this; open to: Owner, Approver.").first).to_be_visible()
     assert ramp.rollout().state is State.SIGNED_OFF
     owner.locator(".badge").filter(has_text="Signed off").first.wait_for(timeout=2_000)  # by itself
     owner.keyboard.press("n")
@@ -132,6 +132,34 @@ def test_hold_let_go_on_next_step_and_two_who_press_at_once_move_it_once(ramp: R
     dialog(other, "advance").get_by_role("button", name="Next step").click()
     expect(other.get_by_role("alert")).to_contain_text("Meanwhile: Canary raised to 50%, by Olu Owner")
     assert ramp.rollout().stage == 1
+    end(ramp)
+
+
+@pytest.mark.promise("CON-REL-3")
+def test_a_dialog_carries_what_the_page_says_when_it_is_opened_and_not_what_it_said_when_it_was_loaded(
+    ramp: Ramped, enter: Enter
+) -> None:
+    begin(ramp, "Looked at for long.", canary=True)
+    page = enter(ramp.site, Role.OWNER)
+    page.goto(f"/releases/{ramp.release}")
+    expect(page.locator("#now-next")).to_have_text("From 30% to 50% of new conversations.")
+    ramp.house.by("root", "release", "freeze", ramp.release)
+    expect(page.locator(".say").first).to_contain_text("It stands still: frozen by a person.")
+    ramp.house.run("release", "thaw", ramp.release, "--token", ramp.site.session(Role.OWNER).text)
+    expect(page.get_by_role("button", name="Next step")).to_be_visible()
+    page.keyboard.press("n")
+    expect(dialog(page, "advance")).to_contain_text("From 30% to 50%")
+    dialog(page, "advance").get_by_role("button", name="Next step").click()
+    expect(page.get_by_text("It goes on at the next step.")).to_be_visible()
+    page.keyboard.press("p")
+    expect(dialog(page, "promote")).to_contain_text("Nothing is counted yet, so nothing says how it does.")
+    many = len(ramp.converse(20)) // 2
+    page.keyboard.press("Escape")
+    within(20, partial(settled, ramp, many))
+    expect(page.locator("#now-evidence")).to_contain_text("Its evidence so far: Too early")
+    page.keyboard.press("p")
+    expect(dialog(page, "promote")).to_contain_text("Its evidence so far: Too early")
+    assert not trouble(page)
     end(ramp)
 
 

@@ -174,8 +174,11 @@ def advanced(before: Rollout, *, now: int) -> Rollout:
 
 
 def froze(before: Rollout, why: str, *, now: int) -> Rollout:
-    """The ramp stands still and falls back to its first stage, until a person lets it go on. Nothing is decided."""
+    """The ramp stands still and falls back to its first stage, until a person lets it go on. Nothing is decided. Raises
+    NOT_ALLOWED when it stands still already: why it does is not written over."""
     _require(before, State.CANARY, move="be frozen")
+    if before.frozen:
+        raise HandrailError(Code.NOT_ALLOWED, f"this ramp stands still already: {before.frozen}")
     if before.stage == 0:
         return _moved(before, frozen=why)
     return _moved(before, frozen=why, stage=0, step=before.step + 1, stage_at=now)

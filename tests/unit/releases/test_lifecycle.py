@@ -101,6 +101,8 @@ def test_each_change_of_the_share_is_a_step_of_its_own_so_that_no_two_are_pooled
     with pytest.raises(HandrailError, match="stands still"):
         lifecycle.advanced(frozen, now=10 + 60 * MINUTE)
     assert lifecycle.thawed(frozen, now=0).frozen == ""
+    with pytest.raises(HandrailError, match="already: why"):
+        lifecycle.froze(frozen, "frozen by a person", now=0)  # why it stands still is not written over
 
 
 @pytest.mark.promise("REL-5")

@@ -43,8 +43,8 @@ class ShowAsked(Asked, frozen=True, kw_only=True):
 
 
 class MoveAsked(Asked, frozen=True, kw_only=True):
-    """`seen`: the version of the rollout that stood on the page. `role`: of a sign-off. `reason`, `finish`: of a
-    rollback."""
+    """`seen`: the version of the rollout that stood on the page; every move but holding and rolling back is refused
+    when it is another by now. `role`: of a sign-off. `reason`, `finish`: of a rollback."""
 
     id: str
     seen: int = -1
@@ -75,7 +75,8 @@ async def show(visitor: Visitor, asked: ShowAsked, here: Here) -> Detail:
 
 async def sign(visitor: Visitor, asked: MoveAsked, here: Here) -> Go | Again:
     def made(release: Digest) -> Callable[[Any], Rollout]:
-        return desk.Sign(ids=here.ports.ids, release=release, role=asked.role, token=visitor.token)
+        move = desk.Sign(ids=here.ports.ids, release=release, role=asked.role, token=visitor.token)
+        return AsSeen(release=release, version=asked.seen, command=move)
 
     return await _moved(visitor, asked, here, made, N_("Signed off."))
 
@@ -110,7 +111,8 @@ async def freeze(visitor: Visitor, asked: MoveAsked, here: Here) -> Go | Again:
 
 async def thaw(visitor: Visitor, asked: MoveAsked, here: Here) -> Go | Again:
     def made(release: Digest) -> Callable[[Any], Rollout]:
-        return desk.Thaw(ids=here.ports.ids, release=release, token=visitor.token)
+        move = desk.Thaw(ids=here.ports.ids, release=release, token=visitor.token)
+        return AsSeen(release=release, version=asked.seen, command=move)
 
     return await _moved(visitor, asked, here, made, N_("It goes on."))
 
@@ -141,7 +143,8 @@ async def roll_back(visitor: Visitor, asked: MoveAsked, here: Here) -> Go | Agai
 
 async def retire(visitor: Visitor, asked: MoveAsked, here: Here) -> Go | Again:
     def made(release: Digest) -> Callable[[Any], Rollout]:
-        return desk.Retire(ids=here.ports.ids, release=release, token=visitor.token)
+        move = desk.Retire(ids=here.ports.ids, release=release, token=visitor.token)
+        return AsSeen(release=release, version=asked.seen, command=move)
 
     return await _moved(visitor, asked, here, made, N_("Given up."))
 

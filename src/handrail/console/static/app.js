@@ -44,6 +44,11 @@ document.addEventListener("change", (event) => {
 function openDialog(id) {
   const dialog = document.getElementById(id);
   if (!dialog || dialog.open) return;
+  for (const each of all("[data-copies]", dialog)) { // what the page says by now, which renewed itself since the dialog was made
+    const now = document.getElementById(each.dataset.copies)?.textContent;
+    if (now === undefined) continue;
+    if (each.tagName === "INPUT") each.value = now; else each.textContent = now;
+  }
   dialog.showModal();
   for (const each of all("[data-takes]", dialog)) { // what was typed on the page goes along
     const typed = document.getElementById(each.dataset.takes)?.value;

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
+from handrail.console.views.frame import ROLE_NAMES
 from handrail.console.views.releases_chart import evidence_said, meter
+from handrail.console.views.releases_moves import unsigned
 from handrail.console.views.releases_words import short as shortened
 from handrail.console.views.releases_words import state_of, units_of, verdict_of
 from handrail.console.words import N_, Words
@@ -21,7 +23,7 @@ PAGE = 50
 FEW = 3
 """Of what came before, in the panel of a use case."""
 CUTS = {
-    "": N_("All"), "canary": N_("Canaries"), "draft": N_("Drafts"), "live": N_("Live"), "over": N_("Before"),
+    "": N_("All"), "canary": N_("Canaries"), "draft": N_("Drafts"), "live": N_("Live by a ramp"), "over": N_("Before"),
     "back": N_("Rolled back"),
 }  # fmt: skip
 DRAFTS = frozenset({State.DRAFT, State.TESTED, State.SIGNED_OFF})
@@ -116,7 +118,9 @@ def releases(
         return f"/releases?{query}" if query else "/releases"
 
     def row(one: Rollout) -> Row:
-        return _row(one, drawings.get(one.release), known, names, words)
+        case = snapshot.ruleset.use_cases.get(UseCaseId(one.use_case)) if snapshot else None
+        lacks = unsigned(one, case.ramp) if case is not None and case.ramp is not None else []
+        return _row(one, drawings.get(one.release), known, names, words, lacks)
 
     return Releases(
         said=" ".join([
@@ -158,8 +162,10 @@ def _announced(
 
 
 def _row(
-    one: Rollout, drawing: Drawing | None, known: Mapping[str, str], names: Mapping[str, str], words: Words
-) -> Row:
+    one: Rollout, drawing: Drawing | None, known: Mapping[str, str], names: Mapping[str, str], words: Words,
+    lacks: Sequence[str],
+) -> Row:  # fmt: skip
+    """`lacks`: roles that have not agreed to it."""
     tone, icon, state = state_of(one, words)
     told = None if drawing is None else drawing.told
     verdict = told.verdict if told is not None and one.state is State.CANARY else _reached(one)
@@ -169,7 +175,7 @@ def _row(
     )  # fmt: skip
     return Row(
         id=one.release, short=shortened(one.release), use_case=one.use_case, name=known.get(one.use_case, one.use_case),
-        tone=tone, icon=icon, state=state, said=_said(one, drawing, words),
+        tone=tone, icon=icon, state=state, said=_said(one, drawing, words, lacks),
         meter=None if told is None or one.state is not State.CANARY else meter(told.log_e, alpha), meter_said=evidence,
         verdict=None if verdict is None else verdict_of(verdict, words), by=names.get(one.author, one.author),
         at_ms=_since(one),
@@ -191,7 +197,7 @@ def _since(one: Rollout) -> int:
     return max([one.created_at, *latest, one.tested.at_ms if one.tested else 0])
 
 
-def _said(one: Rollout, drawing: Drawing | None, words: Words) -> str:
+def _said(one: Rollout, drawing: Drawing | None, words: Words, lacks: Sequence[str]) -> str:
     """One line beside a row: what is next, or how it ended."""
     match one.state:
         case State.CANARY:
@@ -203,8 +209,11 @@ def _said(one: Rollout, drawing: Drawing | None, words: Words) -> str:
             if one.tested is not None:
                 return words.plural("{n} test failed.", "{n} tests failed.", one.tested.failed)
             return words(N_("Its tests have not been run."))
+        case State.TESTED | State.SIGNED_OFF if lacks:
+            roles = ", ".join(words(ROLE_NAMES.get(role, role)) for role in lacks)
+            return words(N_("Tests are green; it waits for the sign-off of: {roles}."), roles=roles)
         case State.TESTED:
-            return words(N_("Tests are green; it can be signed off or started."))
+            return words(N_("Tests are green; it can be started."))
         case State.SIGNED_OFF:
             return words(N_("Everybody agreed; it can be started."))
         case State.LIVE:

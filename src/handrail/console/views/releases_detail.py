@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import msgspec
 
+from handrail.console.views.frame import ROLE_NAMES
 from handrail.console.views.releases_chart import Chart, evidence_chart
 from handrail.console.views.releases_moves import REASONS, Move, SignBox, dialogs_of, moves_of, sign_boxes
 from handrail.console.views.releases_rail import Stop, facts, rail
 from handrail.console.views.releases_timeline import Moment, actor_name, timeline
 from handrail.console.views.releases_words import (
+    cap_of,
     limit_of,
     metric_name,
     number_of,
@@ -24,7 +26,7 @@ from handrail.console.views.releases_words import (
 from handrail.console.visitor import Visitor
 from handrail.console.words import N_, Words
 from handrail.in_force.snapshot import Snapshot
-from handrail.policy.ramp import Outcome, Ramp, RampMetric, UnitKind
+from handrail.policy.ramp import Ramp, RampMetric, UnitKind
 from handrail.policy.ruleset import UseCase
 from handrail.releases.curve import Drawing
 from handrail.releases.diff import Line, fields, lines
@@ -151,6 +153,7 @@ class Detail:
     reasons: tuple[tuple[str, str], ...]
     affected: str
     evidence: str
+    next: str
     version: int
     running: bool
     problem: str
@@ -197,10 +200,12 @@ def detail(read: Read, visitor: Visitor, words: Words, *, problem: str = "") -> 
         if left else "",
         moves=moves, dialogs=() if rollout is None else dialogs_of(visitor, words),
         reasons=tuple((key, words(label)) for key, label in REASONS.items()),
-        affected=_affected(read, words), evidence=_evidence(read, told, words),
+        affected=_affected(read, words), evidence=_evidence(read, told, words), next=_next(read, words),
         version=rollout.version if rollout else 0,
         running=rollout is not None and rollout.state is State.CANARY, problem=problem,
-        announce=words(N_("Release {name}: {state}. {said}"), name=name, state=state, said=say),
+        announce=words(
+            N_("Release {name}: {state}. {said}"), name=name, state=state, said=_heard(read, told, say, words)
+        ),
         crumb=name,
         crumbs=((words(N_("Releases")), "/releases"),),
     )  # fmt: skip
@@ -225,12 +230,25 @@ def _is_live(read: Read) -> bool:
     return live is not None and live.digest == read.digest
 
 
+def _heard(read: Read, told: Conclusion | None, say: str, words: Words) -> str:
+    """What a screen reader says when it changes: of a canary that runs its verdict alone, since the numbers of the
+    sentence move every few seconds."""
+    rollout = read.rollout
+    if rollout is None or told is None or rollout.state is not State.CANARY or rollout.frozen or rollout.asked:
+        return say
+    return verdict_of(told.verdict, words)[2] if told.units else say
+
+
 def _by(read: Read, words: Words) -> str:
     author = actor_name(read.first_author.kind, read.first_author.id, read.names, words)
     said = [words(N_("By {name}"), name=author)]
     if read.rollout is not None and read.rollout.sign_offs:
         signed = ", ".join(
-            words(N_("{name} ({role})"), name=read.names.get(one.person, one.person), role=one.role)
+            words(
+                N_("{name} ({role})"),
+                name=read.names.get(one.person, one.person),
+                role=words(ROLE_NAMES.get(one.role, one.role)),
+            )
             for one in read.rollout.sign_offs
         )
         said.append(words(N_("signed off by {names}"), names=signed))
@@ -311,20 +329,13 @@ def _declared(ramp: Ramp | None) -> dict[str, RampMetric]:
     return {one.name.value: one for one in ramp.metrics} if ramp else {}
 
 
-def _cap(name: str, declared: RampMetric | None) -> float:
-    """Seconds that count as 1, of a metric that is one of time and compared by its mean."""
-    if name != Outcome.HANDLE_TIME.value or declared is None or declared.past is not None:
-        return 0.0
-    return declared.cap
-
-
 def _interval(told: Conclusion | None, ramp: Ramp | None, words: Words) -> str:
     """Beside the curve: how large the difference of what leads may be."""
     if told is None or ramp is None or not told.metrics:
         return ""
     one = told.metrics[told.leading]
     declared = _declared(ramp).get(told.leading.removesuffix(MISSING))
-    said = said_of(Verdict.CANNOT_TELL, one, declared, 0, _cap(told.leading, declared), words)
+    said = said_of(Verdict.CANNOT_TELL, one, declared, 0, cap_of(told.leading, declared), words)
     return f"{metric_name(told.leading, words)}: {said}"
 
 
@@ -337,7 +348,7 @@ def _metrics(read: Read, ramp: Ramp | None, told: Conclusion | None, words: Word
     found = []
     for name in order:
         one, known = told.metrics[name], declared.get(name.removesuffix(MISSING))
-        verdict, cap = verdicts[name], _cap(name, known)
+        verdict, cap = verdicts[name], cap_of(name, known)
         tone, icon, word = verdict_of(verdict, words)
         found.append(
             MetricRow(
@@ -443,10 +454,29 @@ def _commands(rollout: Rollout | None, name: str, words: Words) -> tuple[tuple[s
 
 def _evidence(read: Read, told: Conclusion | None, words: Words) -> str:
     """For the dialog of a promotion."""
-    if read.rollout is None or told is None:
+    if read.rollout is None or read.rollout.state is not State.CANARY:
         return ""
+    if told is None or not told.units:
+        return words(N_("Nothing is counted yet, so nothing says how it does."))
     unit = "customer" if read.rollout.ramp and read.rollout.ramp.unit is UnitKind.CUSTOMER_WEEK else "conversation"
-    return whole_sentence(read.rollout, told, words, unit)
+    return words(N_("Its evidence so far: {sentence}"), sentence=whole_sentence(read.rollout, told, words, unit))
+
+
+def _next(read: Read, words: Words) -> str:
+    """For the dialogs of a start and of the next step: whom it reaches then."""
+    rollout, ramp = read.rollout, _ramp(read)
+    if rollout is None or ramp is None:
+        return ""
+    at = rollout.stage + 1 if rollout.state is State.CANARY else 0
+    if rollout.state is not State.CANARY and rollout.state not in (State.TESTED, State.SIGNED_OFF):
+        return ""
+    if at >= len(ramp.stages):
+        return ""
+    share = words.percent(ramp.stages[at].share, 0 if ramp.stages[at].share >= 0.01 else 1)
+    if rollout.state is State.CANARY:
+        now = words.percent(rollout.share, 0 if rollout.share >= 0.01 else 1)
+        return words(N_("From {now} to {share} of new conversations."), now=now, share=share)
+    return words(N_("It gets {share} of new conversations."), share=share)
 
 
 def _affected(read: Read, words: Words) -> str:

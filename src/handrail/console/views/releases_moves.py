@@ -4,9 +4,11 @@ their own transactions: this only keeps away what would be refused."""
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from handrail.console.views.frame import ROLE_NAMES
 from handrail.console.visitor import Visitor
 from handrail.console.words import N_, Words
 from handrail.people.authorise import MAY, Act
+from handrail.people.role import Role
 from handrail.policy.ramp import Ramp
 from handrail.releases.judge import Conclusion, Verdict
 from handrail.releases.lifecycle import Rollout, State
@@ -78,6 +80,8 @@ ACTS = {
     "start": Act.RELEASE, "advance": Act.RELEASE, "promote": Act.RELEASE, "thaw": Act.RELEASE,
     "freeze": Act.ROLL_BACK, "rollback": Act.ROLL_BACK, "retire": Act.PUBLISH,
 }  # fmt: skip
+SIGNABLE = frozenset({State.TESTED, State.SIGNED_OFF})
+"""The latter where its use case asks for one more role since."""
 PROMISING = frozenset({Verdict.SAFE, Verdict.BETTER})
 ASKS = frozenset({"start", "advance", "promote", "rollback", "retire"})
 
@@ -150,7 +154,7 @@ def _why_not(
 ) -> str:  # fmt: skip
     act = ACTS[name]
     if not visitor.roles & MAY[act]:
-        roles = ", ".join(sorted(role.value for role in MAY[act]))
+        roles = ", ".join(words(ROLE_NAMES[role.value]) for role in Role if role in MAY[act])
         return words(N_("Your roles cannot do this; open to: {roles}."), roles=roles)
     if act is Act.RELEASE and visitor.person in (rollout.author, first_author):
         return words(N_("You wrote this release, so another person does this."))
@@ -179,7 +183,7 @@ def sign_boxes(
     for role in plan.sign_offs:
         known = done.get(role)
         has = role in {each.value for each in visitor.roles}
-        mine = known is None and rollout.state is State.TESTED and has and not author and not signed
+        mine = known is None and rollout.state in SIGNABLE and has and not author and not signed
         found.append(
             SignBox(
                 role=role,
@@ -196,7 +200,7 @@ def sign_boxes(
 def _waits(rollout: Rollout, has: bool, author: bool, signed: bool, words: Words) -> str:
     if rollout.state is State.DRAFT:
         return words(N_("Opens once its tests are green."))
-    if rollout.state is not State.TESTED:
+    if rollout.state not in SIGNABLE:
         return words(N_("Was not asked for."))
     if has and author:
         return words(N_("You wrote this release, so another person signs."))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from handrail.console.views.frame import ROLE_NAMES
 from handrail.console.words import N_, Words
 from handrail.ledger.commitment import RecordedFacts, read_facts
 from handrail.terms.actor import ActorKind
@@ -89,7 +90,7 @@ def _said(entry: RecordedFacts, facts: _Facts, words: Words) -> str:
                 failed=words.number(facts.failed),
             )  # fmt: skip
         case "release.signed_off":
-            return words(N_("For the role {role}."), role=facts.role)
+            return words(N_("For the role {role}."), role=words(ROLE_NAMES.get(facts.role, facts.role)))
         case "release.still_answering":
             return words.plural("{n} interaction.", "{n} interactions.", facts.late)
         case "release.units_forgotten":

@@ -1,7 +1,7 @@
 """What stands in words for states, verdicts, metrics and moves of releases; pure."""
 
 from handrail.console.words import N_, Words
-from handrail.policy.ramp import RampMetric
+from handrail.policy.ramp import Outcome, RampMetric
 from handrail.releases.bets import Kind
 from handrail.releases.judge import MISSING, Conclusion, MetricVerdict, Verdict
 from handrail.releases.lifecycle import Rollout, State
@@ -113,6 +113,9 @@ def said_of(
     if verdict in (Verdict.BETTER, Verdict.SAFE) and high is not None:
         if verdict is Verdict.BETTER:
             return words(N_("At most {high} times as often as before."), high=_times(high, words))
+        if high > (margin or 0):  # what shows a margin is sharper than the interval
+            return words(N_("Shown to be less than {margin} times as often as before."),
+                         margin=words.number(margin or 0, 2))  # fmt: skip
         return words(
             N_("At most {high} times as often as before; {margin} times is agreed."), high=_times(high, words),
             margin=words.number(margin or 0, 2),
@@ -147,19 +150,65 @@ def _times(ratio: float, words: Words) -> str:
 
 
 def whole_sentence(rollout: Rollout, told: Conclusion, words: Words, unit: str) -> str:
-    """The verdict in one sentence: as the ledger has it in English; in another language from the same numbers."""
+    """The verdict in one sentence: as the ledger has it in English; in another language the same from its numbers. What
+    to do while it is undecided is not in it, since the ramp does that by itself."""
     if words.language == "en":
         if rollout.reached is not None:
             return rollout.reached.sentence
         done = "It was rolled back." if rollout.state is State.ROLLED_BACK else "It will be rolled back."
-        return sentence(told, unit=unit, done=done)
-    leading = told.metrics[told.leading]
-    return words(
-        N_("{verdict}: {metric} {canary} against {control}, over {units}."),
-        verdict=verdict_of(told.verdict, words)[2], metric=metric_name(told.leading, words),
-        canary=number_of(leading, leading.canary_mean, 0.0, words),
-        control=number_of(leading, leading.control_mean, 0.0, words), units=units_of(rollout, told.units, words),
-    )  # fmt: skip
+        return sentence(told, unit=unit, done=done, advise=False)
+    units, compared = units_of(rollout, told.units, words), _compared(rollout, told, words)
+    match told.verdict:
+        case Verdict.WORSE:
+            said = words(
+                N_("Worse: {compared}, over {units}, decided at number {at}; a release that is no worse would look "
+                   "like this less than once in {limit}."),
+                compared=compared, units=units, at=words.number(told.decided_at or told.units),
+                limit=words.number(round(1 / told.alpha)),
+            )  # fmt: skip
+            done = N_("It was rolled back.") if rollout.state is State.ROLLED_BACK else N_("It will be rolled back.")
+            return f"{said} {words(done)}"
+        case Verdict.BETTER:
+            return words(
+                N_("Better: {compared}, over {units}; no metric is worse than its margin allows."), compared=compared,
+                units=units,
+            )  # fmt: skip
+        case Verdict.SAFE:
+            return words(
+                N_("Safe: over {units} every metric was shown to stay within its margin; nearest: {compared}."),
+                compared=compared, units=units,
+            )  # fmt: skip
+        case Verdict.TOO_EARLY:
+            return words(N_("Too early: only {units} so far."), units=units)
+        case Verdict.CANNOT_TELL:
+            return words(
+                N_("Cannot tell yet: over {units} neither worse nor shown to be safe; nearest: {compared}."),
+                compared=compared, units=units,
+            )  # fmt: skip
+
+
+def _compared(rollout: Rollout, told: Conclusion, words: Words) -> str:
+    """Those that a verdict of worse names, else the one that is nearest to it."""
+    declared = {one.name.value: one for one in rollout.ramp.metrics} if rollout.ramp else {}
+    named = [name for name, one in told.metrics.items() if one.named] or [told.leading]
+    found = []
+    for name in sorted(named, key=lambda name: -told.metrics[name].log_e):
+        one, cap = told.metrics[name], cap_of(name, declared.get(name.removesuffix(MISSING)))
+        found.append(
+            words(
+                N_("{metric} {canary} of {canaries} against {control} of {controls}"), metric=metric_name(name, words),
+                canary=number_of(one, one.canary_mean, cap, words), canaries=words.number(one.canary_units),
+                control=number_of(one, one.control_mean, cap, words), controls=words.number(one.control_units),
+            )
+        )  # fmt: skip
+    return words(N_(" and ")).join(found)
+
+
+def cap_of(name: str, declared: RampMetric | None) -> float:
+    """Seconds that count as 1, of a metric that is one of time and compared by its mean."""
+    if name != Outcome.HANDLE_TIME.value or declared is None or declared.past is not None:
+        return 0.0
+    return declared.cap
 
 
 def short(digest: str) -> str:

@@ -1,0 +1,175 @@
+"""What the pages of releases say: the same as the ledger, of now, and nothing against the buttons beside it."""
+
+import msgspec
+import pytest
+from fakes.actions import use_case
+from fakes.console import visitor
+
+from handrail.console.views.releases import releases
+from handrail.console.views.releases_detail import Read, detail
+from handrail.console.views.releases_moves import sign_boxes
+from handrail.console.views.releases_words import said_of, whole_sentence
+from handrail.console.words import Languages, Words
+from handrail.in_force.snapshot import Snapshot
+from handrail.people.role import Role
+from handrail.policy.ramp import Outcome, Ramp, RampMetric, Stage
+from handrail.policy.ruleset import PromptMode, Ruleset
+from handrail.releases import lifecycle
+from handrail.releases.bets import Kind
+from handrail.releases.curve import Drawing
+from handrail.releases.judge import Conclusion, MetricVerdict, Verdict
+from handrail.releases.lifecycle import Rollout, SignOff, State
+from handrail.releases.release import Release, Target
+from handrail.terms.actor import Actor, ActorKind
+from handrail.terms.ids import Digest, PersonId, ProviderId, UseCaseId
+
+NOW_MS = 1_790_000_000_000
+LANGUAGES = Languages()
+RAMP = Ramp(
+    stages=(Stage(share=0.05), Stage(share=0.25)), sign_offs=("owner", "compliance"),
+    metrics=(RampMetric(name=Outcome.COMPLAINT, margin=1.25), RampMetric(name=Outcome.HANDLE_TIME, cap=600.0)),
+)  # fmt: skip
+CANARY = Rollout(
+    release=Digest("a" * 64), use_case=UseCaseId("orders"), author="pe_9", created_at=0, state=State.CANARY, ramp=RAMP,
+    run=1, stage=0, step=1, stage_at=NOW_MS, control=Digest("b" * 64), version=7,
+)  # fmt: skip
+SIGNED = msgspec.structs.replace(
+    CANARY, state=State.SIGNED_OFF, ramp=None, stage=-1,
+    tested=lifecycle.Tested(digest=Digest("c" * 64), passed=2, failed=0, at_ms=1),
+    sign_offs=(SignOff(PersonId("pe_2"), "owner", 2),),
+)  # fmt: skip
+
+
+def words(language: str = "en-GB") -> Words:
+    return LANGUAGES.words(chosen=language, accepts="", zone="UTC", now_ms=NOW_MS)
+
+
+def metric(**changes: object) -> MetricVerdict:
+    one = MetricVerdict(
+        log_e=1.0, weight=1.0, named=False, kind=Kind.BINARY, canary_units=400, canary_mean=0.04, control_units=3_600,
+        control_mean=0.05, interval=(0.5, 1.1),
+    )  # fmt: skip
+    return msgspec.structs.replace(one, **changes)
+
+
+def told(verdict: Verdict, **changes: object) -> Conclusion:
+    one = Conclusion(
+        verdict=verdict, decided_at=None, units=4_000, log_e=0.0, alpha=0.01, metrics={"complaint": metric()},
+        leading="complaint", share_wrong_at=None,
+    )  # fmt: skip
+    return msgspec.structs.replace(one, **changes)
+
+
+def read(rollout: Rollout, conclusion: Conclusion | None) -> Read:
+    release = Release(
+        use_case=UseCaseId("orders"),
+        alias="orders",
+        route=(Target(provider=ProviderId("p"), model="m"),),
+        prompt="Hi.",
+        prompt_mode=PromptMode.MANAGED,
+    )
+    drawing = None if conclusion is None else Drawing(
+        units=conclusion.units, points=(), steps=(), harmed=(), told=conclusion, words={"complaint": Verdict.SAFE},
+    )  # fmt: skip
+    return Read(
+        digest=rollout.release, release=release, first_author=Actor(ActorKind.PERSON, "pe_9"), snapshot=None,
+        rollout=rollout, against=None, against_digest="", drawing=drawing, counts=(), examples=(), runs=(), entries=(),
+        names={"pe_2": "Olu Owner"}, barred="",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("state", [State.CANARY, State.LIVE, State.RETIRED])
+def test_a_ramp_that_decides_by_itself_gives_no_advice_against_what_stands_beside_it(state: State) -> None:
+    rollout = msgspec.structs.replace(CANARY, state=state)
+    view = detail(read(rollout, told(Verdict.CANNOT_TELL)), visitor(Role.OWNER), words())
+    said = f"{view.say} {view.say_small} {view.evidence}"
+    assert "Cannot tell yet" in said
+    assert "do not ship" not in said
+    assert "ask its owner" not in said
+
+
+def test_a_screen_reader_hears_what_changed_and_not_every_number() -> None:
+    """The page of a canary renews itself each five seconds, and its sentence counts conversations."""
+    first, next_ = (
+        detail(read(CANARY, told(Verdict.CANNOT_TELL, units=units)), visitor(Role.OWNER), words())
+        for units in (4_000, 4_001)
+    )
+    assert first.say != next_.say
+    assert first.announce == next_.announce
+    safe = detail(read(CANARY, told(Verdict.SAFE)), visitor(Role.OWNER), words())
+    assert safe.announce != first.announce
+    assert "Safe" in safe.announce
+
+
+def test_the_sentence_of_another_language_says_what_the_english_one_says() -> None:
+    worse = told(
+        Verdict.WORSE, decided_at=194, units=194, metrics={
+            "complaint": metric(named=True, canary_mean=0.254, canary_units=63, control_mean=0.053, control_units=131),
+            "handle_time": metric(kind=Kind.SCORE, canary_mean=0.5, control_mean=0.25, named=True, log_e=0.5),
+        },
+    )  # fmt: skip
+    english = whole_sentence(CANARY, worse, words(), "conversation")
+    german = whole_sentence(CANARY, worse, words("de"), "conversation")
+    for number in ("63", "131", "194", "100"):
+        assert number in english
+        assert number in german, f"{number} is not in: {german}"
+    assert "25,4" in german
+    assert "300" in german, "seconds, and not a share of the cap"
+    assert "zurückgenommen" in german
+    for verdict in Verdict:
+        said = whole_sentence(CANARY, told(verdict), words("de"), "conversation")
+        assert "4.000" in said
+        assert "Cannot" not in said
+
+
+def test_what_is_called_safe_is_not_said_to_be_above_its_limit() -> None:
+    declared = RAMP.metrics[0]
+    said = said_of(Verdict.SAFE, metric(interval=(0.6, 1.4)), declared, 50, 0.0, words())
+    assert "1.4" not in said
+    assert said == "Shown to be less than 1.25 times as often as before."
+    assert said_of(Verdict.SAFE, metric(), declared, 50, 0.0, words()) == (
+        "At most 1.1 times as often as before; 1.25 times is agreed."
+    )
+
+
+@pytest.mark.promise("CON-REL-2")
+def test_a_role_that_is_asked_for_since_it_was_signed_off_can_still_sign() -> None:
+    """The command takes it; a page that says "was not asked for" would leave the release where it is for ever."""
+    owner, compliance = sign_boxes(SIGNED, RAMP, visitor(Role.COMPLIANCE), "pe_9", {"pe_2": "Olu Owner"}, words())
+    assert owner.by == "Olu Owner"
+    assert compliance.mine
+    waits = sign_boxes(SIGNED, RAMP, visitor(Role.STAFF), "pe_9", {}, words())[1]
+    assert waits.said.startswith("Waits for somebody with this role")
+
+
+def test_the_list_says_who_has_not_agreed_and_not_that_everybody_did() -> None:
+    case = in_force()
+    view = releases([SIGNED], case, {}, {}, words(), cut="draft")
+    assert view.rows[0].said == "Tests are green; it waits for the sign-off of: Compliance."
+    both = msgspec.structs.replace(SIGNED, sign_offs=(*SIGNED.sign_offs, SignOff(PersonId("pe_3"), "compliance", 3)))
+    assert releases([both], case, {}, {}, words(), cut="draft").rows[0].said == "Everybody agreed; it can be started."
+
+
+def in_force() -> Snapshot:
+    case = msgspec.structs.replace(use_case(), id=UseCaseId("orders"), ramp=RAMP)
+    ruleset = Ruleset(
+        organisation="O", time_zone="UTC", currency="EUR", providers={}, use_cases={UseCaseId("orders"): case}
+    )
+    return Snapshot(epoch=1, ruleset_digest=Digest("d"), ruleset=ruleset, live={}, keys={})
+
+
+def test_roles_are_named_in_the_readers_language() -> None:
+    view = detail(read(SIGNED, None), visitor(Role.AUDITOR), words("de"))
+    assert "(owner)" not in view.by
+    why = [move.why_not for move in view.moves]
+    assert why
+    assert all("owner" not in one and "engineer" not in one for one in why)
+
+
+def test_a_dialog_says_whom_the_next_step_reaches() -> None:
+    assert detail(read(CANARY, told(Verdict.SAFE)), visitor(Role.OWNER), words()).next == (
+        "From 5% to 25% of new conversations."
+    )
+    last = msgspec.structs.replace(CANARY, stage=1)
+    assert detail(read(last, told(Verdict.SAFE)), visitor(Role.OWNER), words()).next == ""
+    assert "Nothing is counted yet" in detail(read(CANARY, None), visitor(Role.OWNER), words()).evidence

@@ -176,15 +176,16 @@ async def settled(house: House) -> tuple[Browser, str]:
     return browser, secret
 
 
-async def added(house: House, *roles: Role, mail: str = "kim@example.com") -> Browser:
-    """Another person, in by her link and a password; roles that need no second factor."""
+async def added(house: House, *roles: Role, mail: str = "kim@example.com", setup: bool = False) -> Browser:
+    """Another person, in by her link and a password; roles that need no second factor, unless `setup`: then she is only
+    on her way in."""
     shown = await house.store.journal.run(
         lambda tx: AddPerson(ids=IDS, mail=mail, name="Kim Moss", roles=frozenset(roles), token=admin_token(tx))(tx)
     )
     browser = house.browser("203.0.113.9")
     await browser.get(f"/sign-in/link?code={shown.text}")
     page = await browser.post("/sign-in/link", code=shown.text, password=PASSWORD, again=PASSWORD)
-    assert page.url.path == "/account", page.text
+    assert page.url.path == ("/sign-in/set-up" if setup else "/account"), page.text
     return browser
 
 

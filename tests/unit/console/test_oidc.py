@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from joserfc import jwt
-from joserfc.jwk import ECKey, RSAKey
+from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from handrail.console.signin.oidc import Asked, Discovered, address, challenge, claims_of, discovered, id_token, is_from
 from handrail.people.provider import Claims, Rules, roles_of
@@ -85,6 +85,16 @@ def test_a_token_that_no_published_key_signed_is_not_believed() -> None:
         with pytest.raises(HandrailError) as refused:
             read(token)
         assert refused.value.code is Code.SIGN_IN_REFUSED
+
+
+@pytest.mark.promise("SGN-9")
+def test_a_shared_secret_that_is_published_by_mistake_signs_nothing() -> None:
+    known = OctKey.import_key("everybody can read this in the provider's keys", {"kid": "two", "alg": "HS256"})
+    keys = {"keys": [KEY.as_dict(private=False), known.as_dict(private=True)]}
+    token = jwt.encode({"alg": "HS256", "kid": "two"}, GOOD, known, algorithms=["HS256"])
+    with pytest.raises(HandrailError) as refused:
+        claims_of(token, keys, found=FOUND, client_id=CLIENT, asked=ASKED, now_s=NOW)
+    assert refused.value.code is Code.SIGN_IN_REFUSED
 
 
 def test_a_confirmation_needs_a_sign_in_at_the_provider_just_now() -> None:

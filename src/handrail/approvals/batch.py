@@ -109,7 +109,11 @@ class DecideOne:
             raise HandrailError(Code.NOT_ALLOWED, why_not)
         most = (stored.about.route or APPROVERS).batch
         if self.size > most:
-            raise HandrailError(Code.NOT_ALLOWED, f"route {stored.progress.route} decides at most {most} together")
+            raise HandrailError(
+                Code.NOT_ALLOWED,
+                "route {route} decides at most {most} together",
+                parts={"route": stored.progress.route, "most": most},
+            )
         if self.approve:
             return Approve(
                 ids=self.ids, action=self.member.action, digest=self.member.digest, token=self.token,

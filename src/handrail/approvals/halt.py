@@ -51,7 +51,9 @@ class PullStop:
         if bool(self.value) is (self.scope is StopScope.ALL):
             raise HandrailError(Code.REQUEST_INVALID, "say what to stop: a scope with its value, or all without one")
         if not self.reason.strip() or len(self.reason) > MAX_REASON:
-            raise HandrailError(Code.REQUEST_INVALID, f"give a reason of 1 to {MAX_REASON} characters")
+            raise HandrailError(
+                Code.REQUEST_INVALID, "give a reason of 1 to {most} characters", parts={"most": MAX_REASON}
+            )
         by = acting(tx, self.token, Act.STOP)
         value = known_value(tx, self.scope, self.value)
         stop = Stop(
@@ -86,7 +88,9 @@ def known_value(tx: ActionTransaction, scope: StopScope, value: str) -> str:
     if known and value not in known:
         listed = ", ".join(sorted(known)[:MAX_LISTED])
         raise HandrailError(
-            Code.REQUEST_INVALID, f"nothing was stopped: there is no such {scope.value}; there is: {listed}"
+            Code.REQUEST_INVALID,
+            "nothing was stopped: there is no such {scope}; there is: {known}",
+            parts={"scope": scope.value, "known": listed},
         )
     return value
 

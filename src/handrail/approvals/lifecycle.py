@@ -340,19 +340,34 @@ def undone(before: Progress, by: ActionId) -> Progress:
     return _moved(before, undone_by=by)
 
 
+def _decided_already(before: Progress) -> HandrailError:
+    """With who decided and when, for a person."""
+    state = before.state.value
+    if not before.settled_by or before.settled_at is None:
+        return HandrailError(Code.ALREADY_DECIDED, "this action is {state} already", parts={"state": state})
+    return HandrailError(
+        Code.ALREADY_DECIDED,
+        "this action is {state} (decided by {by} at {when} UTC) already",
+        parts={"state": state, "by": before.settled_by, "when": _at(before.settled_at)},
+    )
+
+
+def _at(ms: int) -> str:
+    return datetime.fromtimestamp(ms // 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
 def _standing(before: Progress) -> str:
     """Where it is, with who decided and when."""
     words = f"this action is {before.state.value}"
     if not before.settled_by or before.settled_at is None:
         return words
-    when = datetime.fromtimestamp(before.settled_at // 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    return f"{words} (decided by {before.settled_by} at {when} UTC)"
+    return f"{words} (decided by {before.settled_by} at {_at(before.settled_at)} UTC)"
 
 
 def require_waiting(before: Progress, now: int) -> None:
     """Raises HandrailError ALREADY_DECIDED, saying who decided and when."""
     if before.state is not State.HELD:
-        raise HandrailError(Code.ALREADY_DECIDED, f"{_standing(before)} already")
+        raise _decided_already(before)
     if before.decide_by is not None and now >= before.decide_by:
         raise HandrailError(Code.ALREADY_DECIDED, "the time to decide is over")
 
@@ -364,7 +379,7 @@ def _must_hold(before: Progress, owner: str) -> None:
 
 def _ended(before: Progress, state: State) -> Progress:
     if before.state not in (State.HELD, State.APPROVED):
-        raise HandrailError(Code.ALREADY_DECIDED, f"{_standing(before)} already")
+        raise _decided_already(before)
     return _moved(before, state=state)
 
 

@@ -91,11 +91,21 @@ def require_decider(
     escalated = {role for each in route.steps[:step] for role in each.roles}
     if not roles & (set(route.roles) | escalated):
         asked = ", ".join(sorted(set(route.roles) | escalated))
-        raise HandrailError(Code.NOT_ALLOWED, f"your roles may not decide this; route {route.id} asks: {asked}")
+        raise HandrailError(
+            Code.NOT_ALLOWED,
+            "your roles may not decide this; route {route} asks: {roles}",
+            parts={"route": route.id, "roles": asked},
+        )
     if not covers(route, case):
-        raise HandrailError(Code.NOT_ALLOWED, f"route {route.id} may not decide this amount or use case; hand it on")
+        raise HandrailError(
+            Code.NOT_ALLOWED,
+            "route {route} may not decide this amount or use case; hand it on",
+            parts={"route": route.id},
+        )
     if not roles & escalated and not on_shift(route.shifts, at):
-        raise HandrailError(Code.NOT_ALLOWED, f"route {route.id} is not on shift now; wait, or hand it on")
+        raise HandrailError(
+            Code.NOT_ALLOWED, "route {route} is not on shift now; wait, or hand it on", parts={"route": route.id}
+        )
 
 
 def on_shift(shifts: tuple[Shift, ...], at: Moment) -> bool:

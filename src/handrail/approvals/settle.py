@@ -97,7 +97,9 @@ class Edit:
         ruled = self.decide(Standing(tuple(tx.stops.all()), tx.limits.used, tx.now_ms))
         if ruled.decision.verdict is Verdict.DENY:
             why = ", ".join(dict.fromkeys(reason.code for reason in ruled.decision.reasons))
-            raise HandrailError(Code.NOT_ALLOWED, f"the rules deny the edited call ({why}); nothing was changed")
+            raise HandrailError(
+                Code.NOT_ALLOWED, "the rules deny the edited call ({why}); nothing was changed", parts={"why": why}
+            )
         route = ruled.route or stored.about.route or APPROVERS
         request = self.request
         if ruled.arguments is not None:
@@ -147,9 +149,11 @@ class HandOn:
         route = routes.get(self.route)
         if route is None:
             known = ", ".join(sorted(routes)) or "none are written"
-            raise HandrailError(Code.NOT_FOUND, f"there is no such route; routes: {known}")
+            raise HandrailError(Code.NOT_FOUND, "there is no such route; routes: {known}", parts={"known": known})
         if not covers(route, _case(stored)):
-            raise HandrailError(Code.NOT_ALLOWED, f"route {route.id} may not decide this amount or use case")
+            raise HandrailError(
+                Code.NOT_ALLOWED, "route {route} may not decide this amount or use case", parts={"route": route.id}
+            )
         after = lifecycle.hand_on(
             stored.progress, route.id, now=tx.now_ms, needs=route.persons,
             escalate_at=next_step(route, tx.now_ms, 0),
@@ -255,7 +259,9 @@ class Undo:
         by = require(Act.UNDO, person, people_exist=True)
         if done.state is not State.DONE:
             raise HandrailError(
-                Code.ALREADY_DECIDED, f"this action is {done.state.value}; only what was done is undone"
+                Code.ALREADY_DECIDED,
+                "this action is {state}; only what was done is undone",
+                parts={"state": done.state.value},
             )
         since = done.ended_at or done.created_at
         if self.undo_within_s is not None and tx.now_ms >= since + 1_000 * self.undo_within_s:
@@ -347,8 +353,8 @@ def _require_waiting(tx: ActionTransaction, progress: Progress) -> None:
         by = progress.settled_by
         if not by or by not in error.message:
             raise
-        named = error.message.replace(by, f"{name_of(tx, PersonId(by))}, {by},", 1)
-        raise HandrailError(error.code, named) from None
+        named = f"{name_of(tx, PersonId(by))}, {by},"
+        raise HandrailError(error.code, error.template, parts={**error.parts, "by": named}) from None
 
 
 def _case(stored: Stored) -> Case:

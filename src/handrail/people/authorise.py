@@ -82,15 +82,23 @@ def require(act: Act, person: Person | None, *, people_exist: bool, author: Pers
     if person is None:
         if people_exist:
             raise HandrailError(
-                Code.NOT_ALLOWED, f"{act.value} needs a personal token: --token or HANDRAIL_TOKEN; {_who(act)}"
+                Code.NOT_ALLOWED,
+                "{act} needs a personal token: --token or HANDRAIL_TOKEN; allowed: {roles}",
+                parts={"act": act.value, "roles": _who(act)},
             )
         return Actor(ActorKind.SYSTEM, "operator")
     if not person.active:
         raise HandrailError(Code.NOT_ALLOWED, "this person was disabled; ask an admin")
     if not person.roles & MAY.get(act, frozenset()):
-        raise HandrailError(Code.NOT_ALLOWED, f"your roles do not allow {act.value}; {_who(act)}")
+        raise HandrailError(
+            Code.NOT_ALLOWED,
+            "your roles do not allow {act}; allowed: {roles}",
+            parts={"act": act.value, "roles": _who(act)},
+        )
     if act in NOT_OWN and author is not None and author == person.id:
-        raise HandrailError(Code.NOT_ALLOWED, f"{act.value}: its author cannot do this; another person must")
+        raise HandrailError(
+            Code.NOT_ALLOWED, "{act}: its author cannot do this; another person must", parts={"act": act.value}
+        )
     return Actor(ActorKind.PERSON, person.id)
 
 
@@ -102,4 +110,4 @@ def require_change(by: Person | None, target: Person, *, gained: frozenset[Role]
 
 def _who(act: Act) -> str:
     roles = sorted(role.value for role in MAY.get(act, frozenset()))
-    return f"allowed: {', '.join(roles)}" if roles else "nobody may"
+    return ", ".join(roles) or "nobody"

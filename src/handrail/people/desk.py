@@ -210,7 +210,11 @@ def _require_admin(tx: PeopleTransaction) -> None:
 
 def _require_roles(roles: frozenset[Role]) -> None:
     if not roles:
-        raise HandrailError(Code.REQUEST_INVALID, f"a person needs a role: {', '.join(role.value for role in Role)}")
+        raise HandrailError(
+            Code.REQUEST_INVALID,
+            "a person needs a role: {roles}",
+            parts={"roles": ", ".join(role.value for role in Role)},
+        )
     require_compatible(roles)
 
 

@@ -224,7 +224,11 @@ class AddPasskey:
         """Raises HandrailError ALREADY, FRESH_NEEDED, TOKEN_INVALID or NOT_ALLOWED."""
         person, _ = _fresh(tx, self.text, self.policy)
         if len(tx.passkeys.of(person.id)) >= MOST_PASSKEYS:
-            raise HandrailError(Code.NOT_ALLOWED, f"a person has at most {MOST_PASSKEYS} passkeys; remove one first")
+            raise HandrailError(
+                Code.NOT_ALLOWED,
+                "a person has at most {most} passkeys; remove one first",
+                parts={"most": MOST_PASSKEYS},
+            )
         tx.passkeys.add(self.make(person.id, tx.now_ms))
         told_change(tx, self.ids, person.id, person_actor(person.id), "passkey.added")
 

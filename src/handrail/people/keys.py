@@ -194,12 +194,22 @@ def _require_sense(
 ) -> None:
     if use_case is not None and use_case not in registered:
         known = ", ".join(sorted(registered)) or "none; run handrail publish first"
-        raise HandrailError(Code.USE_CASE_UNREGISTERED, f"no published use case has this id; published: {known}")
+        raise HandrailError(
+            Code.USE_CASE_UNREGISTERED, "no published use case has this id; published: {known}", parts={"known": known}
+        )
     if not scopes:
-        raise HandrailError(Code.REQUEST_INVALID, f"a key needs a scope: {', '.join(scope.value for scope in Scope)}")
+        raise HandrailError(
+            Code.REQUEST_INVALID,
+            "a key needs a scope: {scopes}",
+            parts={"scopes": ", ".join(scope.value for scope in Scope)},
+        )
     if Scope.PROBE in scopes and scopes & NOT_PROBED:
         names = ", ".join(sorted(scope.value for scope in scopes & NOT_PROBED))
-        raise HandrailError(Code.REQUEST_INVALID, f"a key for probes causes no effect: it cannot also have {names}")
+        raise HandrailError(
+            Code.REQUEST_INVALID,
+            "a key for probes causes no effect: it cannot also have {scopes}",
+            parts={"scopes": names},
+        )
     if use_case is None and scopes - ANYWHERE:
         raise HandrailError(Code.REQUEST_INVALID, "a key without a use case may only have the scopes events and read")
     _require_future(expires_in_ms)

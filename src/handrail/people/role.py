@@ -30,5 +30,6 @@ def require_compatible(roles: Set[Role]) -> None:
     if Role.AUDITOR in roles and clash:
         raise HandrailError(
             Code.NOT_ALLOWED,
-            f"an auditor cannot also be {', '.join(clash)}: who checks the record may not make it; use two persons",
+            "an auditor cannot also be {roles}: who checks the record may not make it; use two persons",
+            parts={"roles": ", ".join(clash)},
         )

@@ -353,7 +353,10 @@ def require_now(tx: SignInTransaction, places: list[tuple[str, int]]) -> None:
     if longest:
         seconds = -(-longest // 1000)
         raise HandrailError(
-            Code.SIGN_IN_WAIT, f"too many wrong tries; the next one is looked at in {seconds} s", retry_after_s=seconds
+            Code.SIGN_IN_WAIT,
+            "too many wrong tries; the next one is looked at in {seconds} s",
+            parts={"seconds": seconds},
+            retry_after_s=seconds,
         )
 
 

@@ -71,10 +71,14 @@ def require_good(token: Token | None, text: str, kind: TokenKind, *, now_ms: int
         raise HandrailError(Code.TOKEN_INVALID, "this token is not known; ask an admin for a new one")
     if token.revoked_at is not None and token.revoked_at <= now_ms:
         raise HandrailError(
-            Code.TOKEN_INVALID, f"this {_NAMES[kind]} was revoked, or a newer one took its place; {mend}"
+            Code.TOKEN_INVALID,
+            "this {kind} was revoked, or a newer one took its place; {mend}",
+            parts={"kind": _NAMES[kind], "mend": mend},
         )
     if token.used_at is not None:
-        raise HandrailError(Code.TOKEN_INVALID, f"this one-time code was used already; {mend}")
+        raise HandrailError(Code.TOKEN_INVALID, "this one-time code was used already; {mend}", parts={"mend": mend})
     if token.expires_at <= now_ms:
-        raise HandrailError(Code.TOKEN_INVALID, f"this {_NAMES[kind]} has expired; {mend}")
+        raise HandrailError(
+            Code.TOKEN_INVALID, "this {kind} has expired; {mend}", parts={"kind": _NAMES[kind], "mend": mend}
+        )
     return token

@@ -55,7 +55,7 @@ def draft(tx: ReleaseTransaction, ids: Ids, release: Digest, use_case: UseCaseId
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDraft:
     """By hand: a release as JSON gives it, or the live one with changes. Raises NOT_FOUND for a use case that is not in
-    force, NOT_ALLOWED for one without a ramp."""
+    force, RELEASE_STATE for one without a ramp."""
 
     ids: Ids
     use_case: UseCaseId
@@ -82,14 +82,18 @@ class NewDraft:
                 )
             )  # fmt: skip
         if not draft(tx, self.ids, name, self.use_case, by):
-            raise HandrailError(Code.ALREADY, f"release {name[:12]} is known already; see handrail release status")
+            raise HandrailError(
+                Code.ALREADY,
+                "release {release} is known already; see handrail release status",
+                parts={"release": name[:12]},
+            )
         return tx.rollouts.get(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordTests:
     """What its tests showed. `digest`: SHA-256 of the results. `answered`: releases that the results name, where
-    they do; those of another release are worth nothing (NOT_ALLOWED)."""
+    they do; those of another release are worth nothing (RELEASE_STATE)."""
 
     ids: Ids
     release: str
@@ -105,8 +109,9 @@ class RecordTests:
         others = self.answered - {before.release}
         if others:
             raise HandrailError(
-                Code.NOT_ALLOWED,
-                f"these are results of release {min(others)[:12]}; run the tests on {before.release[:12]} itself",
+                Code.RELEASE_STATE,
+                "these are results of release {other}; run the tests on {release} itself",
+                parts={"other": min(others)[:12], "release": before.release[:12]},
             )
         found = Tested(digest=self.digest, passed=self.passed, failed=self.failed, at_ms=tx.now_ms)
         after = lifecycle.tested(before, found)
@@ -137,7 +142,7 @@ class Sign:
         before = tx.rollouts.named(self.release)
         _require_not_its_writer(tx, before, by)
         if self.role not in {role.value for role in person.roles}:
-            raise HandrailError(Code.NOT_ALLOWED, f"you do not have the role {self.role}")
+            raise HandrailError(Code.NOT_ALLOWED, "you do not have the role {role}", parts={"role": self.role})
         needs = ramp_in_force(tx, UseCaseId(before.use_case)).sign_offs
         after = lifecycle.signed(before, person.id, self.role, needs=needs, now=tx.now_ms)
         tx.rollouts.swap(before, after)
@@ -163,7 +168,7 @@ class Start:
         ramp = ramp_in_force(tx, UseCaseId(before.use_case))
         control = tx.releases.live().get(UseCaseId(before.use_case))
         if control is None:
-            raise HandrailError(Code.NOT_ALLOWED, "nothing is live that it could be compared with")
+            raise HandrailError(Code.RELEASE_STATE, "nothing is live that it could be compared with")
         ramp = with_past(ramp, self.past, control)
         used = frozenset(one.salt for one in tx.rollouts.all() if one.salt)
         salt = self.ids.token(SALT)
@@ -266,7 +271,7 @@ class Retire:
         before = tx.rollouts.named(self.release)
         by = acting(tx, self.token, Act.PUBLISH)
         if before.state is State.LIVE:
-            raise HandrailError(Code.NOT_ALLOWED, "it is live: promote another, or roll it back")
+            raise HandrailError(Code.RELEASE_STATE, "it is live: promote another, or roll it back")
         after = lifecycle.retired(before, now=tx.now_ms)
         tx.rollouts.swap(before, after)
         tx.append(entry_of(self.ids, EntryKind.RELEASE_RETIRED, after, by, tx.now_ms))
@@ -373,18 +378,20 @@ def _require_not_its_writer(tx: ReleaseTransaction, rollout: Rollout, by: Actor)
 def _require_free(tx: ReleaseTransaction, rollout: Rollout, bars: Bars | None) -> None:
     why = "" if bars is None else bars(tx, rollout)
     if why:
-        raise HandrailError(Code.NOT_ALLOWED, why)
+        raise HandrailError(Code.RELEASE_STATE, why)
 
 
 def ramp_in_force(tx: ReleaseTransaction, use_case: UseCaseId) -> Ramp:
-    """Raises NOT_FOUND for a use case that is not in force, NOT_ALLOWED for one without a ramp."""
+    """Raises NOT_FOUND for a use case that is not in force, RELEASE_STATE for one without a ramp."""
     current = tx.rulesets.current()
     case = None if current is None else tx.rulesets.get(current).use_cases.get(use_case)
     if case is None:
-        raise HandrailError(Code.NOT_FOUND, f"the use case {use_case} is not in force")
+        raise HandrailError(Code.NOT_FOUND, "the use case {use_case} is not in force", parts={"use_case": use_case})
     if case.ramp is None:
         raise HandrailError(
-            Code.NOT_ALLOWED, f"the use case {use_case} has no ramp: its changes go live at once with handrail publish"
+            Code.RELEASE_STATE,
+            "the use case {use_case} has no ramp: its changes go live at once with handrail publish",
+            parts={"use_case": use_case},
         )
     return case.ramp
 
@@ -427,7 +434,7 @@ def roll_back(
     tx.rollouts.swap(before, after)
     if before.state is State.LIVE:
         if before.control is None:
-            raise HandrailError(Code.NOT_ALLOWED, "nothing was live before it")
+            raise HandrailError(Code.RELEASE_STATE, "nothing was live before it")
         end_canary(tx, ids, UseCaseId(before.use_case), by, "what it was compared with was rolled back")
         _restore(tx, ids, before.control, by)
         tx.releases.set_live(UseCaseId(before.use_case), before.control, expected=before.release, at_ms=tx.now_ms)

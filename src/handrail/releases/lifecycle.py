@@ -93,39 +93,41 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def tested(before: Rollout, found: Tested) -> Rollout:
-    """Its tests were run. One failure keeps it a draft. Raises NOT_ALLOWED."""
+    """Its tests were run. One failure keeps it a draft. Raises RELEASE_STATE."""
     _require(before, State.DRAFT, State.TESTED, State.SIGNED_OFF, move="be tested")
     green = found.failed == 0 and found.passed > 0
     return _moved(before, state=State.TESTED if green else State.DRAFT, tested=found, sign_offs=())
 
 
 def signed(before: Rollout, person: PersonId, role: str, *, needs: tuple[str, ...], now: int) -> Rollout:
-    """One role's yes. `needs`: roles the use case asks for. Raises NOT_ALLOWED."""
+    """One role's yes. `needs`: roles the use case asks for. Raises NOT_ALLOWED, RELEASE_STATE where it was given."""
     _require(before, State.TESTED, State.SIGNED_OFF, move="be signed off")
     if person == before.author:
         raise HandrailError(Code.NOT_ALLOWED, "you wrote this release: another person must sign it off")
     if role not in needs:
-        raise HandrailError(Code.NOT_ALLOWED, f"this use case does not ask for the role {role}")
+        raise HandrailError(Code.NOT_ALLOWED, "this use case does not ask for the role {role}", parts={"role": role})
     if any(one.person == person or one.role == role for one in before.sign_offs):
-        raise HandrailError(Code.NOT_ALLOWED, "this role or person has signed it off already")
+        raise HandrailError(Code.RELEASE_STATE, "this role or person has signed it off already")
     signs = (*before.sign_offs, SignOff(person, role, now))
     complete = {one.role for one in signs} >= set(needs)
     return _moved(before, state=State.SIGNED_OFF if complete else State.TESTED, sign_offs=signs)
 
 
 def started(before: Rollout, ramp: Ramp, *, salt: bytes, control: Digest, used: frozenset[bytes], now: int) -> Rollout:
-    """The first stage begins. `used`: salts of all earlier rollouts. Raises NOT_ALLOWED: tests that are not green on
+    """The first stage begins. `used`: salts of all earlier rollouts. Raises RELEASE_STATE: tests that are not green on
     this very digest, a missing sign-off, or a plan whose counts could not be trusted."""
     if before.state in (State.DRAFT, State.TESTED, State.SIGNED_OFF) and (lacks := lacking(before, ramp)):
-        raise HandrailError(Code.NOT_ALLOWED, f"it cannot start yet: it lacks {', and '.join(lacks)}")
+        raise HandrailError(
+            Code.RELEASE_STATE, "it cannot start yet: it lacks {lacks}", parts={"lacks": ", and ".join(lacks)}
+        )
     _require(before, State.SIGNED_OFF if ramp.sign_offs else State.TESTED, State.SIGNED_OFF, move="start")
     require_ramp(ramp)
     if salt in used or len(salt) < 16:
         raise HandrailError(
-            Code.NOT_ALLOWED, "a draw needs a salt of its own: with an old one the same customers would be canaries"
+            Code.RELEASE_STATE, "a draw needs a salt of its own: with an old one the same customers would be canaries"
         )
     if control == before.release:
-        raise HandrailError(Code.NOT_ALLOWED, "this release is live already; there is nothing to compare it with")
+        raise HandrailError(Code.RELEASE_STATE, "this release is live already; there is nothing to compare it with")
     return _moved(
         before, state=State.CANARY, ramp=ramp, salt=salt, run=before.run + 1, control=control, stage=0, step=1,
         stage_at=now, frozen="", asked="", reached=None, safety=False,
@@ -143,52 +145,60 @@ def lacking(before: Rollout, ramp: Ramp) -> list[str]:
 
 
 def require_ramp(ramp: Ramp) -> None:
-    """Raises NOT_ALLOWED for a plan that would compare what cannot be compared."""
+    """Raises RELEASE_STATE for a plan that would compare what cannot be compared."""
     if not ramp.stages:
-        raise HandrailError(Code.NOT_ALLOWED, "a ramp needs a stage, such as 5 %")
+        raise HandrailError(Code.RELEASE_STATE, "a ramp needs a stage, such as 5 %")
     for number, stage in enumerate(ramp.stages, 1):
         if not 0 < stage.share <= 1:
-            raise HandrailError(Code.NOT_ALLOWED, f"stage {number} has the share {stage.share:g}; write 0.05 for 5 %")
+            raise HandrailError(
+                Code.RELEASE_STATE,
+                "stage {number} has the share {share}; write 0.05 for 5 %",
+                parts={"number": number, "share": f"{stage.share:g}"},
+            )
         if stage.share == 1 and not stage.pilot:
-            raise HandrailError(Code.NOT_ALLOWED, "with the share 1 nobody is left to compare with: promote it instead")
+            raise HandrailError(
+                Code.RELEASE_STATE, "with the share 1 nobody is left to compare with: promote it instead"
+            )
     shares = [stage.share for stage in ramp.stages if not stage.pilot]
     if shares != sorted(shares):
-        raise HandrailError(Code.NOT_ALLOWED, "the shares of a ramp only grow; a smaller one needs a new start")
+        raise HandrailError(Code.RELEASE_STATE, "the shares of a ramp only grow; a smaller one needs a new start")
 
 
 def advanced(before: Rollout, *, now: int) -> Rollout:
-    """The next stage. Raises NOT_ALLOWED when it is frozen, at its end, or before its time."""
+    """The next stage. Raises RELEASE_STATE when it is frozen, at its end, or before its time."""
     _require(before, State.CANARY, move="go to the next stage")
     assert before.ramp is not None
     if before.frozen:
-        raise HandrailError(Code.NOT_ALLOWED, f"the ramp stands still: {before.frozen}")
+        raise HandrailError(Code.RELEASE_STATE, "the ramp stands still: {why}", parts={"why": before.frozen})
     if before.stage + 1 >= len(before.ramp.stages):
-        raise HandrailError(Code.NOT_ALLOWED, "this is the last stage; promote it or roll it back")
+        raise HandrailError(Code.RELEASE_STATE, "this is the last stage; promote it or roll it back")
     least = before.ramp.stages[before.stage].least_minutes
     if now < before.stage_at + least * 60_000:
         since = (now - before.stage_at) / 60_000
         raise HandrailError(
-            Code.NOT_ALLOWED, f"this stage has not run for its least time: {since:.1f} of {least:g} minutes"
+            Code.RELEASE_STATE,
+            "this stage has not run for its least time: {since} of {least} minutes",
+            parts={"since": f"{since:.1f}", "least": f"{least:g}"},
         )
     return _moved(before, stage=before.stage + 1, step=before.step + 1, stage_at=now, asked="")
 
 
 def froze(before: Rollout, why: str, *, now: int) -> Rollout:
     """The ramp stands still and falls back to its first stage, until a person lets it go on. Nothing is decided. Raises
-    NOT_ALLOWED when it stands still already: why it does is not written over."""
+    RELEASE_STATE when it stands still already: why it does is not written over."""
     _require(before, State.CANARY, move="be frozen")
     if before.frozen:
-        raise HandrailError(Code.NOT_ALLOWED, f"this ramp stands still already: {before.frozen}")
+        raise HandrailError(Code.RELEASE_STATE, "this ramp stands still already: {why}", parts={"why": before.frozen})
     if before.stage == 0:
         return _moved(before, frozen=why)
     return _moved(before, frozen=why, stage=0, step=before.step + 1, stage_at=now)
 
 
 def thawed(before: Rollout, *, now: int) -> Rollout:
-    """A person lets it go on. Raises NOT_ALLOWED when it does not stand still."""
+    """A person lets it go on. Raises RELEASE_STATE when it does not stand still."""
     _require(before, State.CANARY, move="go on")
     if not before.frozen:
-        raise HandrailError(Code.NOT_ALLOWED, "this ramp does not stand still")
+        raise HandrailError(Code.RELEASE_STATE, "this ramp does not stand still")
     return _moved(before, frozen="", asked="it was let go on", stage_at=now)
 
 
@@ -199,7 +209,8 @@ def asked(before: Rollout, what: str) -> Rollout:
 
 
 def drafted_again(before: Rollout, author: str, *, now: int) -> Rollout:
-    """A release that is over is tried once more: as a draft, with new tests, sign-offs and salt. Raises NOT_ALLOWED."""
+    """A release that is over is tried once more: as a draft, with new tests, sign-offs and salt. Raises
+    RELEASE_STATE."""
     _require(before, *OVER, move="become a draft again")
     return Rollout(
         release=before.release, use_case=before.use_case, author=author, version=before.version + 1, created_at=now,
@@ -208,10 +219,12 @@ def drafted_again(before: Rollout, author: str, *, now: int) -> Rollout:
 
 
 def promoted(before: Rollout, *, now: int, reached: Reached | None = None) -> Rollout:
-    """It answers everybody. Raises NOT_ALLOWED after a verdict of worse."""
+    """It answers everybody. Raises RELEASE_STATE after a verdict of worse."""
     _require(before, State.CANARY, move="be promoted")
     if before.reached is not None and before.reached.verdict == "worse":
-        raise HandrailError(Code.NOT_ALLOWED, f"it was shown to be worse: {before.reached.sentence}")
+        raise HandrailError(
+            Code.RELEASE_STATE, "it was shown to be worse: {why}", parts={"why": before.reached.sentence}
+        )
     return _moved(
         before,
         state=State.LIVE,
@@ -239,7 +252,7 @@ def rolled_back(before: Rollout, *, now: int, safety: bool, reached: Reached | N
 
 
 def retired(before: Rollout, *, now: int) -> Rollout:
-    """Nothing new begins on it. A canary is rolled back, not retired. Raises NOT_ALLOWED."""
+    """Nothing new begins on it. A canary is rolled back, not retired. Raises RELEASE_STATE."""
     _require(before, State.DRAFT, State.TESTED, State.SIGNED_OFF, State.LIVE, move="be retired")
     return _moved(before, state=State.RETIRED, ended_at=now)
 
@@ -254,8 +267,9 @@ def _require(before: Rollout, *states: State, move: str) -> None:
     if before.state not in states:
         wanted = " or ".join(sorted({state.value.replace("_", " ") for state in states}))
         raise HandrailError(
-            Code.NOT_ALLOWED,
-            f"a release that is {before.state.value.replace('_', ' ')} cannot {move}; expected {wanted}",
+            Code.RELEASE_STATE,
+            "a release that is {state} cannot {move}; expected {wanted}",
+            parts={"state": before.state.value.replace("_", " "), "move": move, "wanted": wanted},
         )
 
 

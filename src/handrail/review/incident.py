@@ -98,7 +98,11 @@ def closed(before: Incident, *, test: str = "", no_test: str = "", now: int) -> 
     _require(before, IncidentState.REVIEWED, move="be closed")
     left = [task.text for task in before.tasks if task.done_at is None]
     if left:
-        raise HandrailError(Code.NOT_ALLOWED, f"{len(left)} of its tasks are not done, the first: {left[0]}")
+        raise HandrailError(
+            Code.NOT_ALLOWED,
+            "{n} of its tasks are not done, the first: {first}",
+            parts={"n": len(left), "first": left[0]},
+        )
     if bool(test.strip()) == bool(no_test.strip()):
         raise HandrailError(
             Code.NOT_ALLOWED,
@@ -125,7 +129,11 @@ def task_done(before: Incident, number: int, *, now: int) -> Incident:
     """`number`: from 1. Raises HandrailError NOT_FOUND, ALREADY_DECIDED or NOT_ALLOWED."""
     _require_not_closed(before)
     if not 1 <= number <= len(before.tasks):
-        raise HandrailError(Code.NOT_FOUND, f"it has {len(before.tasks)} tasks, none with the number {number}")
+        raise HandrailError(
+            Code.NOT_FOUND,
+            "it has {all} tasks, none with the number {number}",
+            parts={"all": len(before.tasks), "number": number},
+        )
     task = before.tasks[number - 1]
     if task.done_at is not None:
         raise HandrailError(Code.ALREADY_DECIDED, "this task is done already")
@@ -146,14 +154,16 @@ def changed(before: Incident, *, severity: Severity | None = None, owner: str | 
 
 def _text(text: str) -> str:
     if not text.strip() or len(text) > LONGEST:
-        raise HandrailError(Code.REQUEST_INVALID, f"write 1 to {LONGEST} characters")
+        raise HandrailError(Code.REQUEST_INVALID, "write 1 to {most} characters", parts={"most": LONGEST})
     return text.strip()
 
 
 def _require(before: Incident, state: IncidentState, *, move: str) -> None:
     if before.state is not state:
         raise HandrailError(
-            Code.NOT_ALLOWED, f"an incident that is {before.state.value} cannot {move}; expected {state.value}"
+            Code.NOT_ALLOWED,
+            "an incident that is {state} cannot {move}; expected {wanted}",
+            parts={"state": before.state.value, "move": move, "wanted": state.value},
         )
 
 

@@ -198,7 +198,9 @@ class Open:
             raise HandrailError(Code.REQUEST_INVALID, "a title has 1 to 300 characters, and names no customer")
         current = tx.rulesets.current()
         if current is None or self.use_case not in tx.rulesets.get(current).use_cases:
-            raise HandrailError(Code.NOT_FOUND, f"no use case {self.use_case} is published")
+            raise HandrailError(
+                Code.NOT_FOUND, "no use case {use_case} is published", parts={"use_case": self.use_case}
+            )
         return open_incident(
             tx, self.ids, use_case=self.use_case, title=self.title.strip(), severity=self.severity, by=by,
             owner=self.owner, cause=self.cause, scope=self.scope,

@@ -102,11 +102,15 @@ def judged(
     it says what it said, REQUEST_INVALID for a note that is no reference."""
     if not 0 <= finding < len(facts.findings):
         raise HandrailError(
-            Code.NOT_FOUND, f"{facts.interaction} has {len(facts.findings)} findings; there is none at place {finding}"
+            Code.NOT_FOUND,
+            "{interaction} has {n} findings; there is none at place {place}",
+            parts={"interaction": facts.interaction, "n": len(facts.findings), "place": finding},
         )
     said = reference(note) if note else ""
     if before is not None and (before.word, before.note) == (word, said):
-        raise HandrailError(Code.ALREADY, f"you have said already that this finding is {word.value}")
+        raise HandrailError(
+            Code.ALREADY, "you have said already that this finding is {word}", parts={"word": word.value}
+        )
     return Judged(
         interaction=facts.interaction, finding=finding, kind=facts.findings[finding].kind, use_case=facts.use_case,
         person=person, word=word, version=1 if before is None else before.version + 1, at_ms=now_ms, note=said,

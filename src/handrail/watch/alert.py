@@ -122,7 +122,11 @@ def silence(name: str, *, use_case: str, metric: str, until_ms: int, reason: str
     if not now < until_ms <= now + LONGEST_SILENCE_MS:
         raise HandrailError(Code.REQUEST_INVALID, "a silence ends between now and 30 days from now; give --for 2h")
     if not reason.strip() or len(reason) > LONGEST:
-        raise HandrailError(Code.REQUEST_INVALID, f"a silence says why, in 1 to {LONGEST} characters; give --reason")
+        raise HandrailError(
+            Code.REQUEST_INVALID,
+            "a silence says why, in 1 to {most} characters; give --reason",
+            parts={"most": LONGEST},
+        )
     return Silence(id=name, use_case=use_case, metric=metric, until_ms=until_ms, reason=reason.strip(), by=by)
 
 
@@ -166,7 +170,7 @@ def raised_again(before: Alert, raised: Raised, *, owner: str, silent_until: int
 def acknowledged(before: Alert, *, by: str, note: str, now: int) -> Alert:
     """Somebody has it. Raises HandrailError ALREADY_DECIDED."""
     if before.state is not AlertState.RAISED:
-        raise HandrailError(Code.ALREADY_DECIDED, f"this alert is {before.state.value} already")
+        raise HandrailError(Code.ALREADY_DECIDED, "this alert is {state} already", parts={"state": before.state.value})
     return _moved(
         before, state=AlertState.ACKNOWLEDGED, by=by, note=_note(note), acknowledged_at=now, due_at=None, silent=False
     )
@@ -207,7 +211,7 @@ def due_now(before: Alert, *, now: int) -> Alert:
 
 def _note(text: str) -> str:
     if len(text) > LONGEST:
-        raise HandrailError(Code.REQUEST_INVALID, f"a note has at most {LONGEST} characters")
+        raise HandrailError(Code.REQUEST_INVALID, "a note has at most {most} characters", parts={"most": LONGEST})
     return text
 
 

@@ -186,10 +186,12 @@ def _require_for_us(says: Mapping[str, Any], *, client_id: str, asked: Asked, no
 
 
 def _invalid(what: str) -> HandrailError:
-    return HandrailError(Code.UPSTREAM_INVALID, f"the sign-in provider cannot be used: {what}")
+    return HandrailError(Code.UPSTREAM_INVALID, "the sign-in provider cannot be used: {what}", parts={"what": what})
 
 
 def _refused(what: str) -> HandrailError:
     return HandrailError(
-        Code.SIGN_IN_REFUSED, f"what the sign-in provider said was not believed ({what[:40]}); begin again"
+        Code.SIGN_IN_REFUSED,
+        "what the sign-in provider said was not believed ({what}); begin again",
+        parts={"what": what[:40]},
     )

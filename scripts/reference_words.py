@@ -40,6 +40,7 @@ CODES = {
     "erase.legal_hold": "a legal hold forbids the erasure",
     "erase.shared": "another customer's words are sealed under this key; the message lists what to decide first",
     "person.not_allowed": "the person's roles do not allow it, or a personal token is needed",
+    "release.state": "the release is not where this move begins, or something keeps it back; the message says what",
     "token.invalid": "the personal token is unknown, over, or revoked",
     "signin.refused": "what was shown to sign in is not right, or not believed",
     "signin.wait": "too many wrong tries: the next one is looked at a little later",

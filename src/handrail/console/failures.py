@@ -22,6 +22,7 @@ STATUS = {
     Code.LOST_RACE: 409,
     Code.ALREADY: 409,
     Code.ALREADY_DECIDED: 409,
+    Code.RELEASE_STATE: 409,
     Code.STOPPED: 409,
     Code.LEGAL_HOLD: 409,
     Code.BUSY: 429,

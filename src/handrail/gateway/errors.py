@@ -77,6 +77,7 @@ SHAPES: dict[Code, Shape] = {
     Code.REASON_NEEDED: _AUTH,
     Code.LOST_RACE: Shape(409, "invalid_request_error", "invalid_request_error", retry=True),
     Code.ALREADY: Shape(409, "invalid_request_error", "invalid_request_error"),
+    Code.RELEASE_STATE: Shape(409, "invalid_request_error", "invalid_request_error"),
     Code.ALREADY_DECIDED: Shape(409, "invalid_request_error", "invalid_request_error"),
     Code.TOOL_UNREGISTERED: _FORBIDDEN,
     Code.TOOL_ELSEWHERE: _FORBIDDEN,

@@ -71,7 +71,7 @@ def before(ramp: Ramp, release: Digest, reported: Iterable[Reported], now_ms: in
 
 
 def with_past(ramp: Ramp, known: Before | None, live: Digest) -> Ramp:
-    """The ramp as its rollout keeps it. Raises NOT_ALLOWED where a percentile is declared and cannot be had."""
+    """The ramp as its rollout keeps it. Raises RELEASE_STATE where a percentile is declared and cannot be had."""
     metrics = []
     for one in ramp.metrics:
         if one.form is not Form.MEAN:
@@ -80,7 +80,7 @@ def with_past(ramp: Ramp, known: Before | None, live: Digest) -> Ramp:
                 one = msgspec.structs.replace(one, past=Past(len(values), quantiles(values)))
             elif one.form is Form.PERCENTILE:
                 raise HandrailError(
-                    Code.NOT_ALLOWED,
+                    Code.RELEASE_STATE,
                     f"{one.name.value} is to be judged by its percentile among the units of the live release: that "
                     f"needs {NEEDED} with complete outcomes, there are {len(values)}. Wait for them, or write "
                     "`as: percentile_or_mean` in the ramp",

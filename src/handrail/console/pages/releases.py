@@ -1,5 +1,6 @@
 """Releases: the list, one release with its evidence, and every move that a person makes."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +22,7 @@ from handrail.releases.lifecycle import OVER, Rollout, State
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest, UseCaseId
 
-REFUSED = frozenset({Code.NOT_ALLOWED, Code.LOST_RACE, Code.ALREADY, Code.REQUEST_INVALID})
+REFUSED = frozenset({Code.NOT_ALLOWED, Code.RELEASE_STATE, Code.LOST_RACE, Code.ALREADY, Code.REQUEST_INVALID})
 """What is told on the page itself, with what happened meanwhile."""
 LEAST = 8
 """Characters of a digest that name a release in an address."""
@@ -57,7 +58,8 @@ async def list_(visitor: Visitor, asked: ListAsked, here: Here) -> Releases:
     ports = here.ports
     rollouts = await ports.units.rollouts()
     canaries = [one for one in rollouts if one.state is State.CANARY]
-    drawings = {str(one.release): await ports.moving.drawing(one) for one in canaries}
+    found = await asyncio.gather(*(ports.moving.drawing(one) for one in canaries))
+    drawings = {str(one.release): drawing for one, drawing in zip(canaries, found, strict=True)}
     return releases(
         rollouts, ports.in_force.current, drawings, await _names(here), here.words, use_case=asked.use_case,
         cut=asked.cut, page=max(asked.page, 1),
@@ -223,7 +225,7 @@ async def _read(name: str, here: Here) -> Read:
 
 async def _counts(rollout: Rollout | None, drawing: Drawing | None, here: Here) -> list[tuple[int, str, int, int]]:
     """From what is folded already; a pilot's units are folded by nobody, and are few."""
-    if rollout is None or rollout.ramp is None or drawing is None:
+    if rollout is None or rollout.ramp is None or drawing is None or not drawing.complete:
         return []
     if any(stage.pilot for stage in rollout.ramp.stages):
         return await here.ports.units.counts(rollout)

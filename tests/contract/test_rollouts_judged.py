@@ -21,6 +21,7 @@ from fakes.rollouts import (
 )
 from fakes.storage import IDS, ORDERS, Rig, entry_of
 
+from handrail.app import judging
 from handrail.app.judging import Judging
 from handrail.backends.rollouts import Units
 from handrail.in_force.running import Running
@@ -34,6 +35,7 @@ from handrail.releases.units import plan_of
 from handrail.review.outcome import OutcomeType
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest, UseCaseId
+from handrail.watch.alert import AlertState
 
 
 @pytest.mark.promise("ROL-4")
@@ -149,6 +151,42 @@ def test_a_rollback_happens_also_when_its_incident_cannot_be_written(durable: Ri
         await fill(one, 600)
         await judged(Judging(store, InForce(), "j", ids=IDS, clock=Later(), beside=broken), one.rollout.release)
         assert (await one.now()).state is State.ROLLED_BACK
+
+    durable.run(main())
+
+
+@pytest.mark.promise("ROL-10")
+def test_alerts_that_ask_for_what_a_move_has_done_are_closed_with_it_and_no_other(durable: Rig) -> None:
+    """Else the deputy is woken for a release that was rolled back half an hour ago."""
+
+    async def open_alerts(store: Any) -> list[str]:
+        states = frozenset(AlertState) - {AlertState.CLOSED}
+        return sorted(one.first.metric for one in await store.watch.alerts(states=states, limit=9))
+
+    async def main() -> None:
+        store = await durable.open()
+        one = await Started(store).begin()
+        release = one.rollout.release
+
+        def held(tx: Any) -> Rollout:
+            after = desk.freeze(tx, IDS, tx.rollouts.get(release), desk.JUDGE, "the draw is off")
+            judging.beside(tx, after)
+            return after
+
+        await store.journal.run(held)
+        assert await open_alerts(store) == ["release.frozen"]
+        await store.journal.run(desk.Thaw(ids=IDS, release=release, beside=judging.incident))
+        assert await open_alerts(store) == []
+        await store.journal.run(held)
+        assert await open_alerts(store) == ["release.frozen"], "a second time is told anew"
+        await fill(one, 600)
+        await judged(Judging(store, InForce(), "j", ids=IDS, clock=Later(), beside=judging.beside), release)
+        assert (await one.now()).state is State.ROLLED_BACK
+        assert await open_alerts(store) == ["release.rolled_back"]
+        closed = await store.watch.alerts(states=frozenset({AlertState.CLOSED}), limit=9)
+        assert {alert.note for alert in closed} == {"The release is going on.", "The release is rolled back."}
+        rows = await store.reading.rows("SELECT facts FROM entry WHERE kind = 'alert.closed'")
+        assert len(rows) == 2
 
     durable.run(main())
 

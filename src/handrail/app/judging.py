@@ -23,8 +23,8 @@ from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Digest, Ids
 from handrail.trials.incidents import not_shown
 from handrail.trials.store import TrialTransaction
-from handrail.watch.alarm import WatchTransaction, raise_alerts, unanswered_drift_of
-from handrail.watch.rollouts import raised_by
+from handrail.watch.alarm import WatchTransaction, close_causes, raise_alerts, unanswered_drift_of
+from handrail.watch.rollouts import over, raised_by
 
 if TYPE_CHECKING:
     from handrail.app.wire import Store
@@ -207,5 +207,11 @@ def beside(tx: ReleaseTransaction, rollout: Rollout) -> None:
 
 
 def incident(tx: ReleaseTransaction, rollout: Rollout) -> None:
-    """A rollback for safety leaves its incident in its own commit."""
+    """What any move leaves in its own commit: a rollback for safety its incident; and alerts that ask for what is done
+    by it are closed, so that they go on to nobody."""
     of_rollback(cast(IncidentTransaction, tx), wire.IDS, rollout)
+    close_causes(cast(WatchTransaction, tx), wire.IDS, over(rollout), f"The release is {state_of(rollout)}.")
+
+
+def state_of(rollout: Rollout) -> str:
+    return rollout.state.value.replace("_", " ") if rollout.state is not State.CANARY else "going on"

@@ -176,7 +176,7 @@ def start(release: str, token: str | None, home: Path) -> None:
 @options.home
 def advance(release: str, token: str | None, home: Path) -> None:
     """The next stage, by hand."""
-    _tell(options.command(home, desk.Advance(ids=wire.IDS, release=release, token=token, bars=barred)))
+    _tell(options.command(home, desk.Advance(ids=wire.IDS, release=release, token=token, bars=barred, beside=incident)))
 
 
 @release.command()
@@ -194,7 +194,7 @@ def freeze(release: str, token: str | None, home: Path) -> None:
 @options.home
 def thaw(release: str, token: str | None, home: Path) -> None:
     """Let a ramp that stands still go on."""
-    _tell(options.command(home, desk.Thaw(ids=wire.IDS, release=release, token=token)))
+    _tell(options.command(home, desk.Thaw(ids=wire.IDS, release=release, token=token, beside=incident)))
 
 
 @release.command()
@@ -203,7 +203,7 @@ def thaw(release: str, token: str | None, home: Path) -> None:
 @options.home
 def promote(release: str, token: str | None, home: Path) -> None:
     """Make a canary live. Running conversations end on the release they began on."""
-    _tell(options.command(home, desk.Promote(ids=wire.IDS, release=release, token=token, bars=barred)))
+    _tell(options.command(home, desk.Promote(ids=wire.IDS, release=release, token=token, bars=barred, beside=incident)))
 
 
 @release.command()

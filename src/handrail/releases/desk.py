@@ -29,6 +29,8 @@ from handrail.terms.ids import Digest, EntryId, Ids, PersonId, UseCaseId
 
 Bars = Callable[[ReleaseTransaction, Rollout], str]
 """Why a release may not go on now, such as an open incident; empty: it may."""
+Beside = Callable[[ReleaseTransaction, Rollout], None]
+"""What more belongs into the commit of a move, such as an incident, or the end of an alert."""
 JUDGE = Actor(ActorKind.SYSTEM, "judge")
 RESTORE = Actor(ActorKind.SYSTEM, "restore")
 SALT = 16
@@ -187,12 +189,13 @@ class Advance:
     release: str
     token: str | None = None
     bars: Bars | None = None
+    beside: Beside | None = None
 
     def __call__(self, tx: ReleaseTransaction) -> Rollout:
         before = tx.rollouts.named(self.release)
         by = _by_another(tx, self.token, before)
         _require_free(tx, before, self.bars)
-        return advance(tx, self.ids, before, by)
+        return _with(self.beside, tx, advance(tx, self.ids, before, by))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +216,7 @@ class Thaw:
     ids: Ids
     release: str
     token: str | None = None
+    beside: Beside | None = None
 
     def __call__(self, tx: ReleaseTransaction) -> Rollout:
         before = tx.rollouts.named(self.release)
@@ -220,7 +224,7 @@ class Thaw:
         after = lifecycle.thawed(before, now=tx.now_ms)
         tx.rollouts.swap(before, after)
         tx.append(entry_of(self.ids, EntryKind.RELEASE_THAWED, after, by, tx.now_ms))
-        return after
+        return _with(self.beside, tx, after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,12 +235,13 @@ class Promote:
     release: str
     token: str | None = None
     bars: Bars | None = None
+    beside: Beside | None = None
 
     def __call__(self, tx: ReleaseTransaction) -> Rollout:
         before = tx.rollouts.named(self.release)
         by = _by_another(tx, self.token, before)
         _require_free(tx, before, self.bars)
-        return promote(tx, self.ids, before, by)
+        return _with(self.beside, tx, promote(tx, self.ids, before, by))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,14 +254,12 @@ class RollBack:
     safety: bool = True
     token: str | None = None
     why: str = ""
-    beside: Callable[[ReleaseTransaction, Rollout], None] | None = None
+    beside: Beside | None = None
 
     def __call__(self, tx: ReleaseTransaction) -> Rollout:
         by = acting(tx, self.token, Act.ROLL_BACK)
-        after = roll_back(tx, self.ids, tx.rollouts.named(self.release), by, safety=self.safety, why=self.why)
-        if self.beside is not None:
-            self.beside(tx, after)
-        return after
+        before = tx.rollouts.named(self.release)
+        return _with(self.beside, tx, roll_back(tx, self.ids, before, by, safety=self.safety, why=self.why))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,7 +305,7 @@ class Judged:
     folded: tuple[UnitRow, ...]
     known: int = 0
     step: Step | None = None
-    beside: Callable[[ReleaseTransaction, Rollout], None] | None = None
+    beside: Beside | None = None
     bars: Bars | None = None
 
     def __call__(self, tx: ReleaseTransaction) -> Rollout:
@@ -318,10 +321,7 @@ class Judged:
         step = self.step
         if step is not None and step.kind in _ONWARD and self.bars is not None and self.bars(tx, self.before):
             step = None  # looked at again with the next units
-        after = self.before if step is None else self._moved(tx, step)
-        if after is not self.before and self.beside is not None:
-            self.beside(tx, after)
-        return after
+        return self.before if step is None else _with(self.beside, tx, self._moved(tx, step))
 
     def _moved(self, tx: ReleaseTransaction, step: Step) -> Rollout:
         match step.kind:
@@ -348,7 +348,7 @@ class StillAnswering:
     ids: Ids
     release: Digest
     late: int
-    beside: Callable[[ReleaseTransaction, Rollout], None] | None = None
+    beside: Beside | None = None
 
     def __call__(self, tx: ReleaseTransaction) -> bool:
         before = tx.rollouts.get(self.release)
@@ -360,6 +360,12 @@ class StillAnswering:
         if self.beside is not None:
             self.beside(tx, after)
         return True
+
+
+def _with(beside: Beside | None, tx: ReleaseTransaction, after: Rollout) -> Rollout:
+    if beside is not None:
+        beside(tx, after)
+    return after
 
 
 def _by_another(tx: ReleaseTransaction, token: str | None, rollout: Rollout) -> Actor:

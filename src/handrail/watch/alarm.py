@@ -131,6 +131,21 @@ def raise_alerts(tx: WatchTransaction, ids: Ids, found: Sequence[Raised]) -> lis
     return made
 
 
+def close_causes(tx: WatchTransaction, ids: Ids, causes: Sequence[str], note: str) -> list[Alert]:
+    """What is over by itself needs nobody's answer: the open alert of each cause is closed, with its entry, and told to
+    nobody further. `note`: why, where nobody noted anything."""
+    found = []
+    for cause in causes:
+        before = tx.alerts.open(cause)
+        if before is None:
+            continue
+        after = alerts.closed(before, by=BY.id, note=before.note or note, now=tx.now_ms)
+        tx.alerts.swap(before, after)
+        _record(tx, ids, EntryKind.ALERT_CLOSED, after, BY)
+        found.append(after)
+    return found
+
+
 def unanswered_drift_of(tx: WatchTransaction, use_case: UseCaseId) -> str:
     """What keeps a release from going on: a metric of its use case that is worse than its past, while nobody has
     looked. One sentence; empty: nothing does."""

@@ -31,6 +31,14 @@ def raised_by(rollout: Rollout, now: int) -> Raised | None:
     )  # fmt: skip
 
 
+def over(rollout: Rollout) -> tuple[str, ...]:
+    """Causes of alerts that have nothing left to ask of anybody, once a rollout is as it is: that it stood still, or
+    waited for its owner."""
+    waits = rollout.state is State.CANARY
+    found = {"frozen": waits and rollout.frozen, "asked": waits and rollout.asked}
+    return tuple(f"release.{rollout.release}.{rollout.run}.{what}" for what, still in found.items() if not still)
+
+
 def raised_by_demotion(use_case: UseCaseId, one: Happened, moves: tuple[Move, ...], now: int) -> Raised:
     """Of levels that a trigger lowered."""
     said = ", ".join(f"{move.type.value} from {move.before.value} to {move.after.value}" for move in moves)

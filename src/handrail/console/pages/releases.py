@@ -98,7 +98,9 @@ async def start(visitor: Visitor, asked: MoveAsked, here: Here) -> Go | Again:
 async def advance(visitor: Visitor, asked: MoveAsked, here: Here) -> Go | Again:
     def made(release: Digest) -> Callable[[Any], Rollout]:
         ports = here.ports
-        move = desk.Advance(ids=ports.ids, release=release, token=visitor.token, bars=ports.moving.bars)
+        move = desk.Advance(
+            ids=ports.ids, release=release, token=visitor.token, bars=ports.moving.bars, beside=ports.moving.beside
+        )
         return AsSeen(release=release, version=asked.seen, command=move)
 
     return await _moved(visitor, asked, here, made, N_("It goes on at the next step."))
@@ -113,7 +115,8 @@ async def freeze(visitor: Visitor, asked: MoveAsked, here: Here) -> Go | Again:
 
 async def thaw(visitor: Visitor, asked: MoveAsked, here: Here) -> Go | Again:
     def made(release: Digest) -> Callable[[Any], Rollout]:
-        move = desk.Thaw(ids=here.ports.ids, release=release, token=visitor.token)
+        ports = here.ports
+        move = desk.Thaw(ids=ports.ids, release=release, token=visitor.token, beside=ports.moving.beside)
         return AsSeen(release=release, version=asked.seen, command=move)
 
     return await _moved(visitor, asked, here, made, N_("It goes on."))
@@ -122,7 +125,9 @@ async def thaw(visitor: Visitor, asked: MoveAsked, here: Here) -> Go | Again:
 async def promote(visitor: Visitor, asked: MoveAsked, here: Here) -> Go | Again:
     def made(release: Digest) -> Callable[[Any], Rollout]:
         ports = here.ports
-        move = desk.Promote(ids=ports.ids, release=release, token=visitor.token, bars=ports.moving.bars)
+        move = desk.Promote(
+            ids=ports.ids, release=release, token=visitor.token, bars=ports.moving.bars, beside=ports.moving.beside
+        )
         return AsSeen(release=release, version=asked.seen, command=move)
 
     return await _moved(visitor, asked, here, made, N_("It is live for everyone."))

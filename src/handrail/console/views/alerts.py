@@ -9,7 +9,7 @@ from handrail.console.words import N_, Words
 from handrail.people.person import Person
 from handrail.policy.ruleset import Ruleset
 from handrail.terms.ids import UseCaseId
-from handrail.watch.alarm import NAMES, people_of, told_next
+from handrail.watch.alarm import BY, NAMES, people_of, told_next
 from handrail.watch.alert import Alert, AlertKind, AlertState, Severity, Silence
 
 PAGE = 50
@@ -159,6 +159,9 @@ class Around:
         return use_case_names(self.ruleset)
 
     def called(self, person: str) -> str:
+        """Her name; of what was closed by itself, ours."""
+        if person == BY.id:
+            return "handrail"
         return next((one.name for one in self.persons if one.id == person), person)
 
 

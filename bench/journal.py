@@ -5,8 +5,8 @@
 A record is the full entry of an interaction: facts (970 bytes of JSON) and a payload of conversation in JSON (1,030
 bytes: 2 KB in all; or 2,000 bytes), encoded, compressed, sealed, hashed and inserted with its index columns. CPU time
 is of the whole process, the writer thread included (time.process_time); the server of PostgreSQL is another process and
-is not in it. One process, one subject for each conversation, 4 interactions in a conversation, the collector set as in
-a worker of `handrail serve`.
+is not in it. One process, one subject for each conversation, 4 interactions in a conversation, the collector and the
+event loop as in a worker of `handrail serve`.
 
 Counted: everything from handing an Entry over until it is durable, and until whoever waits for it goes on. Not counted:
 making the entries and opening the conversations. So many clients wait for one record each, as strict requests do (a
@@ -31,6 +31,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import uvloop
 import zstandard
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -247,4 +248,4 @@ async def main(engine: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "sqlite"))
+    uvloop.run(main(sys.argv[1] if len(sys.argv) > 1 else "sqlite"))

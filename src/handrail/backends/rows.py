@@ -61,8 +61,8 @@ class Subjects(Protocol):
         """Raises HandrailError NOT_FOUND when it was erased by itself."""
         ...
 
-    def key(self, subject: str) -> bytes:
-        """Its key, 32 bytes. Raises as `require_live`, and JOURNAL_UNAVAILABLE when the key cannot be opened."""
+    def cipher(self, subject: str) -> AESGCM:
+        """Of its key. Raises as `require_live`, and JOURNAL_UNAVAILABLE when the key cannot be opened."""
         ...
 
 
@@ -125,7 +125,7 @@ def _seal(
     if packed is not None:
         if not subject:
             raise ValueError(f"entry {entry.id}: a payload needs the subject whose key seals it")
-        cipher = AESGCM(subjects.key(subject))
+        cipher = subjects.cipher(subject)
         sealed = sealer.close(packed, cipher, entry=entry.id, key=subject, nonce=random[SALT_SIZE:])
         sealed_by = subject
     elif subject is not None:

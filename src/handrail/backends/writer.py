@@ -18,6 +18,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from handrail.backends.rows import ConversationRow, SubjectRow
@@ -28,7 +29,10 @@ from handrail.terms.errors import Code, HandrailError
 log = logging.getLogger("handrail.journal")
 
 CAPACITY = 8_192
-MAX_BATCH = 128
+MAX_BATCH = 512
+LEND_MOST = 128
+"""Rows that the event loop inserts before others have their turn. Each commit writes the last pages of a dozen b-trees
+again, so a batch is larger than that."""
 PROBE_SECONDS = 0.25
 LINGER_SECONDS = 0.02
 PACE_SECONDS = 0.0005
@@ -209,7 +213,8 @@ class Writer:
             if commands or not engine.lends:
                 self._apply(engine, ops, answers)
             else:
-                self._lend(lambda: self._apply(engine, ops, answers))
+                for at in range(0, len(ops), LEND_MOST):
+                    self._lend(partial(self._apply, engine, ops[at : at + LEND_MOST], answers))
             engine.commit()
         except Exception as error:  # noqa: BLE001  the thread must outlive anything: the batch is lost, whole
             engine.rollback()

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from handrail.backends.rows import ConversationRow, SubjectRow
-from handrail.backends.writer import Writer
+from handrail.backends.writer import LEND_MOST, Writer
 from handrail.ledger.entry import Entry, EntryKind
 from handrail.ledger.store import Transaction
 from handrail.terms.actor import Actor, ActorKind
@@ -151,6 +151,33 @@ def test_a_busy_loop_holds_an_open_transaction_only_for_a_moment(engine: MemoryE
     assert engine.committed == ["a"]
     assert [what for what, _ in engine.done].count("rows") == 1
     assert threading.get_ident() not in engine.where("rows")
+
+
+def test_a_large_batch_is_one_commit_and_the_loop_has_its_turn_between_its_parts(
+    engine: MemoryEngine, writer: Writer, loop: asyncio.AbstractEventLoop
+) -> None:
+    names = [f"en_{at}" for at in range(3 * LEND_MOST)]
+    turns: list[int] = []
+    entered = 0
+
+    def rows_go_in() -> None:
+        nonlocal entered
+        entered += 1
+        loop.call_soon(lambda: turns.append(entered))
+
+    async def all_at_once() -> None:
+        waiting = [writer.submit(entry(name)) for name in names]
+        release.set()
+        await asyncio.gather(*waiting)
+
+    release = threading.Event()
+    writer.beside(lambda tx: release.wait(PATIENCE_S))  # so that all of them wait for the same batch
+    engine.before = rows_go_in
+    loop.run_until_complete(all_at_once())
+
+    assert engine.committed == names
+    assert writer.batches == 2  # the command beside, and one batch
+    assert turns == [1, 2, 3]
 
 
 def test_closing_from_the_loops_own_thread_commits_what_is_queued(engine: MemoryEngine, writer: Writer) -> None:

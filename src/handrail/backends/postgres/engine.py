@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import asyncpg
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from handrail.backends.actions import ActionsOf
 from handrail.backends.keyring import Keyring
@@ -293,6 +294,10 @@ class PostgresEngine:
             self._erased = {name for (name,) in found}
         if conversation in self._erased:
             raise gone()
+
+    def cipher(self, subject: str) -> AESGCM:
+        """Of its key. Raises HandrailError NOT_FOUND when it was erased."""
+        return AESGCM(self.key(subject))
 
     def key(self, subject: str) -> bytes:
         """Raises HandrailError NOT_FOUND when it was erased."""

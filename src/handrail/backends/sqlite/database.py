@@ -130,13 +130,23 @@ def unavailable_on_error() -> Iterator[None]:
         raise HandrailError(Code.JOURNAL_UNAVAILABLE, f"the database does not answer: {reason(error)}") from None
 
 
-@contextlib.contextmanager
-def lost_on_error() -> Iterator[None]:
+class _LostOnError:
+    """A class, since the writer enters it several times for each batch: a generator costs four times as much."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, apsw.Error):
+            raise StorageError(reason(error)) from None
+
+
+_LOST_ON_ERROR = _LostOnError()
+
+
+def lost_on_error() -> _LostOnError:
     """On the writer: any failure of SQLite loses the transaction."""
-    try:
-        yield
-    except apsw.Error as error:
-        raise StorageError(reason(error)) from None
+    return _LOST_ON_ERROR
 
 
 def reason(error: apsw.Error) -> str:

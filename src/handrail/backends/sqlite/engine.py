@@ -9,6 +9,7 @@ from itertools import chain, count
 from typing import Any
 
 import apsw
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from handrail.backends.actions import ActionsOf
 from handrail.backends.keyring import Keyring
@@ -29,6 +30,8 @@ LOSING = (
 )  # fmt: skip
 """Errors that say the file or the disk failed, not the command: the whole batch is lost."""
 MAX_LIVE = 8_192
+CIPHERS = 256
+"""Ready to seal with: the entries of a turn, and of the next turns of a conversation, share one. A kilobyte each."""
 
 _COLUMNS = {"entry": 6, "payload": 3, "interaction": 12, "subject": 5, "conversation": 11}
 _CONVERSATIONS = (
@@ -130,6 +133,7 @@ class SqliteEngine:
         self.sealer = Sealer()
         self._tx = SqliteTransaction(self, db)
         self._live: set[str] = set()  # subjects known not to be erased, as of `self._epoch`
+        self._ciphers: dict[str, AESGCM] = {}  # of subjects in `_live`
         self._erased: set[str] | None = None  # conversations erased by themselves lately; None: not read yet
         self._epoch = -1
         self._seq = 0
@@ -264,6 +268,7 @@ class SqliteEngine:
     def _unsee(self) -> None:
         """What was known of erasures may be so no more."""
         self._live.clear()
+        self._ciphers.clear()
         self._erased = None
 
     def require_live(self, subject: str) -> None:
@@ -284,6 +289,16 @@ class SqliteEngine:
             self._erased = {name for (name,) in rows(self._db, ERASED_LATELY, since)}
         if conversation in self._erased:
             raise gone()
+
+    def cipher(self, subject: str) -> AESGCM:
+        """Of its key. Raises HandrailError NOT_FOUND when it was erased."""
+        cipher = self._ciphers.get(subject)
+        if cipher is None:
+            cipher = AESGCM(self.key(subject))
+            if len(self._ciphers) >= CIPHERS:
+                self._ciphers.clear()
+            self._ciphers[subject] = cipher
+        return cipher
 
     def key(self, subject: str) -> bytes:
         """Raises HandrailError NOT_FOUND when it was erased."""

@@ -149,6 +149,7 @@ def test_an_edit_makes_a_new_revision_that_another_person_decides(two: Site, ent
     assert not trouble(ann)
 
 
+@pytest.mark.promise("CRV-3")
 def test_similar_ones_are_decided_together_and_each_has_its_result(two: Site, enter: Enter) -> None:
     notes = [note(two, f"R-4{at}") for at in range(3)]
     page = enter(two, Role.APPROVER)
@@ -157,6 +158,11 @@ def test_similar_ones_are_decided_together_and_each_has_its_result(two: Site, en
         page.locator(f"#row-{action} a").focus()
         page.keyboard.press("x")
     page.get_by_role("button", name="Decide the selected together").click()
+    expect(page.get_by_role("button", name="Approve these 3")).to_be_visible()
+    page.get_by_label("Reason for all").fill("none of them is due")
+    page.keyboard.press("Enter")  # a reason is no decision
+    page.wait_for_timeout(300)
+    assert {state_of(two, one) for one in notes} == {"held"}
     expect(page.get_by_role("button", name="Approve these 3")).to_be_visible()
     two.house.by("bob", "approvals", "deny", notes[2])
     page.get_by_role("button", name="Approve these 3").click()

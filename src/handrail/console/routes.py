@@ -138,3 +138,16 @@ def checked(rows: Iterable[Route]) -> tuple[Route, ...]:
         if not row.path.startswith("/"):
             raise ValueError(f"route {row.name}: a path begins with /")
     return table
+
+
+def shows(table: Iterable[Route], row: Route, path: str) -> str:
+    """The address that shows a page anew which `row` answered when `path` was asked: of a form's answer the page that
+    the form stood on; where no row of GET shows it, `/error`, which has the navigation."""
+    asked = path.split("/")
+    looks = [one for one in table if not one.changes and one.template and one.page == row.page]
+    for one in sorted(looks, key=lambda each: -each.path.count("/")):
+        pieces = one.path.split("/")
+        pairs = zip(pieces, asked, strict=False)
+        if len(pieces) <= len(asked) and all(piece == part or piece[:1] == "{" for piece, part in pairs):
+            return "/".join(asked[: len(pieces)])
+    return "/error"

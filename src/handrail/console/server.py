@@ -28,7 +28,7 @@ from handrail.console.live import Live
 from handrail.console.pages import error
 from handrail.console.ports import Ports
 from handrail.console.render import PART, Page, Renderer
-from handrail.console.routes import FRESH_MS, Entry, Route, checked, entry
+from handrail.console.routes import FRESH_MS, Entry, Route, checked, entry, shows
 from handrail.console.security import TooLong, is_own, local, own_origin
 from handrail.console.static_files import StaticFiles
 from handrail.console.views.frame import Counts, Frame, frame
@@ -254,7 +254,7 @@ class Desk:
     ) -> Response:  # fmt: skip
         part = request.query_params.get(PART)
         page = Page(
-            route=row, visitor=visitor, words=words, nonce=request.state.nonce, path=_path(request),
+            route=row, visitor=visitor, words=words, nonce=request.state.nonce, path=self._shows(row, request),
             frame=await self._frame(row, visitor, words), theme=_theme(request),
             said=unquote(request.cookies.get(SAID, "")), keys_off=request.cookies.get(KEYS_OFF) == "1",
             row=getattr(request.state, "since", 0),
@@ -265,6 +265,12 @@ class Desk:
         if page.said:
             response.delete_cookie(SAID, path="/")
         return response
+
+    def _shows(self, row: Route, request: Request) -> str:
+        """Where the parts of this page ask again."""
+        if row.changes or row is self._error:
+            return shows(self._table, row, request.url.path)
+        return _path(request)
 
     async def _frame(self, row: Route, visitor: Visitor | None, words: Words) -> Frame:
         current = self._console.ports.in_force.current

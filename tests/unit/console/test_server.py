@@ -8,7 +8,8 @@ from fakes.console import NOW_MS, bench, visitor
 
 from handrail.console.answers import Go, NeedsFresh
 from handrail.console.here import Looking
-from handrail.console.routes import EVERYONE, FRESH_MS, Asked, Route, Verb, checked
+from handrail.console.page_files import routes
+from handrail.console.routes import EVERYONE, FRESH_MS, Asked, Route, Verb, checked, shows
 from handrail.console.security import BODY_BYTES
 from handrail.ledger.entry import Entry, EntryKind
 from handrail.people.role import Role
@@ -193,3 +194,25 @@ def test_a_row_that_needs_a_fresh_proof_sends_an_old_one_to_prove_and_never_a_fo
         assert got.headers["location"].startswith("/sign-in/again?next=")
     assert asyncio.run(made.change("/things/t1", old, origin="http://evil.example")).status == 403
     assert made.reached == []
+
+
+@pytest.mark.promise("CRV-1")
+def test_the_parts_of_a_forms_answer_ask_an_address_that_can_be_looked_at() -> None:
+    table = checked(routes())
+    looks = {row.path for row in table if not row.changes}
+    for row in table:
+        found = shows(table, row, row.path)
+        assert found in looks, (row.name, found)
+        assert found == row.path or row.changes or not row.template, (row.name, found)
+    by_name = {row.name: row for row in table}
+    assert shows(table, by_name["interactions.reveal"], "/interactions/in_1/reveal") == "/interactions/in_1"
+    assert shows(table, by_name["approvals.decide_batch"], "/approvals-together") == "/approvals-together"
+    assert shows(table, by_name["error"], "/nowhere") == "/error"
+
+
+def test_the_page_of_what_went_wrong_renews_its_navigation_from_an_address_that_answers() -> None:
+    made = bench([LOOK])
+    got = asyncio.run(made.ask("GET", "/nowhere", visitor(Role.STAFF)))
+    assert got.status == 404
+    assert 'hx-get="/error?part=nav"' in got.body.decode()
+    assert asyncio.run(made.ask("GET", "/error?part=nav", visitor(Role.STAFF))).status == 200

@@ -40,6 +40,15 @@ document.addEventListener("click", (event) => {
 document.addEventListener("change", (event) => {
   if (event.target.closest("[data-submits]")) event.target.form?.requestSubmit();
 });
+// a form that changes something goes once: a second click or Enter while it is on its way is no second word
+const sent = new WeakMap(); // form to when it may go again, for answers that leave the page where it is
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post") return;
+  if (sent.get(form) > event.timeStamp) event.preventDefault();
+  else sent.set(form, event.timeStamp + 4000);
+});
+addEventListener("pageshow", (event) => { if (event.persisted) for (const form of document.forms) sent.delete(form); });
 
 function openDialog(id) {
   const dialog = document.getElementById(id);
@@ -76,6 +85,7 @@ function choose(at) {
   const shown = options();
   for (const each of all("#palette-list > li")) each.setAttribute("aria-selected", "false");
   const chosen = shown[Math.max(0, Math.min(shown.length - 1, at))];
+  paletteText().setAttribute("aria-activedescendant", chosen ? chosen.id : "");
   if (!chosen) return;
   chosen.setAttribute("aria-selected", "true");
   chosen.scrollIntoView({ block: "nearest" });
@@ -135,19 +145,32 @@ document.addEventListener("keydown", (event) => {
   if (single && key !== "Escape" && (writing(event.target) || document.body.dataset.keys === "off")) return;
   const dialog = document.querySelector("dialog[open]");
   if (dialog && single && key !== "Escape" && !dialog.querySelector("[data-act]")) return;
-  if (single && going > event.timeStamp) {
+  if (single && going > event.timeStamp && key.length === 1) { // also a key that leads nowhere: after G none decides
     going = 0;
     const to = places()[key];
-    if (to) { event.preventDefault(); location.assign(to); return; }
+    event.preventDefault();
+    if (to) location.assign(to);
+    return;
   }
   if (single && key === "g") { going = event.timeStamp + 1500; return; }
   const mine = table().filter(([, keys]) => keys.some((each) => (each.length === 1 ? each.toLowerCase() : each) === held));
   mine.sort(([a], [b]) => /^(global|list)\./.test(a) - /^(global|list)\./.test(b));
+  if (event.repeat && !mine.some(([, , what]) => what === "next" || what === "previous")) { // a key that is held is one word
+    if (mine.length && single && key !== "Enter") event.preventDefault();
+    return;
+  }
   for (const [name, , what] of mine) if (does[what](name)) { event.preventDefault(); return; }
 });
 
 // ---- signals: one stream for all tabs of this browser; the tab that holds the lock listens and tells the others
-const state = (word) => { for (const each of all("[data-live-state]")) each.dataset.liveState = word; };
+const state = (word) => { // in words too, never by the colour of a dot alone
+  for (const each of all("[data-live-state]")) {
+    const text = word === "off" ? each.dataset.cut : each.dataset.on;
+    each.dataset.liveState = word;
+    if (each.textContent === text) continue;
+    each.textContent = document.getElementById("announce").textContent = text;
+  }
+};
 const later = new Map();
 function heard(topic) {
   if (later.has(topic)) return;
@@ -159,6 +182,7 @@ function heard(topic) {
 let last = Number(document.body.dataset.since); // the ledger's row up to which this tab knows everything
 const told = new Map(); // topic to its last row, in the tab that listens
 const TOPICS = ["approvals", "interactions", "releases", "incidents", "alerts", "outcomes", "stops", "in_force", "people", "ledger", "notices"];
+let pause = 3000; // before the stream is asked for again after an answer that was none
 function listen(tell) {
   const stream = new EventSource(`/live?after=${last}`);
   const hear = (event) => {
@@ -167,10 +191,12 @@ function listen(tell) {
     if (event.type !== "message") { told.set(event.type, row); tell(event.type); }
   };
   for (const topic of ["message", ...TOPICS]) stream.addEventListener(topic, hear);
-  stream.addEventListener("open", () => tell("+"));
+  stream.addEventListener("open", () => { pause = 3000; tell("+"); });
   stream.addEventListener("error", () => {
     tell("-");
-    if (stream.readyState === EventSource.CLOSED) setTimeout(() => listen(tell), 3000); // a restart answered with an error
+    if (stream.readyState !== EventSource.CLOSED) return;
+    setTimeout(() => listen(tell), pause); // a restart answered with an error; who is signed out is asked ever more rarely
+    pause = Math.min(60000, pause * 2);
   });
 }
 function hearing(word) {
@@ -191,11 +217,24 @@ if (document.body.dataset.stream === "on") {
     state("on");
   } else listen(hearing);
 }
-// a part that could not be renewed asks again
+// a part that could not be renewed asks again; one that was refused, or is gone, does not
 for (const name of ["htmx:error", "htmx:response:error"]) document.addEventListener(name, (event) => {
   const part = event.target.closest?.("[data-live]");
-  if (part) setTimeout(() => { for (const topic of part.dataset.live.split(" ")) heard(topic); }, 3000);
+  const status = event.detail?.ctx?.response?.status || 0;
+  if (part && !(status >= 400 && status < 500 && status !== 429)) {
+    setTimeout(() => { for (const topic of part.dataset.live.split(" ")) heard(topic); }, 3000);
+  }
 });
+
+// ---- what a page says of time grows old by itself: parts that name the topic `minute` are told each minute while looked at
+let renewed = Date.now();
+function minute() {
+  if (document.hidden || Date.now() - renewed < 59000) return;
+  renewed = Date.now();
+  heard("minute");
+}
+if (document.body.dataset.stream === "on") setInterval(minute, 5000);
+document.addEventListener("visibilitychange", minute);
 
 // ---- after a part renewed itself: keep the cursor where it was, and say how many are new
 document.addEventListener("htmx:after:swap", () => {

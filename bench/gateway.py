@@ -36,7 +36,7 @@ def home() -> tuple[Path, str]:
     folder = WORK / "home"
     shutil.rmtree(folder, ignore_errors=True)
     command("init", str(folder))
-    for name in ("use-cases", "prompts"):
+    for name in ("use-cases", "prompts", "tests"):
         shutil.rmtree(folder / name)
     shutil.copytree(ROOT / "bench" / "home", folder, dirs_exist_ok=True)
     command("publish", str(folder))

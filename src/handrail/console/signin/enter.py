@@ -171,7 +171,7 @@ class Enter:
         await desk.form(request)
         text = desk.cookies.read(request.scope, SESSION)
         await desk.journal.run(SignOut(ids=desk.ids, text=text))
-        response = desk.page(request, "signed_out")
+        response = desk.page(request, "signed_out", demo=self._demo)
         desk.take(response)
         return response
 

@@ -1,10 +1,12 @@
 """Renew the catalogues of the console: `console_words.py [PAGE ...]`; without a name, of everything.
 
 Of a page NAME: `pages/NAME.py`, `views/NAME.py`, `views/NAME_*.py`, `templates/NAME.html` and `templates/NAME/`. What
-belongs to no page is `frame`. What is translated stays; what is gone goes; what is new is empty, and a test says so. A
-sentence that `frame` has stands in no other file.
+belongs to no page is `frame`; `refusals` are the sentences with which commands refuse, from the commands themselves.
+What is translated stays; what is gone goes; what is new is empty, and a test says so. A sentence that `frame` has
+stands in no other file.
 """
 
+import ast
 import io
 import re
 import sys
@@ -17,6 +19,15 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).parent.parent / "src" / "handrail" / "console"
 LOCALES = ("de",)
 KEYWORDS = {"_": None, "N_": None, "words": None, "plural": (1, 2), "gettext": None, "ngettext": (1, 2)}
+REFUSALS = "refusals"
+REFUSING = (
+    "approvals/batch.py", "approvals/halt.py", "approvals/lifecycle.py", "approvals/route.py", "approvals/settle.py",
+    "releases/desk.py", "releases/lifecycle.py", "releases/as_seen.py", "people/*.py", "review/*.py", "watch/alert.py",
+    "ledger/erase.py", "console/**/*.py",
+)  # fmt: skip
+"""Where commands of the console's pages refuse, below `handrail/`."""
+RAISED = {"HandrailError": 1, "_weak": 0}
+"""What makes a refusal, and which of its arguments is the sentence."""
 NOISE = re.compile(
     r'^"(POT-Creation-Date|PO-Revision-Date|Generated-By|Last-Translator|Language-Team|Project-Id-Version|'
     r"Report-Msgid-Bugs-To)[^\n]*\n",
@@ -38,7 +49,7 @@ def main(names: list[str]) -> int:
 
 def all_names() -> list[str]:
     pages = {path.stem for path in (ROOT / "pages").glob("*.py")} - {"__init__"}
-    return ["frame", "signin", *sorted(pages - {"frame"})]
+    return ["frame", "signin", REFUSALS, *sorted(pages - {"frame"})]
 
 
 def renew(locale: str, name: str) -> int:
@@ -75,6 +86,8 @@ def catalogue(path: Path, locale: str) -> Catalog:
 def sentences(name: str) -> dict[str | tuple[str, ...], str]:
     """Each sentence with the file it was first found in."""
     found: dict[str | tuple[str, ...], str] = {}
+    if name == REFUSALS:
+        found.update(refused())
     for path in files(name):
         method = "jinja2.ext:babel_extract" if path.suffix == ".html" else "python"
         options = {"trimmed": "true", "silent": "false", "newstyle_gettext": "true"} if path.suffix == ".html" else {}
@@ -86,9 +99,24 @@ def sentences(name: str) -> dict[str | tuple[str, ...], str]:
     return found
 
 
+def refused() -> dict[str, str]:
+    """Sentences of refusals that a page can show, as the commands write them."""
+    found: dict[str, str] = {}
+    for path in sorted({path for each in REFUSING for path in ROOT.parent.glob(each)}):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.func.id not in RAISED:
+                continue
+            said = call.args[RAISED[call.func.id]] if len(call.args) > RAISED[call.func.id] else None
+            if isinstance(said, ast.Constant) and isinstance(said.value, str) and said.value:
+                found.setdefault(said.value, f"../{path.relative_to(ROOT.parent)}")
+    return found
+
+
 def files(name: str) -> list[Path]:
     """Of a page, or of what is shared by all."""
     pages = {path.stem for path in (ROOT / "pages").glob("*.py")} - {"__init__", "frame"}
+    if name == REFUSALS:
+        return [ROOT / "refusals.py"]
     if name != "frame":
         own = [ROOT / "pages" / f"{name}.py", ROOT / "views" / f"{name}.py", ROOT / "templates" / f"{name}.html"]
         more = sorted((ROOT / "templates" / name).glob("**/*.html"))
@@ -96,7 +124,7 @@ def files(name: str) -> list[Path]:
         if name == "signin":
             more += sorted((ROOT / "signin").glob("*.py"))
         return [path for path in [*own, *more] if path.exists()]
-    of_pages = {path for page in [*pages, "signin"] for path in files(page)}
+    of_pages = {path for page in [*pages, "signin", REFUSALS] for path in files(page)}
     every = [*sorted(ROOT.glob("*.py")), *sorted((ROOT / "views").glob("*.py"))]
     every += [
         *sorted((ROOT / "templates").glob("**/*.html")),

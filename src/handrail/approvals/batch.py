@@ -49,6 +49,7 @@ class Result(msgspec.Struct, frozen=True):
     action: ActionId
     stored: Stored | None = None
     left_out: str = ""
+    problem: HandrailError | None = None
 
 
 def alike(stored: Stored) -> Alike:
@@ -149,5 +150,5 @@ async def decide_batch(
         except HandrailError as error:
             if error.code in (Code.TOKEN_INVALID, Code.JOURNAL_UNAVAILABLE):
                 raise
-            results.append(Result(member.action, None, error.message))
+            results.append(Result(member.action, None, error.message, error))
     return results

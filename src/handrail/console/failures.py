@@ -59,17 +59,19 @@ MEND = {
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """`message`: of the error, in English and without customer content; empty: the title says it all."""
+    """`message`: of the error, in English and without customer content; empty: the title says it all. `problem`: what
+    can be said in another language too."""
 
     status: int
     code: str
     message: str
+    problem: HandrailError | None = None
 
 
 def failure_of(problem: Exception) -> Failure:
     """What a page's handler may raise."""
     if isinstance(problem, HandrailError):
-        return Failure(STATUS.get(problem.code, 500), problem.code.value, problem.message)
+        return Failure(STATUS.get(problem.code, 500), problem.code.value, problem.message, problem)
     if isinstance(problem, TooSlow):
         return Failure(408, Code.REQUEST_INVALID.value, "")
     if isinstance(problem, TooLong):

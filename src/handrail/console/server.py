@@ -107,7 +107,7 @@ class Desk:
                 return self._to_sign_in(request, SIGN_IN)
             try:
                 if may is Entry.DENIED:
-                    raise HandrailError(Code.NOT_ALLOWED, _who(row))
+                    raise _not_open(row)
                 if row.changes:
                     await self._require_own(request, visitor)
                 if may is Entry.PROVE:  # after the checks above: another site's form is never kept
@@ -134,7 +134,7 @@ class Desk:
             try:
                 visitor = await self._bearer(request)
                 if entry(replace(row, public=False, fresh=False), visitor, now_ms=now) is not Entry.COME_IN:
-                    raise HandrailError(Code.NOT_ALLOWED, _who(row))
+                    raise _not_open(row)
                 here = self._here(row, request, now)
                 answered = await row.handler(visitor, await _asked(row, request, json=True), here)
             except NeedsFresh:
@@ -335,8 +335,11 @@ def _object(body: bytes) -> dict[str, Any]:
     return found
 
 
-def _who(row: Route) -> str:
-    return "your roles do not open this; it is open to: " + ", ".join(sorted(role.value for role in row.roles))
+def _not_open(row: Route) -> HandrailError:
+    return HandrailError(
+        Code.NOT_ALLOWED, "your roles do not open this; it is open to: {roles}",
+        parts={"roles": ", ".join(sorted(role.value for role in row.roles))},
+    )  # fmt: skip
 
 
 def _path(request: Request) -> str:

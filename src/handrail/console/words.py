@@ -22,8 +22,6 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-from handrail.terms.errors import HandrailError
-
 SOURCE = "en"
 NOTHING = "–"
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
@@ -56,17 +54,6 @@ class Words:
         """A sentence. Raises KeyError when a placeholder has no value."""
         found = self._catalogue.gettext(text) if text else ""
         return found.format(**values) if values else found
-
-    def refusal(self, problem: HandrailError) -> str:
-        """Why something was refused, in her language; in English where `locale` has no sentence for it."""
-        said = self._catalogue.gettext(problem.template) if problem.template else ""
-        if said == problem.template:
-            return problem.message
-        return said.format(**problem.parts) if problem.parts else said
-
-    def says(self, problem: HandrailError) -> bool:
-        """Whether `refusal` is in her language."""
-        return self.language == SOURCE or self.refusal(problem) != problem.message
 
     def plural(self, one: str, many: str, n: int, **values: object) -> str:
         """`{n}` is the number, written as the visitor writes it."""

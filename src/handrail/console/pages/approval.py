@@ -11,6 +11,7 @@ from handrail.console.answers import Again, Go
 from handrail.console.here import Here
 from handrail.console.pages.approvals import QueueAsked, read_queue
 from handrail.console.read_before import reason_for, wants_reason
+from handrail.console.refusals import told_why
 from handrail.console.routes import EVERYONE, Handler, Route, Verb
 from handrail.console.views import approval as view
 from handrail.console.views.approval import ApprovalView, Last, gone_meanwhile, last_of
@@ -86,7 +87,7 @@ async def read(visitor: Visitor, asked: ReadAsked, here: Here) -> Go | Again:
     try:
         reason = reference(asked.reason.strip())
     except HandrailError as problem:
-        made = await _view(visitor, asked, here, read_error=here.words.refusal(problem))
+        made = await _view(visitor, asked, here, read_error=told_why(problem, here.words))
         return Again(made, "approval.html")
     await here.ports.cases.look(ActionId(asked.id), token=visitor.token, most_past=0, reason=reason)
     return Go(_back(asked), here.words(N_("Recorded: you read this, and why.")))
@@ -220,7 +221,7 @@ async def _refused(
         error = gone_meanwhile(made.now, here.words)
         opened = ""
     else:
-        error = made.now.why_not or problem.message
+        error = made.now.why_not or told_why(problem, here.words)
     return await _again(visitor, asked, here, error, opened, written)
 
 

@@ -13,6 +13,7 @@ from handrail.console.here import Here
 from handrail.console.pages.approval import DECIDERS, amount_of
 from handrail.console.pages.approvals import SCANNED
 from handrail.console.read_before import reason_for, wants_reason
+from handrail.console.refusals import told_why
 from handrail.console.routes import Asked, Route, Verb
 from handrail.console.views.approvals import titled
 from handrail.console.views.batch import Batch, asking_why, batch, decided
@@ -64,7 +65,7 @@ async def read(visitor: Visitor, asked: ReadAsked, here: Here) -> Go | Again:
     try:
         reason = reference(asked.reason.strip())
     except HandrailError as problem:
-        return Again(asking_why(ids, here.words, error=here.words.refusal(problem)), "batch.html")
+        return Again(asking_why(ids, here.words, error=told_why(problem, here.words)), "batch.html")
     for one in ids:
         await here.ports.cases.look(ActionId(one), token=visitor.token, most_past=0, reason=reason)
     query = urlencode([("id", one) for one in ids])

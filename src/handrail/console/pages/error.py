@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from handrail.console.failures import MEND, TITLES, Failure
 from handrail.console.here import Here
+from handrail.console.refusals import is_english, told_why
 from handrail.console.routes import Asked, Route
 from handrail.console.visitor import Visitor
 from handrail.console.words import N_, Words
@@ -12,8 +13,11 @@ from handrail.terms.errors import Code, HandrailError
 
 @dataclass(frozen=True, slots=True)
 class ErrorView:
+    """`english`: the message is, whatever the language of the page."""
+
     title: str
     message: str
+    english: bool
     mend: str
     status: int
     code: str
@@ -21,9 +25,11 @@ class ErrorView:
 
 def view(failure: Failure, words: Words) -> ErrorView:
     """Pure."""
+    problem = failure.problem
     return ErrorView(
         title=words(TITLES[failure.status]) if failure.status in TITLES else words(TITLES[500]),
-        message=failure.message,
+        message=failure.message if problem is None else told_why(problem, words),
+        english=problem is None or is_english(problem, words),
         mend=words(MEND.get(failure.status, MEND[500])),
         status=failure.status,
         code=failure.code,

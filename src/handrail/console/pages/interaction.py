@@ -7,6 +7,7 @@ from handrail.console.here import Here
 from handrail.console.keys import Does, Key
 from handrail.console.read_before import read_before
 from handrail.console.record_ports import Expectation
+from handrail.console.refusals import told_why
 from handrail.console.routes import EVERYONE, Asked, Route, Verb
 from handrail.console.views.interaction import Interaction, Read, interaction
 from handrail.console.views.interaction_talk import Turn, masks_of, payload_of
@@ -77,7 +78,7 @@ async def read(visitor: Visitor, asked: ReadAsked, here: Here) -> Go | Again:
     try:
         reason = reference(asked.reason)
     except HandrailError as problem:
-        return Again(await _view(visitor, asked.id, here, error=problem.message), "interaction.html")
+        return Again(await _view(visitor, asked.id, here, error=told_why(problem, here.words)), "interaction.html")
     shown = await here.ports.reader.show(InteractionId(asked.id))
     page = await here.ports.reader.find(Query(conversation=interaction_facts(shown.recorded).conversation, limit=MOST))
     names = dict.fromkeys([InteractionId(asked.id), *(one.interaction for one in page.found)])
@@ -91,7 +92,7 @@ async def reveal(visitor: Visitor, asked: RevealAsked, here: Here) -> Interactio
     try:
         reason = reference(asked.reason)
     except HandrailError as problem:
-        return Again(await _view(visitor, asked.id, here, error=problem.message), "interaction.html")
+        return Again(await _view(visitor, asked.id, here, error=told_why(problem, here.words)), "interaction.html")
     shown = await here.ports.reader.show(InteractionId(asked.id))
     payload = payload_of(shown.payload)
     value = payload.tokens.get(asked.mask) if payload is not None else None
@@ -137,7 +138,7 @@ async def draft(visitor: Visitor, asked: DraftAsked, here: Here) -> Test | File 
     except HandrailError as problem:
         if problem.code not in FORM:
             raise
-        return Again(await _test(visitor, asked, here, problem.message), "interaction/test.html")
+        return Again(await _test(visitor, asked, here, told_why(problem, here.words)), "interaction/test.html")
     if asked.as_file:
         return File(made.name, "application/yaml; charset=utf-8", made.text.encode())
     return replace(await _test(visitor, asked, here), drafted=made)

@@ -6,6 +6,7 @@ import re
 
 from handrail.console.answers import File, Go
 from handrail.console.here import Here
+from handrail.console.refusals import told_why
 from handrail.console.routes import EVERYONE, Asked, Group, Nav, Route, Verb
 from handrail.console.views.interactions import PAGE, Facts, Listed, csv_rows, listed, query_of
 from handrail.console.visitor import Visitor
@@ -52,7 +53,7 @@ async def show(visitor: Visitor, asked: FactsAsked, here: Here) -> Listed | Go:
     except HandrailError as problem:
         if problem.code is not Code.REQUEST_INVALID:
             raise
-        error = problem.message
+        error = told_why(problem, here.words)
     return listed(facts, page.found, page.cursor, here.ruleset, here.words, path=PATH, csv=CSV, error=error)
 
 

@@ -6,6 +6,7 @@ import msgspec
 from handrail.console.answers import Again, Go
 from handrail.console.here import Here
 from handrail.console.keys import Key
+from handrail.console.refusals import told_why
 from handrail.console.routes import Asked, Group, Nav, Route, Verb
 from handrail.console.views.people import (
     SIGN_INS,
@@ -251,7 +252,7 @@ def _said(problem: HandrailError, here: Here) -> str:
     """Raises it again when it is none of a form's."""
     if problem.code not in SLIPS:
         raise problem
-    return here.words(problem.message)
+    return told_why(problem, here.words)
 
 
 ROUTES = (

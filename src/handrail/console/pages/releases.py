@@ -7,6 +7,7 @@ from typing import Any
 from handrail.console.answers import Again, File, Go
 from handrail.console.here import Here
 from handrail.console.keys import Key
+from handrail.console.refusals import told_why
 from handrail.console.routes import EVERYONE, Asked, Group, Nav, Route, Verb
 from handrail.console.views.releases import Releases, as_csv, releases, wanted
 from handrail.console.views.releases_detail import MOST_HARM, Detail, Example, Read, detail
@@ -172,10 +173,10 @@ async def _refused(visitor: Visitor, asked: MoveAsked, here: Here, problem: Hand
     if problem.code not in REFUSED:
         raise problem
     view = detail(await _read(asked.id, here), visitor, here.words)
-    told = problem.message
+    told = told_why(problem, here.words)
     if asked.seen >= 0 and asked.seen != view.version and view.moments:
         latest = view.moments[0]
-        told += ". " + here.words(
+        told += (" " if told.endswith(".") else ". ") + here.words(
             N_("Meanwhile: {title}, by {name}, {when}."), title=latest.title, name=latest.by,
             when=here.words.moment(latest.at_ms),
         )  # fmt: skip

@@ -10,6 +10,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from handrail.console.refusals import told_why
 from handrail.console.security import local
 from handrail.console.signin.desk import Desk, asked_for
 from handrail.console.signin.session import Visitor
@@ -94,7 +95,7 @@ class Again:
         except HandrailError as error:
             if error.code not in (Code.SIGN_IN_REFUSED, Code.SIGN_IN_WAIT):
                 raise
-            return await self._page(request, to, then, wrong=error.message, status=401)
+            return await self._page(request, to, then, wrong=told_why(error, self._desk.words(request)), status=401)
         return await self.confirmed(request, methods, to, then)
 
     async def confirmed(self, request: Request, methods: tuple[str, ...], to: str, then: str) -> Response:

@@ -19,6 +19,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from handrail.console.refusals import told_why
 from handrail.console.security import TooLong, TooSlow, is_own, local, own_origin
 from handrail.console.signin.cookies import BROWSER, SESSION, YEAR_S, Cookies
 from handrail.console.signin.session import Visitor
@@ -246,14 +247,14 @@ class Desk:
             except HandrailError as error:
                 status = STATUS.get(error.code, 422)
                 if api:
-                    response = self.json(request, {"error": self.words(request)(error.message)}, status)
+                    response = self.json(request, {"error": told_why(error, self.words(request))}, status)
                 elif error.code is Code.SIGN_IN_REFUSED and self.visitor(request) is None and request.method == "GET":
                     response = self.go(request, "/sign-in")
                 elif error.code is Code.FRESH_NEEDED:
                     back = request.url.path if request.method == "GET" else "/account"
                     response = self.go(request, f"/sign-in/again?next={back}")
                 else:
-                    response = self.page(request, "told", status, wrong=error.message)
+                    response = self.page(request, "told", status, wrong=told_why(error, self.words(request)))
                 if error.retry_after_s:
                     response.headers["retry-after"] = str(int(error.retry_after_s))
                 return response

@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from handrail.console.refusals import told_why
 from handrail.console.signin.cookies import SESSION
 from handrail.console.signin.desk import Desk, asked_for
 from handrail.console.words import N_
@@ -64,7 +65,7 @@ class Enter:
             if error.code not in (Code.SIGN_IN_REFUSED, Code.SIGN_IN_WAIT, Code.BUSY):
                 raise
             status = {Code.SIGN_IN_REFUSED: 401, Code.SIGN_IN_WAIT: 429}.get(error.code, 503)
-            response = self._form(request, to, mail=mail, wrong=error.message, status=status)
+            response = self._form(request, to, mail=mail, wrong=told_why(error, desk.words(request)), status=status)
             if error.retry_after_s:
                 response.headers["retry-after"] = str(int(error.retry_after_s))
             return response
@@ -146,7 +147,8 @@ class Enter:
         except HandrailError as error:
             if error.code not in (Code.REQUEST_INVALID, Code.TOKEN_INVALID, Code.ALREADY):
                 raise
-            return desk.page(request, "link", 422, wrong=error.message, code=code, first=first, mail=mail, name=name)
+            wrong = told_why(error, desk.words(request))
+            return desk.page(request, "link", 422, wrong=wrong, code=code, first=first, mail=mail, name=name)
         response = self.came(request, came, "/account")
         response.headers.append("set-cookie", desk.cookies.written(CODE, "", max_age_s=0).decode("latin-1"))
         return response

@@ -9,6 +9,7 @@ from handrail.approvals.lifecycle import State
 from handrail.approvals.route import APPROVERS
 from handrail.approvals.store import Stored
 from handrail.approvals.view import CaseView
+from handrail.console.refusals import told_why
 from handrail.console.views.approval import cut, plain
 from handrail.console.views.approvals import STATES, called, reason_not
 from handrail.console.words import N_, Words
@@ -132,7 +133,12 @@ def _outcome(result: Result, words: Words, titles: Mapping[str, str]) -> Outcome
     path = f"/approvals/{result.action}"
     if result.stored is None:
         return Outcome(
-            id=result.action, path=path, tone="deny", icon="alert", status=words(N_("Left out")), said=result.left_out
+            id=result.action,
+            path=path,
+            tone="deny",
+            icon="alert",
+            status=words(N_("Left out")),
+            said=told_why(result.problem, words) if result.problem is not None else result.left_out,
         )
     tone, icon, label = STATES[result.stored.progress.state]
     drill = result.stored.drilled.sentence() if result.stored.drilled is not None else ""

@@ -79,7 +79,7 @@ def test_the_shorter_replies_pass_their_tests_and_take_themselves_back(played) -
         r"help-chat: release [0-9a-f]{12} is a draft",
         r"release [0-9a-f]{12} is tested by these 2 cases",
         r"canary  stage 1 of 2, 0.3 of new units",
-        r"ROLLED BACK. Worse: transfer in \d+\.\d % of the canary's \d+ against .* It was rolled back\.",
+        r"ROLLED BACK. Worse: transfers to a person in \d+\.\d % of \d+ with it, against .* It was rolled back\.",
         r"a second later, the next 15 conversations: all answered by the release from before",
         r"[0-9a-f]{12}  help-chat  rolled back",
         r"ic_\w+  contained  S2  help-chat ",

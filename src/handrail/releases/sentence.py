@@ -4,6 +4,9 @@ was or should be done; pure."""
 from handrail.releases.bets import Kind
 from handrail.releases.judge import MISSING, Conclusion, MetricVerdict, Verdict
 
+CALLED = {"transfer": "transfers to a person", "csat": "satisfaction lost", "csat_low": "low satisfaction"}
+"""Metrics whose own name says too little."""
+
 
 def sentence(conclusion: Conclusion, *, unit: str = "unit", done: str = "Roll it back.", advise: bool = True) -> str:
     """`unit`: what was randomised, singular. `done`: what was done, or is to do, on "worse". `advise`: say what to do
@@ -13,8 +16,8 @@ def sentence(conclusion: Conclusion, *, unit: str = "unit", done: str = "Roll it
     if verdict is Verdict.WORSE:
         once = round(1 / conclusion.alpha)
         return (
-            f"Worse: {_compared(conclusion)}, over {counted} from the start to number {conclusion.decided_at:,}; "
-            f"a release that is no worse would look like this less than once in {once:,}. {done}"
+            f"Worse: {_compared(conclusion)}. {done} It was seen over {counted}, at number {conclusion.decided_at:,}; "
+            f"a release that is no worse would look like this less than once in {once:,}."
         )
     if verdict is Verdict.BETTER:
         return f"Better: {_compared(conclusion)}, over {counted}; no metric is worse than its margin allows."
@@ -37,11 +40,12 @@ def _compared(conclusion: Conclusion) -> str:
 
 
 def _one(name: str, metric: MetricVerdict) -> str:
-    called = f"missing {name.removesuffix(MISSING)}" if name.endswith(MISSING) else name
+    plain = name.removesuffix(MISSING)
+    called = f"missing {plain}" if name.endswith(MISSING) else CALLED.get(plain, plain)
     if metric.kind is Kind.BINARY:
         said = (
-            f"{called} in {_percent(metric.canary_mean)} of the canary's {metric.canary_units:,} against "
-            f"{_percent(metric.control_mean)} of the control's {metric.control_units:,}"
+            f"{called} in {_percent(metric.canary_mean)} of {metric.canary_units:,} with it, against "
+            f"{_percent(metric.control_mean)} of {metric.control_units:,} without it"
         )
         if metric.interval is None:
             return said
@@ -51,8 +55,8 @@ def _one(name: str, metric: MetricVerdict) -> str:
     if metric.percentile:
         return _in_distribution(called, metric)
     said = (
-        f"{called} on average {metric.canary_mean:.3f} in the canary's {metric.canary_units:,} against "
-        f"{metric.control_mean:.3f} in the control's {metric.control_units:,}"
+        f"{called} on average {metric.canary_mean:.3f} in {metric.canary_units:,} with it, against "
+        f"{metric.control_mean:.3f} in {metric.control_units:,} without it"
     )
     if metric.interval is None:
         return said
@@ -63,8 +67,8 @@ def _one(name: str, metric: MetricVerdict) -> str:
 def _in_distribution(called: str, metric: MetricVerdict) -> str:
     """A percentile is no mean of what was measured, and the sentence says so."""
     said = (
-        f"{called} in distribution: above {metric.canary_mean * 100:.1f} % of the past in the canary's "
-        f"{metric.canary_units:,} against {metric.control_mean * 100:.1f} % in the control's {metric.control_units:,}"
+        f"{called} in distribution: above {metric.canary_mean * 100:.1f} % of the past in {metric.canary_units:,} with "
+        f"it, against {metric.control_mean * 100:.1f} % in {metric.control_units:,} without it"
     )
     low, high = metric.interval or (0.0, None)
     if high is None:

@@ -23,7 +23,7 @@ def over_the_day(canary: float, control: float) -> Conclusion:
 
 
 def rates(said: str) -> tuple[float, float]:
-    found = re.search(r"complaint in ([\d.]+) % of the canary's [\d,]+ against ([\d.]+) % of the control's", said)
+    found = re.search(r"complaint in ([\d.]+) % of [\d,]+ with it, against ([\d.]+) % of [\d,]+ without it", said)
     assert found, said
     return float(found[1]), float(found[2])
 
@@ -34,6 +34,13 @@ def test_a_worse_canary_is_never_said_to_fail_less_often_than_its_control() -> N
     assert told.verdict is Verdict.WORSE
     canary, control = rates(sentence(told))
     assert canary > 1.5 * control
+
+
+def test_what_was_done_stands_before_how_sure_it_is() -> None:
+    said = sentence(over_the_day(0.06, 0.02), unit="conversation", done="It was rolled back.")
+    assert 0 < said.index("without it") < said.index("It was rolled back.") < said.index("less than once in")
+    assert "canary" not in said
+    assert "control" not in said
 
 
 @pytest.mark.promise("ROL-17")

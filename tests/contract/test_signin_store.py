@@ -12,6 +12,8 @@ from handrail.people.account import Account, Passkey, Step
 from handrail.people.acting import person_of
 from handrail.people.desk import OpenFirst, Redeem
 from handrail.people.person import Person
+from handrail.people.provider import Claims, persons_of, vouched_by
+from handrail.people.provider_logout import EndByProvider, Left
 from handrail.people.role import Role
 from handrail.people.session import Lengths
 from handrail.people.sessions import EndSession, EndSessions, Seen, SignedIn, SignOut, Turn, open_session
@@ -100,7 +102,7 @@ def test_a_session_is_read_with_its_person_and_nothing_stored_opens_it(durable: 
         assert held[2] is not None
         assert held[2].language == "de"
         stored = await store.journal.run(lambda tx: tx.fetch("SELECT body FROM signin_session"))
-        assert made.text.split("_")[2].encode() not in bytes(stored[0][0])
+        assert made.text.split("_", 2)[2].encode() not in bytes(stored[0][0])
         assert await store.signin.anybody()
         assert not await store.signin.demo()
 
@@ -125,6 +127,35 @@ def test_a_session_acts_until_it_is_ended_and_the_record_says_who_ended_it(durab
         assert await store.journal.run(EndSessions(ids=IDS, person_id=person.id, token=three.text)) == 1
         said = [kind for kind in await store.journal.run(kinds) if "sign" in kind or "session" in kind]
         assert said == ["person.signed_in"] * 3 + ["person.signed_out"] + ["session.ended"] * 2
+
+    durable.run(work())
+
+
+@pytest.mark.promise("SGN-13")
+def test_the_provider_ends_what_it_opened_and_its_word_counts_once(durable: Rig) -> None:
+    async def work() -> None:
+        store = await durable.open()
+        person = await admin(store)
+        said = Claims(issuer="https://id.example", subject="pat", session="s-1")
+        own = await signed_in(store, person)
+
+        def come_in(tx: Any) -> SignedIn:
+            vouched = vouched_by(tx, said, person.id, most_ms=60_000)
+            methods = ("provider",)
+            return open_session(tx, IDS, person, methods, lengths=Lengths(), label="", vouched=vouched)
+
+        theirs, again = await store.journal.run(come_in), await store.journal.run(come_in)
+        left = Left(issuer=said.issuer, subject="", session="s-1", token="t-1", ends_at=4_000_000_000_000)
+        assert await store.journal.run(EndByProvider(ids=IDS, left=left)) == 2
+        for each, stays in ((own, True), (theirs, False), (again, False)):
+            assert (await store.signin.session(each.session.id) is not None) is stays
+        with pytest.raises(HandrailError) as twice:
+            await store.journal.run(EndByProvider(ids=IDS, left=left))
+        assert twice.value.code is Code.REQUEST_INVALID
+        other = msgspec.structs.replace(person, id=PersonId("pe_kim"))
+        await store.journal.run(lambda tx: vouched_by(tx, said, other.id, most_ms=60_000))
+        kept = await store.journal.run(lambda tx: tx.steps.of(other.id))
+        assert persons_of(kept[0]) == sorted([person.id, other.id])  # nobody is forgotten who has that session there
 
     durable.run(work())
 

@@ -65,7 +65,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Between two pages of a sign-in, in one browser: taken once. `id`: SHA-256 of the browser's secret, the purpose
-    and a reference, hex. `body`: JSON of the purpose's own Struct, sealed where it holds a secret."""
+    and a reference, hex. `body`: JSON of the purpose's own Struct, sealed where it holds a secret. What the provider
+    tells us without a browser is kept likewise, with an empty browser (`people.provider_logout`)."""
 
     id: str
     person: PersonId = PersonId("")
@@ -93,6 +94,11 @@ class Demo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def identity_id(issuer: str, subject: str) -> str:
     return hashlib.sha256(f"{issuer}\0{subject}".encode()).hexdigest()
+
+
+def there_id(issuer: str, session: str) -> str:
+    """Of a session at the provider (`sid` of its tokens), hex."""
+    return hashlib.sha256(f"{issuer}\0session\0{session}".encode()).hexdigest()
 
 
 def step_id(browser: str, purpose: str, reference: str = "") -> str:

@@ -12,24 +12,27 @@ from dataclasses import dataclass, field
 import msgspec
 
 from handrail.ledger.entry import EntryKind
-from handrail.people.account import Identity, identity_id
+from handrail.people.account import Identity, Step, identity_id, step_id, there_id
 from handrail.people.desk import add_person
 from handrail.people.facts import entry, person_facts
 from handrail.people.person import Person, mail_of
 from handrail.people.role import Role, require_compatible
+from handrail.people.session import Vouched
 from handrail.people.sessions import SignedIn, person_actor
-from handrail.people.sign_in import Here, Policy, Waiting, admit, told_change
+from handrail.people.sign_in import STEP_MS, Here, Policy, Waiting, admit, told_change
 from handrail.people.signin_store import SignInTransaction
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Ids, PersonId
 
 PROVIDER = Actor(ActorKind.SYSTEM, "provider")
+THERE = "there"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
-    """What a verified token says. `second`: the provider saw a second factor, and the home trusts that."""
+    """What a verified token says. `second`: the provider saw a second factor, and the home trusts that. `session`: its
+    `sid`, empty: it names none."""
 
     issuer: str
     subject: str
@@ -38,6 +41,7 @@ class Claims:
     name: str = ""
     groups: frozenset[str] = frozenset()
     second: bool = False
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +77,10 @@ class ByProvider:
         person = self._known(tx, identity) if identity is not None else self._new(tx)
         if not person.active:
             raise HandrailError(Code.SIGN_IN_REFUSED, "this person was disabled; ask an admin")
+        vouched = vouched_by(tx, self.claims, person.id, most_ms=self.policy.lengths.most_ms)
         return admit(
             tx, self.ids, person, ("provider",), here=self.here, policy=self.policy, to=self.to,
-            strong=self.claims.second,
+            strong=self.claims.second, vouched=vouched,
         )  # fmt: skip
 
     def _known(self, tx: SignInTransaction, identity: Identity) -> Person:
@@ -148,3 +153,25 @@ def connect(
     name = identity_id(claims.issuer, claims.subject)
     tx.identities.add(Identity(id=name, person=person, issuer=claims.issuer, created_at=tx.now_ms, managed=managed))
     told_change(tx, ids, person, by, "provider.connected")
+
+
+def vouched_by(tx: SignInTransaction, claims: Claims, person: PersonId, *, most_ms: int) -> Vouched:
+    """What a session that these claims open remembers. Who has a session there is kept as long as any of hers can last
+    here, so that the provider can name that session alone."""
+    there = there_id(claims.issuer, claims.session) if claims.session else ""
+    if there:
+        tx.steps.sweep(tx.now_ms)
+        name = step_id("", THERE, there)
+        old = tx.steps.get(name)
+        persons = {person, *persons_of(old)}
+        body = msgspec.json.encode(sorted(persons))
+        new = Step(id=name, person=person, body=body, ends_at=tx.now_ms + most_ms + STEP_MS)
+        if old is not None:
+            tx.steps.remove(old)
+        tx.steps.add(new)
+    return Vouched(identity_id(claims.issuer, claims.subject), there)
+
+
+def persons_of(step: Step | None) -> list[PersonId]:
+    """Of a step that `vouched_by` kept."""
+    return [] if step is None else msgspec.json.decode(step.body, type=list[PersonId])

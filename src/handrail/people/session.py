@@ -34,10 +34,21 @@ class Lengths(msgspec.Struct, frozen=True, kw_only=True):
     fresh_ms: int = 5 * 60_000
 
 
+class Vouched(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who opened a session from outside. `account`: `account.identity_id` of the account at the provider, empty: nobody
+    did. `there`: `account.there_id` of the session there, empty: the provider did not name it."""
+
+    account: str = ""
+    there: str = ""
+
+
+NOBODY_VOUCHED = Vouched()
+
+
 class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Times in Unix ms. `authenticated_at`: when its person last showed who she is. `roles`: hers when the secret last
     turned. `methods`: what she showed, such as `password`, `totp`. `label`: her browser in two words. `csrf`: a secret
-    of its forms, which opens nothing by itself."""
+    of its forms, which opens nothing by itself. `vouched`: by whom, when it was opened by a provider."""
 
     id: str
     person: PersonId
@@ -53,6 +64,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     label: str = ""
     previous: bytes = b""
     previous_until: int = 0
+    vouched: Vouched = NOBODY_VOUCHED
 
 
 class Standing(StrEnum):
@@ -83,6 +95,7 @@ def opened(
     now_ms: int,
     lengths: Lengths,
     label: str = "",
+    vouched: Vouched = NOBODY_VOUCHED,
 ) -> tuple[Session, str]:
     """A new session, and its text, which is shown to the browser alone. `randomness`: 42 + 32 bytes."""
     name = base64.b32encode(randomness[:10]).decode().lower()
@@ -100,6 +113,7 @@ def opened(
         roles=tuple(sorted(roles)),
         methods=methods,
         label=label[:80],
+        vouched=vouched,
     )
     return session, text
 

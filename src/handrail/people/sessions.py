@@ -1,5 +1,6 @@
 """Commands on sessions: each a change with its entry, or nothing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from handrail.ledger.entry import EntryKind
@@ -9,10 +10,12 @@ from handrail.people.facts import SignInFacts, entry
 from handrail.people.person import Person
 from handrail.people.session import (
     CSRF_BYTES,
+    NOBODY_VOUCHED,
     RANDOM_BYTES,
     Lengths,
     Session,
     Standing,
+    Vouched,
     is_alive,
     opened,
     seen,
@@ -44,7 +47,14 @@ class SignedIn:
 
 
 def open_session(
-    tx: SignInTransaction, ids: Ids, person: Person, methods: tuple[str, ...], *, lengths: Lengths, label: str
+    tx: SignInTransaction,
+    ids: Ids,
+    person: Person,
+    methods: tuple[str, ...],
+    *,
+    lengths: Lengths,
+    label: str,
+    vouched: Vouched = NOBODY_VOUCHED,
 ) -> SignedIn:
     """In the command of whoever found out who it is. Raises HandrailError NOT_ALLOWED for a disabled person."""
     if not person.active:
@@ -54,7 +64,9 @@ def open_session(
     for old in others[: max(0, len(others) - MOST_SESSIONS + 1)]:
         _end(tx, ids, old, person_actor(person.id))
     randomness = ids.token(RANDOM_BYTES + CSRF_BYTES)
-    session, text = opened(person.id, person.roles, methods, randomness, now_ms=tx.now_ms, lengths=lengths, label=label)
+    session, text = opened(
+        person.id, person.roles, methods, randomness, now_ms=tx.now_ms, lengths=lengths, label=label, vouched=vouched
+    )
     tx.sessions.add(session)
     facts = SignInFacts(person=person.id, session=session.id, methods=methods)
     by = person_actor(person.id)
@@ -154,6 +166,12 @@ class EndSessions:
         return end_all(tx, self.ids, person.id, by, keep=self.keep)
 
 
+def end_each(tx: SignInTransaction, ids: Ids, sessions: Sequence[Session], by: Actor, *, what: str) -> None:
+    """For the command of whoever ends them. `what`: why, a stable code such as `provider.logout`."""
+    for session in sessions:
+        _end(tx, ids, session, by, what=what)
+
+
 def end_all(tx: SignInTransaction, ids: Ids, person: PersonId, by: Actor, *, keep: str = "") -> int:
     """For the command of whoever ends them."""
     ended = [session for session in tx.sessions.of(person) if session.id != keep]
@@ -167,8 +185,14 @@ def person_actor(person: PersonId) -> Actor:
 
 
 def _end(
-    tx: SignInTransaction, ids: Ids, session: Session, by: Actor, kind: EntryKind = EntryKind.SESSION_ENDED
+    tx: SignInTransaction,
+    ids: Ids,
+    session: Session,
+    by: Actor,
+    kind: EntryKind = EntryKind.SESSION_ENDED,
+    *,
+    what: str = "",
 ) -> None:
     tx.sessions.remove(session)
-    facts = SignInFacts(person=session.person, session=session.id)
+    facts = SignInFacts(person=session.person, session=session.id, what=what)
     tx.append(entry(kind, ids=ids, at_ms=tx.now_ms, by=by, about=session.person, facts=facts))

@@ -22,7 +22,7 @@ from handrail.people.desk import use_up
 from handrail.people.facts import SignInFacts, entry
 from handrail.people.person import Person
 from handrail.people.role import Role
-from handrail.people.session import Lengths
+from handrail.people.session import NOBODY_VOUCHED, Lengths, Vouched
 from handrail.people.sessions import SignedIn, end_all, open_session, person_actor
 from handrail.people.signin_store import Sealing, SignInTransaction
 from handrail.terms.actor import Actor, ActorKind
@@ -78,6 +78,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     to: str = ""
     setup: bool = False
     secret: bytes = b""
+    vouched: Vouched = NOBODY_VOUCHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +280,7 @@ def admit(
     policy: Policy,
     to: str,
     strong: bool = False,
+    vouched: Vouched = NOBODY_VOUCHED,
 ) -> SignedIn | Waiting:
     """In, or first the second factor. `strong`: what was shown counts as two. Raises HandrailError SIGN_IN_REFUSED."""
     if not person.active:
@@ -286,7 +288,7 @@ def admit(
     has = _has_second(tx, person.id, methods)
     needs = bool(person.roles & policy.needs_second)
     if strong or not (has or needs):
-        return let_in(tx, ids, person, methods, here=here, policy=policy)
+        return let_in(tx, ids, person, methods, here=here, policy=policy, vouched=vouched)
     if not here.browser:
         raise refusal()
     tx.steps.sweep(tx.now_ms)
@@ -294,13 +296,20 @@ def admit(
     old = tx.steps.get(name)
     if old is not None:
         tx.steps.remove(old)
-    pending = Pending(methods=methods, to=to, setup=not has, password_at=_password_at(tx, person.id))
+    pending = Pending(methods=methods, to=to, setup=not has, password_at=_password_at(tx, person.id), vouched=vouched)
     tx.steps.add(Step(id=name, person=person.id, body=msgspec.json.encode(pending), ends_at=tx.now_ms + STEP_MS))
     return Waiting(person, setup=not has)
 
 
 def let_in(
-    tx: SignInTransaction, ids: Ids, person: Person, methods: tuple[str, ...], *, here: Here, policy: Policy
+    tx: SignInTransaction,
+    ids: Ids,
+    person: Person,
+    methods: tuple[str, ...],
+    *,
+    here: Here,
+    policy: Policy,
+    vouched: Vouched = NOBODY_VOUCHED,
 ) -> SignedIn:
     """A session, and the browser is known from now on."""
     if here.browser:
@@ -314,7 +323,7 @@ def let_in(
             tx.browsers.add(new)
         else:
             tx.browsers.swap(old, new)
-    return open_session(tx, ids, person, methods, lengths=policy.lengths, label=here.label)
+    return open_session(tx, ids, person, methods, lengths=policy.lengths, label=here.label, vouched=vouched)
 
 
 def waiting(tx: SignInTransaction, browser: str) -> tuple[Step | None, Pending | None]:
@@ -343,7 +352,8 @@ def through(
     """The step is over, its person comes in."""
     tx.steps.remove(step)
     person = tx.persons.get(step.person)
-    return let_in(tx, ids, person, (*pending.methods, method), here=here, policy=policy), pending.to
+    methods = (*pending.methods, method)
+    return let_in(tx, ids, person, methods, here=here, policy=policy, vouched=pending.vouched), pending.to
 
 
 def require_now(tx: SignInTransaction, places: list[tuple[str, int]]) -> None:

@@ -52,6 +52,7 @@ def routes(desk: Desk, *, provider: Provider | None = None, demo: bool = False) 
         found += [
             _post("/sign-in/provider", desk.endpoint(pages.leave)),
             _get("/sign-in/provider/back", desk.endpoint(pages.back)),
+            _post("/sign-in/provider/logout", desk.endpoint(pages.left, api=True)),
         ]
     if demo:
         demos = DemoPages(desk)

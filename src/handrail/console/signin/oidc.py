@@ -17,12 +17,15 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from handrail.people.provider import Claims
+from handrail.people.provider_logout import Left
 from handrail.terms.errors import Code, HandrailError
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
 """Never `none` and never a shared secret."""
 LEEWAY_S = 60
 OLDEST_S = 600
+LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
+LOGOUT_TYPES = ("", "jwt", "logout+jwt", "application/logout+jwt")
 STRONG = frozenset({"mfa", "otp", "hwk", "swk", "fpt", "face", "iris", "pop", "sc"})
 """Values of `amr` (RFC 8176) that say a second factor was shown."""
 
@@ -166,7 +169,49 @@ def claims_of(
         name=str(says.get("name", ""))[:200],
         groups=frozenset(str(group) for group in groups) if isinstance(groups, list) else frozenset(),
         second=trust_second or (isinstance(amr, list) and bool(STRONG & {str(each) for each in amr})),
+        session=_named(says, "sid"),
     )
+
+
+def left_of(token: str, keys: Mapping[str, Any], *, found: Discovered, client_id: str, now_s: int) -> Left:
+    """Who signed out there. Raises HandrailError REQUEST_INVALID; the sentence says which check failed and nothing of
+    the token. Source: OpenID Connect Back-Channel Logout 1.0, 2.6."""
+    try:
+        key_set = KeySet.import_key_set(dict(keys))  # type: ignore[arg-type]  # what a provider sends; checked there
+        decoded = jwt.decode(token, key_set, algorithms=list(ALGORITHMS))
+        says: dict[str, Any] = decoded.claims
+        jwt.JWTClaimsRegistry(
+            now=now_s,
+            leeway=LEEWAY_S,
+            iss={"essential": True, "value": found.issuer},
+            aud={"essential": True, "value": client_id},
+            exp={"essential": True},
+            iat={"essential": True},
+            jti={"essential": True},
+        ).validate(says)
+    except (JoseError, ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise _not_believed(getattr(problem, "error", "") or "form") from None
+    if str(decoded.header.get("typ", "")).lower() not in LOGOUT_TYPES:
+        raise _not_believed("typ")
+    events = says.get("events")
+    if not isinstance(events, dict) or not isinstance(events.get(LOGOUT), dict):
+        raise _not_believed("events")
+    if "nonce" in says:
+        raise _not_believed("nonce")
+    issued, ends = says["iat"], says["exp"]
+    if not isinstance(issued, int | float) or not now_s - OLDEST_S <= issued <= now_s + LEEWAY_S:
+        raise _not_believed("iat")
+    subject, session, name = _named(says, "sub"), _named(says, "sid"), _named(says, "jti")
+    if not name or not (subject or session):
+        raise _not_believed("sub, sid or jti")
+    last = min(int(ends), int(issued) + OLDEST_S) + LEEWAY_S + 1  # refused as too old from then on
+    return Left(issuer=found.issuer, subject=subject, session=session, token=name, ends_at=last * 1000)
+
+
+def _named(says: Mapping[str, Any], claim: str) -> str:
+    """A text of at most 255 characters, else empty."""
+    value = says.get(claim, "")
+    return value if isinstance(value, str) and len(value) <= 255 else ""
 
 
 def _require_for_us(says: Mapping[str, Any], *, client_id: str, asked: Asked, now_s: int) -> None:
@@ -183,6 +228,10 @@ def _require_for_us(says: Mapping[str, Any], *, client_id: str, asked: Asked, no
         at = says.get("auth_time")
         if not isinstance(at, int | float) or not now_s - OLDEST_S <= at <= now_s + LEEWAY_S:
             raise _refused("auth_time")
+
+
+def _not_believed(what: str) -> HandrailError:
+    return HandrailError(Code.REQUEST_INVALID, f"this logout token was not believed ({what[:40]})")
 
 
 def _invalid(what: str) -> HandrailError:

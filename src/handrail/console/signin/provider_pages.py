@@ -2,9 +2,9 @@
 browser; what is fetched goes through the egress gate."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -12,12 +12,13 @@ from starlette.responses import Response
 
 from handrail.console.signin import oidc
 from handrail.console.signin.again import Again, needs_fresh
-from handrail.console.signin.desk import Desk, asked_for
+from handrail.console.signin.desk import Desk, asked_for, network
 from handrail.console.signin.enter import Enter
 from handrail.console.signin.oidc import Asked, Discovered
 from handrail.console.words import N_
 from handrail.people.account import Step, identity_id, step_id
 from handrail.people.provider import ByProvider, Claims, ConnectProvider, Rules
+from handrail.people.provider_logout import BadLogout, EndByProvider, Left
 from handrail.people.sign_in import STEP_MS, refusal
 from handrail.people.signin_store import SignInTransaction
 from handrail.terms.errors import Code, HandrailError
@@ -28,6 +29,9 @@ BACK = "/sign-in/provider/back"
 KEPT_S = 3_600
 AGAIN_S = 60
 """An unknown key makes the keys be fetched again, once a minute at most."""
+LOGOUT_BYTES = 16_384
+RACES = 5
+T = TypeVar("T")
 
 
 class Fetch(Protocol):
@@ -94,20 +98,34 @@ class Provider:
         found = await self.found(now_s)
         form = oidc.exchange(code, asked, client_id=self.client_id, secret=self._secret(), back=back)
         token = oidc.id_token(await self._fetch.post(found.token_endpoint, form))
+
+        def check(keys: Mapping[str, Any]) -> Claims:
+            return oidc.claims_of(
+                token, keys, found=found, client_id=self.client_id, asked=asked, now_s=int(now_s),
+                groups_claim=self._groups, trust_second=self._trust,
+            )  # fmt: skip
+
+        return await self._checked(check, found, now_s)
+
+    async def left(self, token: str, *, now_s: float) -> Left:
+        """Who signed out there. Raises HandrailError REQUEST_INVALID, or as `Fetch`."""
+        found = await self.found(now_s)
+
+        def check(keys: Mapping[str, Any]) -> Left:
+            return oidc.left_of(token, keys, found=found, client_id=self.client_id, now_s=int(now_s))
+
+        return await self._checked(check, found, now_s)
+
+    async def _checked(self, check: Callable[[Mapping[str, Any]], T], found: Discovered, now_s: float) -> T:
+        """By the keys that are known, then by newer ones."""
         keys = await self._keys(found, now_s, at_most_s=KEPT_S)
         try:
-            return self._checked(token, keys, found, asked, now_s)
+            return check(keys)
         except HandrailError:
             newer = await self._keys(found, now_s, at_most_s=AGAIN_S)
             if newer is keys:
                 raise
-            return self._checked(token, newer, found, asked, now_s)
-
-    def _checked(self, token: str, keys: Mapping[str, Any], found: Discovered, asked: Asked, now_s: float) -> Claims:
-        return oidc.claims_of(
-            token, keys, found=found, client_id=self.client_id, asked=asked, now_s=int(now_s),
-            groups_claim=self._groups, trust_second=self._trust,
-        )  # fmt: skip
+            return check(newer)
 
     async def _keys(self, found: Discovered, now_s: float, *, at_most_s: float) -> Mapping[str, Any]:
         async with self._lock:
@@ -190,6 +208,41 @@ class ProviderPages:
         if not await desk.journal.run(lambda tx: _is_hers(tx, claims, visitor.person)):
             raise refusal()
         return await self._again.confirmed(request, ("provider",), asked.to, asked.then)
+
+    async def left(self, request: Request) -> Response:
+        """The provider says, by a signed token and without a browser, that somebody signed out there. No cookie counts
+        here and no form's token; a bad token is counted and, after many, not looked at for up to a minute."""
+        desk = self._desk
+        form = await request.form(max_files=0, max_fields=20)
+        token = str(form.get("logout_token", ""))
+        try:
+            if not 0 < len(token) <= LOGOUT_BYTES:
+                raise HandrailError(Code.REQUEST_INVALID, "give one logout_token, as a form")
+            left = await self._provider.left(token, now_s=desk.clock.now_ms() / 1000)
+            await self._end(EndByProvider(ids=desk.ids, left=left))
+        except HandrailError as error:
+            if error.code is not Code.REQUEST_INVALID:
+                raise
+            address = desk.sealing.mark(network(request.client.host if request.client else ""))
+            wait = await desk.journal.run(BadLogout(ids=desk.ids, address=address))
+            said = {"error": "invalid_request", "error_description": error.message}
+            response = desk.json(request, said, 429 if wait else 400)
+            if wait:
+                response.headers["retry-after"] = str(wait)
+            return response
+        return Response(status_code=200, headers={"cache-control": "no-store"})
+
+    async def _end(self, command: EndByProvider) -> None:
+        """A request of hers at this very moment may change her session meanwhile."""
+        for _ in range(RACES - 1):
+            try:
+                await self._desk.journal.run(command)
+            except HandrailError as error:
+                if error.code is not Code.LOST_RACE:
+                    raise
+            else:
+                return
+        await self._desk.journal.run(command)
 
     async def _take(self, request: Request, state: str) -> Asked | None:
         name = step_id(self._desk.browser(request), PURPOSE, state[:64])

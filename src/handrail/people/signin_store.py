@@ -1,6 +1,6 @@
 """Ports of sign-in: small records by id, used inside a command, so a change and its entry are one transaction."""
 
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from handrail.people.account import Account, Browser, Demo, Identity, Passkey, Step
 from handrail.people.lockout import Failures
@@ -8,6 +8,9 @@ from handrail.people.person import Person
 from handrail.people.session import Session
 from handrail.people.store import PeopleTransaction
 from handrail.terms.ids import PersonId
+
+if TYPE_CHECKING:
+    from handrail.people.saved import SavedView
 
 R = TypeVar("R")
 
@@ -63,6 +66,9 @@ class SignInTransaction(PeopleTransaction, Protocol):
     def browsers(self) -> Shelf[Browser]: ...
 
     @property
+    def saved_views(self) -> "Shelf[SavedView]": ...
+
+    @property
     def demos(self) -> Shelf[Demo]: ...
 
     def is_untouched(self) -> bool:
@@ -75,6 +81,10 @@ class SignInReader(Protocol):
 
     async def session(self, name: str) -> tuple[Session, Person, Account | None] | None:
         """By the id of the session."""
+        ...
+
+    async def views(self, person: PersonId) -> "list[SavedView]":
+        """Hers, by name."""
         ...
 
     async def anybody(self) -> bool:

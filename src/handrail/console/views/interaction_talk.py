@@ -16,6 +16,7 @@ from handrail.console.views.use_cases_words import KINDS
 from handrail.console.words import N_, Words
 from handrail.guard.record import Payload, Said
 from handrail.ledger.entry import InteractionFacts
+from handrail.policy.explain_action import built_in
 from handrail.terms.finding import Finding, Kind, Role
 
 LONGEST = 6_000
@@ -206,7 +207,7 @@ def _gap(turn: Turn, words: Words) -> Part:
 def _action(act: Line, words: Words) -> Part:
     tone, state = STATES.get(act.state, ("off", N_("Ended")))
     said = words.money(act.amount_minor, act.currency) if act.amount_minor is not None and act.currency else ""
-    reasons = ", ".join(act.reasons)
+    reasons = "; ".join(words(built_in(code)) if built_in(code) else code for code in act.reasons)
     return Part(
         kind="action", at_ms=act.created_at, id=act.action, tool=act.tool, tone=tone, state=words(state), said=said,
         note=words(N_("Decided by: {reasons}"), reasons=reasons) if reasons else words(N_("Nothing in its way.")),

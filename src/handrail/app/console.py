@@ -43,14 +43,15 @@ class ConsoleProcess:
         return uvloop.run(self._run(life, begin(self.told).settings, environment()))
 
     async def _run(self, life: Life, settings: Settings, env: Mapping[str, str]) -> int:
-        from handrail.app.moving import moves  # deferred: the parent keeps no page in its memory
+        from handrail.app.levels import levels  # deferred: the parent keeps no page in its memory
+        from handrail.app.moving import moves  # likewise
         from handrail.app.wire.console import app_of  # likewise
 
         async with wire.opened(settings, env, checkpoints=False) as store:
             in_force = InForce()
             await look(in_force, store.in_force, wire.CLOCK)
             try:
-                app, live = await app_of(settings, env, store, in_force, moves)
+                app, live = await app_of(settings, env, store, in_force, moves, levels)
             except HandrailError as error:
                 log.error("console.not_served", extra={"reason": error.message})
                 await listening.until_gone(life)

@@ -11,9 +11,11 @@ from handrail.app.demoting import AT_MOST, standing, standing_in
 from handrail.governance import demote
 from handrail.governance.autonomy_desk import Promote, Promoted
 from handrail.governance.demote import HOUR_MS, Bar, Demotion, Figures
+from handrail.governance.store import AutonomyTransaction
 from handrail.policy.ruleset import UseCase
 from handrail.terms.action import ActionType
 from handrail.terms.clock import Clock
+from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import UseCaseId
 from handrail.watch.alert import AlertState
 
@@ -42,13 +44,20 @@ class StoredLevels:
         return demote.bars(case, clean, figures, self._clock.now_ms())
 
     async def promote(
-        self, use_case: UseCaseId, *, types: tuple[ActionType, ...], reason: str, override: bool, token: str
+        self, use_case: UseCaseId, *, types: tuple[ActionType, ...], reason: str, override: bool, token: str, seen: int
     ) -> Promoted:
         command = Promote(
             ids=wire.IDS, use_case=use_case, types=types, reason=reason, token=token, standing=standing,
             override=override,
         )  # fmt: skip
-        return await self._store.journal.run(command)
+
+        def as_seen(tx: AutonomyTransaction) -> Promoted:
+            """Two who look at the same page raise one level and not two."""
+            if tx.autonomy.get(use_case).version != seen:
+                raise HandrailError(Code.LOST_RACE, "its levels were moved meanwhile; look again")
+            return command(tx)
+
+        return await self._store.journal.run(as_seen)
 
 
 def levels(store: "Store") -> StoredLevels:

@@ -157,7 +157,9 @@ class Moving(Protocol):
         ...
 
     async def drawing(self, rollout: Rollout) -> Drawing:
-        """Its evidence so far. Units are folded once for each process; the next time only those that came since."""
+        """Its evidence so far. Units are folded once for each process; the next time only those that came since. Comes
+        within a moment: where folding takes longer, it goes on and `Drawing.complete` is False, or it is the drawing of
+        a moment ago."""
         ...
 
     async def moves(self, release: Digest) -> list[bytes]:
@@ -173,9 +175,17 @@ class Levels(Protocol):
         ...
 
     async def promote(
-        self, use_case: UseCaseId, *, types: tuple[ActionType, ...], reason: str, override: bool, token: str
+        self,
+        use_case: UseCaseId,
+        *,
+        types: tuple[ActionType, ...],
+        reason: str,
+        override: bool,
+        token: str,
+        seen: int,
     ) -> Promoted:
-        """As `handrail autonomy promote`. Raises as `governance.autonomy_desk.Promote`."""
+        """As `handrail autonomy promote`. `seen`: the version of what is lowered; raises HandrailError LOST_RACE when
+        it is another by now, else as `governance.autonomy_desk.Promote`."""
         ...
 
 

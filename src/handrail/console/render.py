@@ -120,13 +120,16 @@ def _hx(**values: object) -> Markup:
     return _attributes({"hx-nonce": _PAGE.get().nonce, **named})
 
 
-def _live(topics: str, part: str) -> Markup:
-    """An element that asks for its own block anew when one of the topics (`console.live`) has news."""
+def _live(topics: str, part: str, every_s: int = 0) -> Markup:
+    """An element that asks for its own block anew when one of the topics (`console.live`) has news. `every_s`: also
+    after so many seconds, for what is counted without an entry in the ledger; 0: not."""
     page = _PAGE.get()
     path, _, query = page.path.partition("?")
     kept = "&".join(each for each in query.split("&") if each and not each.startswith(f"{PART}="))
     address = f"{path}?{kept}&{PART}={part}" if kept else f"{path}?{PART}={part}"
     heard = ", ".join(f"live-{topic} from:body delay:50ms" for topic in topics.split())
+    if every_s:
+        heard += f", every {every_s}s"
     return _hx(get=address, trigger=heard, swap="innerMorph") + Markup(' data-live="{}"').format(topics)
 
 

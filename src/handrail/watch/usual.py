@@ -23,7 +23,7 @@ class Place(StrEnum):
 
     UNKNOWN = "unknown"  # the past is not learnt yet, or nothing was counted
     WITHIN = "within"
-    FEW = "few"  # higher, and so few cases that chance explains it
+    CHANCE = "chance"  # higher, and chance explains it
     ABOVE = "above"
 
 
@@ -42,6 +42,8 @@ class Rate(NamedTuple):
 def rate_of(metric: str, counts: Counts, limit: int | None = None) -> Rate:
     """What the detector counts of a metric. `limit`: of an amount, what counts as too much; without it nothing is
     bad, since nobody knows yet. An amount is counted in bands, and the limit is the top of one."""
+    if metric == "held":
+        return Rate(counts["action.hold"], counts["actions"])
     if metric not in SIZES:
         return Rate(counts[metric], counts[SHARES.get(metric, "conversations")])
     sign = f"{metric}/"
@@ -73,4 +75,4 @@ def place(rate: Rate, usual: float | None) -> Place:
         return Place.UNKNOWN
     if rate.share <= usual:
         return Place.WITHIN
-    return Place.ABOVE if at_least(rate.bad, rate.cases, usual) < RARE else Place.FEW
+    return Place.ABOVE if at_least(rate.bad, rate.cases, usual) < RARE else Place.CHANCE

@@ -19,7 +19,7 @@ from handrail.backends.released import StoredReleased
 from handrail.backends.tail import StoredTail
 from handrail.console.live import Live
 from handrail.console.page_files import keys, routes
-from handrail.console.ports import Moving, Ports, ReleaseReader, Tail
+from handrail.console.ports import Levels, Moving, Ports, ReleaseReader, Tail
 from handrail.console.security import Hardened
 from handrail.console.server import Console
 from handrail.console.signin.again import keep
@@ -42,10 +42,13 @@ OPEN = frozenset({AlertState.RAISED})
 
 
 MovingOf = Callable[["Store", ReleaseReader, Tail], Moving]
+LevelsOf = Callable[["Store"], Levels]
 
 
-def ports(given: Settings, env: Mapping[str, str], store: "Store", in_force: InForce, moving: MovingOf) -> Ports:
-    """One field, one line. `moving`: of `app.moving`, which is above this."""
+def ports(
+    given: Settings, env: Mapping[str, str], store: "Store", in_force: InForce, moving: MovingOf, levels: LevelsOf
+) -> Ports:
+    """One field, one line. `moving`, `levels`: of `app.moving` and `app.levels`, which are above this."""
     from handrail.app.wire.cases import StoredCases  # deferred: the parent keeps nothing of it in its memory
     from handrail.app.wire.record import FolderLog, StoredTalks  # deferred, as above
 
@@ -64,6 +67,8 @@ def ports(given: Settings, env: Mapping[str, str], store: "Store", in_force: InF
         released=released,
         moving=moving(store, released, tail),
         autonomy=store.autonomy,
+        levels=levels(store),
+        openings=store.openings,
         looks=StoredLooks(store.reading),
         installation=ThisInstallation(given),
         tail=tail,
@@ -76,12 +81,12 @@ def ports(given: Settings, env: Mapping[str, str], store: "Store", in_force: InF
 
 
 async def app_of(
-    given: Settings, env: Mapping[str, str], store: "Store", in_force: InForce, moving: MovingOf
+    given: Settings, env: Mapping[str, str], store: "Store", in_force: InForce, moving: MovingOf, levels: LevelsOf
 ) -> tuple[ASGIApp, Live]:
     """All pages over this storage, with who asks and what holds for every answer around them. Raises HandrailError
     HOME_INVALID when the assets are missing."""
     desk = signin.desk_of(given, store)
-    made = ports(given, env, store, in_force, moving)
+    made = ports(given, env, store, in_force, moving, levels)
     live = Live(made.tail)
     console = Console(
         rows=routes(), keys=keys(), ports=made, live=live, by_token=ByToken(store), counts=_Numbers(made, wire.CLOCK),

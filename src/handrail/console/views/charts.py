@@ -28,8 +28,11 @@ class Figure:
     missing: str = ""
 
 
-def spark(values: Sequence[float], usual: tuple[float, float] | None, label: str) -> Spark | None:
-    """A line from left to right. `usual`: lowest and highest usual value. None for fewer than two values."""
+def spark(
+    values: Sequence[float], usual: tuple[float, float] | None, label: str, *, outside: Sequence[bool] | None = None
+) -> Spark | None:
+    """A line from left to right. `usual`: lowest and highest usual value. `outside`: which values are marked; None: all
+    beside the range. None for fewer than two values."""
     if len(values) < 2:
         return None
     most = max([*values, usual[1] if usual else 0.0])
@@ -41,7 +44,8 @@ def spark(values: Sequence[float], usual: tuple[float, float] | None, label: str
         return round(HEIGHT - EDGE - (value - least) / span * (HEIGHT - 2 * EDGE), 1)
 
     places = [(round(2 + at * step, 1), y(value)) for at, value in enumerate(values)]
-    outside = [usual is not None and not usual[0] <= value <= usual[1] for value in values]
+    if outside is None:
+        outside = [usual is not None and not usual[0] <= value <= usual[1] for value in values]
     path = "M" + " L".join(f"{x} {height}" for x, height in places)
     last = len(values) - 1
     points = tuple(

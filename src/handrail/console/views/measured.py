@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from handrail.console.views.charts import Figure, spark
 from handrail.console.words import N_, Words
 from handrail.watch.measure import HOUR_MS, Cell, Counts
-from handrail.watch.metrics import DEFINITIONS, figure
+from handrail.watch.metrics import DEFINITIONS, SHARES, figure
 from handrail.watch.series import Series
+from handrail.watch.usual import Place, Rate, held_to, place
 
 METRICS = {
     "transfer": N_("Transfers to a human"),
@@ -16,6 +17,13 @@ METRICS = {
     "ungrounded": N_("Ungrounded answers"),
 }
 """Of the overview: two that customers feel, two of the AI."""
+WORDS = {
+    Place.UNKNOWN: N_("its usual range is not learnt yet"),
+    Place.WITHIN: N_("in the usual range"),
+    Place.CHANCE: N_("higher, but chance explains it"),
+    Place.ABOVE: N_("above the usual range"),
+}
+"""Where a figure stands beside its own past."""
 STEP_H = 6
 STEPS = 28
 """Of a line: a week in quarters of a day."""
@@ -52,24 +60,18 @@ def _figure(
         said = words(N_("7 days"))
     if shown.count is None or not shown.cases:
         return Figure(words(N_("Not measured")), missing=shown.missing or words(N_("no case in the last 7 days")))
-    share = shown.count / shown.cases
-    usual = _usual(past)
-    out = usual is not None and share > usual[1]
-    text = words.percent(share)
+    rate = Rate(shown.count, shown.cases)
+    top = held_to(past, _cases(metric, mine, 0 if said else now_h - 24))
+    stands = place(rate, top)
+    text = words.percent(rate.share)
     values = [
         one.count / one.cases
         for one in (figure(_BY_ID[metric], step, week) for step in steps)
         if one.count is not None and one.cases
     ]
-    if usual is None:
-        place = words(N_("its usual range is not learnt yet"))
-    elif out:
-        place = words(N_("above the usual range"))
-    else:
-        place = words(N_("in the usual range"))
-    drawn = spark(values, usual, f"{words(label)} {text}, {place}")
+    drawn = spark(values, None if top is None else (0.0, top), f"{words(label)} {text}, {words(WORDS[stands])}")
     of = words(N_("{count} of {cases}"), count=words.number(shown.count), cases=words.number(shown.cases))
-    return Figure(text, said=f"{of} · {said}" if said else of, out=out, spark=drawn)
+    return Figure(text, said=f"{of} · {said}" if said else of, out=stands is Place.ABOVE, spark=drawn)
 
 
 def _learnt(series: Sequence[Series], use_case: str, metric: str) -> Series | None:
@@ -78,8 +80,10 @@ def _learnt(series: Sequence[Series], use_case: str, metric: str) -> Series | No
     )
 
 
-def _usual(past: Series | None) -> tuple[float, float] | None:
-    """From nothing to the highest rate that an hour of its own past was held to."""
-    if past is None or not past.bounds:
-        return None
-    return 0.0, max(past.bounds)
+def _cases(metric: str, mine: Sequence[tuple[Cell, Counts]], since_h: int) -> Counter[int]:
+    """By hour."""
+    found: Counter[int] = Counter()
+    for cell, counts in mine:
+        if cell.hour >= since_h:
+            found[cell.hour] += counts[SHARES[metric]]
+    return found

@@ -100,7 +100,7 @@ def test_an_incident_is_opened_worked_on_by_keyboard_and_closed_with_the_test_th
     expect(page.get_by_text("The task was added.")).to_be_visible()
     other.goto(f"/incidents/{name}")
     page.keyboard.press("m")  # contain
-    expect(page.get_by_text("It is contained. Releases of the use case may go on.")).to_be_visible()
+    expect(page.get_by_text("It is contained: it keeps no release back any more.")).to_be_visible()
     expect(other.get_by_text("What happened has to be written down.")).to_be_visible()  # by itself
     expect(page.get_by_text("First write down what happened: nobody has yet.")).to_be_visible()
     page.keyboard.press("w")
@@ -156,6 +156,34 @@ def test_who_comes_second_is_told_who_changed_it_and_nothing_of_hers_is_done(bus
     else:  # the page heard of it first
         expect(page.get_by_text("It hurts nobody any more.")).to_be_visible()
     assert busy.site.house.said("incident", "show", name).count("incident.moved") == 1
+
+
+@pytest.mark.promise("CIN-3")
+def test_a_form_that_is_older_sets_no_owner_back_and_what_was_typed_is_shown_when_it_came_too_late(
+    busy: Busy, enter: Enter
+) -> None:
+    made = opened(busy.site, "Changed by two at once")
+    one, other = enter(busy.site, Role.OWNER), enter(busy.site, Role.COMPLIANCE)
+    for page in (one, other):
+        page.goto(f"/incidents/{made}")
+        page.get_by_text("Change owner or severity").click()
+    one.locator("#f-owner").fill("deputy@shop.example")
+    one.get_by_role("button", name="Change it").click()
+    expect(one.get_by_text("It was changed.")).to_be_visible()
+    other.locator("#f-severity").select_option("S1")
+    other.get_by_role("button", name="Change it").click()
+    expect(other.get_by_text("It was changed.")).to_be_visible()
+    expect(other.locator("main .dl").first).to_contain_text("deputy@shop.example")
+    expect(other.locator("main .dl").first).to_contain_text("S1")
+    other.locator("#f-task").fill("write to all customers")
+    for move in ("contain", "note", "review", "close"):
+        words = {"note": ("what happened",), "close": ("--no-test", "a drill")}.get(move, ())
+        busy.site.house.by("cleo", "incident", move, made, *words)
+    other.get_by_role("button", name="Add it").click()
+    expect(other.get_by_role("alert")).to_contain_text("This incident is closed: open a new one.")
+    expect(other.get_by_label("What you wrote")).to_contain_text("write to all customers")
+    assert not trouble(one)
+    assert not trouble(other)
 
 
 def test_filters_and_the_open_page_stand_in_the_address_and_the_file_has_the_same_rows(

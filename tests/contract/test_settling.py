@@ -202,6 +202,25 @@ def test_a_person_settles_what_nobody_could_tell(durable: Rig) -> None:
     durable.run(run())
 
 
+def test_a_stop_that_is_sent_twice_is_one_and_one_lift_ends_it(durable: Rig) -> None:
+    """Else who pressed twice keeps stopped what another lifts once."""
+
+    async def run() -> None:
+        store = await durable.open()
+        stored = await store.journal.run(ask(await begin(store)))
+        first, revoked = await store.journal.run(pull(by="pe_c"))
+        again, more = await store.journal.run(pull(by="pe_c"))
+        assert (again, revoked, more) == (first, 1, 0)
+        other, _ = await store.journal.run(pull(by="pe_b"))
+        assert other.id != first.id, "another person's stop is another's to lift"
+        assert [kind for kind in await kinds(store) if kind == "stop.set"] == ["stop.set"] * 2
+        await store.journal.run(LiftStop(ids=IDS, stop=first.id, token=token("pe_d")[1]))
+        assert [stop.id for stop in await store.acts.stops()] == [other.id]
+        assert (await store.acts.get(stored.request.id)).progress.state is State.REVOKED
+
+    durable.run(run())
+
+
 @pytest.mark.promise("ACT-2")
 def test_a_stop_ends_what_waits_and_is_approved_and_another_person_lifts_it(durable: Rig) -> None:
     async def run() -> None:

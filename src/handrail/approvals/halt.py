@@ -46,8 +46,8 @@ class PullStop:
     token: str | None
 
     def __call__(self, tx: ActionTransaction) -> tuple[Stop, int]:
-        """The stop, and how many waiting actions it ended at once. Raises HandrailError REQUEST_INVALID, TOKEN_INVALID
-        or NOT_ALLOWED."""
+        """The stop, and how many waiting actions it ended at once. A form that is sent twice makes one: a second would
+        keep what is lifted stopped. Raises HandrailError REQUEST_INVALID, TOKEN_INVALID or NOT_ALLOWED."""
         if bool(self.value) is (self.scope is StopScope.ALL):
             raise HandrailError(Code.REQUEST_INVALID, "say what to stop: a scope with its value, or all without one")
         if not self.reason.strip() or len(self.reason) > MAX_REASON:
@@ -60,6 +60,9 @@ class PullStop:
             id=self.ids.new("st"), scope=self.scope, value=value, by=PersonId(by.id), reason=self.reason.strip(),
             at_ms=tx.now_ms,
         )  # fmt: skip
+        for known in tx.stops.all():
+            if (known.scope, known.value, known.by, known.reason) == (stop.scope, stop.value, stop.by, stop.reason):
+                return known, 0
         tx.stops.add(stop)
         revoked, _ = _revoke(tx, self.ids, lambda names: covers(stop, names), FIRST, None)
         tx.append(_entry(self.ids, EntryKind.STOP_SET, stop, by, tx.now_ms, revoked))

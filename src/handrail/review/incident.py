@@ -120,9 +120,13 @@ def retested(before: Incident, *, test: str = "", no_test: str = "") -> Incident
 
 
 def tasked(before: Incident, text: str, *, owner: str = "") -> Incident:
-    """One more task. Raises HandrailError NOT_ALLOWED or REQUEST_INVALID."""
+    """One more task. Raises HandrailError NOT_ALLOWED, REQUEST_INVALID, or ALREADY_DECIDED where the same waits
+    already: a form that is sent twice adds one."""
     _require_not_closed(before)
-    return _moved(before, tasks=(*before.tasks, Task(text=_text(text), owner=owner)))
+    made = Task(text=_text(text), owner=owner)
+    if made in before.tasks:
+        raise HandrailError(Code.ALREADY_DECIDED, "this task is there already")
+    return _moved(before, tasks=(*before.tasks, made))
 
 
 def task_done(before: Incident, number: int, *, now: int) -> Incident:
@@ -142,7 +146,11 @@ def task_done(before: Incident, number: int, *, now: int) -> Incident:
 
 
 def noted(before: Incident, text: str, *, by: str, now: int) -> Incident:
-    """Notes are added to a closed one too: what is learnt late is still learnt. Raises REQUEST_INVALID."""
+    """Notes are added to a closed one too: what is learnt late is still learnt. Raises REQUEST_INVALID, or
+    ALREADY_DECIDED where it is the latest note already: a form that is sent twice writes one."""
+    latest = before.notes[-1] if before.notes else None
+    if latest is not None and (latest.by, latest.text) == (by, text.strip()):
+        raise HandrailError(Code.ALREADY_DECIDED, "this note is written already")
     return _moved(before, notes=(*before.notes, Note(at_ms=now, by=by, text=_text(text))))
 
 
@@ -150,6 +158,23 @@ def changed(before: Incident, *, severity: Severity | None = None, owner: str | 
     """Raises HandrailError NOT_ALLOWED when it is closed."""
     _require_not_closed(before)
     return _moved(before, severity=severity or before.severity, owner=before.owner if owner is None else owner)
+
+
+def changed_as_seen(before: Incident, *, owner: tuple[str, str], severity: tuple[Severity, Severity]) -> Incident:
+    """By a form: of each, what it showed and what is meant now. What was not touched stays as it is by now, so that a
+    form that is older sets nothing back. Raises LOST_RACE where the same was changed meanwhile to something else,
+    REQUEST_INVALID without an owner or where nothing is different, NOT_ALLOWED when it is closed."""
+    _require_not_closed(before)
+    if not owner[1]:
+        raise HandrailError(Code.REQUEST_INVALID, "say who sees to it: an incident is always somebody's")
+    for (shown, meant), now in ((owner, before.owner), (severity, before.severity)):
+        if meant != shown != now != meant:
+            raise HandrailError(Code.LOST_RACE, "look at it as it is now; nothing of yours was saved")
+    new_owner = owner[1] if owner[0] != owner[1] else before.owner
+    new_severity = severity[1] if severity[0] is not severity[1] else before.severity
+    if (new_owner, new_severity) == (before.owner, before.severity):
+        raise HandrailError(Code.REQUEST_INVALID, "nothing of it is different from what it is")
+    return _moved(before, severity=new_severity, owner=new_owner)
 
 
 def _text(text: str) -> str:

@@ -165,6 +165,12 @@ MOVED = [
 ]
 
 
+def test_a_change_of_severity_and_owner_at_once_tells_both(words: Words) -> None:
+    both = [entry("incident.moved", 1, state="open", severity="S1", owner="b"), MOVED[5]]
+    (step, _) = steps_of(both, {}, words)
+    assert (step.title, step.said) == ("Severity S2 became S1", "Its owner is now b.")
+
+
 def test_a_timeline_says_what_changed_and_who_did_it(words: Words) -> None:
     told = [(one.title, one.by, one.said, one.page, one.id) for one in steps_of(MOVED, {"pe_1": "Ann"}, words)]
     assert told == [
@@ -231,6 +237,30 @@ def test_who_is_told_next_is_the_one_whom_the_watch_will_tell(words: Words, rule
     assert alert_view.next_of(hidden, words, around) == "Nobody is told until its silence ends, in 2 hours."
     elsewhere = Around(ruleset=msgspec.structs.replace(ruleset, use_cases={}), persons=[])
     assert "Nobody is named" in alert_view.next_of(raised(), words, elsewhere)
+
+
+def test_what_waits_is_said_whatever_the_list_is_filtered_by(words: Words, ruleset: Ruleset) -> None:
+    """A list of closed alerts knows of none that is unanswered, and must not say that there is none."""
+    shut = raised(state=alerts.AlertState.CLOSED, closed_at=1)
+    view = alert_view.alerts(
+        [shut], [], words, Around(ruleset=ruleset, persons=[]), asking=alert_view.Asking(state="closed"),
+        may_answer=True, unanswered=3,
+    )  # fmt: skip
+    assert view.said == "3 alerts wait for an answer."
+    old = incident(9, state=IncidentState.OPEN)
+    closed = incident(1, state=IncidentState.CLOSED)
+    cut = list_view.incidents(
+        [closed], words, ruleset, asking=list_view.Asking(state="closed"), mine="", may_open=True, left=[old]
+    )
+    assert cut.said.startswith("1 incident may still hurt customers")
+
+
+def test_what_was_closed_by_itself_was_answered_by_nobody_with_a_number(words: Words, ruleset: Ruleset) -> None:
+    one = raised(state=alerts.AlertState.CLOSED, by="watch", closed_at=NOW_MS, note="The release is rolled back.")
+    view = alert_view.alert_view(
+        one, words, Around(ruleset=ruleset, persons=[]), incident="", may_answer=True, may_open=True
+    )
+    assert view.answered_by == "handrail"
 
 
 def test_an_incident_from_an_alert_takes_its_finding_and_its_time(words: Words) -> None:

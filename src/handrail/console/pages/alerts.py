@@ -5,6 +5,7 @@ import msgspec
 from handrail.console.answers import Again, File, Go
 from handrail.console.here import Here
 from handrail.console.keys import Key
+from handrail.console.refusals import told_why
 from handrail.console.routes import EVERYONE, Asked, Group, Nav, Route, Verb
 from handrail.console.views import alerts as view
 from handrail.console.views.alerts import LEFT, MOST, AlertList, AlertView, Around, Asking
@@ -50,9 +51,11 @@ class SilenceAsked(Asked, frozen=True, kw_only=True):
 
 
 async def listed(visitor: Visitor, asked: ListAsked, here: Here) -> AlertList:
+    raised = await here.ports.watch.alerts(states=frozenset({AlertState.RAISED}), limit=MOST)
     return view.alerts(
         await _found(asked.asking, here), await here.ports.watch.silences(here.now_ms), here.words,
         await _around(here), asking=asked.asking, may_answer=bool(visitor.roles & MAY[Act.ANSWER_ALERTS]),
+        unanswered=len(raised),
     )  # fmt: skip
 
 
@@ -93,7 +96,7 @@ async def silenced(visitor: Visitor, asked: SilenceAsked, here: Here) -> Go | Ag
         except HandrailError as refused:
             if refused.code not in (Code.REQUEST_INVALID, Code.NOT_FOUND):
                 raise
-            problem = refused.message
+            problem = told_why(refused, words)
         else:
             return Go("/alerts#silences", words(N_("Silent until {when}."), when=words.moment(made.until_ms)))
     return Again(_form(asked, here, problem), "alerts/silence.html")

@@ -25,6 +25,8 @@ from handrail.trials.incidents import require_case
 PROBLEMS = frozenset(
     {Code.REQUEST_INVALID, Code.NOT_ALLOWED, Code.NOT_FOUND, Code.LOST_RACE, Code.ALREADY_DECIDED}
 )  # fmt: skip
+ADDED_ONCE = frozenset({"note", "task"})
+"""What a form that is sent twice has done already."""
 LIST_OF_AFFECTED = MAY[Act.INCIDENTS] | MAY[Act.EXPORT]
 
 
@@ -43,7 +45,8 @@ class IdAsked(Asked, frozen=True, kw_only=True):
 
 class ChangeAsked(Asked, frozen=True, kw_only=True):
     """`version`: of the incident that the visitor saw. `number`: of a task, from 1. `own_test`: typed instead of
-    chosen."""
+    chosen. `owner_seen`, `severity_seen`: as the form showed them, so that what was not touched stays as it is by now;
+    None: what is given is meant."""
 
     id: str
     version: int = -1
@@ -54,6 +57,8 @@ class ChangeAsked(Asked, frozen=True, kw_only=True):
     test: str = ""
     own_test: str = ""
     no_test: str = ""
+    owner_seen: str | None = None
+    severity_seen: Severity | None = None
 
 
 async def show(visitor: Visitor, asked: ShowAsked, here: Here) -> IncidentView:
@@ -91,7 +96,7 @@ async def note(visitor: Visitor, asked: ChangeAsked, here: Here) -> Go | Again:
 async def contain(visitor: Visitor, asked: ChangeAsked, here: Here) -> Go | Again:
     return await _change(
         visitor, asked, here, "contain", lambda one, _, now: moves.contained(one, now=now),
-        done=here.words(N_("It is contained. Releases of the use case may go on.")),
+        done=here.words(N_("It is contained: it keeps no release back any more.")),
     )  # fmt: skip
 
 
@@ -103,11 +108,19 @@ async def review(visitor: Visitor, asked: ChangeAsked, here: Here) -> Go | Again
 
 
 async def change(visitor: Visitor, asked: ChangeAsked, here: Here) -> Go | Again:
-    owner = asked.owner.strip()
     return await _change(
-        visitor, asked, here, "change",
-        lambda one, _, __: moves.changed(one, severity=asked.severity, owner=owner or None),
+        visitor, asked, here, "change", lambda one, _, __: _changed(one, asked),
         done=here.words(N_("It was changed.")),
+    )  # fmt: skip
+
+
+def _changed(one: Incident, asked: ChangeAsked) -> Incident:
+    owner, severity = asked.owner.strip(), asked.severity
+    if asked.owner_seen is None:  # a program: what it leaves out stays
+        return moves.changed(one, severity=severity, owner=owner or None)
+    return moves.changed_as_seen(
+        one, owner=(asked.owner_seen, owner),
+        severity=(asked.severity_seen or one.severity, severity or one.severity),
     )  # fmt: skip
 
 
@@ -152,6 +165,8 @@ async def _change(
     except HandrailError as problem:
         if problem.code not in PROBLEMS:
             raise
+        if problem.code is Code.ALREADY_DECIDED and which in ADDED_ONCE:
+            return Go(f"/incidents/{asked.id}", done)
         told = problem
     else:
         return Go(f"/incidents/{asked.id}", done)
@@ -168,7 +183,7 @@ async def _change(
     ]
     form = Form(
         which=which, problem=" ".join(filter(None, why)), text=asked.text, owner=asked.owner, test=asked.test,
-        own_test=asked.own_test, no_test=asked.no_test,
+        own_test=asked.own_test, no_test=asked.no_test, severity=asked.severity.value if asked.severity else "",
     )  # fmt: skip
     return Again(await _view(visitor, ShowAsked(id=asked.id), here, form=form), "incident.html")
 

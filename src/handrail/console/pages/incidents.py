@@ -5,6 +5,7 @@ import msgspec
 from handrail.console.answers import Again, File, Go
 from handrail.console.here import Here
 from handrail.console.keys import Key
+from handrail.console.refusals import told_why
 from handrail.console.routes import EVERYONE, Asked, Group, Nav, Route, Verb
 from handrail.console.views import incidents as view
 from handrail.console.views.incidents import MOST, Asking, Given, IncidentList, NewIncident
@@ -50,9 +51,12 @@ class NewAsked(Asked, frozen=True, kw_only=True):
 
 
 async def listed(visitor: Visitor, asked: ListAsked, here: Here) -> IncidentList:
+    found = await _found(asked.asking, here)
+    cut = len(found) >= MOST
     return view.incidents(
-        await _found(asked.asking, here), here.words, here.ruleset, asking=asked.asking,
-        mine=await mail_of(visitor, here), may_open=bool(visitor.roles & MAY[Act.INCIDENTS]),
+        found, here.words, here.ruleset, asking=asked.asking, mine=await mail_of(visitor, here),
+        may_open=bool(visitor.roles & MAY[Act.INCIDENTS]),
+        left=await here.ports.incidents.listed(all_states=False, limit=MOST) if cut else None,
     )  # fmt: skip
 
 
@@ -90,7 +94,7 @@ async def opened(visitor: Visitor, asked: NewAsked, here: Here) -> Go | Again:
         except HandrailError as problem:
             if problem.code not in (Code.REQUEST_INVALID, Code.NOT_FOUND):
                 raise
-            problems[""] = problem.message
+            problems[""] = told_why(problem, words)
     if made is None:
         return Again(view.new_incident(words, here.ruleset, given, alert, problems), "incidents/new.html")
     return Go(f"/incidents/{made.id}", words("It is open. Its owner is {owner}.", owner=made.owner or words("nobody")))

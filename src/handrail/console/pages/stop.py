@@ -5,6 +5,7 @@ from handrail.approvals.lifecycle import State
 from handrail.approvals.stop import StopScope
 from handrail.console.answers import Again, Go
 from handrail.console.here import Here
+from handrail.console.refusals import told_why
 from handrail.console.routes import EVERYONE, Asked, Route, Verb
 from handrail.console.views.stop import Read, Stopping, stopping
 from handrail.console.visitor import Visitor
@@ -49,9 +50,8 @@ async def pull(visitor: Visitor, asked: PullAsked, here: Here) -> Go | Again:
     except HandrailError as problem:
         if problem.code not in PROBLEMS:
             raise
-        view = stopping(
-            await _read(here), here.words, visitor, what=asked.what, reason=asked.reason, error=problem.message
-        )
+        error = told_why(problem, here.words)
+        view = stopping(await _read(here), here.words, visitor, what=asked.what, reason=asked.reason, error=error)
         return Again(view, "stop.html")
     revoked += await revoke_stopped(here.ports.journal, here.ports.ids)
     said = here.words.plural(
@@ -61,8 +61,19 @@ async def pull(visitor: Visitor, asked: PullAsked, here: Here) -> Go | Again:
 
 
 async def lift(visitor: Visitor, asked: LiftAsked, here: Here) -> Go:
-    await here.ports.journal.run(LiftStop(ids=here.ports.ids, stop=asked.id, token=visitor.token))
-    return Go(PATH, here.words("Lifted. It runs again, under its rules."))
+    words = here.words
+    try:
+        await here.ports.journal.run(LiftStop(ids=here.ports.ids, stop=asked.id, token=visitor.token))
+    except HandrailError as problem:
+        if problem.code is not Code.NOT_FOUND:
+            raise
+        return Go(PATH, words("Somebody lifted this stop before you."))
+    left = len(await here.ports.acts.stops())
+    if left:
+        return Go(
+            PATH, words.plural("Lifted. {n} other stop is in force.", "Lifted. {n} other stops are in force.", left)
+        )
+    return Go(PATH, words("Lifted. It runs again, under its rules."))
 
 
 async def _read(here: Here) -> Read:

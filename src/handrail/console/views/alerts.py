@@ -110,10 +110,11 @@ class AlertList:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertView:
     """`example`: an interaction to look at; empty: the alert has none. `problem`: why a move failed. `incident`: that
-    was opened from it."""
+    was opened from it. `use_case`: its id."""
 
     row: Row
     kind: str
+    use_case: str
     cause: str
     first_ms: int
     answered_by: str
@@ -176,14 +177,13 @@ def wanted(one: Alert, asking: Asking) -> bool:
 
 def alerts(
     found: Sequence[Alert], silences: Sequence[Silence], words: Words, around: Around, *, asking: Asking,
-    may_answer: bool,
+    may_answer: bool, unanswered: int,
 ) -> AlertList:  # fmt: skip
-    """`found`: at most `MOST`, the newest first."""
+    """`found`: of the states that are asked for, at most `MOST`, the newest first. `unanswered`: of all."""
     fitting = [one for one in found if wanted(one, asking)]
     later = [one for one in fitting if not asking.before or one.id < asking.before]
     rows, older = later[:PAGE], later[PAGE:]
     first = len(fitting) - len(later) + 1
-    unanswered = sum(one.state is AlertState.RAISED for one in found)
     names = around.names
     return AlertList(
         said=words.plural("{n} alert waits for an answer.", "{n} alerts wait for an answer.", unanswered)
@@ -245,7 +245,8 @@ def alert_view(
 ) -> AlertView:  # fmt: skip
     row = row_of(one, words, around)
     return AlertView(
-        row=row, kind=words(KINDS[one.first.kind]), cause=one.first.cause, first_ms=one.first.at_ms,
+        row=row, kind=words(KINDS[one.first.kind]), use_case=one.first.use_case, cause=one.first.cause,
+        first_ms=one.first.at_ms,
         answered_by=around.called(one.by) if one.by else "", answered_at=one.acknowledged_at,
         closed_at=one.closed_at, note=one.note, example=one.latest or one.first.example,
         people=people_of(around.ruleset.use_cases.get(UseCaseId(one.first.use_case)), around.persons),

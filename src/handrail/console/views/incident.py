@@ -28,7 +28,7 @@ MEANS = {
 }
 MOVES = {
     IncidentState.OPEN: (
-        "contain", N_("It is contained"), N_("It hurts nobody any more; releases of the use case may go on."),
+        "contain", N_("It is contained"), N_("It hurts nobody any more, so it keeps no release back."),
     ),
     IncidentState.CONTAINED: ("review", N_("It is reviewed"), N_("The notes say what happened and why.")),
     IncidentState.REVIEWED: (
@@ -64,6 +64,7 @@ class Form:
     test: str = ""
     own_test: str = ""
     no_test: str = ""
+    severity: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,6 +124,9 @@ def _moved(kind: str, facts: Mapping[str, Any], before: Mapping[str, Any] | None
         return tone, words(N_("It is now: {state}"), state=words(name)), said
     if before is not None and before.get("severity") != facts.get("severity"):
         values = {"before": before.get("severity"), "after": facts.get("severity")}
+        if before.get("owner") != facts.get("owner"):
+            owner = facts.get("owner") or words(N_("nobody"))
+            said = f"{words(N_('Its owner is now {owner}'), owner=owner)}. {said}".strip()
         return "hold", words(N_("Severity {before} became {after}"), **values), said
     if before is not None and before.get("owner") != facts.get("owner"):
         return "", words(N_("Its owner is now {owner}"), owner=facts.get("owner") or words(N_("nobody"))), said

@@ -107,15 +107,17 @@ def wanted(one: Incident, asking: Asking, mine: str) -> bool:
 
 
 def incidents(
-    found: Sequence[Incident], words: Words, ruleset: Ruleset, *, asking: Asking, mine: str, may_open: bool
-) -> IncidentList:
-    """`found`: at most `MOST`, the newest first."""
+    found: Sequence[Incident], words: Words, ruleset: Ruleset, *, asking: Asking, mine: str, may_open: bool,
+    left: Sequence[Incident] | None = None,
+) -> IncidentList:  # fmt: skip
+    """`found`: at most `MOST`, the newest first. `left`: those that are not closed, where `found` has closed ones too
+    and may not reach the oldest."""
     names = use_case_names(ruleset)
     all_rows = [one for one in found if wanted(one, asking, mine)]
     later = [one for one in all_rows if not asking.before or one.id < asking.before]
     rows, older = later[:PAGE], later[PAGE:]
     first = len(all_rows) - len(later) + 1
-    open_now = [one for one in found if one.state is IncidentState.OPEN]
+    open_now = [one for one in (found if left is None else left) if one.state is IncidentState.OPEN]
     plain = Asking(state=asking.state)
     filtered = asking != plain
     title, why = _nothing(asking, filtered, words)

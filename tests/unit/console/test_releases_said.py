@@ -78,6 +78,16 @@ def read(rollout: Rollout, conclusion: Conclusion | None) -> Read:
     )  # fmt: skip
 
 
+def test_what_is_better_is_said_of_the_metric_that_is() -> None:
+    better = told(
+        Verdict.BETTER,
+        metrics={"complaint": metric(log_e=2.0, canary_mean=0.06), "transfer": metric(log_e=-3.0, canary_mean=0.02)},
+    )
+    said = whole_sentence(CANARY, better, words("de"), "conversation")
+    assert "Übergaben" in said
+    assert "Beschwerden" not in said
+
+
 @pytest.mark.parametrize("state", [State.CANARY, State.LIVE, State.RETIRED])
 def test_a_ramp_that_decides_by_itself_gives_no_advice_against_what_stands_beside_it(state: State) -> None:
     rollout = msgspec.structs.replace(CANARY, state=state)

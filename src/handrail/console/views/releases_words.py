@@ -3,6 +3,7 @@
 from handrail.console.words import N_, Words
 from handrail.policy.ramp import Outcome, RampMetric
 from handrail.releases.bets import Kind
+from handrail.releases.curve import Drawing
 from handrail.releases.judge import MISSING, Conclusion, MetricVerdict, Verdict
 from handrail.releases.lifecycle import Rollout, State
 from handrail.releases.sentence import sentence
@@ -160,14 +161,13 @@ def whole_sentence(rollout: Rollout, told: Conclusion, words: Words, unit: str) 
     units, compared = units_of(rollout, told.units, words), _compared(rollout, told, words)
     match told.verdict:
         case Verdict.WORSE:
-            said = words(
-                N_("Worse: {compared}, over {units}, decided at number {at}; a release that is no worse would look "
-                   "like this less than once in {limit}."),
-                compared=compared, units=units, at=words.number(told.decided_at or told.units),
+            done = N_("It was rolled back.") if rollout.state is State.ROLLED_BACK else N_("It will be rolled back.")
+            return words(
+                N_("Worse: {compared}. {done} It was seen over {units}, at number {at}; a release that is no worse "
+                   "would look like this less than once in {limit}."),
+                compared=compared, done=words(done), units=units, at=words.number(told.decided_at or told.units),
                 limit=words.number(round(1 / told.alpha)),
             )  # fmt: skip
-            done = N_("It was rolled back.") if rollout.state is State.ROLLED_BACK else N_("It will be rolled back.")
-            return f"{said} {words(done)}"
         case Verdict.BETTER:
             return words(
                 N_("Better: {compared}, over {units}; no metric is worse than its margin allows."), compared=compared,
@@ -188,20 +188,27 @@ def whole_sentence(rollout: Rollout, told: Conclusion, words: Words, unit: str) 
 
 
 def _compared(rollout: Rollout, told: Conclusion, words: Words) -> str:
-    """Those that a verdict of worse names, else the one that is nearest to it."""
+    """Those that a verdict of worse names; of better the one that is best; else the one that is nearest to worse."""
     declared = {one.name.value: one for one in rollout.ramp.metrics} if rollout.ramp else {}
     named = [name for name, one in told.metrics.items() if one.named] or [told.leading]
+    if told.verdict is Verdict.BETTER:
+        named = [min(told.metrics, key=lambda name: _ratio(told.metrics[name]))]
     found = []
     for name in sorted(named, key=lambda name: -told.metrics[name].log_e):
         one, cap = told.metrics[name], cap_of(name, declared.get(name.removesuffix(MISSING)))
         found.append(
             words(
-                N_("{metric} {canary} of {canaries} against {control} of {controls}"), metric=metric_name(name, words),
+                N_("{metric}: {canary} of {canaries} with it, against {control} of {controls} without it"),
+                metric=metric_name(name, words),
                 canary=number_of(one, one.canary_mean, cap, words), canaries=words.number(one.canary_units),
                 control=number_of(one, one.control_mean, cap, words), controls=words.number(one.control_units),
             )
         )  # fmt: skip
     return words(N_(" and ")).join(found)
+
+
+def _ratio(metric: MetricVerdict) -> float:
+    return metric.canary_mean / metric.control_mean if metric.control_mean else 1.0
 
 
 def cap_of(name: str, declared: RampMetric | None) -> float:
@@ -214,3 +221,15 @@ def cap_of(name: str, declared: RampMetric | None) -> float:
 def short(digest: str) -> str:
     """How a release is called on pages."""
     return digest[:8]
+
+
+def counting_of(drawing: Drawing | None, words: Words) -> str:
+    """What stands in place of figures while units are still being folded; empty: they all are."""
+    if drawing is None or drawing.complete:
+        return ""
+    if drawing.told is not None:
+        return words(N_("Its curve is being drawn from its units; this page shows it as soon as it is."))
+    return words(
+        N_("Its evidence is being counted, {n} units so far; this page shows it as soon as it is."),
+        n=words.number(drawing.units),
+    )

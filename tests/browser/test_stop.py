@@ -20,7 +20,10 @@ def test_one_person_stops_by_keyboard_alone_and_another_lifts_it(own: Site, ente
     compliance.goto("/stop")
     expect(compliance.get_by_text("Everything runs under its rules.")).to_be_visible()
     owner.goto("/")
-    owner.get_by_role("link", name="Stop an AI").click()
+    owner.keyboard.press("Control+k")  # the button is one Tab away at best; its name leads there too
+    owner.get_by_role("combobox", name="Search or jump to").fill("stop")
+    owner.keyboard.press("Enter")
+    expect(owner).to_have_url(f"{own.url}/stop")
     owner.get_by_label("What").select_option("all:")
     owner.get_by_label("Reason").fill("Refunds doubled <img src=x onerror=alert(1)>")
     owner.keyboard.press("Enter")
@@ -30,7 +33,7 @@ def test_one_person_stops_by_keyboard_alone_and_another_lifts_it(own: Site, ente
     expect(owner.get_by_text("You pulled it, so another person lifts it.")).to_be_visible()
     assert "all" in own.house.said("stop", "--list")
     expect(compliance.get_by_text("Refunds doubled <img src=x onerror=alert(1)>")).to_be_visible()  # by itself
-    compliance.get_by_role("button", name="Lift it").click()
+    compliance.get_by_role("button", name="Let it run again").click()
     expect(compliance.get_by_text("Lifted. It runs again, under its rules.")).to_be_visible()
     assert own.house.said("stop", "--list").strip() == ""
     assert not trouble(owner)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handrail.console.views.charts import HEIGHT, WIDTH, spark
-from handrail.console.views.happened import happened
+from handrail.console.views.happened import happened, shortened
 from handrail.console.views.measured import METRICS, figures_of
 from handrail.console.words import Languages, Words
 from handrail.ledger.commitment import RecordedFacts
@@ -41,6 +41,13 @@ def test_a_line_stays_in_its_picture_and_marks_exactly_what_lies_outside(
     outside = sum(not usual[0] <= value <= usual[1] for value in values)
     assert sum(out for _, _, out in drawn.points) == outside
     assert len(drawn.points) == outside + (usual[0] <= values[-1] <= usual[1])
+
+
+def test_what_is_too_long_ends_with_a_whole_sentence_where_one_fits() -> None:
+    told = "Worse: transfers in 24.7 % of 81, against 6.8 % of 190. It was rolled back. " + "More. " * 40
+    assert shortened(told, 80) == "Worse: transfers in 24.7 % of 81, against 6.8 % of 190. It was rolled back."
+    assert shortened("short") == "short"
+    assert shortened("x" * 200, 10) == "xxxxxxxxx…"
 
 
 def test_one_value_is_no_line() -> None:

@@ -67,6 +67,7 @@ class Frame:
     languages: tuple[tuple[str, str], ...]
 
 
+JUMPS = ("stop",)
 TONES = {"approvals": "hold", "incidents": "deny", "alerts": "hold"}
 PAGE_NAMES = {"global": N_("Everywhere"), "list": N_("In lists")}
 ROLE_NAMES = {
@@ -104,7 +105,7 @@ def frame(
         organisation=organisation,
         version=version,
         groups=tuple(_groups(mine, route, counts, words)),
-        palette=tuple((words(row.title), row.path) for row in mine),
+        palette=tuple((words(row.title), row.path) for row in [*mine, *_besides(routes, visitor)]),
         sheets=tuple(_sheets(mine, here, route, words)),
         table=tuple((key.name, key.keys, key.does.value) for key in here),
         go=tuple((row.key, row.path) for row in mine if row.key),
@@ -113,6 +114,13 @@ def frame(
         roles=", ".join(words(ROLE_NAMES[role.value]) for role in sorted(visitor.roles)) if visitor else "",
         languages=tuple(languages.items()),
     )
+
+
+def _besides(routes: Iterable[Route], visitor: Visitor | None) -> list[Route]:
+    """What the palette leads to besides the navigation."""
+    return [
+        row for row in routes if row.name in JUMPS and visitor is not None and visitor.roles & row.roles
+    ]  # fmt: skip
 
 
 def _nav(row: Route) -> Nav:

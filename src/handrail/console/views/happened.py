@@ -34,6 +34,8 @@ class _Facts(msgspec.Struct, frozen=True):
     action: str = ""
     incident: str = ""
     reason: str = ""
+    scope: str = ""
+    value: str = ""
 
 
 SENTENCES: dict[EntryKind, tuple[str, str, str]] = {
@@ -60,6 +62,14 @@ KINDS = (
     *(k for k in EntryKind if k.value in ("incident.opened", "alert.raised")),
 )
 LONGEST = 160
+
+
+def shortened(text: str, most: int = LONGEST) -> str:
+    """The sentences at its beginning that fit, else its first letters."""
+    if len(text) <= most:
+        return text
+    end = text.rfind(". ", 0, most)
+    return text[: end + 1] if end > 0 else text[: most - 1] + "…"
 
 
 def happened(
@@ -99,7 +109,9 @@ def _one(entry: RecordedFacts, names: dict[str, str], words: Words) -> Happened 
     said = facts.sentence or facts.title or facts.reason
     if facts.amount_minor is not None and facts.currency:
         said = f"{words.money(facts.amount_minor, facts.currency)}. {said}".strip()
-    said = said if len(said) <= LONGEST else said[: LONGEST - 1] + "…"
+    if facts.scope:
+        said = f"{names.get(facts.value, facts.value)}: {said}" if facts.value else said
+    said = shortened(said)
     about = facts.action or facts.incident or (entry.release or entry.about)
     if kind is EntryKind.ACTION_DECIDED:
         if facts.verdict not in DECIDED:

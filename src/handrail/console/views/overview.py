@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from handrail.approvals.lifecycle import State as HoldState
 from handrail.approvals.store import Line
 from handrail.console.views.charts import Figure
-from handrail.console.views.happened import Happened, happened
+from handrail.console.views.happened import Happened, happened, shortened
 from handrail.console.views.measured import METRICS, figures_of
 from handrail.console.words import N_, Words
 from handrail.in_force.snapshot import Snapshot
@@ -40,6 +40,8 @@ class Read:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
+    """`id`: of the one that it leads to; empty: to the page."""
+
     tone: str
     icon: str
     status: str
@@ -47,6 +49,7 @@ class Tile:
     number: str
     said: str
     page: str
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,25 +170,45 @@ def _tiles(read: Read, words: Words, held: int) -> tuple[Tile, ...]:
         ),
         Tile(
             tone="deny" if read.incidents else "allow", icon="alert" if read.incidents else "check",
-            title=words(N_("Incidents")), status=words(N_("Open")) if read.incidents else words(N_("None open")),
-            number=words.number(len(read.incidents)), page="incidents",
-            said=read.incidents[0].title if read.incidents else words(N_("Harm to customers is told here.")),
+            title=words(N_("Incidents")), status=words(N_("Not closed")) if read.incidents else words(N_("None open")),
+            number=words.number(len(read.incidents)), page="incidents", id=_only(read.incidents),
+            said=shortened(read.incidents[0].title) if read.incidents else words(N_("Harm to customers is told here.")),
         ),
         Tile(
             tone="back" if back else ("canary" if running else "allow"),
             icon="undo" if back else ("canary" if running else "check"), title=words(N_("Releases")),
             status=words(N_("Rolled back today")) if back else words(N_("None rolled back today")),
             number=words.number(len(back)), page="releases",
-            said=words.plural("{n} canary is running.", "{n} canaries are running.", len(running))
-            if running else words(N_("No canary is running.")),
+            id=back[0].release if len(back) == 1 and not running else "",
+            said=" ".join([*_went_back(back, read, words), words.plural(
+                "{n} canary is running.", "{n} canaries are running.", len(running)
+            ) if running else words(N_("No canary is running."))]),
         ),
         Tile(
             tone="hold" if read.alerts else "allow", icon="bell" if read.alerts else "check",
             title=words(N_("Alerts")), status=words(N_("Unanswered")) if read.alerts else words(N_("All answered")),
             number=words.number(len(read.alerts)), page="alerts",
-            said=read.alerts[0].first.sentence if read.alerts else words(N_("What the watch finds is told here.")),
+            said=shortened(read.alerts[0].first.sentence)
+            if read.alerts else words(N_("What the watch finds is told here.")),
         ),
     )  # fmt: skip
+
+
+def _only(found: Sequence[Incident]) -> str:
+    return found[0].id if len(found) == 1 else ""
+
+
+def _went_back(back: Sequence[Rollout], read: Read, words: Words) -> list[str]:
+    """Of the newest that was rolled back today: whose it is, and who did it."""
+    if not back:
+        return []
+    one = max(back, key=lambda each: each.ended_at or 0)
+    case = read.snapshot.ruleset.use_cases.get(one.use_case)
+    alone = one.reached is not None and one.reached.verdict == "worse"
+    said = N_("{use_case} went back by itself, {ago}: why, and whom it hurt.") if alone else N_(
+        "{use_case} was taken back by a person, {ago}."
+    )  # fmt: skip
+    return [words(said, use_case=case.name if case else one.use_case, ago=words.ago(one.ended_at or 0))]
 
 
 def _oldest(read: Read, words: Words) -> str:

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from handrail.approvals.stop import StopScope
 from handrail.console.views.charts import Figure
+from handrail.console.views.happened import shortened
 from handrail.console.views.measured import METRICS, figures_of
 from handrail.console.views.overview import AUTONOMY, RISKS
 from handrail.console.views.use_cases import highest, standing
@@ -224,7 +226,16 @@ def use_case_show(read: ShowRead, words: Words, *, prompt: bool) -> UseCaseShow:
 def _waits(read: ShowRead, words: Words) -> tuple[tuple[str, str, str, str], ...]:
     case = read.case
     found = [
-        ("deny", one.title[:160], "incidents.show", f"/incidents/{quote(one.id)}")
+        (
+            "deny", words(N_("Stopped {when}: {reason}. It runs again when an owner or compliance lets it."),
+                          when=words.ago(stop.at_ms), reason=stop.reason),
+            "stop", f"/stop#{quote(stop.id)}",
+        )
+        for stop in read.snapshot.stops
+        if stop.scope is StopScope.ALL or (stop.scope is StopScope.USE_CASE and stop.value == case.id)
+    ]  # fmt: skip
+    found += [
+        ("deny", shortened(one.title), "incidents.show", f"/incidents/{quote(one.id)}")
         for one in read.incidents
         if one.use_case == case.id
     ]
@@ -233,7 +244,7 @@ def _waits(read: ShowRead, words: Words) -> tuple[tuple[str, str, str, str], ...
             ("hold", words.plural("{n} approval waits", "{n} approvals wait", read.held), "approvals", "/approvals")
         )  # fmt: skip
     found += [
-        ("hold", one.first.sentence[:160], "alerts.show", f"/alerts/{quote(one.id)}")
+        ("hold", shortened(one.first.sentence), "alerts.show", f"/alerts/{quote(one.id)}")
         for one in read.alerts
         if one.first.use_case == case.id
     ]

@@ -2,7 +2,8 @@
 moves that are read once for each process and then only as they grow.
 
 Nothing here decides: a move is a command, checked in its own transaction. What cannot be read is an error, and never
-evidence of other units.
+evidence of other units. Units are folded on a thread, a slice at a time, so that every page is answered meanwhile; who
+asks waits a moment for it and is then told that it goes on.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from handrail.app import starting, wire
 from handrail.app.judging import barred, incident
 from handrail.console.ports import ReleaseReader, Tail
 from handrail.ledger.commitment import read_facts
-from handrail.releases.curve import Curve, Drawing, without_units
+from handrail.releases.curve import Curve, Drawing, incomplete, without_units
 from handrail.releases.desk import Bars, Start
 from handrail.releases.lifecycle import Rollout
 from handrail.releases.store import ReleaseTransaction
@@ -24,23 +25,38 @@ if TYPE_CHECKING:
     from handrail.app.wire import Store
 
 PORTION = 5_000
+SLICE = 500
+"""Units read and folded at a time: reading them takes the event loop some 5 ms."""
+MOMENT_S = 0.15
+"""How long a page waits for the units that came since the last look."""
 MOST_CURVES = 16
 BARRED_S = 2.0
 
 
 class _Known:
-    """One rollout's curve, folded by one at a time. `drawing`: as of `folded` units."""
+    """One rollout's curve, folded by one task at a time. `drawn`: as of the last time that no unit was left."""
 
     def __init__(self, rollout: Rollout) -> None:
         self.curve = Curve(rollout)
-        self.lock = asyncio.Lock()
+        self.drawn: Drawing | None = None
+        self.task: asyncio.Task[Drawing] | None = None
+
+    def ended(self, task: asyncio.Task[Drawing]) -> None:
+        """Also where nobody waits any more: whoever asks next begins anew, and is told what fails then."""
+        if self.task is task:
+            self.task = None
+        if not task.cancelled():
+            task.exception()
 
 
 class Moves:
     """`console.ports.Moving`."""
 
-    def __init__(self, store: "Store", released: ReleaseReader, tail: Tail, clock: Clock) -> None:
+    def __init__(
+        self, store: "Store", released: ReleaseReader, tail: Tail, clock: Clock, *, moment_s: float = MOMENT_S
+    ) -> None:
         self._store, self._released, self._tail, self._clock = store, released, tail, clock
+        self._moment_s = moment_s
         self._curves: OrderedDict[tuple[Digest, int], _Known] = OrderedDict()
         self._entries: defaultdict[str, list[bytes]] = defaultdict(list)
         self._row = 0
@@ -77,17 +93,29 @@ class Moves:
             while len(self._curves) > MOST_CURVES:
                 self._curves.popitem(last=False)
         self._curves.move_to_end(key)
-        async with known.lock:
-            try:
-                while units := await self._store.units.folded(rollout, after=known.curve.folded, limit=PORTION):
-                    await asyncio.to_thread(known.curve.fold, units)  # other pages are answered meanwhile
-                if not known.curve.folded and rollout.reached is not None:
-                    return without_units(rollout)
-                return await asyncio.to_thread(known.curve.drawing)
-            except asyncio.CancelledError:  # the thread may still be folding: nobody else goes on from there
-                self._curves.pop(key, None)
-                known.curve = Curve(rollout)
-                raise
+        before = known.task
+        if before is not None:  # begun before this question, so it may have looked too early for it
+            await asyncio.wait({before}, timeout=self._moment_s)
+            if not before.done():
+                return _meanwhile(known, rollout)
+        task = known.task
+        if task is None:
+            task = known.task = asyncio.create_task(self._fold(known, rollout))
+            task.add_done_callback(known.ended)
+        await asyncio.wait({task}, timeout=self._moment_s)
+        return task.result() if task.done() else _meanwhile(known, rollout)
+
+    async def _fold(self, known: _Known, rollout: Rollout) -> Drawing:
+        try:
+            while units := await self._store.units.folded(rollout, after=known.curve.folded, limit=SLICE):
+                await asyncio.to_thread(known.curve.fold, units)
+            if not known.curve.folded and rollout.reached is not None:
+                return without_units(rollout)
+            known.drawn = await asyncio.to_thread(known.curve.drawing)
+            return known.drawn
+        except asyncio.CancelledError:  # the thread may still be folding: nobody else goes on from there
+            self._curves.pop((rollout.release, rollout.run), None)
+            raise
 
     async def moves(self, release: Digest) -> list[bytes]:
         async with self._reading:
@@ -98,6 +126,14 @@ class Moves:
                     self._entries[read_facts(facts).about or ""].append(facts)
                 self._row = newest if len(found) < PORTION else found[-1][0]
         return list(reversed(self._entries[release])) if release in self._entries else []
+
+
+def _meanwhile(known: _Known, rollout: Rollout) -> Drawing:
+    """What can be said while units are still being folded: of one that was decided its stored verdict, else the drawing
+    of a moment ago, else only how far it is."""
+    if known.drawn is not None and rollout.reached is None:
+        return known.drawn
+    return incomplete(rollout, known.curve.folded)
 
 
 def moves(store: "Store", released: ReleaseReader, tail: Tail) -> Moves:

@@ -45,7 +45,9 @@ class Harmed(msgspec.Struct, frozen=True, kw_only=True):
 
 class Drawing(msgspec.Struct, frozen=True, kw_only=True):
     """What a page shows of one rollout. `harmed`: newest first. `kept`: whether its units are still kept. `told`: None
-    where nothing was ever counted. `canaries`: how many of the units."""
+    where nothing was ever counted. `canaries`: how many of the units. `complete`: False while its units are still being
+    folded: then nothing is drawn, `told` and `words` are the stored verdict's if it has one, and `units` those folded
+    so far if it has none."""
 
     units: int
     points: tuple[Point, ...]
@@ -55,6 +57,7 @@ class Drawing(msgspec.Struct, frozen=True, kw_only=True):
     words: dict[str, Verdict]
     kept: bool = True
     canaries: int = 0
+    complete: bool = True
 
 
 class Curve:
@@ -114,6 +117,14 @@ class Curve:
             units=self.folded, points=tuple(points), steps=tuple(self._steps), harmed=tuple(reversed(self._harmed)),
             told=told, words=each(self._judge, told), canaries=self._canaries,
         )  # fmt: skip
+
+
+def incomplete(rollout: Rollout, folded: int) -> Drawing:
+    """While its units are being folded, `folded` of them by now: no figure of a part of them, but the stored verdict of
+    one that was decided."""
+    if rollout.reached is not None:
+        return msgspec.structs.replace(without_units(rollout), kept=True, complete=False)
+    return Drawing(units=folded, points=(), steps=(), harmed=(), told=None, words={}, complete=False)
 
 
 def without_units(rollout: Rollout) -> Drawing:

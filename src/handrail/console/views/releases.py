@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 from handrail.console.views.frame import ROLE_NAMES
 from handrail.console.views.releases_chart import evidence_said, meter
 from handrail.console.views.releases_moves import unsigned
+from handrail.console.views.releases_words import counting_of, state_of, units_of, verdict_of
 from handrail.console.views.releases_words import short as shortened
-from handrail.console.views.releases_words import state_of, units_of, verdict_of
 from handrail.console.words import N_, Words
 from handrail.in_force.snapshot import Snapshot
 from handrail.releases.curve import Drawing
@@ -203,7 +203,7 @@ def _said(one: Rollout, drawing: Drawing | None, words: Words, lacks: Sequence[s
         case State.CANARY:
             assert one.ramp is not None
             stage = words(N_("step {n} of {all}"), n=one.stage + 1, all=len(one.ramp.stages))
-            counted = units_of(one, drawing.units if drawing else 0, words)
+            counted = counting_of(drawing, words) or units_of(one, drawing.units if drawing else 0, words)
             return f"{stage} · {counted}"
         case State.DRAFT:
             if one.tested is not None:

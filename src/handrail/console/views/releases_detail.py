@@ -9,10 +9,11 @@ import msgspec
 from handrail.console.views.frame import ROLE_NAMES
 from handrail.console.views.releases_chart import Chart, evidence_chart
 from handrail.console.views.releases_moves import REASONS, Move, SignBox, dialogs_of, moves_of, sign_boxes
-from handrail.console.views.releases_rail import Stop, facts, rail
+from handrail.console.views.releases_rail import Stop, facts, next_of, rail
 from handrail.console.views.releases_timeline import Moment, actor_name, timeline
 from handrail.console.views.releases_words import (
     cap_of,
+    counting_of,
     limit_of,
     metric_name,
     number_of,
@@ -134,6 +135,7 @@ class Detail:
     say_small: str
     chart: Chart | None
     chart_why: str
+    counting: str
     chart_title: str
     interval: str
     heads: tuple[str, ...]
@@ -189,18 +191,19 @@ def detail(read: Read, visitor: Visitor, words: Words, *, problem: str = "") -> 
         id=read.digest, short=name, use_case=str(read.release.use_case),
         use_case_name=case.name if case else str(read.release.use_case), tone=tone, icon=icon, state=state,
         by=_by(read, words), say_tone=say_tone, say_icon=say_icon, say=say, say_small=small, chart=chart,
-        chart_why=why, chart_title=words(N_("Evidence that it is worse, over {units}"), units=unit),
+        chart_why=why, counting=counting_of(read.drawing, words),
+        chart_title=words(N_("Evidence that it is worse, over {units}"), units=unit),
         interval=_interval(told, ramp, words),
         heads=(words(N_("Metric")), words(N_("Before")), words(N_("This one")), words(N_("Verdict"))),
         metrics=_metrics(read, ramp, told, words), changed=_changed(read, words),
         harm=_harm(read, words), harm_left=_harm_left(read, words), rail=rail(rollout, ramp, words),
-        facts=facts(rollout, read.counts, ramp, told, words), tests=_tests(read, words),
+        facts=facts(rollout, None if _counting(read) else read.counts, ramp, told, words), tests=_tests(read, words),
         commands=_commands(rollout, name, words), signs=signs, moments=moments,
         moments_left=words.plural("{n} earlier entry is left out.", "{n} earlier entries are left out.", left)
         if left else "",
         moves=moves, dialogs=() if rollout is None else dialogs_of(visitor, words),
         reasons=tuple((key, words(label)) for key, label in REASONS.items()),
-        affected=_affected(read, words), evidence=_evidence(read, told, words), next=_next(read, words),
+        affected=_affected(read, words), evidence=_evidence(read, told, words), next=next_of(rollout, ramp, words),
         version=rollout.version if rollout else 0,
         running=rollout is not None and rollout.state is State.CANARY, problem=problem,
         announce=words(
@@ -228,6 +231,10 @@ def _ramp(read: Read) -> Ramp | None:
 def _is_live(read: Read) -> bool:
     live = read.snapshot.live.get(UseCaseId(read.release.use_case)) if read.snapshot else None
     return live is not None and live.digest == read.digest
+
+
+def _counting(read: Read) -> bool:
+    return read.drawing is not None and not read.drawing.complete
 
 
 def _heard(read: Read, told: Conclusion | None, say: str, words: Words) -> str:
@@ -272,7 +279,7 @@ def _say(read: Read, told: Conclusion | None, words: Words) -> tuple[str, str, s
             )
         return "", "dot", words(N_("It answers nobody.")), ""
     unit = "customer" if rollout.ramp and rollout.ramp.unit is UnitKind.CUSTOMER_WEEK else "conversation"
-    sentence = whole_sentence(rollout, told, words, unit) if told is not None else ""
+    sentence = counting_of(read.drawing, words) if told is None else whole_sentence(rollout, told, words, unit)
     match rollout.state:
         case State.ROLLED_BACK:
             after = words(N_("Running conversations left it at their next turn.")) if rollout.safety else words(
@@ -289,6 +296,8 @@ def _say(read: Read, told: Conclusion | None, words: Words) -> tuple[str, str, s
         case State.CANARY if rollout.asked:
             return "hold", "pause", words(N_("It waits for its owner: {why}."), why=rollout.asked), sentence
         case State.CANARY:
+            if _counting(read):
+                return "canary", "canary", words(N_("It runs.")), sentence
             if read.drawing is None or not read.drawing.units:
                 return (
                     "canary",
@@ -315,6 +324,8 @@ def _chart(read: Read, ramp: Ramp | None, words: Words) -> tuple[Chart | None, s
     if rollout is None or ramp is None or rollout.ramp is None or drawing is None:
         return None, words(N_("Evidence is gathered once it runs as a canary beside what is live."))
     if not drawing.points:
+        if not drawing.complete:
+            return None, counting_of(drawing, words)
         if not drawing.kept:
             return None, words(
                 N_("Its units are no longer kept, so the curve cannot be drawn; what it was judged by stands below.")
@@ -456,27 +467,12 @@ def _evidence(read: Read, told: Conclusion | None, words: Words) -> str:
     """For the dialog of a promotion."""
     if read.rollout is None or read.rollout.state is not State.CANARY:
         return ""
+    if told is None and _counting(read):
+        return counting_of(read.drawing, words)
     if told is None or not told.units:
         return words(N_("Nothing is counted yet, so nothing says how it does."))
     unit = "customer" if read.rollout.ramp and read.rollout.ramp.unit is UnitKind.CUSTOMER_WEEK else "conversation"
     return words(N_("Its evidence so far: {sentence}"), sentence=whole_sentence(read.rollout, told, words, unit))
-
-
-def _next(read: Read, words: Words) -> str:
-    """For the dialogs of a start and of the next step: whom it reaches then."""
-    rollout, ramp = read.rollout, _ramp(read)
-    if rollout is None or ramp is None:
-        return ""
-    at = rollout.stage + 1 if rollout.state is State.CANARY else 0
-    if rollout.state is not State.CANARY and rollout.state not in (State.TESTED, State.SIGNED_OFF):
-        return ""
-    if at >= len(ramp.stages):
-        return ""
-    share = words.percent(ramp.stages[at].share, 0 if ramp.stages[at].share >= 0.01 else 1)
-    if rollout.state is State.CANARY:
-        now = words.percent(rollout.share, 0 if rollout.share >= 0.01 else 1)
-        return words(N_("From {now} to {share} of new conversations."), now=now, share=share)
-    return words(N_("It gets {share} of new conversations."), share=share)
 
 
 def _affected(read: Read, words: Words) -> str:
@@ -485,6 +481,8 @@ def _affected(read: Read, words: Words) -> str:
         return ""
     canary = sum(units for _, arm, units, _ in read.counts if arm in ("canary", "pilot"))
     share = words.percent(read.rollout.share, 0) if read.rollout.state is State.CANARY else words.percent(1.0, 0)
+    if _counting(read):
+        return words(N_("It gets {share} of new conversations now; how many met it is being counted."), share=share)
     return words(
         N_("It gets {share} of new conversations now; {units} on it were judged so far."), share=share,
         units=units_of(read.rollout, canary, words),

@@ -58,22 +58,25 @@ def rail(rollout: Rollout | None, ramp: Ramp | None, words: Words) -> tuple[Stop
 
 def facts(
     rollout: Rollout | None,
-    counts: Sequence[tuple[int, str, int, int]],
+    counts: Sequence[tuple[int, str, int, int]] | None,
     ramp: Ramp | None,
     told: Conclusion | None,
     words: Words,
 ) -> tuple[tuple[str, str], ...]:
+    """`counts`: None while units are still being counted."""
     if rollout is None or ramp is None:
         return ()
     found: list[tuple[str, str]] = []
     sums = {arm: [0, 0] for arm in ("canary", "control", "pilot")}
-    for _, arm, units, judged in counts:
+    for _, arm, units, judged in counts or ():
         if arm in sums:
             sums[arm][0] += units
             sums[arm][1] += judged
     if rollout.ramp is not None:
         for arm, label in (("canary", N_("Served by it")), ("control", N_("Compared with"))):
-            said = words(N_("{units} judged"), units=units_of(rollout, sums[arm][1], words))
+            said = words(N_("being counted")) if counts is None else words(
+                N_("{units} judged"), units=units_of(rollout, sums[arm][1], words)
+            )  # fmt: skip
             found.append((words(label), said))
         if sums["pilot"][0]:
             found.append((words(N_("Pilot, not compared")), units_of(rollout, sums["pilot"][0], words)))
@@ -103,3 +106,19 @@ def facts(
     if any(stage.pilot for stage in ramp.stages):
         found.append(("*", words(N_("a pilot: only some see it, and nobody is compared"))))
     return tuple(found)
+
+
+def next_of(rollout: Rollout | None, ramp: Ramp | None, words: Words) -> str:
+    """For the dialogs of a start and of the next step: whom it reaches then."""
+    if rollout is None or ramp is None:
+        return ""
+    at = rollout.stage + 1 if rollout.state is State.CANARY else 0
+    if rollout.state is not State.CANARY and rollout.state not in (State.TESTED, State.SIGNED_OFF):
+        return ""
+    if at >= len(ramp.stages):
+        return ""
+    share = words.percent(ramp.stages[at].share, 0 if ramp.stages[at].share >= 0.01 else 1)
+    if rollout.state is State.CANARY:
+        now = words.percent(rollout.share, 0 if rollout.share >= 0.01 else 1)
+        return words(N_("From {now} to {share} of new conversations."), now=now, share=share)
+    return words(N_("It gets {share} of new conversations."), share=share)

@@ -39,7 +39,7 @@ def test_a_view_is_saved_renamed_and_deleted_by_its_person_alone_and_no_entry_te
         other = await store.journal.run(save(hers, "Alerts", "/alerts"))
         assert await refused(store, save(hers, "complaints OF today")) is Code.ALREADY
         await store.journal.run(save(his, "Complaints of today"))
-        assert await store.signin.views(pat.id) == [other, made]
+        assert await store.people.views(pat.id) == [other, made]
         assert await refused(store, RenameView(view=made.id, name="X", token=his)) is Code.NOT_FOUND
         assert await refused(store, RemoveView(view=made.id, token=his)) is Code.NOT_FOUND
         assert await refused(store, RenameView(view=made.id, name="alerts", token=hers)) is Code.ALREADY
@@ -47,8 +47,8 @@ def test_a_view_is_saved_renamed_and_deleted_by_its_person_alone_and_no_entry_te
         assert renamed.address == made.address
         await store.journal.run(RemoveView(view=made.id, token=hers))
         assert await refused(store, RemoveView(view=made.id, token=hers)) is Code.NOT_FOUND
-        assert [one.name for one in await store.signin.views(pat.id)] == ["Alerts"]
-        assert [one.name for one in await store.signin.views(sam.id)] == ["Complaints of today"]
+        assert [one.name for one in await store.people.views(pat.id)] == ["Alerts"]
+        assert [one.name for one in await store.people.views(sam.id)] == ["Complaints of today"]
         assert await store.journal.run(kinds) == before
 
     durable.run(work())

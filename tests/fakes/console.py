@@ -18,7 +18,10 @@ from handrail.console.server import Console
 from handrail.console.signin.session import Visitor
 from handrail.console.views.frame import Counts
 from handrail.in_force.snapshot import InForce
+from handrail.people.key import ApiKey
+from handrail.people.person import Person
 from handrail.people.role import Role
+from handrail.people.saved_view import SavedView
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import PersonId
 
@@ -51,6 +54,22 @@ class FakeTail:
         if self.broken:
             raise HandrailError(Code.JOURNAL_UNAVAILABLE, "the database does not answer")
         return {kind: at for at, kind in enumerate(self.kinds, 1) if at > row}
+
+
+class FakePeople:
+    """`people.store.PeopleReader`: nobody, and no saved views but `saved`."""
+
+    def __init__(self) -> None:
+        self.saved: list[SavedView] = []
+
+    async def persons(self) -> list[Person]:
+        return []
+
+    async def keys(self) -> list[ApiKey]:
+        return []
+
+    async def views(self, person: PersonId) -> list[SavedView]:
+        return [one for one in self.saved if one.person == person]
 
 
 class RefusingJournal:
@@ -147,7 +166,8 @@ def bench(
     ports = Ports(
         **{  # what no stub asks for is absent
             **dict.fromkeys(Ports.__dataclass_fields__, nothing),
-            "journal": journal, "in_force": InForce(), "tail": tail or FakeTail(), "clock": clock,
+            "journal": journal, "people": FakePeople(), "in_force": InForce(), "tail": tail or FakeTail(),
+            "clock": clock,
         }
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from handrail.people.account import Account, Browser, Demo, Identity, Passkey, S
 from handrail.people.lockout import Failures
 from handrail.people.person import Person
 from handrail.people.role import Role
-from handrail.people.saved import SavedView
+from handrail.people.saved_view import SavedView
 from handrail.people.session import Session
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import PersonId
@@ -173,11 +173,6 @@ class StoredSignIn:
             person,
             None if account is None else msgspec.json.decode(bytes(account), type=Account),
         )
-
-    async def views(self, person: PersonId) -> list[SavedView]:
-        rows = await self._rows("SELECT body FROM saved_view WHERE person = $1", (person,))
-        found = [msgspec.json.decode(bytes(body), type=SavedView) for (body,) in rows]
-        return sorted(found, key=lambda one: (one.name.casefold(), one.id))
 
     async def anybody(self) -> bool:
         return bool(await self._rows("SELECT 1 FROM person LIMIT 1"))

@@ -1,6 +1,6 @@
 """What a handler has at hand: the ports, the visitor's words, the instant of this request."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -20,13 +20,15 @@ READING = frozenset({EntryKind.PAYLOAD_READ})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Here:
-    """`now_ms`: one instant for the whole request. `path`: with its query, as the visitor asked. `fresh_ms`,
+    """`now_ms`: one instant for the whole request. `path`: with its query, as the visitor asked. `rows`: the
+    table of all pages. `fresh_ms`,
     `fresh_above_minor`: as the home says (`console.sign_in`)."""
 
     ports: Ports
     words: Words
     now_ms: int
     path: str
+    rows: Sequence[Any] = ()  # routes.Route, which knows us
     fresh_ms: int = 0
     fresh_above_minor: int | None = None
 

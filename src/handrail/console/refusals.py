@@ -4,7 +4,7 @@ The templates stand in the commands themselves (`HandrailError`), in English; `s
 gathers those that a page can show. One without a translation is told in English, and marked as that. Pure.
 """
 
-from handrail.console.views.frame import ROLE_NAMES
+from handrail.console.role_names import ROLE_NAMES
 from handrail.console.words import N_, SOURCE, Words
 from handrail.terms.errors import HandrailError
 

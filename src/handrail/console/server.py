@@ -189,7 +189,7 @@ class Desk:
     def _here(self, row: Route, request: Request, now: int) -> Here:
         ports = self._console.ports if row.changes else self._looking
         return Here(
-            ports=ports, words=self._words(request, now), now_ms=now, path=_path(request),
+            ports=ports, words=self._words(request, now), now_ms=now, path=_path(request), rows=self._table,
             fresh_ms=self._console.fresh_ms, fresh_above_minor=self._console.fresh_above_minor,
         )  # fmt: skip
 
@@ -255,7 +255,8 @@ class Desk:
         part = request.query_params.get(PART)
         page = Page(
             route=row, visitor=visitor, words=words, nonce=request.state.nonce, path=self._shows(row, request),
-            frame=await self._frame(row, visitor, words), theme=_theme(request),
+            frame=await self._frame(row, visitor, words, "" if part is not None else _path(request)),
+            theme=_theme(request),
             said=unquote(request.cookies.get(SAID, "")), keys_off=request.cookies.get(KEYS_OFF) == "1",
             row=getattr(request.state, "since", 0),
         )  # fmt: skip
@@ -272,16 +273,17 @@ class Desk:
             return shows(self._table, row, request.url.path)
         return _path(request)
 
-    async def _frame(self, row: Route, visitor: Visitor | None, words: Words) -> Frame:
+    async def _frame(self, row: Route, visitor: Visitor | None, words: Words, address: str) -> Frame:
         current = self._console.ports.in_force.current
         try:
             counts = await self._console.counts() if visitor is not None else Counts()
+            mine = await self._console.ports.people.views(visitor.person) if visitor is not None and address else []
         except HandrailError:
-            counts = Counts()
+            counts, mine = Counts(), []
         return frame(
             self._table, self._keys, row, visitor, counts, words, version=self._console.version,
             organisation=current.ruleset.organisation if current is not None else "",
-            languages=self._languages.names,
+            languages=self._languages.names, views=mine, address=address,
         )  # fmt: skip
 
     async def _failure(self, request: Request, failure: Failure) -> Response:

@@ -10,24 +10,14 @@ from dataclasses import dataclass
 import msgspec
 
 from handrail.people.acting import person_of
+from handrail.people.saved_view import SavedView
 from handrail.people.signin_store import SignInTransaction
 from handrail.terms.errors import Code, HandrailError
-from handrail.terms.ids import Ids, PersonId
+from handrail.terms.ids import Ids
 
 MOST = 50
 LONGEST_NAME = 60
 LONGEST_ADDRESS = 1_000
-
-
-class SavedView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`address`: path and query. `created_at`: Unix ms."""
-
-    id: str
-    person: PersonId
-    name: str
-    address: str
-    created_at: int
-    ends_at: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

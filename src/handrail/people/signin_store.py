@@ -1,16 +1,14 @@
 """Ports of sign-in: small records by id, used inside a command, so a change and its entry are one transaction."""
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from handrail.people.account import Account, Browser, Demo, Identity, Passkey, Step
 from handrail.people.lockout import Failures
 from handrail.people.person import Person
+from handrail.people.saved_view import SavedView
 from handrail.people.session import Session
 from handrail.people.store import PeopleTransaction
 from handrail.terms.ids import PersonId
-
-if TYPE_CHECKING:
-    from handrail.people.saved import SavedView
 
 R = TypeVar("R")
 
@@ -66,7 +64,7 @@ class SignInTransaction(PeopleTransaction, Protocol):
     def browsers(self) -> Shelf[Browser]: ...
 
     @property
-    def saved_views(self) -> "Shelf[SavedView]": ...
+    def saved_views(self) -> Shelf[SavedView]: ...
 
     @property
     def demos(self) -> Shelf[Demo]: ...
@@ -81,10 +79,6 @@ class SignInReader(Protocol):
 
     async def session(self, name: str) -> tuple[Session, Person, Account | None] | None:
         """By the id of the session."""
-        ...
-
-    async def views(self, person: PersonId) -> "list[SavedView]":
-        """Hers, by name."""
         ...
 
     async def anybody(self) -> bool:

@@ -5,6 +5,7 @@ from typing import Protocol
 from handrail.ledger.store import Transaction
 from handrail.people.key import ApiKey
 from handrail.people.person import Person
+from handrail.people.saved_view import SavedView
 from handrail.people.session import Session
 from handrail.people.token import Token
 from handrail.terms.ids import KeyId, PersonId
@@ -61,6 +62,10 @@ class PeopleReader(Protocol):
 
     async def keys(self) -> list[ApiKey]:
         """By time of making, revoked ones too."""
+        ...
+
+    async def views(self, person: PersonId) -> list[SavedView]:
+        """Views of the console that she saved, by name."""
         ...
 
 

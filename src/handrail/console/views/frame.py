@@ -1,12 +1,16 @@
 """What stands around every page: navigation with its numbers, the palette, the keys, who is signed in. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from handrail.console.keys import Key, shown
+from handrail.console.role_names import ROLE_NAMES as ROLE_NAMES
 from handrail.console.routes import GROUP_NAMES, Group, Nav, Route, Verb
+from handrail.console.saved import kept, page_of
 from handrail.console.visitor import Visitor
 from handrail.console.words import N_, Words
+from handrail.people.saved_view import SavedView
+from handrail.terms.errors import HandrailError
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +53,17 @@ class Sheet:
     keys: tuple[SheetKey, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class SavedItem:
+    name: str
+    path: str
+    here: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
     """`palette`: (label, address) of what can be jumped to. `table`: the keys for `app.js`. `go`: second key to
-    address. `languages`: code to name."""
+    address. `languages`: code to name. `saved`: her views of this page; `may_save`: it can be saved as it is."""
 
     organisation: str
     version: str
@@ -65,21 +76,13 @@ class Frame:
     name: str
     roles: str
     languages: tuple[tuple[str, str], ...]
+    saved: tuple[SavedItem, ...] = ()
+    may_save: bool = False
 
 
 JUMPS = ("stop",)
 TONES = {"approvals": "hold", "incidents": "deny", "alerts": "hold"}
 PAGE_NAMES = {"global": N_("Everywhere"), "list": N_("In lists")}
-ROLE_NAMES = {
-    "owner": N_("Owner"),
-    "approver": N_("Approver"),
-    "reviewer": N_("Reviewer"),
-    "staff": N_("Staff"),
-    "compliance": N_("Compliance"),
-    "engineer": N_("Engineer"),
-    "auditor": N_("Auditor"),
-    "admin": N_("Admin"),
-}
 
 
 def frame(
@@ -93,10 +96,15 @@ def frame(
     organisation: str,
     version: str,
     languages: Mapping[str, str],
+    views: Sequence[SavedView] = (),
+    address: str = "",
 ) -> Frame:
-    """Only what this visitor may ask for is in it."""
+    """Only what this visitor may ask for is in it. `views`: that she saved. `address`: of the page, empty for a part of
+    one."""
+    table = list(routes)
+    opens = [(one, row) for one in views if visitor and (row := page_of(one.address, table, visitor.roles)) is not None]
     mine = [
-        row for row in routes
+        row for row in table
         if row.verb is Verb.GET and row.nav is not None and visitor is not None and visitor.roles & row.roles
     ]  # fmt: skip
     mine.sort(key=lambda row: (list(Group).index(_nav(row).group), _nav(row).order))
@@ -105,7 +113,10 @@ def frame(
         organisation=organisation,
         version=version,
         groups=tuple(_groups(mine, route, counts, words)),
-        palette=tuple((words(row.title), row.path) for row in [*mine, *_besides(routes, visitor)]),
+        palette=(
+            *((words(row.title), row.path) for row in [*mine, *_besides(table, visitor)]),
+            *((words(N_("View: {name}"), name=one.name), one.address) for one, _ in opens),
+        ),
         sheets=tuple(_sheets(mine, here, route, words)),
         table=tuple((key.name, key.keys, key.does.value) for key in here),
         go=tuple((row.key, row.path) for row in mine if row.key),
@@ -113,7 +124,11 @@ def frame(
         name=visitor.name if visitor else "",
         roles=", ".join(words(ROLE_NAMES[role.value]) for role in sorted(visitor.roles)) if visitor else "",
         languages=tuple(languages.items()),
-    )
+        saved=tuple(
+            SavedItem(one.name, one.address, one.address == address) for one, row in opens if row.name == route.name
+        ) if route.nav is not None else (),
+        may_save=route.nav is not None and "?" in address and _savable(address, table, visitor),
+    )  # fmt: skip
 
 
 def _besides(routes: Iterable[Route], visitor: Visitor | None) -> list[Route]:
@@ -121,6 +136,13 @@ def _besides(routes: Iterable[Route], visitor: Visitor | None) -> list[Route]:
     return [
         row for row in routes if row.name in JUMPS and visitor is not None and visitor.roles & row.roles
     ]  # fmt: skip
+
+
+def _savable(address: str, table: Sequence[Route], visitor: Visitor | None) -> bool:
+    try:
+        return visitor is not None and "?" in kept(address, table, visitor.roles)
+    except HandrailError:
+        return False
 
 
 def _nav(row: Route) -> Nav:

@@ -188,9 +188,15 @@ def test_an_id_of_anything_leads_to_its_page(looked: Site, enter: Enter) -> None
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(f"/interactions/{ident}$"))
     page.goto("/search?text=c-2")
-    expect(page).to_have_url(re.compile("conversation=c-2"))
+    expect(page.get_by_role("heading", level=1)).to_contain_text("A conversation with")
     page.goto("/search?text=nothing-of-this-name")
     expect(page.get_by_text("Nothing is recorded under this.")).to_be_visible()
+    expect(page.get_by_text("an order number, a name or an e-mail address finds nothing")).to_be_visible()
+    page.goto("/interactions")
+    page.get_by_label("Or everything of one customer:").fill("somebody else")
+    page.get_by_role("button", name="Look up").click()
+    expect(page.get_by_text("Nothing is recorded of this customer, or it was erased.")).to_be_visible()
+    expect(page.get_by_text("Nothing fits these facts.")).to_be_visible()
     looked_at(page, f"{looked.url}/search?text=%3Cscript%3Ealert(1)%3C/script%3E")
 
 

@@ -1,13 +1,16 @@
 """The views of the record: filters in the address, black labels, marked words, what a draft expects."""
 
+import asyncio
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from handrail.console.answers import Go
 from handrail.console.page_files import routes
 from handrail.console.pages.interactions import _STEERS
-from handrail.console.pages.search import PERSON, PLACES, RELEASE, USE_CASE
+from handrail.console.pages.search import PERSON, PLACES, RELEASE, USE_CASE, SearchAsked, search
 from handrail.console.routes import Verb
 from handrail.console.views.interaction_talk import Turn, masks_of, parts
 from handrail.console.views.interaction_test import drafting
@@ -16,10 +19,11 @@ from handrail.console.views.ledger import kinds_of
 from handrail.console.words import Languages, Words
 from handrail.guard.record import Payload, Said
 from handrail.ledger.entry import EntryKind, FoundFact, InteractionFacts
+from handrail.ledger.read import Query
 from handrail.review.verdicts import Judged, Word
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Finding, Kind, Role
-from handrail.terms.ids import ConversationId, InteractionId, UseCaseId
+from handrail.terms.ids import ConversationId, CustomerId, InteractionId, SubjectId, UseCaseId
 
 NOW = 1_795_300_000_000
 NAME = InteractionId("in_1")
@@ -135,6 +139,31 @@ def test_kinds_of_entries_are_named_alone_or_by_their_area() -> None:
     assert kinds_of("payload.read") == (EntryKind.PAYLOAD_READ,)
     assert EntryKind.STOP_LIFTED in kinds_of("stop")
     assert kinds_of("") == kinds_of("nothing") == ()
+
+
+def test_the_id_of_a_customer_leads_to_what_is_recorded_of_her_under_a_random_one(words: Words) -> None:
+    talks = {"conv-7": [("in_1", "cv_1"), ("in_2", "cv_1")], "twice": [("in_1", "cv_1"), ("in_3", "cv_2")]}
+
+    class Reader:
+        async def find(self, query: Query) -> Any:
+            found = talks.get(str(query.conversation), [])
+            return SimpleNamespace(found=[SimpleNamespace(interaction=one, conversation=cv) for one, cv in found])
+
+        async def subject_of(self, customer: CustomerId) -> SubjectId | None:
+            return SubjectId("su_9") if customer == "kp-2005" else None
+
+    ports = SimpleNamespace(reader=Reader())
+    here: Any = SimpleNamespace(ports=ports, words=words, ruleset=SimpleNamespace(use_cases={}))
+    visitor: Any = SimpleNamespace(roles=frozenset())
+
+    def led(text: str) -> Any:
+        found = asyncio.run(search(visitor, SearchAsked(text=text), here))
+        return found.path if isinstance(found, Go) else found
+
+    assert led(" kp-2005 ") == "/interactions?subject=su_9"
+    assert led("conv-7") == "/interactions/in_1"
+    assert led("twice") == "/interactions?conversation=twice"
+    assert "order number" in led("KP-31105").why
 
 
 def test_every_place_that_a_search_leads_to_is_a_page() -> None:

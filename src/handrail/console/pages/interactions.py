@@ -16,6 +16,8 @@ from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import CustomerId
 
 PATH, CSV = "/interactions", "/interactions.csv"
+NOBODY = "su_0"
+"""Stands for a customer of whom nothing is recorded, so that the list below is empty and not of somebody else."""
 _STEERS = re.compile(r"^[=+\-@\t\r]")
 
 
@@ -73,7 +75,7 @@ async def customer(visitor: Visitor, asked: CustomerAsked, here: Here) -> Go:
     """By the keyed hash of the id; the address then holds a random id, so that no customer's stands in a history."""
     subject = await here.ports.reader.subject_of(CustomerId(asked.customer.strip())) if asked.customer.strip() else None
     if subject is None:
-        return Go(PATH, here.words("Nothing is recorded of this customer, or it was erased."))
+        return Go(Facts(subject=NOBODY).address(PATH), here.words(N_("Nothing is recorded of this customer, or it was erased.")))
     return Go(Facts(subject=subject).address(PATH))
 
 

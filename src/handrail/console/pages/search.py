@@ -5,14 +5,15 @@ import re
 from handrail.console.answers import Go
 from handrail.console.here import Here
 from handrail.console.routes import EVERYONE, Asked, Route
-from handrail.console.views.interactions import Facts, query_of
+from handrail.console.views.interactions import PAGE, Facts, query_of
 from handrail.console.views.search import Nowhere, nowhere
 from handrail.console.visitor import Visitor
 from handrail.console.words import N_
 from handrail.people.role import Role
+from handrail.terms.ids import CustomerId
 
 PLACES = {
-    "in": "/interactions/", "cv": "/interactions?conversation=", "ac": "/approvals/", "ic": "/incidents/",
+    "in": "/interactions/", "ac": "/approvals/", "ic": "/incidents/",
     "al": "/alerts/", "en": "/ledger?entry=", "ent": "/ledger?entry=", "tr": "/tests/",
 }  # fmt: skip
 RELEASE, USE_CASE, PERSON = "/releases/", "/use_cases/", "/people/"
@@ -45,8 +46,22 @@ async def _place(text: str, visitor: Visitor, here: Here) -> str | None:
         for person in await here.ports.people.persons():
             if text.casefold() in (person.id.casefold(), person.mail.casefold(), person.name.casefold()):
                 return PERSON + person.id
-    own = await here.ports.reader.find(query_of(Facts(conversation=text), here.words, limit=1))
+    return await _conversation(text, here) or await _customer(text, here)
+
+
+async def _conversation(text: str, here: Here) -> str | None:
+    """The page of a conversation, by our id of it or by the visitor's own; the list where it stands for several."""
+    own = await here.ports.reader.find(query_of(Facts(conversation=text), here.words, limit=PAGE))
+    if len({one.conversation for one in own.found}) == 1:
+        return PLACES["in"] + own.found[0].interaction
     return Facts(conversation=text).address("/interactions") if own.found else None
+
+
+async def _customer(text: str, here: Here) -> str | None:
+    """What is recorded of a customer, by the keyed hash of her id: the address that is left in the browser's history
+    holds a random one."""
+    subject = await here.ports.reader.subject_of(CustomerId(text))
+    return None if subject is None else Facts(subject=subject).address("/interactions")
 
 
 ROUTES = (

@@ -76,7 +76,6 @@ class Row:
     outcome: str
     findings: tuple[tuple[str, str], ...]  # tone, words
     conversation: str
-    same: str  # address of all of this conversation
     release: str
     language: str
 
@@ -163,7 +162,7 @@ def listed(
             for name, (_, text) in PERIODS.items()
         ),
         fields=fields, more=more, more_open=any(one.chosen for one in more) or bool(asked.release or asked.language),
-        facts=asked, rows=tuple(row_of(one, names, words, path) for one in found),
+        facts=asked, rows=tuple(row_of(one, names, words) for one in found),
         later=asked.address(path, cursor=cursor) if cursor else "",
         first=asked.address(path) if asked.cursor else "",
         counted=words.plural("{n} on this page, newest first", "{n} on this page, newest first", len(found)),
@@ -175,7 +174,7 @@ def listed(
     )  # fmt: skip
 
 
-def row_of(one: Found, names: Mapping[str, str], words: Words, path: str) -> Row:
+def row_of(one: Found, names: Mapping[str, str], words: Words) -> Row:
     tone, verdict = VERDICTS[one.verdict]
     if one.outcome in NO_ANSWER and one.verdict is Verdict.ALLOW:
         tone, verdict = "", N_("No answer")
@@ -183,8 +182,7 @@ def row_of(one: Found, names: Mapping[str, str], words: Words, path: str) -> Row
         id=one.interaction, at_ms=one.at_ms, use_case=names.get(one.use_case, one.use_case), tone=tone,
         verdict=words(verdict), outcome=words(OUTCOMES[one.outcome]) if one.outcome else "",
         findings=tuple(("deny" if kind in ALERTING else "hold", words(KINDS[kind])) for kind in one.kinds),
-        conversation=one.conversation, same=Facts(conversation=one.conversation).address(path),
-        release=(one.release or "")[:12], language=one.language,
+        conversation=one.conversation, release=(one.release or "")[:12], language=one.language,
     )  # fmt: skip
 
 

@@ -18,8 +18,10 @@ def nowhere(text: str, words: Words) -> Nowhere:
         title=words(N_("Nothing is recorded under this.") if text else N_("What are you looking for?")),
         why=words(
             N_(
-                "An id of an interaction, conversation, action, incident, alert or release, your own id of a "
-                "conversation, or the name of a use case leads to its page. What customers said is never searched."
+                "Your own id of a customer or of a conversation leads there, and so does an id of an interaction, "
+                "conversation, action, incident, alert or release, and the name of a use case. What was said is never "
+                "searched, so an order number, a name or an e-mail address finds nothing unless it is your id of the "
+                "customer: see in your own system whose it is, and write her id here."
             )
         ),
     )  # fmt: skip

@@ -100,6 +100,9 @@ def test_from_the_printed_link_to_a_passkey_in_a_real_browser(browser: Browser, 
         page.get_by_role("button", name="Show the key for my app").click()
         accessible(page, "set-up")
         secret = page.locator("code.key").inner_text().replace(" ", "")
+        drawn = page.get_by_role("img", name="QR code of the key below").bounding_box()
+        assert drawn is not None
+        assert drawn["width"] == drawn["height"] >= 150
         page.get_by_label("Code of your app").fill(pyotp.TOTP(secret).now())
         page.keyboard.press("Enter")
         page.wait_for_url("**/account")

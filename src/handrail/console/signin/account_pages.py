@@ -6,6 +6,7 @@ from starlette.responses import Response
 from handrail.console.signin import passkeys
 from handrail.console.signin.desk import Desk
 from handrail.console.signin.enter import grouped
+from handrail.console.signin.qr import drawn
 from handrail.console.words import N_
 from handrail.people import totp
 from handrail.people.factors import (
@@ -129,7 +130,8 @@ class AccountPages:
             address = totp.address(clear, issuer=desk.settings.organisation, name=person.mail)
         return desk.page(
             request, "account", status, factors=await desk.journal.run(look), wrong=wrong, secret=secret,
-            address=address, roles=", ".join(sorted(role.value for role in visitor.roles)),
+            address=address, qr=drawn(address) if address else None,
+            roles=", ".join(sorted(role.value for role in visitor.roles)),
             provider=desk.settings.provider, languages=desk.languages,
             passkeys_work=passkeys.can(desk.origin(request)),
         )  # fmt: skip

@@ -6,6 +6,7 @@ from starlette.responses import Response
 from handrail.console.refusals import told_why
 from handrail.console.signin.cookies import SESSION
 from handrail.console.signin.desk import Desk, asked_for
+from handrail.console.signin.qr import drawn
 from handrail.console.words import N_
 from handrail.people import totp
 from handrail.people.acting import token_id
@@ -81,7 +82,7 @@ class Enter:
 
     async def set_up(self, request: Request) -> Response:
         """One who needs a second factor and has none. It only shows a button: looking changes nothing."""
-        return self._desk.page(request, "set_up", secret="", address="")
+        return self._desk.page(request, "set_up", secret="", address="", qr=None)
 
     async def show_app(self, request: Request) -> Response:
         desk = self._desk
@@ -94,8 +95,9 @@ class Enter:
         person, secret = await desk.journal.run(show)
         address = totp.address(secret, issuer=desk.settings.organisation, name=person.mail)
         return desk.page(
-            request, "set_up", status, secret=grouped(totp.secret_text(secret)), address=address, wrong=wrong
-        )
+            request, "set_up", status, secret=grouped(totp.secret_text(secret)), address=address, qr=drawn(address),
+            wrong=wrong,
+        )  # fmt: skip
 
     async def try_second(self, request: Request) -> Response:
         desk = self._desk

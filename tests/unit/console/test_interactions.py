@@ -5,8 +5,11 @@ import re
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
+from handrail.approvals.lifecycle import State
+from handrail.approvals.store import Line
 from handrail.console.answers import Go
 from handrail.console.page_files import routes
 from handrail.console.pages.interactions import _STEERS
@@ -21,6 +24,7 @@ from handrail.guard.record import Payload, Said
 from handrail.ledger.entry import EntryKind, FoundFact, InteractionFacts
 from handrail.ledger.read import Query
 from handrail.review.verdicts import Judged, Word
+from handrail.terms.action import ActionId
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Finding, Kind, Role
 from handrail.terms.ids import ConversationId, CustomerId, InteractionId, SubjectId, UseCaseId
@@ -133,6 +137,22 @@ def test_a_finding_that_i_called_wrong_must_not_be_found_by_the_test(words: Word
     given = {"finding": 0, "reason": "", "must": "", "error": "", "path": "/interactions"}
     assert drafting(FACTS, words, judged=[word], person="pe_1", **given).must == "no"  # type: ignore[arg-type]  # above
     assert drafting(FACTS, words, judged=[word], person="pe_2", **given).must == "yes"  # type: ignore[arg-type]  # above
+
+
+def test_an_action_that_waited_says_that_a_person_decided_and_one_that_did_not_says_what_did(words: Words) -> None:
+    line = Line(
+        action=ActionId("ac_1"), state=State.DENIED, use_case="orders", tool="shop.refund", agent="demo",
+        amount_minor=4000, currency="EUR", reasons=("rule",), route="", needs=0, given=0, created_at=NOW,
+        decide_by=None,
+    )  # fmt: skip
+    waited = msgspec.structs.replace(line, reasons=("limit", "rule"), route="desk", needs=1, decide_by=NOW)
+    said = [
+        (part.state, part.note) for part in parts([], [line, waited], words, marks=sees("zzz"), focus=NAME)[0]
+    ]  # fmt: skip
+    assert said == [
+        ("Denied", "Decided by: a rule"),
+        ("A person said no", "Held for a person: It would go over a limit; a rule"),
+    ]
 
 
 def test_kinds_of_entries_are_named_alone_or_by_their_area() -> None:

@@ -75,7 +75,10 @@ async def customer(visitor: Visitor, asked: CustomerAsked, here: Here) -> Go:
     """By the keyed hash of the id; the address then holds a random id, so that no customer's stands in a history."""
     subject = await here.ports.reader.subject_of(CustomerId(asked.customer.strip())) if asked.customer.strip() else None
     if subject is None:
-        return Go(Facts(subject=NOBODY).address(PATH), here.words(N_("Nothing is recorded of this customer, or it was erased.")))
+        return Go(
+            Facts(subject=NOBODY).address(PATH),
+            here.words(N_("Nothing is recorded of this customer, or it was erased.")),
+        )
     return Go(Facts(subject=subject).address(PATH))
 
 

@@ -36,6 +36,10 @@ STATES = {
     State.REVOKED: ("deny", N_("Revoked by a stop")), State.CANCELLED: ("off", N_("Taken back by the agent")),
     State.UNREACHABLE: ("deny", N_("Its target was gone")),
 }  # fmt: skip
+BY_PERSON = {State.DENIED: N_("A person said no"), State.DONE: N_("A person said yes, done")}
+"""Of an action that waited for a person."""
+CODES = {"rule": N_("a rule"), "doubt": N_("a doubt")}
+"""Reasons that rules give in their own words, which the case has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,12 +209,16 @@ def _gap(turn: Turn, words: Words) -> Part:
 
 
 def _action(act: Line, words: Words) -> Part:
+    held = act.decide_by is not None
     tone, state = STATES.get(act.state, ("off", N_("Ended")))
+    if held:
+        state = BY_PERSON.get(act.state, state)
     said = words.money(act.amount_minor, act.currency) if act.amount_minor is not None and act.currency else ""
-    reasons = "; ".join(words(built_in(code)) if built_in(code) else code for code in act.reasons)
+    reasons = "; ".join(words(built_in(code) or CODES.get(code, code)) for code in act.reasons)
+    why = N_("Held for a person: {reasons}") if held else N_("Decided by: {reasons}")
     return Part(
         kind="action", at_ms=act.created_at, id=act.action, tool=act.tool, tone=tone, state=words(state), said=said,
-        note=words(N_("Decided by: {reasons}"), reasons=reasons) if reasons else words(N_("Nothing in its way.")),
+        note=words(why, reasons=reasons) if reasons else words(N_("Nothing in its way.")),
     )  # fmt: skip
 
 

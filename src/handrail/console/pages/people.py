@@ -114,12 +114,12 @@ async def roles(visitor: Visitor, asked: RolesAsked, here: Here) -> Go | Again:
     change = ChangePerson(
         ids=here.ports.ids, person_id=PersonId(asked.person), roles=_roles(asked.roles), token=visitor.token
     )
-    return await _changed(visitor, here, change, here.words(N_("Her roles are changed.")))
+    return await _changed(visitor, here, change, here.words(N_("The roles are changed.")))
 
 
 async def disable(visitor: Visitor, asked: PersonAsked, here: Here) -> Go | Again:
     change = ChangePerson(ids=here.ports.ids, person_id=PersonId(asked.person), disable=True, token=visitor.token)
-    return await _changed(visitor, here, change, here.words(N_("Disabled. Her sessions and tokens open nothing now.")))
+    return await _changed(visitor, here, change, here.words(N_("Disabled. Sessions and tokens of this person open nothing now.")))
 
 
 async def invite(visitor: Visitor, asked: PersonAsked, here: Here) -> Once:

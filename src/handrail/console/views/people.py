@@ -252,9 +252,9 @@ def person_show(read: PeopleRead, person: Person, words: Words, visitor: Visitor
         ),
         roles=role_choices(words, person.roles),
         why_not="" if may else words(N_("Only an admin changes persons.")),
-        invited=words(N_("A one-time link of hers is good until {when}."), when=words.moment(max(ways.codes)))
+        invited=words(N_("A one-time link is good until {when}."), when=words.moment(max(ways.codes)))
         if ways.codes else "",
-        managed=words(N_("Her provider's groups say her roles: a change here lasts until her next sign-in."))
+        managed=words(N_("Groups of the provider say these roles: a change here lasts until the next sign-in."))
         if ways.managed else "",
         error=error,
     )  # fmt: skip
@@ -328,9 +328,9 @@ def link_once(words: Words, person: Person, address: str, code: str, ends: int) 
     """The one-time link of somebody who was added or comes back."""
     return Once(
         title=words(N_("One-time link for {name}"), name=person.name),
-        said=words(N_("It is shown now and never again. Send it to her by a way that only she reads.")),
+        said=words(N_("It is shown now and never again. Send it by a way that only its receiver reads.")),
         label=words(N_("Link")), secret=f"{address}/sign-in/link?code={code}",
-        then=words(N_("She opens it, sets a password and signs in. It can be used once, until {when}."),
+        then=words(N_("Whoever opens it sets a password and signs in. It can be used once, until {when}."),
                    when=words.moment(ends)),
         back=f"/people/{quote(person.id)}",
     )  # fmt: skip

@@ -119,7 +119,8 @@ async def roles(visitor: Visitor, asked: RolesAsked, here: Here) -> Go | Again:
 
 async def disable(visitor: Visitor, asked: PersonAsked, here: Here) -> Go | Again:
     change = ChangePerson(ids=here.ports.ids, person_id=PersonId(asked.person), disable=True, token=visitor.token)
-    return await _changed(visitor, here, change, here.words(N_("Disabled. Sessions and tokens of this person open nothing now.")))
+    said = here.words(N_("Disabled. Sessions and tokens of this person open nothing now."))
+    return await _changed(visitor, here, change, said)
 
 
 async def invite(visitor: Visitor, asked: PersonAsked, here: Here) -> Once:

@@ -15,7 +15,7 @@ from handrail.people.role import Role
 CHOOSE = "/sign-in/demo"
 TIMEOUT_S = 20
 _CSRF = re.compile(r'name="csrf" value="([0-9a-f]+)"')
-_CHOICE = re.compile(r'value="(pe_[^"]+)">[^<]*<span class="muted">([^<]*)<')
+_CHOICE = re.compile(r'value="(pe_[^"]+)">(?:<span>)?[^<]*<span class="muted">([^<]*)<')
 
 
 class Visitor:
@@ -31,7 +31,7 @@ class Visitor:
         nobody answers."""
         page = self.ask(CHOOSE).body
         csrf = _CSRF.search(page)
-        person = next((name for name, roles in _CHOICE.findall(page) if roles.strip() == role.value), None)
+        person = next((name for name, roles in _CHOICE.findall(page) if roles.strip().lower() == role.value), None)
         if csrf is None or person is None:
             raise LookupError(f"{CHOOSE} offers no {role.value}")
         answer = self._send("POST", CHOOSE, urlencode({"csrf": csrf[1], "person": person}))

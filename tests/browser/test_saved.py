@@ -46,8 +46,8 @@ def test_a_view_is_saved_found_above_its_list_and_in_the_palette_renamed_and_del
 
 def test_without_scripts_it_is_saved_too_and_a_name_that_is_taken_keeps_what_was_typed(own: Site, enter: Enter) -> None:
     page = enter(own, Role.OWNER, scripts=False)
-    for _ in range(2):
-        page.goto("/approvals?view=payments")
+    for view in ("payments", "all"):
+        page.goto(f"/approvals?view={view}")
         page.get_by_text("Save this view").click()
         page.get_by_label("Name of the view").fill("Payments")
         page.get_by_role("button", name="Save", exact=True).click()

@@ -72,5 +72,5 @@ def test_the_frame_shows_views_of_this_page_and_all_in_the_palette() -> None:
         address="/interactions?period=7d",
     )  # fmt: skip
     assert [(one.name, one.here) for one in made.saved] == [("Mine", True)]
-    assert made.may_save
+    assert not made.may_save  # it is saved
     assert [name for name, _ in made.palette if name.startswith("View")] == ["View: Mine", "View: Held"]

@@ -127,7 +127,8 @@ def frame(
         saved=tuple(
             SavedItem(one.name, one.address, one.address == address) for one, row in opens if row.name == route.name
         ) if route.nav is not None else (),
-        may_save=route.nav is not None and "?" in address and _savable(address, table, visitor),
+        may_save=route.nav is not None and "?" in address and all(one.address != address for one in views)
+        and _savable(address, table, visitor),
     )  # fmt: skip
 
 

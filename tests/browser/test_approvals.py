@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from acting_house import RULES, TillProcess, told
+from acting_house import ASKS, RULES, TillProcess, told
 from browser_site import Site, looked_at, site, trouble
 from playwright.sync_api import Page, expect
 
@@ -191,6 +191,57 @@ def test_what_was_done_is_undone_and_what_is_handed_over_goes_to_the_other_route
     shown = json.loads(two.house.by("ann", "approvals", "show", held, "--json"))
     assert shown["route"] == "desk"
     assert not trouble(page)
+
+
+@pytest.mark.promise("CRV-7")
+def test_of_an_outcome_that_nobody_knows_a_person_says_what_became_of_it(two: Site, enter: Enter) -> None:
+    tools = two.house.root / "tools" / "till.yaml"
+    before = tools.read_text()
+    tools.write_text(before.replace(ASKS, "").replace("timeout_ms: 3000", "timeout_ms: 300"))
+    two.house.by("root", "publish")
+    try:
+        soon(lambda: _probe(two), "held")
+        action = note(two, "lost-1")
+        page = enter(two, Role.APPROVER)
+        page.goto(f"/approvals/{action}?view=all")
+        page.keyboard.press("a")
+        page.keyboard.press("Enter")
+        soon(lambda: state_of(two, action), "unknown", 30)
+        page.goto("/approvals")
+        expect(page.get_by_text("Of 1 action nobody can tell whether it took effect.")).to_be_visible()
+        page.goto(f"/approvals/{action}")
+        expect(page.locator(".case header").get_by_text("Outcome unknown")).to_be_visible()
+        expect(page.get_by_role("button", name="Approve")).to_have_count(0)
+        page.get_by_role("button", name="Say what became of it").click()
+        page.get_by_role("button", name="Keep this").click()  # nothing is chosen yet
+        expect(page.get_by_role("dialog", name="What became of it?")).to_be_visible()
+        assert state_of(two, action) == "unknown"
+        page.get_by_label("It took effect").check()
+        page.get_by_role("button", name="Keep this").click()
+        expect(page.get_by_text("till.note: Done.")).to_be_visible()
+        assert state_of(two, action) == "done"
+        page.goto(f"/approvals/{action}")
+        expect(page.get_by_role("button", name="Say what became of it")).to_have_count(0)
+        assert not trouble(page)
+    finally:
+        tools.write_text(before)
+        two.house.by("root", "publish")
+
+
+@pytest.mark.promise("CRV-8")
+def test_who_decides_twice_hears_of_her_own_word_and_of_nobody_faster(two: Site, enter: Enter) -> None:
+    action = note(two, "R-twice")
+    page = enter(two, Role.APPROVER)
+    page.goto(f"/approvals/{action}?text=none-such")
+    two_windows = page.context.new_page()
+    two_windows.goto(f"{two.url}/approvals/{action}?text=none-such")
+    for one in (page, two_windows):
+        one.keyboard.press("a")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Approved: till.note.")).to_be_visible()
+    two_windows.keyboard.press("Enter")
+    expect(two_windows.get_by_role("status").get_by_text("You have decided this already")).to_be_visible()
+    expect(two_windows.get_by_role("alert")).to_have_count(0)
 
 
 def test_a_new_one_is_announced_without_moving_the_row_under_the_cursor(two: Site, enter: Enter) -> None:

@@ -16,9 +16,10 @@ from handrail.approvals.made_up import Heard
 from handrail.approvals.route import moment, on_shift
 from handrail.approvals.store import Past, Stored
 from handrail.policy.action import ActionInput, Agreed
-from handrail.policy.action_rules import ActionRules
+from handrail.policy.action import Why as Code
+from handrail.policy.action_rules import ActionRules, Rule
 from handrail.terms.action import ActionId, Door, ToolId
-from handrail.terms.decision import Reason
+from handrail.terms.decision import Reason, Verdict
 from handrail.terms.ids import Digest
 from handrail.tools.paths import values_at
 from handrail.tools.registry import Reversibility, Tool
@@ -26,13 +27,15 @@ from handrail.tools.registry import Reversibility, Tool
 
 class Why(msgspec.Struct, frozen=True):
     """One reason. `place`: of the rule or limit in the home; `words`: the rule's own, empty for what is built in.
-    `author`: name of who published it first; empty for what is built in."""
+    `author`: name of who published it first; empty for what is built in. `verdict`: what the rule says of the action,
+    as far as the rules are known: one that allows it is a reason too, though none to hold it."""
 
     code: str
     place: str = ""
     words: str = ""
     side: str = ""
     author: str = ""
+    verdict: Verdict | None = None
 
 
 class Value(msgspec.Struct, frozen=True):
@@ -136,7 +139,7 @@ def view(
     `past`: without the case itself. `known`: what stands behind it; left out, `rules` say the reasons' words."""
     progress, request, facts, route = stored.progress, stored.request, stored.about.facts, stored.about.route
     known = known or Behind(rules=rules)
-    words = {rule.place or rule.id: rule.why for rule in (*rules.rules, *known.rules.rules)}
+    told = {rule.place or rule.id: rule for rule in (*rules.rules, *known.rules.rules)}
     arguments = request.arguments if request is not None else None
     steps = route.steps[progress.step :] if route is not None and progress.state is State.HELD else ()
     return CaseView(
@@ -154,7 +157,7 @@ def view(
         arguments=arguments,
         amount_minor=facts.amount_minor,
         currency=facts.currency,
-        why=tuple([_why(reason, words, known.authors) for reason in facts.reasons]),
+        why=tuple([_why(reason, told, known.authors) for reason in facts.reasons]),
         ruleset=stored.about.ruleset,
         origins={traced.path: traced.origin.value for traced in given.traced} if given is not None else {},
         values=_values(given, arguments or {}),
@@ -223,5 +226,9 @@ def _blast(stored: Stored, tool: Tool | None, arguments: dict[str, Any], uses: t
     )  # fmt: skip
 
 
-def _why(reason: Reason, words: dict[str, str], authors: dict[str, str]) -> Why:
-    return Why(reason.code, reason.rule, words.get(reason.rule, ""), reason.side, authors.get(reason.rule, ""))
+def _why(reason: Reason, told: Mapping[str, Rule], authors: dict[str, str]) -> Why:
+    rule = told.get(reason.rule)
+    return Why(
+        reason.code, reason.rule, rule.why if rule is not None else "", reason.side, authors.get(reason.rule, ""),
+        rule.then if rule is not None and reason.code == Code.RULE else None,
+    )  # fmt: skip

@@ -35,6 +35,7 @@ TOLD = frozenset({
     Code.TOOL_UNREGISTERED,
 })  # fmt: skip
 """What is told on the page itself, with everything that was typed."""
+FASTER = frozenset({Code.ALREADY_DECIDED, Code.LOST_RACE})
 
 
 class ShowAsked(QueueAsked, frozen=True, kw_only=True):
@@ -118,7 +119,7 @@ async def edit(visitor: Visitor, asked: EditAsked, here: Here) -> Go | Again:
     if tool is None or stored.request is None:
         raise HandrailError(Code.NOT_FOUND, "its tool or its customer is gone")
     fields = fields_of(tool, stored.request.arguments, row.currency)
-    values, written = arguments_of(fields, dict(zip(asked.name, asked.value, strict=False)))
+    values, written = arguments_of(fields, dict(zip(asked.name, asked.value, strict=False)), stored.request.arguments)
     if any(one.wrong for one in written):
         said = here.words(N_("Correct the marked arguments; nothing was changed."))
         return await _again(visitor, asked, here, said, "edit", written)
@@ -188,8 +189,19 @@ async def _decided(visitor: Visitor, asked: DecideAsked, here: Here, work: Await
     except HandrailError as problem:
         if problem.code not in TOLD:
             raise
+        own = await _own_word(visitor, asked, here) if problem.code in FASTER else ""
+        if own:  # sent twice, or decided in another window: nobody was faster than she
+            return Go(await _next(visitor, asked, here), own)
         return await _refused(visitor, asked, here, problem)
     return Go(await _next(visitor, asked, here), _told(stored, here))
+
+
+async def _own_word(visitor: Visitor, asked: DecideAsked, here: Here) -> str:
+    """What became of it by her own decision before; empty: it was not hers."""
+    progress = (await here.ports.acts.get(ActionId(asked.id))).progress
+    if progress.state is State.HELD or progress.settled_by != visitor.person:
+        return ""
+    return here.words(N_("You have decided this already: {state}."), state=here.words(STATES[progress.state][2]))
 
 
 def _told(stored: Stored, here: Here) -> str:
@@ -217,7 +229,7 @@ async def _refused(
 ) -> Again:  # fmt: skip
     """Why not, on the page as it is now, with what was typed."""
     made = await _view(visitor, asked, here, seen=asked.digest)
-    if problem.code in (Code.ALREADY_DECIDED, Code.LOST_RACE) and (made.now.by or made.now.stale):
+    if problem.code in FASTER and (made.now.by or made.now.stale):
         error = gone_meanwhile(made.now, here.words)
         opened = ""
     else:
@@ -291,7 +303,7 @@ async def _next(visitor: Visitor, asked: ShowAsked, here: Here) -> str:
         return _back(asked)
     read, _ = await read_queue(visitor, asking, here)
     others = [row.action for row in read.rows if row.action != asked.id and row.state in (State.HELD, State.UNKNOWN)]
-    behind = [action for action in others if action > asked.id] or others
+    behind = [action for action in others if action > asked.id or asking.view == "expiring"] or others
     if not behind:
         return listed(asking)
     return address(behind[0], asking, last=asked.id)

@@ -16,13 +16,14 @@ from handrail.console.visitor import Visitor
 from handrail.console.words import N_
 from handrail.people.person import Person
 from handrail.terms.action import ActionId
+from handrail.terms.errors import Code, HandrailError
 
 CHUNK = 200
 SCANNED = 2_000
 """Rows that are looked through for a page; what lies behind is told as left out."""
 CSV_ROWS = 10_000
-DUE = 500
-"""Of what expires within the hour; the soonest of them are shown."""
+DUE = 2_000
+"""Of what expires within the hour the soonest."""
 UNDER_WAY = frozenset({State.HELD, State.UNKNOWN, State.APPROVED, State.CLAIMED})
 
 
@@ -50,21 +51,18 @@ async def read_queue(
     persons = {person.id: person for person in await here.ports.people.persons()}
     person = persons.get(visitor.person)
     rows: Sequence[Queued] = ()
-    more, counts = False, {}
+    behind, counts = "", {}
     if listed:
-        rows, more = await _rows(asking, person, here, most=PAGE)
+        rows, behind = await _rows(asking, person, here, most=PAGE)
         counts = await here.ports.acts.counts()
-    return view.Read(rows=rows, more=more, counts=counts, ruleset=here.ruleset, persons=persons), person
+    return view.Read(rows=rows, behind=behind, counts=counts, ruleset=here.ruleset, persons=persons), person
 
 
-async def _rows(asking: Asking, person: Person | None, here: Here, *, most: int) -> tuple[Sequence[Queued], bool]:
-    """At most `most`, in the view's order, and whether there are more behind them."""
+async def _rows(asking: Asking, person: Person | None, here: Here, *, most: int) -> tuple[Sequence[Queued], str]:
+    """At most `most`, in the view's order, and the last one that was looked at where more are behind it."""
     acts = here.ports.acts
     if asking.view == "expiring":
-        soon = await acts.queued(frozenset({State.HELD}), limit=DUE, due_before=here.now_ms + SOON_MS)
-        found = [row for row in soon if view.wanted(row, asking, person, here.ruleset, here.words)]
-        found.sort(key=lambda row: (row.decide_by or 0, row.action))
-        return found[:most], len(found) > most
+        return await _expiring(asking, person, here, most=most)
     states = {"decided": ENDED, "all": UNDER_WAY}.get(asking.view, OPEN)
     newest = asking.view == "decided"
     after = ActionId(asking.after) if asking.after else None
@@ -72,15 +70,45 @@ async def _rows(asking: Asking, person: Person | None, here: Here, *, most: int)
     for _ in range(max(1, max(SCANNED, most) // CHUNK)):
         chunk = await acts.queued(states, limit=CHUNK, after=after, newest=newest)
         found += [row for row in chunk if view.wanted(row, asking, person, here.ruleset, here.words)]
-        if len(found) > most or len(chunk) < CHUNK:
-            return found[:most], len(found) > most
+        if len(found) > most:
+            return found[:most], found[most - 1].action
+        if len(chunk) < CHUNK:
+            return found, ""
         after = chunk[-1].action
-    return found, True
+    return found, after or ""
+
+
+async def _expiring(asking: Asking, person: Person | None, here: Here, *, most: int) -> tuple[Sequence[Queued], str]:
+    """The most urgent first; behind a row come those that are due after it, also when it was decided meanwhile."""
+    soon = await here.ports.acts.queued(frozenset({State.HELD}), limit=DUE, due_before=here.now_ms + SOON_MS)
+    begin = await _due(asking.after, here) if asking.after else None
+    found = [
+        row for row in sorted(soon, key=_urgent)
+        if (begin is None or _urgent(row) > begin) and view.wanted(row, asking, person, here.ruleset, here.words)
+    ]  # fmt: skip
+    if len(found) > most:
+        return found[:most], found[most - 1].action
+    return found, ""
+
+
+def _urgent(row: Queued) -> tuple[int, str]:
+    return row.decide_by or 0, row.action
+
+
+async def _due(action: str, here: Here) -> tuple[int, str] | None:
+    """Where a row stood in that order; None for one that is not known: then the list begins anew."""
+    try:
+        progress = (await here.ports.acts.get(ActionId(action))).progress
+    except HandrailError as problem:
+        if problem.code is not Code.NOT_FOUND:
+            raise
+        return None
+    return progress.decide_by or 0, progress.action
 
 
 async def as_csv(visitor: Visitor, asked: QueueAsked, here: Here) -> File:
     persons = {person.id: person for person in await here.ports.people.persons()}
-    rows, _ = await _rows(asked.asking, persons.get(visitor.person), here, most=CSV_ROWS)
+    rows, behind = await _rows(asked.asking, persons.get(visitor.person), here, most=CSV_ROWS)
     text = io.StringIO()
     out = csv.writer(text)
     out.writerow(
@@ -94,6 +122,8 @@ async def as_csv(visitor: Visitor, asked: QueueAsked, here: Here) -> File:
              _cell(row.route), row.given, row.needs, here.words.iso(row.created_at), _iso(row.decide_by, here),
              _cell(view.name_of(row.settled_by, persons)) if row.settled_by else "", _iso(row.settled_at, here)]
         )  # fmt: skip
+    if behind:
+        out.writerow([f"the first {len(rows)} only, up to {behind}: narrow the filter for the rest"])
     return File("approvals.csv", "text/csv; charset=utf-8", text.getvalue().encode())
 
 

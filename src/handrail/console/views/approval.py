@@ -16,7 +16,7 @@ from handrail.approvals.route import Case as RouteCase
 from handrail.approvals.route import covers
 from handrail.approvals.store import Queued, Stored
 from handrail.approvals.view import CaseView
-from handrail.console.views.approval_facts import Check, Fact, Why, checks_of, facts_of, why_of
+from handrail.console.views.approval_facts import Check, Fact, Why, checks_of, facts_of, more_of, why_of
 from handrail.console.views.approvals import (
     OPEN,
     STATES,
@@ -118,6 +118,7 @@ class Shown:
     arguments: tuple[tuple[str, str], ...]
     edits: tuple[str, ...]
     checks: tuple[Check, ...]
+    more: tuple[Check, ...]
     said: tuple[Said, ...]
     said_more: str
     conversation: str
@@ -327,7 +328,7 @@ def _shown(
                   when=words.moment(one.at_ms), before=plain(one.before) if one.before else "–")
             for one in case.edits
         ),
-        checks=checks_of(case, words),
+        checks=checks_of(case, words), more=more_of(case, words),
         said=tuple(
             Said(
                 tone={"assistant": "ai", "tool": "hu"}.get(one.role, ""),

@@ -9,6 +9,7 @@ from handrail.approvals.lifecycle import State
 from handrail.approvals.view import CaseView
 from handrail.console.words import N_, Words
 from handrail.policy.explain_action import built_in
+from handrail.terms.decision import Verdict
 
 BUILT_IN = (
     N_("A rule could not be answered for this call"),
@@ -87,6 +88,10 @@ ORIGINS = {
     "unknown": ("warn", N_("{path} comes from nowhere in the conversation")),
     "contradicted": ("bad", N_("{path} is something else in the record")),
 }
+VOUCHED = {
+    "verified": N_("verified"), "claimed": N_("as the customer says"), "said": N_("as the agent says"),
+}  # fmt: skip
+SHOWN, LONGEST_FACT = 8, 200
 ICONS = {"ok": "check", "warn": "alert", "bad": "x"}
 UNDONE = {
     "free": N_("At any time"), "window": N_("For {time} after it is done"), "compensable": N_("By a contrary booking"),
@@ -99,10 +104,13 @@ UNDONE_SAID = {
 
 
 def why_of(case: CaseView, words: Words) -> tuple[Why, ...]:
+    """Why it waits. A rule that allows it is no reason to hold it; it speaks for it (`checks_of`)."""
     version = (case.ruleset or "")[:8]
     found = []
     for why in case.why:
-        text = why.words or words(built_in(why.code)) or why.code
+        if why.verdict is Verdict.ALLOW:
+            continue
+        text = _begun(why.words) or words(built_in(why.code)) or why.code
         parts = [why.place or words(N_("built in"))]
         if version:
             parts.append(words(N_("rules {version}"), version=version))
@@ -177,10 +185,49 @@ def checks_of(case: CaseView, words: Words) -> tuple[Check, ...]:
     for value in case.values:
         tone, text = ORIGINS.get(value.origin, ORIGINS["unknown"])
         found.append(Check(tone=tone, icon=ICONS[tone], text=words(text, path=value.path)))
-    told = [(name, fact) for name, fact in case.facts.items() if not name.startswith("said.")]
-    for name, fact in told[:8]:  # what the customer said is told above, in words
-        currency = case.amounts.get(name, "")
-        money = currency and isinstance(fact, int)
-        shown = words.money(fact, currency) if money else msgspec.json.encode(fact).decode()[:200]
-        found.append(Check(tone="ok", icon="info", text=f"{name}: {shown}"))
-    return tuple(found)
+    for why in case.why:
+        if why.verdict is Verdict.ALLOW and why.words:
+            found.append(Check(tone="ok", icon="check", text=_begun(why.words)))
+    told = [check for plain, check in _facts(case, words) if not plain]
+    return (*found, *told[:SHOWN])
+
+
+def more_of(case: CaseView, words: Words) -> tuple[Check, ...]:
+    """The facts that `checks_of` leaves out: what goes without saying, and what is more than a person reads at once."""
+    facts = _facts(case, words)
+    told = [check for plain, check in facts if not plain]
+    return (*told[SHOWN:], *(check for plain, check in facts if plain))
+
+
+def _facts(case: CaseView, words: Words) -> list[tuple[bool, Check]]:
+    """Each with whether it goes without saying; what the customer said is told in words of its own."""
+    found = []
+    for key, fact in case.facts.items():
+        name, _, by = key.partition(" (")
+        if name.startswith("said."):
+            continue
+        currency = case.amounts.get(key, "")
+        vouched = words(VOUCHED[by.rstrip(")")]) if by.rstrip(")") in VOUCHED else by.rstrip(")")
+        text = f"{name}: {_value(fact, currency, words)}" + (f" ({vouched})" if vouched else "")
+        tone, icon = ("ok", "info") if by.startswith("verified") else ("warn", "info")
+        found.append((_plain(name, fact), Check(tone=tone, icon=icon, text=text)))
+    return found
+
+
+def _plain(name: str, fact: object) -> bool:
+    end = name.rpartition(".")[2]
+    return end == "id" or (fact is True and end in ("known", "distinct")) or (fact == 1 and end == "count")
+
+
+def _value(fact: object, currency: str, words: Words) -> str:
+    if currency and isinstance(fact, int) and not isinstance(fact, bool):
+        return words.money(fact, currency)
+    if isinstance(fact, bool):
+        return words(N_("yes")) if fact else words(N_("no"))
+    text = fact if isinstance(fact, str) else msgspec.json.encode(fact).decode()
+    return text if len(text) <= LONGEST_FACT else f"{text[: LONGEST_FACT - 1]}…"
+
+
+def _begun(text: str) -> str:
+    """A rule's own words, as a sentence begins."""
+    return text[:1].upper() + text[1:]

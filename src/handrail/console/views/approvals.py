@@ -101,10 +101,11 @@ class Queue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """What the ports gave. `more`: there are rows behind these. `counts`: of all states."""
+    """What the ports gave. `behind`: the last one that was looked at, where more are behind it; empty: these are all.
+    `counts`: of all states."""
 
     rows: Sequence[Queued]
-    more: bool
+    behind: str
     counts: Mapping[State, int]
     ruleset: Ruleset
     persons: Mapping[PersonId, Person]
@@ -171,7 +172,7 @@ def queue(read: Read, asking: Asking, words: Words, *, person: Person | None, cu
     """`current`: id of the open case."""
     waiting = read.counts.get(State.HELD, 0)
     rows = tuple(_row(row, asking, words, read, person, current) for row in read.rows)
-    later = listed(asking, after=read.rows[-1].action) if read.more and read.rows else ""
+    later = listed(asking, after=read.behind) if read.behind else ""
     shown = len(rows)
     return Queue(
         view=asking.view,
@@ -181,11 +182,12 @@ def queue(read: Read, asking: Asking, words: Words, *, person: Person | None, cu
         ),
         text=asking.text, rows=rows,
         said=_said(read, words),
-        empty=_empty(asking, words),
-        empty_next=(listed(Asking(view="all")), words(N_("Show all that waits")))
+        empty=_empty(asking, words, cut=bool(read.behind)),
+        empty_next=(later, words(N_("Look further"))) if later
+        else (listed(Asking(view="all")), words(N_("Show all that waits")))
         if waiting and asking.view != "all" else ("", ""),
         left_out=words.plural("The first {n} is shown.", "The first {n} are shown.", shown)
-        if read.more and not asking.after else "",
+        if read.behind and not asking.after else "",
         first=listed(Asking(view=asking.view, text=asking.text)) if asking.after else "", later=later,
         announce=words.plural("{n} approval waits", "{n} approvals wait", waiting),
         csv="/approvals.csv?" + urlencode({"view": asking.view, "text": asking.text}),
@@ -210,7 +212,11 @@ def _said(read: Read, words: Words) -> str:
     return " ".join(parts)
 
 
-def _empty(asking: Asking, words: Words) -> tuple[str, str]:
+def _empty(asking: Asking, words: Words, *, cut: bool) -> tuple[str, str]:
+    if cut:
+        return words(N_("Nothing fits so far.")), words(
+            N_("Very many wait, and only some of them were looked through. What fits may be further on.")
+        )
     if asking.text:
         return words(N_("Nothing fits this filter.")), words(
             N_("It looks at tools, use cases, agents, routes and ids.")

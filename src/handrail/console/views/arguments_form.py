@@ -41,14 +41,22 @@ def fields_of(tool: Tool, arguments: Mapping[str, Any], currency: str) -> tuple[
     return tuple(_field(name, named.get(name) or {}, arguments, tool, currency, name in needed) for name in names)
 
 
-def arguments_of(fields: Sequence[Field], given: Mapping[str, str]) -> tuple[dict[str, Any], tuple[Field, ...]]:
-    """The values, and the fields as they were written, with those marked that are no values. An empty field that is
-    not required is left out."""
+def arguments_of(
+    fields: Sequence[Field], given: Mapping[str, str], arguments: Mapping[str, Any]
+) -> tuple[dict[str, Any], tuple[Field, ...]]:
+    """The values, and the fields as they were written, with those marked that are no values. `fields`: as they were
+    made of `arguments`: a field that nobody touched gives its argument back as it was, whatever a browser makes of its
+    text. An empty field that is not required is left out."""
     found: dict[str, Any] = {}
     shown = []
     for field in fields:
-        text = given.get(field.name, "")
+        text = _lines(given.get(field.name, ""))
         wrong = False
+        if text == _lines(field.value) and (text != "" or not field.required or field.name in arguments):
+            if field.name in arguments:
+                found[field.name] = arguments[field.name]
+            shown.append(field)
+            continue
         if text == "" and not field.required:
             shown.append(_written(field, value=text))
             continue
@@ -58,6 +66,11 @@ def arguments_of(fields: Sequence[Field], given: Mapping[str, str]) -> tuple[dic
             wrong = True
         shown.append(_written(field, value=text, wrong=wrong))
     return found, tuple(shown)
+
+
+def _lines(text: str) -> str:
+    """A browser sends each end of a line as CR LF."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _written(field: Field, *, value: str, wrong: bool = False) -> Field:
@@ -71,9 +84,14 @@ def _field(
     name: str, schema: Mapping[str, Any], arguments: Mapping[str, Any], tool: Tool, currency: str, required: bool
 ) -> Field:
     kind, value = _kind(name, schema, tool, currency), arguments.get(name)
+    text = _text(kind, value, currency) if name in arguments else ""
     options = tuple(map(str, schema.get("enum") or ())) if kind == CHOICE else ()
+    if kind == YES_NO:
+        options = ("true", "false")
+    if options and text and text not in options:  # else the browser would choose another by itself
+        options = (*options, text)
     return Field(
-        name=name, kind=kind, value=_text(kind, value, currency) if name in arguments else "", options=options,
+        name=name, kind=kind, value=text, options=options,
         required=required, limits=_limits(kind, schema, currency), currency=currency if kind == MONEY else "",
     )  # fmt: skip
 

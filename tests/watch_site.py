@@ -26,7 +26,7 @@ demote:
   on:
     - {incident: S2}
     - {drift: repeat_contact, types: [money]}
-  promote: {after_hours: 0, least_units: 0, below: {complaint: 0.2}}
+  promote: {after_hours: 0, least_units: 0}
 intents:
   delivery: [Where is my order?, when does my parcel arrive, track my delivery, is it on its way, parcel status]
   refund: [I want my money back, please refund my order, how do I get a refund, give me my money, return and refund]

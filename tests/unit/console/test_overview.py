@@ -4,17 +4,21 @@ from collections import Counter
 
 import msgspec
 import pytest
+from fakes.actions import use_case
 from hypothesis import given
 from hypothesis import strategies as st
 
 from handrail.console.views.charts import HEIGHT, WIDTH, spark
 from handrail.console.views.happened import happened, shortened
 from handrail.console.views.measured import METRICS, figures_of
+from handrail.console.views.overview import Read, overview
 from handrail.console.words import Languages, Words
+from handrail.in_force.snapshot import Snapshot
 from handrail.ledger.commitment import RecordedFacts
 from handrail.ledger.entry import EntryKind
+from handrail.policy.ruleset import Ruleset, UseCase
 from handrail.terms.actor import Actor, ActorKind
-from handrail.terms.ids import EntryId, UseCaseId
+from handrail.terms.ids import Digest, EntryId, UseCaseId
 from handrail.watch.drift import HOURS
 from handrail.watch.measure import HOUR_MS, Cell, Counts
 from handrail.watch.series import Series
@@ -111,3 +115,26 @@ def test_what_happened_is_told_in_sentences_and_equal_ones_of_an_hour_once(words
 def test_a_name_that_looks_like_a_placeholder_is_only_a_name(words: Words) -> None:
     told = happened([entry(EntryKind.RELEASE_ROLLED_BACK, 1)], {"orders": "{tool} <b>"}, words, most=10)
     assert told[0].title == "A release of {tool} <b> was rolled back"
+
+
+@pytest.mark.promise("CON-13")
+@pytest.mark.parametrize(
+    ("who", "shown"),
+    [("OLGA@shop.example", ["a", "b"]), ("dan@shop.example", ["b"]), ("nobody@shop.example", []), ("", [])],
+)
+def test_my_use_cases_are_those_i_own_or_stand_in_for(words: Words, who: str, shown: list[str]) -> None:
+    def one(name: str, owner: str, deputy: str) -> UseCase:
+        return msgspec.structs.replace(use_case(), id=UseCaseId(name), owner=f"{owner}@shop.example", deputy=deputy)
+
+    cases = [one("a", "olga", ""), one("b", "Olga", "Dan@shop.example"), one("c", "eve", "fred@shop.example")]
+    rules = Ruleset(
+        organisation="Shop", time_zone="UTC", currency="EUR", providers={}, use_cases={case.id: case for case in cases}
+    )
+    read = Read(
+        snapshot=Snapshot(epoch=1, ruleset_digest=Digest("0" * 64), ruleset=rules, live={}, keys={}), states={}, oldest=[], incidents=[], alerts=[], rollouts=[],
+        measured=[], series=[], entries=[],
+    )  # fmt: skip
+    made = overview(read, words, name="Olga", view="mine", mine=who)
+    assert [row.id for row in made.rows] == shown
+    offered = [label for label, path, _ in overview(read, words, name="Olga", view="all", mine=who).chips]
+    assert any(label.startswith("Mine") for label in offered) is bool(shown)

@@ -40,7 +40,8 @@ async def show(visitor: Visitor, asked: OverviewAsked, here: Here) -> Overview:
         series=await ports.watch.series(),
         entries=[read_facts(facts) for _, facts in entries],
     )
-    return overview(read, here.words, name=visitor.name, view=asked.view, mine="")
+    mine = next((one.mail for one in await ports.people.persons() if one.id == visitor.person), "")
+    return overview(read, here.words, name=visitor.name, view=asked.view, mine=mine)
 
 
 ROUTES = (

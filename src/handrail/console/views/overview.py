@@ -103,22 +103,23 @@ AUTONOMY = {
     "A0": N_("Reads only"), "A1": N_("Suggests"), "A2": N_("Acts with approval"), "A3": N_("Acts within limits"),
     "A4": N_("Acts alone"),
 }  # fmt: skip
-VIEWS = {"all": N_("All"), "attention": N_("Need attention"), "high": N_("High risk")}
+VIEWS = {"all": N_("All"), "attention": N_("Need attention"), "high": N_("High risk"), "mine": N_("Mine")}
 
 
 def overview(read: Read, words: Words, *, name: str, view: str, mine: str) -> Overview:
-    """`name`: of the visitor. `view`: one of `VIEWS` or `mine`. `mine`: her address as the use cases name owners."""
+    """`name`: of the visitor. `view`: one of `VIEWS`. `mine`: her address as the use cases name who owns
+    or deputises; empty: she is not known by one."""
     rules = read.snapshot.ruleset
     rows = [_row(one, read, words) for one in rules.use_cases.values()]
-    owners = {one.id: one.owner for one in rules.use_cases.values()}
+    own = mine.lower()
+    hers = {str(one.id) for one in rules.use_cases.values() if own and own in (one.owner.lower(), one.deputy.lower())}
     cuts = {
         "all": rows,
         "attention": [row for row in rows if row.tone in ("deny", "back", "hold") or any(f.out for f in row.figures)],
         "high": [row for row in rows if row.risk_tone == "bad"],
+        "mine": [row for row in rows if row.id in hers],
     }
     shown = cuts.get(view, rows)
-    if view == "mine":
-        shown = [row for row in rows if owners.get(row.id) == mine]  # type: ignore[call-overload]  # ids are strings
     attention = len(cuts["attention"])
     talked = sum(counts["interactions"] for cell, counts in read.measured if cell.hour > words.now_ms // 3_600_000 - 24)
     held = read.states.get(HoldState.HELD, 0)
@@ -142,7 +143,7 @@ def overview(read: Read, words: Words, *, name: str, view: str, mine: str) -> Ov
         rows=tuple(shown),
         chips=tuple(
             (f"{words(label)} {words.number(len(cuts[key]))}", "/" if key == "all" else f"/?view={key}", key == view)
-            for key, label in VIEWS.items()
+            for key, label in VIEWS.items() if key != "mine" or hers or view == "mine"
         ),
         today=happened(read.entries, {str(one.id): one.name for one in rules.use_cases.values()}, words, most=12),
         shares=_shares(read, words), counted=_counted(read, words),

@@ -111,6 +111,18 @@ def test_a_screen_reader_hears_what_changed_and_not_every_number() -> None:
     assert "Safe" in safe.announce
 
 
+def test_a_release_that_was_rolled_back_says_how_many_it_hurt_and_how_many_would_have_been_usual() -> None:
+    back = msgspec.structs.replace(CANARY, state=State.ROLLED_BACK, ended_at=NOW_MS)
+    worse = told(
+        Verdict.WORSE, decided_at=271, units=271, metrics={
+            "complaint": metric(named=True, canary_mean=0.247, canary_units=81, control_mean=0.068, control_units=190),
+        },
+    )  # fmt: skip
+    hurt = detail(read(back, worse), visitor(Role.OWNER), words()).hurt
+    assert "Complaints: 20 of 81 conversations that were judged; without it about 6 would have been." in hurt
+    assert detail(read(CANARY, worse), visitor(Role.OWNER), words()).hurt == ""
+
+
 def test_the_sentence_of_another_language_says_what_the_english_one_says() -> None:
     worse = told(
         Verdict.WORSE, decided_at=194, units=194, metrics={

@@ -27,7 +27,7 @@ REFUSED = frozenset({Code.NOT_ALLOWED, Code.RELEASE_STATE, Code.LOST_RACE, Code.
 """What is told on the page itself, with what happened meanwhile."""
 LEAST = 8
 """Characters of a digest that name a release in an address."""
-RUNS = 6
+RUNS, INCIDENTS = 6, 200
 
 
 class ListAsked(Asked, frozen=True, kw_only=True):
@@ -226,7 +226,16 @@ async def _read(name: str, here: Here) -> Read:
         examples=await _examples(drawing, here), runs=await ports.released.runs(None, digest, limit=RUNS),
         entries=await ports.moving.moves(digest), names=await _names(here),
         barred="" if rollout is None or over else await ports.moving.barred(rollout),
+        incident=await _incident(rollout, here),
     )  # fmt: skip
+
+
+async def _incident(rollout: Rollout | None, here: Here) -> str:
+    """Of a release that was rolled back, looked for among the newest."""
+    if rollout is None or rollout.state is not State.ROLLED_BACK:
+        return ""
+    newest = await here.ports.incidents.listed(all_states=True, limit=INCIDENTS)
+    return next((one.id for one in newest if one.scope.release == rollout.release), "")
 
 
 async def _counts(rollout: Rollout | None, drawing: Drawing | None, here: Here) -> list[tuple[int, str, int, int]]:

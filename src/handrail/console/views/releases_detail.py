@@ -8,6 +8,7 @@ import msgspec
 
 from handrail.console.views.frame import ROLE_NAMES
 from handrail.console.views.releases_chart import Chart, evidence_chart
+from handrail.console.views.releases_hurt import hurt_of
 from handrail.console.views.releases_moves import REASONS, Move, SignBox, dialogs_of, moves_of, sign_boxes
 from handrail.console.views.releases_rail import Stop, facts, next_of, rail
 from handrail.console.views.releases_timeline import Moment, actor_name, timeline
@@ -55,7 +56,8 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
     """What the ports gave. `rollout`: None for a release that never had a ramp. `against`: what it is compared with,
-    None: nothing is. `counts`: (stage, arm, units, judged). `names`: of persons."""
+    None: nothing is. `counts`: (stage, arm, units, judged). `names`: of persons.
+    `incident`: opened about it, the newest; empty: none."""
 
     digest: str
     release: Release
@@ -71,6 +73,7 @@ class Read:
     entries: Sequence[bytes]
     names: Mapping[str, str]
     barred: str
+    incident: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +136,8 @@ class Detail:
     say_icon: str
     say: str
     say_small: str
+    hurt: str
+    incident: str
     chart: Chart | None
     chart_why: str
     counting: str
@@ -191,6 +196,7 @@ def detail(read: Read, visitor: Visitor, words: Words, *, problem: str = "") -> 
         id=read.digest, short=name, use_case=str(read.release.use_case),
         use_case_name=case.name if case else str(read.release.use_case), tone=tone, icon=icon, state=state,
         by=_by(read, words), say_tone=say_tone, say_icon=say_icon, say=say, say_small=small, chart=chart,
+        hurt=hurt_of(rollout, told, read.entries, words), incident=read.incident,
         chart_why=why, counting=counting_of(read.drawing, words),
         chart_title=words(N_("Evidence that it is worse, over {units}"), units=unit),
         interval=_interval(told, ramp, words),

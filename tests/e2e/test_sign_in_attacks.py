@@ -402,3 +402,61 @@ def test_a_password_that_was_changed_while_it_was_looked_at_opens_nothing(tmp_pa
         assert page.status_code == 401
 
     housed(tmp_path, work)
+
+
+@pytest.mark.promise("SGN-4")
+def test_who_knows_her_password_keeps_her_own_browser_from_no_second_factor(tmp_path: Path) -> None:
+    """One who approves must get in also while somebody with her password tries codes all the time."""
+
+    async def work(house: House) -> None:
+        await settled(house)
+        kim = await added(house, Role.STAFF)
+        await kim.get("/account")
+        secret = key_of(await kim.post("/account/app"))
+        await kim.post("/account/app/add", code=pyotp.TOTP(secret).now())
+        await kim.post("/sign-out")
+        said = []
+        for number in range(8):
+            thief, _ = await by_password(house, f"192.0.2.{number + 1}")
+            said.append((await thief.post("/sign-in/second", code="000000")).status_code)
+        assert said[-1] == 429
+        await kim.get("/sign-in")
+        page = await kim.post("/sign-in", mail="kim@example.com", password=PASSWORD, next="/")
+        assert page.url.path == "/sign-in/second"
+        for _ in range(5):
+            assert (await kim.post("/sign-in/second", code="111111")).status_code == 401
+        assert (await kim.post("/sign-in/second", code="111111")).status_code == 429  # her own tries have an end too
+
+        def forget(tx: Any) -> None:
+            for name in (
+                f"second-browser:{each.id}" for each in tx.browsers.of(tx.persons.by_mail("kim@example.com").id)
+            ):
+                if tx.failures.get(name):
+                    tx.failures.remove(tx.failures.get(name))
+
+        await house.store.journal.run(forget)  # a minute later
+        code = pyotp.TOTP(secret).at(CLOCK.now_ms() // 1000 + 30)
+        assert (await kim.post("/sign-in/second", code=code)).text.startswith("Kim")
+
+    housed(tmp_path, work)
+
+
+@pytest.mark.promise("SGN-2")
+def test_who_comes_in_where_somebody_is_in_ends_that_session(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        pat, _ = await settled(house)
+        await added(house, Role.STAFF)
+        before = pat.cookie()
+        shown = await house.store.journal.run(
+            lambda tx: InviteAgain(
+                ids=IDS, person_id=tx.persons.by_mail("kim@example.com").id, token=admin_token(tx)
+            )(tx)
+        )  # fmt: skip
+        await pat.get(f"/sign-in/link?code={shown.text}")  # on a shared machine where pat never signed out
+        page = await pat.post("/sign-in/link", code=shown.text, password=NEW, again=NEW)
+        assert (await pat.get("/")).text.startswith("Kim")
+        stolen = house.browser("192.0.2.66")
+        stolen.http.cookies.set("handrail", before)
+        assert (await stolen.get("/")).text == "nobody"  # pat's is over, and does not lie about
+
+    housed(tmp_path, work)

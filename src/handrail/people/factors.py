@@ -59,8 +59,8 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowCode:
-    """Whether a code of her app is right, taken if it is: the second way of `Confirm`. Wrong ones are counted with
-    those of signing in."""
+    """Whether a code of her app is right, taken if it is: the second way of `Confirm`. Wrong ones are counted for this
+    session: who knows her password but not her session keeps her from nothing."""
 
     ids: Ids
     text: str
@@ -69,8 +69,8 @@ class ShowCode:
 
     def __call__(self, tx: SignInTransaction) -> bool:
         """Raises HandrailError SIGN_IN_WAIT, TOKEN_INVALID or NOT_ALLOWED."""
-        person, _ = _who(tx, self.text)
-        name = f"second:{person.id}"
+        person, session = _who(tx, self.text)
+        name = f"second-session:{session.id}"
         require_now(tx, [(name, FREE)])
         account = tx.accounts.get(person.id)
         if account is None or not account.totp:

@@ -10,7 +10,7 @@ written, nobody comes in.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import msgspec
@@ -23,7 +23,7 @@ from handrail.people.facts import SignInFacts, entry
 from handrail.people.person import Person
 from handrail.people.role import Role
 from handrail.people.session import NOBODY_VOUCHED, Lengths, Vouched
-from handrail.people.sessions import SignedIn, end_all, open_session, person_actor
+from handrail.people.sessions import SignedIn, SignOut, end_all, open_session, person_actor
 from handrail.people.signin_store import Sealing, SignInTransaction
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.errors import Code, HandrailError
@@ -45,11 +45,13 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Here:
     """Where a try comes from. `browser`: the text of its cookie. `address`: a mark of its network (`Sealing.mark`).
-    `label`: the browser in two words."""
+    `label`: the browser in two words. `session`: the text of the session that this browser had, empty: none; it ends
+    when somebody comes in here."""
 
     browser: str
     address: str
     label: str = ""
+    session: str = field(default="", repr=False)
 
     @property
     def browser_id(self) -> str:
@@ -189,7 +191,8 @@ class Welcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Second:
-    """A code of the app, or a recovery code, for the step that waits in this browser. A wrong one is counted."""
+    """A code of the app, or a recovery code, for the step that waits in this browser. A wrong one is counted: of a
+    browser that was in as her before by itself, so that who knows her password keeps her own browser from nothing."""
 
     ids: Ids
     code: str
@@ -205,7 +208,7 @@ class Second:
         if pending.setup and _has_second(tx, step.person, pending.methods):
             tx.steps.remove(step)  # set up meanwhile: a password alone never replaces it
             return Wrong.GONE
-        name = f"second:{step.person}"
+        name = _second_place(tx, step.person, self.here)
         if lockout.wait_ms(tx.failures.get(name), now_ms=tx.now_ms):
             return Wrong.WAIT
         method = self._taken(tx, step.person, pending)
@@ -311,7 +314,9 @@ def let_in(
     policy: Policy,
     vouched: Vouched = NOBODY_VOUCHED,
 ) -> SignedIn:
-    """A session, and the browser is known from now on."""
+    """A session, and the browser is known from now on. The one that it had ends: its cookie is replaced."""
+    if here.session:
+        SignOut(ids=ids, text=here.session)(tx)
     if here.browser:
         old = tx.browsers.get(here.browser_id)
         new = Browser(id=here.browser_id, person=person.id, ends_at=tx.now_ms + BROWSER_MS)
@@ -333,6 +338,13 @@ def waiting(tx: SignInTransaction, browser: str) -> tuple[Step | None, Pending |
         return None, None
     pending = msgspec.json.decode(step.body, type=Pending)
     return (step, pending) if pending.password_at == _password_at(tx, step.person) else (None, None)
+
+
+def _second_place(tx: SignInTransaction, person: PersonId, here: Here) -> str:
+    """What is counted for a wrong code."""
+    browser = tx.browsers.get(here.browser_id) if here.browser else None
+    known = browser is not None and browser.person == person
+    return f"second-browser:{here.browser_id}" if known else f"second:{person}"
 
 
 def _password_at(tx: SignInTransaction, person: PersonId) -> int:

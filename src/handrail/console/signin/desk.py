@@ -138,6 +138,7 @@ class Desk:
             browser=self.browser(request),
             address=self.sealing.mark(network(request.client.host if request.client else "")),
             label=label(request.headers.get("user-agent", "")),
+            session=self.cookies.read(request.scope, SESSION),
         )
 
     # forms

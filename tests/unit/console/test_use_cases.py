@@ -6,7 +6,7 @@ from fakes.actions import use_case
 
 from handrail.approvals.stop import Stop, StopScope
 from handrail.console.views.use_cases import ListRead, highest, register, standing
-from handrail.console.views.use_cases_words import KINDS, TYPES, applies, limit_said
+from handrail.console.views.use_cases_words import KINDS, TYPES, applies, held_to, limit_said
 from handrail.console.words import Languages, Words
 from handrail.in_force.snapshot import Snapshot
 from handrail.policy.action_rules import Limit, Per, Within
@@ -94,3 +94,20 @@ def test_a_limit_concerns_a_use_case_by_its_name_its_tools_and_their_types() -> 
 def test_every_kind_of_finding_and_type_of_action_has_words() -> None:
     assert set(KINDS) == set(Kind)
     assert set(TYPES) == set(ActionType)
+
+
+@pytest.mark.parametrize(
+    ("bad", "cases", "limit", "said"),
+    [
+        (0, 3, 0.01, "Too few cases to say"),
+        (0, 2_000, 0.01, "Within the limit"),
+        (19, 2_000, 0.01, "Too few cases to say"),
+        (21, 2_000, 0.01, "Exceeded"),
+        (0, 2_000, 0.0, "None so far"),
+        (1, 2_000, 0.0, "Exceeded"),
+    ],
+)
+def test_a_limit_is_said_to_hold_only_where_the_cases_show_it(bad: int, cases: int, limit: float, said: str) -> None:
+    tone, state = held_to(bad, cases, limit)
+    assert state == said
+    assert (tone == "allow") == (said == "Within the limit")

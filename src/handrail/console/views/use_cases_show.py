@@ -22,8 +22,11 @@ from handrail.console.views.use_cases_words import (
     THEN,
     TYPES,
     applies,
+    held_to,
     kind_words,
     limit_said,
+    ramped_said,
+    stages_said,
 )
 from handrail.console.words import N_, Words
 from handrail.governance.demote import Demotion
@@ -31,7 +34,6 @@ from handrail.guard.ports import Spent
 from handrail.in_force.snapshot import Snapshot
 from handrail.people.key import ApiKey
 from handrail.policy.autonomy import is_below, least
-from handrail.policy.ramp import Ramp
 from handrail.policy.ruleset import FindingAction, FindingRule, PromptMode, UseCase
 from handrail.releases.lifecycle import Rollout
 from handrail.releases.lifecycle import State as ReleaseState
@@ -218,7 +220,7 @@ def use_case_show(read: ShowRead, words: Words, *, prompt: bool) -> UseCaseShow:
         disclosure=tuple(sorted(case.disclosure.wording.items())) if case.disclosure.required else (),
         disclosed=words(N_("Version {version}. Each customer hears it first."), version=case.disclosure.version)
         if case.disclosure.required else words(N_("Nobody is told: the home says that it is not needed.")),
-        ramp=_ramp(case.ramp, words), ramped=_ramped(case.ramp, words), keys=tuple(_keys(read, words)),
+        ramp=stages_said(case.ramp, words), ramped=ramped_said(case.ramp, words), keys=tuple(_keys(read, words)),
         commands=tuple(f"handrail policy explain {tool}" for tool in case.tools[:3]),
     )  # fmt: skip
 
@@ -315,8 +317,8 @@ def _failures(read: ShowRead, words: Words) -> list[FailureRow]:
                 of = words(
                     N_("{count} of {cases}"), count=words.number(shown.count), cases=words.number(shown.cases)
                 )  # fmt: skip
-                over = shown.count > one.limit * shown.cases
-                tone, state = ("deny", words(N_("Exceeded"))) if over else ("allow", words(N_("Within the limit")))
+                tone, state = held_to(shown.count, shown.cases, one.limit)
+                state = words(state)
             else:
                 of = words(N_("Nothing was counted in the last 7 days."))
         found.append(
@@ -454,31 +456,6 @@ def _keeps(case: UseCase, words: Words) -> Facts:
             words.plural("{n} day", "{n} days", days.minimum_days) if days.minimum_days else words(N_("no minimum")),
         ),
     )
-
-
-def _ramp(ramp: Ramp | None, words: Words) -> tuple[str, ...]:
-    if ramp is None:
-        return ()
-    return tuple(
-        words(
-            N_("{share}, at least {time} and {units} compared"), share=words.percent(one.share, 0),
-            time=words.lasting(int(one.least_minutes * 60_000)), units=words.number(one.least_units),
-        )
-        if not one.pilot
-        else words(
-            N_("Pilot with {who}, {share}"), share=words.percent(one.share, 0),
-            who=", ".join(f"{name}: {value}" for name, value in sorted(one.pilot.items())),
-        )
-        for one in ramp.stages
-    )  # fmt: skip
-
-
-def _ramped(ramp: Ramp | None, words: Words) -> str:
-    if ramp is None:
-        return words(N_("A published change answers everybody at once: no ramp is declared."))
-    if ramp.sign_offs:
-        return words(N_("Before it starts, these roles agree: {roles}."), roles=", ".join(ramp.sign_offs))
-    return words(N_("Nobody has to agree before it starts."))
 
 
 def _keys(read: ShowRead, words: Words) -> list[KeyRow]:

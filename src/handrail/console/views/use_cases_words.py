@@ -1,12 +1,15 @@
 """Words for what a ruleset declares: kinds of findings, types of action, what is done, limits; pure."""
 
+from handrail.console.views.frame import ROLE_NAMES
 from handrail.console.words import N_, Words
 from handrail.policy.action_rules import Limit, Per, Rule, Within
+from handrail.policy.ramp import Ramp
 from handrail.policy.ruleset import Audience, FindingAction, OnFailure, PromptMode, StreamMode
 from handrail.terms.action import ActionType
 from handrail.terms.decision import Verdict
 from handrail.terms.finding import Kind
 from handrail.tools.registry import Reversibility
+from handrail.watch.drift import upper_bound
 
 TYPES = {
     ActionType.READ: N_("Reads"),
@@ -138,3 +141,41 @@ def applies(one: Rule | Limit, use_case: str, tools: frozenset[str], types: froz
     if one.tools and not tools & frozenset(map(str, one.tools)):
         return False
     return not one.types or bool(types & frozenset(one.types))
+
+
+def held_to(bad: int, cases: int, limit: float) -> tuple[str, str]:
+    """Against its limit, in a tone and a word. Few cases show nothing: it is within the limit where that holds at the
+    upper end of what they allow (95 %)."""
+    if bad > limit * cases:
+        return "deny", N_("Exceeded")
+    if not limit:
+        return "", N_("None so far")
+    return ("allow", N_("Within the limit")) if upper_bound(bad, cases) <= limit else ("", N_("Too few cases to say"))
+
+
+def stages_said(ramp: Ramp | None, words: Words) -> tuple[str, ...]:
+    """One sentence for each."""
+    if ramp is None:
+        return ()
+    return tuple(
+        words(
+            N_("{share}, at least {time} and {units} compared"), share=words.percent(one.share, 0),
+            time=words.lasting(int(one.least_minutes * 60_000)), units=words.number(one.least_units),
+        )
+        if not one.pilot
+        else words(
+            N_("Pilot with {who}, {share}"), share=words.percent(one.share, 0),
+            who=", ".join(f"{name}: {value}" for name, value in sorted(one.pilot.items())),
+        )
+        for one in ramp.stages
+    )  # fmt: skip
+
+
+def ramped_said(ramp: Ramp | None, words: Words) -> str:
+    """Who must agree before it starts."""
+    if ramp is None:
+        return words(N_("A published change answers everybody at once: no ramp is declared."))
+    if ramp.sign_offs:
+        roles = ", ".join(words(ROLE_NAMES.get(role, role)) for role in ramp.sign_offs)
+        return words(N_("Before it starts, these roles agree: {roles}."), roles=roles)
+    return words(N_("Nobody has to agree before it starts."))

@@ -130,8 +130,9 @@ def test_my_use_cases_are_those_i_own_or_stand_in_for(words: Words, who: str, sh
     rules = Ruleset(
         organisation="Shop", time_zone="UTC", currency="EUR", providers={}, use_cases={case.id: case for case in cases}
     )
+    snapshot = Snapshot(epoch=1, ruleset_digest=Digest("0" * 64), ruleset=rules, live={}, keys={})
     read = Read(
-        snapshot=Snapshot(epoch=1, ruleset_digest=Digest("0" * 64), ruleset=rules, live={}, keys={}), states={}, oldest=[], incidents=[], alerts=[], rollouts=[],
+        snapshot=snapshot, states={}, oldest=[], incidents=[], alerts=[], rollouts=[],
         measured=[], series=[], entries=[],
     )  # fmt: skip
     made = overview(read, words, name="Olga", view="mine", mine=who)

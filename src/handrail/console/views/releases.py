@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from handrail.console.views.frame import ROLE_NAMES
+from handrail.console.views.happened import shortened as in_short
 from handrail.console.views.releases_chart import evidence_said, meter
 from handrail.console.views.releases_moves import unsigned
 from handrail.console.views.releases_words import counting_of, state_of, units_of, verdict_of
 from handrail.console.views.releases_words import short as shortened
-from handrail.console.words import N_, Words
+from handrail.console.words import N_, SOURCE, Words
 from handrail.in_force.snapshot import Snapshot
 from handrail.releases.curve import Drawing
 from handrail.releases.judge import Verdict
@@ -136,9 +137,10 @@ def releases(
         ),
         use_cases=(("", words(N_("All use cases"))), *sorted(known.items(), key=lambda pair: pair[1])),
         use_case=use_case, cut=cut, filtered=filtered,
-        cases=() if filtered else tuple(
-            _case(key, name, rollouts, snapshot, row, words) for key, name in sorted(known.items(), key=lambda p: p[1])
-        ),
+        cases=() if filtered else tuple(sorted(
+            (_case(key, name, rollouts, snapshot, row, words) for key, name in known.items()),
+            key=lambda case: (not case.rows, not case.has_ramp, case.name),
+        )),
         rows=tuple(row(one) for one in shown) if filtered else (),
         earlier=address(page=page - 1) if page > 1 else "",
         later=address(page=page + 1) if page * PAGE < len(rows) else "",
@@ -177,8 +179,8 @@ def _row(
         id=one.release, short=shortened(one.release), use_case=one.use_case, name=known.get(one.use_case, one.use_case),
         tone=tone, icon=icon, state=state, said=_said(one, drawing, words, lacks),
         meter=None if told is None or one.state is not State.CANARY else meter(told.log_e, alpha), meter_said=evidence,
-        verdict=None if verdict is None else verdict_of(verdict, words), by=names.get(one.author, one.author),
-        at_ms=_since(one),
+        verdict=None if verdict is None else verdict_of(verdict, words),
+        by=words(N_("written by {name}"), name=names.get(one.author, one.author)), at_ms=_since(one),
     )  # fmt: skip
 
 
@@ -220,6 +222,8 @@ def _said(one: Rollout, drawing: Drawing | None, words: Words, lacks: Sequence[s
             return words(N_("Answers every new conversation."))
         case State.ROLLED_BACK:
             if one.reached is not None and one.reached.verdict == "worse":
+                if words.language == SOURCE:
+                    return in_short(one.reached.sentence)
                 return words(N_("By the rule, from its evidence."))
             return words(N_("By a person, or what it was compared with changed."))
         case _:

@@ -168,7 +168,11 @@ def test_the_proof_is_computed_here_and_a_tampered_one_is_not_proven(own: Site, 
     def path(data: bytes) -> bytes:
         return re.sub(rb"(index \d+\n)(.)", lambda f: f[1] + (b"A" if f[2] != b"A" else b"B"), data, count=1)
 
-    for how in (facts, signature, path):
+    def log(data: bytes) -> bytes:
+        """Of another log, as its first line says."""
+        return re.sub(rb"(\n\n)([^\n]+)(\n\d+\n)", rb"\1another.example/log\3", data, count=1)
+
+    for how in (facts, signature, path, log):
         page.route("**/proof", spoil(how))
         page.get_by_role("button", name="Check again").click()
         expect(state, how.__name__).to_have_text("Not proven")
@@ -177,6 +181,53 @@ def test_the_proof_is_computed_here_and_a_tampered_one_is_not_proven(own: Site, 
         page.get_by_role("button", name="Check again").click()
         expect(state).to_have_text("Proven")
     assert not trouble(page)
+
+
+def failing(status: int) -> Callable[[Route], None]:
+    return lambda route: route.fulfill(status=status, body="")
+
+
+@pytest.mark.promise("CRV-9")
+def test_where_nothing_could_be_checked_nothing_is_called_proven_and_nothing_false(own: Site, enter: Enter) -> None:
+    page = enter(own, Role.AUDITOR)
+    found(page, "c-1")
+    state, again = page.locator("[data-proof-state]"), page.get_by_role("button", name="Check again")
+    again.click()
+    expect(state).to_have_text("Proven")
+    expect(page.locator("[data-proof-facts]")).to_contain_text('"use_case": "orders"')
+    for status, said in ((500, "could not be fetched"), (404, "There is no proof yet")):
+        page.route("**/proof", failing(status))
+        again.click()
+        expect(page.locator("[data-proof-said]")).to_contain_text(said)
+        expect(state).to_have_text("Not checked")
+        expect(page.locator("[data-proof-leaf]")).to_have_text("–")
+        page.unroute("**/proof")
+    page.goto("/ledger?kind=ruleset")
+    page.locator("a[data-row]").first.click()
+    expect(state).to_have_text("Proven")
+    page.locator("[data-facts-shown]").evaluate(
+        "each => { each.textContent = each.textContent.replace(/pe_/, 'px_').replace(/operator/, 'another'); }"
+    )
+    again.click()
+    expect(state).to_have_text("Not proven")
+    expect(page.locator("[data-proof-said]")).to_contain_text("other facts than this page shows")
+    assert not trouble(page)
+    page.context.clear_cookies()  # her session is over: what comes is the page to sign in
+    again.click()
+    expect(page.locator("[data-proof-said]")).to_contain_text("could not be fetched")
+    expect(state).to_have_text("Not checked")
+
+
+@pytest.mark.promise("CRV-10")
+def test_a_check_of_the_whole_ledger_tells_its_end_and_asks_no_further(own: Site, enter: Enter) -> None:
+    page = enter(own, Role.AUDITOR)
+    page.goto("/ledger")
+    page.get_by_role("button", name="Check now").click()
+    expect(page.locator("#checking").get_by_text("are what was signed")).to_be_visible(timeout=20_000)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "part=check" in request.url else None)
+    page.wait_for_timeout(2_500)
+    assert asked == []
 
 
 def test_an_id_of_anything_leads_to_its_page(looked: Site, enter: Enter) -> None:

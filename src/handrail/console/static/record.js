@@ -35,9 +35,10 @@
     return hash;
   }
 
-  // true: signed by one of the keys. false: no key's signature fits. null: this browser cannot tell
+  // true: signed by one of the keys. false: by none, or a signature in the name of one does not fit. null: this browser
+  // cannot tell
   async function signed(note, signatures, keys) {
-    let able = null;
+    let good = false;
     for (const key of keys) {
       const at = key.indexOf("+");
       const next = key.indexOf("+", at + 1);
@@ -49,15 +50,22 @@
         if (raw.length !== 68 || hexOf(raw.slice(0, 4)) !== id) continue;
         try {
           const known = await crypto.subtle.importKey("raw", material.slice(1), { name: "Ed25519" }, false, ["verify"]);
-          if (await crypto.subtle.verify({ name: "Ed25519" }, known, raw.slice(4), new TextEncoder().encode(note))) return true;
-          able = false;
+          if (!await crypto.subtle.verify({ name: "Ed25519" }, known, raw.slice(4), new TextEncoder().encode(note))) return false;
+          good = true;
         } catch (error) {
           if (error.name === "NotSupportedError") return null;
-          able = false;
+          return false;
         }
       }
     }
-    return able === null ? false : able;
+    return good;
+  }
+
+  // the id in a commitment (handrail.ledger.commitment): after the fixed part and what its flags announce
+  function named(commitment) {
+    need(commitment.length >= 45 && commitment[0] === 1 && commitment[1] < 8, "a commitment of another form");
+    const at = 42 + (commitment[1] & 1 ? 40 : 0) + (commitment[1] & 2 ? 32 : 0) + (commitment[1] & 4 ? 32 : 0);
+    return text(commitment.slice(at + 1, at + 1 + commitment[at]));
   }
 
   // Throws for anything that does not prove exactly this entry.
@@ -78,17 +86,18 @@
     const cut = checkpoint.lastIndexOf("\n\n");
     need(cut > 0, "no signed head");
     const note = checkpoint.slice(0, cut + 1);
-    const [, size, root] = note.split("\n");
+    const [origin, size, root] = note.split("\n");
+    need(keys.some((key) => key.startsWith(`${origin}+`)), "another log");
     need(/^[1-9][0-9]{0,18}$/.test(size) && index < BigInt(size), "a place outside of the tree");
     const commitment = bytesOf(extra.commitment);
     const leaf = await sha256([0], commitment);
     need(same(await rootOf(leaf, index, BigInt(size), path), bytesOf(root)), "another root");
     const facts = new TextEncoder().encode(extra.facts);
     need(same(await sha256(facts), commitment.slice(10, 42)), "other facts than the log committed to");
-    need(JSON.parse(extra.facts).id === entry, "another entry");
+    need(JSON.parse(extra.facts).id === entry && named(commitment) === entry, "another entry");
     const sure = await signed(note, checkpoint.slice(cut + 2).split("\n").filter(Boolean), keys);
     need(sure !== false, "no signature of this log");
-    return { sure, leaf: hexOf(leaf), head: `${size} · ${hexOf(bytesOf(root))}` };
+    return { sure, leaf: hexOf(leaf), head: `${size} · ${hexOf(bytesOf(root))}`, facts: JSON.parse(extra.facts) };
   }
 
   async function prove(panel) {
@@ -98,25 +107,33 @@
       state.className = `badge ${tone}`;
       state.querySelector("use").setAttribute("href", { allow: "#i-check", hold: "#i-info", deny: "#i-x" }[tone] || "#i-dot");
       state.lastElementChild.textContent = word;
-      if (sentence) said.textContent = sentence;
+      said.textContent = sentence;
       panel.dataset.proven = tone;
     };
+    const nothing = (sentence) => show("", panel.dataset.not, sentence);
+    at("leaf").textContent = at("head").textContent = "–"; // what was found before is not what is found now
+    at("facts").textContent = "";
+    nothing(said.dataset.saidWait);
+    if (!globalThis.crypto?.subtle) { nothing(said.dataset.saidUnable); return; }
     let file;
     try {
-      const answer = await fetch(panel.dataset.proof, { credentials: "same-origin" });
-      if (!answer.ok) { said.textContent = said.dataset.saidNone; return; }
+      const answer = await fetch(panel.dataset.proof, { credentials: "same-origin", redirect: "error" });
+      if (!answer.ok) { nothing(answer.status === 404 ? said.dataset.saidNone : said.dataset.saidLost); return; }
       file = new Uint8Array(await answer.arrayBuffer());
-    } catch { said.textContent = said.dataset.saidNone; return; }
+    } catch { nothing(said.dataset.saidLost); return; }
     try {
       const found = await check(file, panel.dataset.entry, panel.dataset.logKeys.split(" ").filter(Boolean));
+      const shown = document.querySelector("[data-facts-shown]");
+      if (shown && JSON.stringify(JSON.parse(shown.textContent)) !== JSON.stringify(found.facts)) {
+        show("deny", panel.dataset.bad, said.dataset.saidOther);
+        return;
+      }
       at("leaf").textContent = found.leaf;
       at("head").textContent = found.head;
+      at("facts").textContent = JSON.stringify(found.facts, null, 2);
       if (found.sure) show("allow", panel.dataset.good, said.dataset.saidGood);
       else show("hold", panel.dataset.part, said.dataset.saidPart);
-    } catch {
-      at("leaf").textContent = at("head").textContent = "–";
-      show("deny", panel.dataset.bad, said.dataset.saidBad);
-    }
+    } catch { show("deny", panel.dataset.bad, said.dataset.saidBad); }
   }
 
   for (const panel of document.querySelectorAll("[data-proof]")) prove(panel);

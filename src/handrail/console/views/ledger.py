@@ -218,7 +218,7 @@ def _one(shown: Shown | None, words: Words) -> One | None:
     facts = msgspec.json.format(bytes(shown.facts), indent=2).decode()
     place = words.number(shown.index + 1) if shown.index is not None else words(N_("not in the log yet"))
     return One(
-        id=shown.entry, kind=shown.recorded.kind, at_ms=shown.recorded.at_ms, place=place, facts=facts[:20_000]
+        id=shown.entry, kind=shown.recorded.kind, at_ms=shown.recorded.at_ms, place=place, facts=facts
     )  # fmt: skip
 
 

@@ -189,15 +189,16 @@ class Desk:
     def _here(self, row: Route, request: Request, now: int) -> Here:
         ports = self._console.ports if row.changes else self._looking
         return Here(
-            ports=ports, words=self._words(request, now), now_ms=now, path=_path(request), rows=self._table,
+            ports=ports, words=self._words(row, request, now), now_ms=now, path=_path(request), rows=self._table,
             fresh_ms=self._console.fresh_ms, fresh_above_minor=self._console.fresh_above_minor,
         )  # fmt: skip
 
-    def _words(self, request: Request, now: int) -> Words:
+    def _words(self, row: Route, request: Request, now: int) -> Words:
         current = self._console.ports.in_force.current
         return self._languages.words(
             chosen=request.cookies.get(LANGUAGE, ""), accepts=request.headers.get("accept-language", ""),
             zone=current.ruleset.time_zone if current is not None else "UTC", now_ms=now,
+            page=getattr(row.handler, "__module__", "").rpartition(".")[2],
         )  # fmt: skip
 
     async def _require_own(self, request: Request, visitor: Visitor | None) -> None:
@@ -292,7 +293,7 @@ class Desk:
         if PART in request.query_params:  # what stood in the part stays, and its page asks again
             return Response(status_code=failure.status, headers={"hx-reswap": "none"})
         visitor: Visitor | None = getattr(request.state, "visitor", None)
-        words = self._words(request, self._console.ports.clock.now_ms())
+        words = self._words(self._error, request, self._console.ports.clock.now_ms())
         view = error.view(failure, words)
         return await self._html(self._error, request, visitor, words, "error.html", view, failure.status)
 

@@ -142,22 +142,25 @@ class Languages:
 
     def __init__(self, folder: Traversable | None = None) -> None:
         root = folder or files("handrail.console").joinpath("locale")
-        self._known: Mapping[str, gettext.NullTranslations] = {SOURCE: gettext.NullTranslations()} | {
-            each.name: _catalogue(each) for each in root.iterdir() if each.is_dir() and each.name != SOURCE
+        self._known: dict[str, Mapping[str, gettext.NullTranslations]] = {
+            each.name: _catalogues(each) for each in root.iterdir() if each.is_dir() and each.name != SOURCE
         }
+        self._known[SOURCE] = {"": gettext.NullTranslations()}
 
     @property
     def names(self) -> dict[str, str]:
         """Code to its own name, for the switch."""
         return {code: Locale.parse(code).get_display_name() or code for code in sorted(self._known)}
 
-    def words(self, *, chosen: str, accepts: str, zone: str, now_ms: int) -> Words:
-        """`chosen`: by the visitor, empty: not. `accepts`: the header Accept-Language."""
+    def words(self, *, chosen: str, accepts: str, zone: str, now_ms: int, page: str = "") -> Words:
+        """`chosen`: by the visitor, empty: not. `accepts`: the header Accept-Language. `page`: whose sentences come
+        first where two pages translate one differently."""
         wanted = [chosen[:35], *_accepted(accepts)]
         known = list(self._known)
         found = (negotiate_locale([one for one in wanted if one], known, sep="-") or SOURCE).lower()
         region = next((one for one in wanted if one.split("-")[0].lower() == found), found)
-        return Words(_locale(region, found), self._known[found], _zone(zone), now_ms)
+        catalogues = self._known[found]
+        return Words(_locale(region, found), catalogues.get(page, catalogues[""]), _zone(zone), now_ms)
 
 
 def _accepted(header: str) -> list[str]:
@@ -187,15 +190,28 @@ def _zone(name: str) -> tzinfo:
         return UTC
 
 
-def _catalogue(folder: Traversable) -> gettext.NullTranslations:
-    merged = Catalog(locale=folder.name)
+def _catalogues(folder: Traversable) -> dict[str, gettext.NullTranslations]:
+    """By page; under "" all of them. A page's own sentence comes before another page's: "Contained" is a state of an
+    incident here and a figure there, and only one of them would be right for both."""
+    merged, pages = Catalog(locale=folder.name), {}
     for each in sorted(folder.iterdir(), key=lambda one: one.name):
         if each.name.endswith(".po"):
+            own = Catalog(locale=folder.name)
             for message in read_po(io.StringIO(each.read_text(encoding="utf-8")), locale=folder.name):
                 forms = message.string if isinstance(message.string, tuple) else (message.string,)
                 if message.id and all(forms) and not message.fuzzy:
-                    merged.add(message.id, message.string, flags=message.flags)
+                    for catalogue in (own, merged):
+                        catalogue.add(message.id, message.string, flags=message.flags)
+            pages[each.name.removesuffix(".po")] = _compiled(own)
+    found: dict[str, gettext.NullTranslations] = {"": _compiled(merged)}
+    for name, page in pages.items():
+        page.add_fallback(found[""])
+        found[name] = page
+    return found
+
+
+def _compiled(catalogue: Catalog) -> gettext.GNUTranslations:
     compiled = io.BytesIO()
-    write_mo(compiled, merged)
+    write_mo(compiled, catalogue)
     compiled.seek(0)
     return gettext.GNUTranslations(compiled)

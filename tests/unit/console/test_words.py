@@ -70,6 +70,41 @@ def test_values_are_put_in_by_name_and_never_read_as_placeholders_again(language
     assert words(languages)("{a} of {b}", a="{b}", b="x") == "{b} of x"
 
 
+def test_one_word_that_two_pages_mean_differently_is_said_as_the_page_means_it(tmp_path: Path) -> None:
+    """Contained is a state of an incident, and a figure of the watch."""
+    (tmp_path / "de").mkdir()
+    for page, said in (("incident", "Eingedämmt"), ("watch", "Selbst gelöst")):
+        head = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\n'
+        text = f'{head}msgid "Contained"\nmsgstr "{said}"\n\nmsgid "of {page}"\nmsgstr "von {page}"\n'
+        (tmp_path / "de" / f"{page}.po").write_text(text, encoding="utf-8")
+    known = Languages(tmp_path)
+
+    def words_of(page: str) -> Words:
+        return known.words(chosen="de", accepts="", zone="UTC", now_ms=0, page=page)
+
+    assert words_of("incident")("Contained") == "Eingedämmt"
+    assert words_of("watch")("Contained") == "Selbst gelöst"
+    assert words_of("watch")("of incident") == "von incident", "what a page shows of another one"
+    assert words_of("none")("Contained") == "Eingedämmt"
+
+
+TERMS = (
+    "Use case", "Approvals", "Releases", "Release", "Incidents", "Alerts", "Alert", "Interactions", "Tests", "Owner",
+)  # fmt: skip
+"""What stands in the navigation and on many pages: the same everywhere."""
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_what_is_a_term_has_one_german_word(term: str) -> None:
+    module = renewal()
+    found = {}
+    for name in module.all_names():
+        message = module.catalogue(module.ROOT / "locale" / "de" / f"{name}.po", "de").get(term)
+        if message is not None and message.string:
+            found[name] = message.string
+    assert len(set(found.values())) <= 1, found
+
+
 @pytest.mark.promise("CON-7")
 @pytest.mark.parametrize("name", renewal().all_names())
 def test_german_has_every_sentence_and_its_placeholders(name: str) -> None:

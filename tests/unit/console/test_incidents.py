@@ -83,6 +83,19 @@ def test_filters_let_through_what_they_name_and_pages_follow_each_other_without_
     assert not listed(words, ruleset, [], state="closed").filtered
 
 
+def test_an_incident_that_is_contained_is_not_called_nothing_and_a_long_title_ends_with_a_sentence(
+    words: Words, ruleset: Ruleset
+) -> None:
+    long = "Worse: transfers in 24.7 % of 81, against 6.8 % of 190. It was rolled back. " + "How sure it is. " * 20
+    contained = listed(words, ruleset, [incident(state=IncidentState.CONTAINED, title=long)])
+    assert contained.said.startswith("1 incident is contained")
+    assert contained.rows[0].title.startswith("Worse: ")
+    assert contained.rows[0].title.endswith(".")
+    assert len(contained.rows[0].title) <= 160
+    closed = listed(words, ruleset, [incident(state=IncidentState.CLOSED)], state="all")
+    assert closed.said == "Nothing hurts customers as far as anybody knows."
+
+
 def test_who_has_no_address_owns_nothing(ruleset: Ruleset) -> None:
     assert not list_view.wanted(incident(owner=""), list_view.Asking(whose="mine"), "")
 

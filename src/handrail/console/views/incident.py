@@ -4,6 +4,7 @@ caught it; pure."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from handrail.console.views.happened import shortened
 from handrail.console.views.incident_timeline import MOST, Step, last_by, steps_of
 from handrail.console.views.incidents import SEVERITIES, STATES, severity_text
 from handrail.console.words import N_, Words
@@ -142,6 +143,7 @@ class Closing:
 class IncidentView:
     id: str
     title: str
+    whole: str
     version: int
     tone: str
     icon: str
@@ -185,7 +187,8 @@ def incident_view(
     case = read.ruleset.use_cases.get(one.use_case)
     kind, _, about = one.cause.partition(".")
     return IncidentView(
-        id=one.id, title=one.title, version=one.version, tone=tone, icon=icon, state=words(state),
+        id=one.id, title=shortened(one.title), whole=one.title if shortened(one.title) != one.title else "",
+        version=one.version, tone=tone, icon=icon, state=words(state),
         means=words(MEANS[one.state]), closed=one.state is IncidentState.CLOSED, rail=_rail(one, words),
         severity=severity_text(one.severity, words), severity_value=one.severity.value,
         severity_tone=SEVERITIES[one.severity][0],
@@ -303,7 +306,7 @@ def _concern(read: Read, words: Words) -> Concern:
             (words(N_("interactions")), words.number(counted.interactions)),
             (words(N_("conversations")), words.number(counted.conversations)),
             (words(N_("known customers")), words.number(counted.customers)),
-            (words(N_("conversations of nobody who is known")), words.number(counted.unknown)),
+            (words(N_("conversations without a customer's id")), words.number(counted.unknown)),
             (words(N_("erased since")), words.number(counted.erased)),
         ),
         first_ms=counted.first_ms if counted else None, latest_ms=counted.latest_ms if counted else None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
+from handrail.console.views.happened import shortened
 from handrail.console.words import N_, Words
 from handrail.policy.ruleset import Ruleset
 from handrail.review.incident import Incident, IncidentState, Severity
@@ -122,7 +123,7 @@ def incidents(
     filtered = asking != plain
     title, why = _nothing(asking, filtered, words)
     return IncidentList(
-        said=_said(open_now, words),
+        said=_said(open_now, _not_closed(found if left is None else left), words),
         chips=tuple(
             (words(label), asking.address(state=key, before=""), key == asking.state) for key, label in VIEWS.items()
         ),
@@ -152,7 +153,18 @@ def severity_text(severity: Severity, words: Words) -> str:
     return f"{severity.value}: {words(SEVERITIES[severity][1])}"
 
 
-def _said(open_now: Sequence[Incident], words: Words) -> str:
+def _not_closed(found: Sequence[Incident]) -> int:
+    return sum(one.state is not IncidentState.CLOSED for one in found)
+
+
+def _said(open_now: Sequence[Incident], left: int, words: Words) -> str:
+    """`left`: those that are not closed."""
+    if not open_now and left:
+        return words.plural(
+            "{n} incident is contained: it hurts nobody any more, and what happened is still to be looked into.",
+            "{n} incidents are contained: they hurt nobody any more, and what happened is still to be looked into.",
+            left,
+        )  # fmt: skip
     if not open_now:
         return words(N_("Nothing hurts customers as far as anybody knows."))
     return words.plural(
@@ -177,7 +189,7 @@ def _row(one: Incident, names: Mapping[str, str], words: Words) -> Row:
     left = sum(task.done_at is None for task in one.tasks)
     severity_tone, severity = SEVERITIES[one.severity]
     return Row(
-        id=one.id, title=one.title, tone=tone, icon=icon, state=words(state), severity=one.severity.value,
+        id=one.id, title=shortened(one.title), tone=tone, icon=icon, state=words(state), severity=one.severity.value,
         severity_tone=severity_tone, severity_said=words(severity),
         use_case=names.get(one.use_case, one.use_case), owner=one.owner, opened_at=one.opened_at,
         left=words.plural("{n} task left", "{n} tasks left", left) if left else "",

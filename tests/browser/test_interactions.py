@@ -187,6 +187,41 @@ def failing(status: int) -> Callable[[Route], None]:
     return lambda route: route.fulfill(status=status, body="")
 
 
+@pytest.mark.promise("CRV-11")
+def test_a_reason_with_a_mistake_stays_where_it_was_typed(own: Site, enter: Enter) -> None:
+    page = enter(own, Role.REVIEWER)
+    found(page, "c-1")
+    page.get_by_label("Why do you read this?").fill("because Marta called")
+    page.get_by_role("button", name="Read the conversation").click()
+    expect(page.locator("#e-read")).to_be_visible()
+    expect(page.get_by_label("Why do you read this?")).to_have_value("because Marta called")
+    read(page)
+    page.get_by_role("button", name="Show one, with reason").click()
+    page.get_by_label("Reason", exact=True).fill("because Marta called again")
+    page.get_by_role("button", name="Show it once").click()
+    expect(page.get_by_role("dialog", name="Show one hidden value")).to_be_visible()
+    expect(page.locator("#e-why")).to_be_visible()
+    expect(page.get_by_label("Reason", exact=True)).to_have_value("because Marta called again")
+    assert "marta@example.com" not in page.content()
+    page.get_by_label("Reason", exact=True).fill("ticket 4712")
+    page.get_by_role("button", name="Show it once").click()
+    expect(page.get_by_text("marta@example.com")).to_be_visible()
+    page.emulate_media(media="print")
+    expect(page.get_by_text("marta@example.com")).to_be_hidden()  # shown once, and not on paper
+    assert "marta@example.com" not in page.title()
+    assert not trouble(page)
+
+
+@pytest.mark.promise("CRV-12")
+def test_on_a_phone_a_page_leads_back_to_its_list(own: Site, enter: Enter) -> None:
+    page = enter(own, Role.REVIEWER, width=390)
+    found(page, "c-1")
+    page.get_by_label("Breadcrumb").get_by_role("link", name="Interactions").click()
+    expect(page.get_by_role("heading", name="Interactions", level=1)).to_be_visible()
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 390
+
+
 @pytest.mark.promise("CRV-9")
 def test_where_nothing_could_be_checked_nothing_is_called_proven_and_nothing_false(own: Site, enter: Enter) -> None:
     page = enter(own, Role.AUDITOR)

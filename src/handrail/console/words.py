@@ -8,7 +8,7 @@ A catalogue is the `.po` files of one folder, one per page, so that each page's 
 import gettext
 import io
 from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
@@ -127,6 +127,11 @@ class Words:
         except ValueError:
             return None
         return int(begin.timestamp() * 1000)
+
+    def day_after_ms(self, begin_ms: int) -> int:
+        """When the day after one begins, in the organisation's time zone: not each has 24 hours."""
+        after = self._at(begin_ms).date() + timedelta(days=1)
+        return int(datetime(after.year, after.month, after.day, tzinfo=self.zone).timestamp() * 1000)
 
     def today_ms(self) -> int:
         """When this day began in the organisation's time zone."""

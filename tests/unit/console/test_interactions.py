@@ -104,6 +104,9 @@ def test_days_are_the_organisations_and_the_last_day_counts_whole(words: Words) 
     query = query_of(Facts(since="2026-11-20", until="2026-11-20"), words, limit=5)
     assert query.since_ms == 1_795_129_200_000  # midnight in Berlin
     assert query.until_ms == query.since_ms + 86_400_000
+    autumn = query_of(Facts(since="2026-10-25", until="2026-10-25"), words, limit=5)
+    assert autumn.since_ms is not None
+    assert autumn.until_ms == autumn.since_ms + 25 * 3_600_000  # the day on which the clocks go back
 
 
 def test_a_search_looks_at_all_time_unless_told_otherwise(words: Words) -> None:

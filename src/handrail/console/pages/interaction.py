@@ -78,7 +78,8 @@ async def read(visitor: Visitor, asked: ReadAsked, here: Here) -> Go | Again:
     try:
         reason = reference(asked.reason)
     except HandrailError as problem:
-        return Again(await _view(visitor, asked.id, here, error=told_why(problem, here.words)), "interaction.html")
+        error = told_why(problem, here.words)
+        return Again(await _view(visitor, asked.id, here, error=error, typed=asked.reason), "interaction.html")
     shown = await here.ports.reader.show(InteractionId(asked.id))
     page = await here.ports.reader.find(Query(conversation=interaction_facts(shown.recorded).conversation, limit=MOST))
     names = dict.fromkeys([InteractionId(asked.id), *(one.interaction for one in page.found)])
@@ -92,7 +93,9 @@ async def reveal(visitor: Visitor, asked: RevealAsked, here: Here) -> Interactio
     try:
         reason = reference(asked.reason)
     except HandrailError as problem:
-        return Again(await _view(visitor, asked.id, here, error=told_why(problem, here.words)), "interaction.html")
+        error = told_why(problem, here.words)
+        made = await _view(visitor, asked.id, here, mask_error=error, typed=asked.reason, mask=asked.mask)
+        return Again(made, "interaction.html")
     shown = await here.ports.reader.show(InteractionId(asked.id))
     payload = payload_of(shown.payload)
     value = payload.tokens.get(asked.mask) if payload is not None else None

@@ -64,7 +64,7 @@ async def as_csv(visitor: Visitor, asked: FactsAsked, here: Here) -> File:
     page = await here.ports.reader.find(query_of(await _facts(asked, here), here.words, limit=MAX_LIMIT))
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\r\n")
-    for row in csv_rows(page.found):
+    for row in csv_rows(page.found, here.words):
         rows.writerow([_STEERS.sub(lambda found: f"'{found[0]}", cell) for cell in row])
     if page.cursor:
         rows.writerow([f"the newest {MAX_LIMIT} only: narrow the filter for the rest"])

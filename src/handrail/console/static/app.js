@@ -44,7 +44,7 @@ document.addEventListener("change", (event) => {
 const sent = new WeakMap(); // form to when it may go again, for answers that leave the page where it is
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.method !== "post") return;
+  if (form.method !== "post" || event.submitter?.dataset.stays === "") return; // a download leaves the page where it is
   if (sent.get(form) > event.timeStamp) event.preventDefault();
   else sent.set(form, event.timeStamp + 4000);
 });

@@ -66,6 +66,8 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interaction:
+    """`error`: of the reason to read, `mask_error`: of that to see `mask`; `typed`: what was written as either."""
+
     crumbs: tuple[tuple[str, str], ...]
     crumb: str
     id: str
@@ -90,6 +92,9 @@ class Interaction:
     index: str
     keys: str
     error: str = ""
+    mask_error: str = ""
+    typed: str = ""
+    mask: str = ""
     revealed: str = ""
     revealed_label: str = ""
     drafted: Drafted | None = None

@@ -142,7 +142,7 @@ def _times(asked: Facts, words: Words) -> tuple[int | None, int | None]:
     if since is None and until is None:
         length, _ = PERIODS.get(asked.period, PERIODS["all"])
         return (words.now_ms - length if length else None), None
-    return since, None if until is None else until + DAY_MS
+    return since, None if until is None else words.day_after_ms(until)
 
 
 def listed(
@@ -186,8 +186,9 @@ def row_of(one: Found, names: Mapping[str, str], words: Words) -> Row:
     )  # fmt: skip
 
 
-def csv_rows(found: Sequence[Found]) -> list[tuple[str, ...]]:
-    """Heads first; facts as the record has them, for programs: nothing is translated."""
+def csv_rows(found: Sequence[Found], words: Words) -> list[tuple[str, ...]]:
+    """Heads first; facts as the record has them, for programs: nothing is translated. `at`: `at_ms` as a time
+    of UTC, for people."""
     heads: tuple[str, ...] = (
         "at_ms",
         "interaction",
@@ -199,12 +200,14 @@ def csv_rows(found: Sequence[Found]) -> list[tuple[str, ...]]:
         "findings",
         "language",
         "release",
+        "at",
     )
     return [heads] + [
         (
             str(one.at_ms), one.interaction, one.conversation, one.use_case, one.verdict.value,
             one.would_be.value if one.would_be else "", one.outcome.value if one.outcome else "",
             " ".join(kind.value for kind in one.kinds), one.language, one.release or "",
+            words.iso(one.at_ms),
         )
         for one in found
     ]  # fmt: skip

@@ -130,7 +130,7 @@ def test_the_queue_says_what_until_when_and_never_which_is_a_drill(words: Words,
     made = queue(read, Asking(), words, person=ANN, current="ac_1")
     first, second = made.rows
     assert (first.title, first.status, first.due) == (
-        "Pay money back, €50.00", "1 of 2 approved", "expires in 10 minutes"
+        "Pay money back, €50.00", "1 of 2 approved", "came 1 second ago, expires in 10 minutes"
     )  # fmt: skip
     assert (first.urgent, first.current, second.current) == (True, True, False)
     assert second.due.startswith("A, ")

@@ -250,7 +250,7 @@ def _due(row: Queued, words: Words, persons: Mapping[PersonId, Person]) -> str:
     if row.state is State.HELD and row.decide_by is not None:
         if row.decide_by <= words.now_ms:
             return words(N_("expired"))
-        return words(N_("expires {when}"), when=words.ago(row.decide_by))
+        return words(N_("came {ago}, expires {when}"), ago=words.ago(row.created_at), when=words.ago(row.decide_by))
     if row.state in ENDED and row.settled_by and row.settled_at is not None:
         by = name_of(row.settled_by, persons)
         return words(N_("{name}, {when}"), name=by, when=words.moment(row.settled_at))

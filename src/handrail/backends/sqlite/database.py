@@ -30,6 +30,8 @@ CACHE_KIB = 1_024
 """Pages that each connection keeps. Each commit of another process empties it, so that a larger one gains nothing: the
 system's own cache is the one that lasts (measured with 32 MB: the same CPU for each record)."""
 READ_CACHE_KIB = 512
+STATEMENTS = 128
+"""Prepared statements that each connection keeps: apsw looks through all of its places whenever one runs."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -58,7 +60,7 @@ def connect(path: Path, *, checkpoints: bool = False, read_only: bool = False) -
     require_version(apsw.SQLITE_VERSION_NUMBER)
     with unavailable_on_error():
         # a reader must be able to make the WAL's shared memory, so it is opened for writing and told not to
-        db = apsw.Connection(str(path), statementcachesize=512)
+        db = apsw.Connection(str(path), statementcachesize=STATEMENTS)
         db.set_busy_timeout(BUSY_MS)
         pages = CHECKPOINT_PAGES if checkpoints else NET_PAGES
         for pragma in (

@@ -24,6 +24,10 @@ from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Ids
 
 CHUNK = 32
+_COUNTS = (*range(1, 9), 10, 12, 16, 20, 24, 28, CHUNK)
+_FIT = tuple([max([count for count in _COUNTS if count <= most], default=0) for most in range(CHUNK + 1)])
+"""How many rows go first when there are so many. Any number goes in by two statements of a few kinds, so that the cache
+of statements, which is looked through from end to end each time, can be small."""
 LOSING = (
     apsw.FullError, apsw.IOError, apsw.BusyError, apsw.LockedError, apsw.CorruptError, apsw.NotADBError,
     apsw.CantOpenError, apsw.ReadOnlyError, apsw.NoMemError, apsw.InterruptError, apsw.ProtocolError,
@@ -50,7 +54,7 @@ def _sql(table: str, count: int) -> str:
     return f"INSERT INTO {table} " + (_CONVERSATIONS.format(rows) if table == "conversation" else rows)
 
 
-_SQL = {(table, count): _sql(table, count) for table in _COLUMNS for count in range(1, CHUNK + 1)}
+_SQL = {(table, count): _sql(table, count) for table in _COLUMNS for count in _COUNTS}
 _BEGIN = (
     "SELECT epoch, intermediate, CAST(unixepoch('subsec') * 1000 AS INTEGER), "
     "(SELECT coalesce(max(seq), 0) FROM entry) FROM control"
@@ -260,10 +264,12 @@ class SqliteEngine:
         return None
 
     def _insert(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
-        execute = self._db.execute
-        for at in range(0, len(rows), CHUNK):
-            part = rows[at : at + CHUNK] if len(rows) > CHUNK else rows
-            execute(_SQL[table, len(part)], tuple(chain.from_iterable(part)))
+        at, end = 0, len(rows)
+        while at < end:
+            size = _FIT[min(end - at, CHUNK)]
+            part = rows if size == end else rows[at : at + size]
+            self._db.execute(_SQL[table, size], tuple(chain.from_iterable(part)))
+            at += size
 
     def _unsee(self) -> None:
         """What was known of erasures may be so no more."""

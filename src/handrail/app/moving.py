@@ -95,11 +95,12 @@ class Moves:
         self._curves.move_to_end(key)
         before = known.task
         if before is not None:  # begun before this question, so it may have looked too early for it
-            await asyncio.wait({before}, timeout=self._moment_s)
+            if known.drawn is not None:  # else it folds all of them, which takes longer than a moment
+                await asyncio.wait({before}, timeout=self._moment_s)
             if not before.done():
                 return _meanwhile(known, rollout)
         task = known.task
-        if task is None:
+        if task is None or task is before:
             task = known.task = asyncio.create_task(self._fold(known, rollout))
             task.add_done_callback(known.ended)
         await asyncio.wait({task}, timeout=self._moment_s)
@@ -108,7 +109,10 @@ class Moves:
     async def _fold(self, known: _Known, rollout: Rollout) -> Drawing:
         try:
             while units := await self._store.units.folded(rollout, after=known.curve.folded, limit=SLICE):
+                began = self._clock.monotonic()
                 await asyncio.to_thread(known.curve.fold, units)
+                if len(units) == SLICE:  # as long again for pages, which share the interpreter with the thread
+                    await asyncio.sleep(self._clock.monotonic() - began)
             if not known.curve.folded and rollout.reached is not None:
                 return without_units(rollout)
             known.drawn = await asyncio.to_thread(known.curve.drawing)
@@ -129,11 +133,12 @@ class Moves:
 
 
 def _meanwhile(known: _Known, rollout: Rollout) -> Drawing:
-    """What can be said while units are still being folded: of one that was decided its stored verdict, else the drawing
-    of a moment ago, else only how far it is."""
-    if known.drawn is not None and rollout.reached is None:
+    """What can be said while units are still being folded: the drawing of a moment ago, unless it lacks the unit that
+    decided; else the stored verdict of one that was decided, else only how far it is."""
+    stored = incomplete(rollout, known.curve.folded)
+    if known.drawn is not None and (rollout.reached is None or known.drawn.told == stored.told):
         return known.drawn
-    return incomplete(rollout, known.curve.folded)
+    return stored
 
 
 def moves(store: "Store", released: ReleaseReader, tail: Tail) -> Moves:

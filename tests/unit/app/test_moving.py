@@ -61,10 +61,20 @@ class Kept:
         return self.rows[after : after + limit]
 
 
+class Standing:
+    """A clock that stands."""
+
+    def now_ms(self) -> int:
+        return 0
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
 def over(kept: Kept, *, moment_s: float = 30.0) -> Moves:
     unused: Any = None
     store: Any = SimpleNamespace(units=kept)
-    return Moves(store, unused, unused, unused, moment_s=moment_s)
+    return Moves(store, unused, unused, Standing(), moment_s=moment_s)
 
 
 def whole(rows: list[UnitRow]) -> Any:

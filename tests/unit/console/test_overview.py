@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from handrail.console.views.charts import HEIGHT, WIDTH, spark
 from handrail.console.views.happened import happened, shortened
 from handrail.console.views.measured import METRICS, figures_of
-from handrail.console.views.overview import Read, overview
+from handrail.console.views.overview import ROWS, Read, looked_at, overview
 from handrail.console.words import Languages, Words
 from handrail.in_force.snapshot import Snapshot
 from handrail.ledger.commitment import RecordedFacts
 from handrail.ledger.entry import EntryKind
 from handrail.policy.ruleset import Ruleset, UseCase
+from handrail.review.incident import Incident, Severity
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.ids import Digest, EntryId, UseCaseId
 from handrail.watch.drift import HOURS
@@ -139,3 +140,28 @@ def test_my_use_cases_are_those_i_own_or_stand_in_for(words: Words, who: str, sh
     assert [row.id for row in made.rows] == shown
     offered = [label for label, path, _ in overview(read, words, name="Olga", view="all", mine=who).chips]
     assert any(label.startswith("Mine") for label in offered) is bool(shown)
+
+
+def test_of_many_use_cases_what_needs_somebody_stands_first_and_the_rest_is_counted(words: Words) -> None:
+    many = ROWS + 10
+    cases = [msgspec.structs.replace(use_case(), id=UseCaseId(f"case-{at}")) for at in range(many)]
+    rules = Ruleset(
+        organisation="Shop", time_zone="UTC", currency="EUR", providers={}, use_cases={case.id: case for case in cases}
+    )
+    hurt = Incident(
+        id="I-1", use_case=cases[-1].id, title="Wrong refunds", severity=Severity.S1, owner="olga", opened_at=NOW_MS
+    )
+    read = Read(
+        snapshot=Snapshot(epoch=1, ruleset_digest=Digest("0" * 64), ruleset=rules, live={}, keys={}), states={},
+        oldest=[], incidents=[hurt], alerts=[], rollouts=[], measured=[], series=[], entries=[],
+        day=[(Cell(one.id, HOUR, "r", "en", "chat"), Counts(interactions=2)) for one in cases],
+    )  # fmt: skip
+    looked = looked_at(read, words, view="all", mine="")
+    assert [one.id for one in looked] == [cases[-1].id, *(one.id for one in cases[: ROWS - 1])]
+    made = overview(read, words, name="Olga", view="all", mine="")
+    assert [row.id for row in made.rows] == [one.id for one in looked]
+    assert made.left == "10 more stand in the list of use cases"
+    assert f"{many} AI use cases handled {2 * many} interactions" in made.said
+    assert "1 needs attention." in made.said
+    attention = overview(read, words, name="Olga", view="attention", mine="")
+    assert ([row.id for row in attention.rows], attention.left) == ([cases[-1].id], "")

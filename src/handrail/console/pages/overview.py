@@ -1,10 +1,12 @@
 """The first page: what needs a person, how each use case stands, what the net did today."""
 
+from dataclasses import replace
+
 from handrail.approvals.lifecycle import State
 from handrail.console.here import Here
 from handrail.console.routes import EVERYONE, Asked, Group, Nav, Route
 from handrail.console.views.happened import KINDS
-from handrail.console.views.overview import Overview, Read, overview
+from handrail.console.views.overview import Overview, Read, looked_at, overview
 from handrail.console.visitor import Visitor
 from handrail.console.words import N_
 from handrail.ledger.commitment import read_facts
@@ -14,6 +16,8 @@ from handrail.watch.alert import AlertState
 from handrail.watch.measure import HOUR_MS
 
 WEEK_H = 7 * 24
+MOST_CELLS = 40_000
+"""The newest ones: some tenth of a second."""
 
 
 class OverviewAsked(Asked, frozen=True, kw_only=True):
@@ -29,6 +33,7 @@ async def show(visitor: Visitor, asked: OverviewAsked, here: Here) -> Overview:
         raise HandrailError(Code.NOT_PUBLISHED, "nothing is published yet: handrail publish")
     hour = here.now_ms // HOUR_MS + 1
     entries = await ports.reader.latest(Listing(kinds=KINDS, since_ms=here.words.today_ms(), limit=min(200, MAX_LIMIT)))
+    names = [str(one) for one in snapshot.ruleset.use_cases]
     read = Read(
         snapshot=snapshot,
         states=await ports.acts.counts(),
@@ -36,11 +41,18 @@ async def show(visitor: Visitor, asked: OverviewAsked, here: Here) -> Overview:
         incidents=await ports.incidents.listed(all_states=False, limit=100),
         alerts=await ports.watch.alerts(states=frozenset({AlertState.RAISED}), limit=100),
         rollouts=await ports.units.rollouts(),
-        measured=await ports.watch.measured(hour - WEEK_H, hour),
-        series=await ports.watch.series(),
+        measured=(),
+        series=(),
         entries=[read_facts(facts) for _, facts in entries],
+        day=await ports.watch.counted(names, hour - 24, hour, limit=MOST_CELLS),
     )
     mine = next((one.mail for one in await ports.people.persons() if one.id == visitor.person), "")
+    looked = [str(one.id) for one in looked_at(read, here.words, view=asked.view, mine=mine)]
+    read = replace(
+        read,
+        measured=await ports.watch.counted(looked, hour - WEEK_H, hour, limit=MOST_CELLS),
+        series=await ports.watch.series_of(looked),
+    )
     return overview(read, here.words, name=visitor.name, view=asked.view, mine=mine)
 
 

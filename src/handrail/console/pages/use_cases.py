@@ -16,6 +16,8 @@ from handrail.watch.alert import AlertState
 from handrail.watch.measure import HOUR_MS
 
 WEEK_H = 7 * 24
+MOST_CELLS = 20_000
+"""The newest ones."""
 WAITING = 5_000
 """Held actions that are told apart by use case."""
 READS_PROMPTS = frozenset({Role.OWNER, Role.ENGINEER, Role.COMPLIANCE, Role.AUDITOR, Role.ADMIN})
@@ -56,8 +58,8 @@ async def show(visitor: Visitor, asked: ShowAsked, here: Here) -> UseCaseShow:
     read = ShowRead(
         snapshot=snapshot,
         case=case,
-        measured=await ports.watch.measured(hour - WEEK_H, hour),
-        series=await ports.watch.series(),
+        measured=await ports.watch.counted([case.id], hour - WEEK_H, hour, limit=MOST_CELLS),
+        series=await ports.watch.series_of([case.id]),
         incidents=await ports.incidents.listed(all_states=False, limit=500),
         alerts=await ports.watch.alerts(states=RAISED, limit=500),
         rollouts=await ports.units.rollouts(),

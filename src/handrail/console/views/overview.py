@@ -25,7 +25,8 @@ DAY_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """What the ports gave."""
+    """What the ports gave. `measured`, `series`: of the use cases that are looked at (`looked_at`), of a week. `day`:
+    counts of all, of the last 24 hours."""
 
     snapshot: Snapshot
     states: Mapping[HoldState, int]
@@ -36,6 +37,7 @@ class Read:
     measured: Sequence[tuple[Cell, Counts]]
     series: Sequence[Series]
     entries: Sequence[RecordedFacts]
+    day: Sequence[tuple[Cell, Counts]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,7 @@ class Overview:
     tiles: tuple[Tile, ...]
     heads: tuple[str, ...]
     rows: tuple[Row, ...]
+    left: str
     chips: tuple[tuple[str, str, bool], ...]
     today: tuple[Happened, ...]
     shares: tuple[Share, ...]
@@ -103,6 +106,9 @@ AUTONOMY = {
     "A0": N_("Reads only"), "A1": N_("Suggests"), "A2": N_("Acts with approval"), "A3": N_("Acts within limits"),
     "A4": N_("Acts alone"),
 }  # fmt: skip
+ROWS = 50
+"""Use cases on the page. Of more than these, figures are read and looked at for those that stand first alone."""
+_URGENT = ("deny", "back", "hold")
 VIEWS = {"all": N_("All"), "attention": N_("Need attention"), "high": N_("High risk"), "mine": N_("Mine")}
 
 
@@ -110,24 +116,29 @@ def overview(read: Read, words: Words, *, name: str, view: str, mine: str) -> Ov
     """`name`: of the visitor. `view`: one of `VIEWS`. `mine`: her address as the use cases name who owns
     or deputises; empty: she is not known by one."""
     rules = read.snapshot.ruleset
-    rows = [_row(one, read, words) for one in rules.use_cases.values()]
-    own = mine.lower()
-    hers = {str(one.id) for one in rules.use_cases.values() if own and own in (one.owner.lower(), one.deputy.lower())}
+    cases = rules.use_cases.values()
+    measured, learnt = _by_use_case(read)
+    rows = [_row(one, read, measured, learnt, words) for one in looked_at(read, words, view=view, mine=mine)]
+    hers = {str(one.id) for one in cases if _is_hers(one, mine)}
+    out = [row for row in rows if row.tone not in _URGENT and any(figure.out for figure in row.figures)]
+    attention = len(out) + sum(_state(one, read, words)[0] in _URGENT for one in cases)
+    many = {
+        "all": len(cases), "attention": attention, "high": sum(_is_high(one) for one in cases), "mine": len(hers),
+    }  # fmt: skip
     cuts = {
-        "all": rows,
-        "attention": [row for row in rows if row.tone in ("deny", "back", "hold") or any(f.out for f in row.figures)],
+        "attention": [row for row in rows if row.tone in _URGENT or row in out],
         "high": [row for row in rows if row.risk_tone == "bad"],
         "mine": [row for row in rows if row.id in hers],
     }
     shown = cuts.get(view, rows)
-    attention = len(cuts["attention"])
-    talked = sum(counts["interactions"] for cell, counts in read.measured if cell.hour > words.now_ms // 3_600_000 - 24)
+    left = many.get(view, len(cases)) - len(shown)
+    talked = sum(counts["interactions"] for _, counts in read.day)
     held = read.states.get(HoldState.HELD, 0)
     return Overview(
         title=_greeting(words, name),
         said=" ".join(
             [
-                words.plural("{n} AI use case", "{n} AI use cases", len(rows)),
+                words.plural("{n} AI use case", "{n} AI use cases", len(cases)),
                 words.plural(
                     "handled {n} interaction in the last 24 hours.",
                     "handled {n} interactions in the last 24 hours.", talked,
@@ -141,13 +152,52 @@ def overview(read: Read, words: Words, *, name: str, view: str, mine: str) -> Ov
         tiles=_tiles(read, words, held),
         heads=tuple(words(label) for label in METRICS.values()),
         rows=tuple(shown),
+        left=words.plural("{n} more stands in the list of use cases", "{n} more stand in the list of use cases", left)
+        if left > 0 else "",
         chips=tuple(
-            (f"{words(label)} {words.number(len(cuts[key]))}", "/" if key == "all" else f"/?view={key}", key == view)
+            (f"{words(label)} {words.number(many[key])}", "/" if key == "all" else f"/?view={key}", key == view)
             for key, label in VIEWS.items() if key != "mine" or hers or view == "mine"
         ),
         today=happened(read.entries, {str(one.id): one.name for one in rules.use_cases.values()}, words, most=12),
         shares=_shares(read, words), counted=_counted(read, words),
     )  # fmt: skip
+
+
+def looked_at(read: Read, words: Words, *, view: str, mine: str) -> list[UseCase]:
+    """The use cases whose figures are read: all of a home with at most `ROWS`, else those of the view, what needs
+    somebody first. Needs nothing of `read` that was measured."""
+    cases = list(read.snapshot.ruleset.use_cases.values())
+    if len(cases) <= ROWS:
+        return cases
+    if view == "high":
+        cases = [one for one in cases if _is_high(one)]
+    if view == "mine":
+        cases = [one for one in cases if _is_hers(one, mine)]
+    tones = {one.id: _state(one, read, words)[0] for one in cases}
+    first = sorted(cases, key=lambda one: _URGENT.index(tones[one.id]) if tones[one.id] in _URGENT else len(_URGENT))
+    return first[:ROWS]
+
+
+def _is_high(case: UseCase) -> bool:
+    return RISKS[_risk(case)][0] == "bad"
+
+
+def _risk(case: UseCase) -> str:
+    return max((level.risk.value for level in case.levels.values()), default="R0")
+
+
+def _is_hers(case: UseCase, mine: str) -> bool:
+    return bool(mine) and mine.lower() in (case.owner.lower(), case.deputy.lower())
+
+
+def _by_use_case(read: Read) -> tuple[dict[str, list[tuple[Cell, Counts]]], dict[str, list[Series]]]:
+    measured: dict[str, list[tuple[Cell, Counts]]] = {}
+    for cell, counts in read.measured:
+        measured.setdefault(cell.use_case, []).append((cell, counts))
+    learnt: dict[str, list[Series]] = {}
+    for one in read.series:
+        learnt.setdefault(one.use_case, []).append(one)
+    return measured, learnt
 
 
 def _greeting(words: Words, name: str) -> str:
@@ -224,8 +274,11 @@ def _today(at_ms: int | None, words: Words) -> bool:
     return at_ms is not None and at_ms >= words.today_ms()
 
 
-def _row(case: UseCase, read: Read, words: Words) -> Row:
-    risk = max((level.risk.value for level in case.levels.values()), default="R0")
+def _row(
+    case: UseCase, read: Read, measured: Mapping[str, Sequence[tuple[Cell, Counts]]],
+    learnt: Mapping[str, Sequence[Series]], words: Words,
+) -> Row:  # fmt: skip
+    risk = _risk(case)
     autonomy = max((level.autonomy.value for level in case.levels.values()), default="A0")
     tone, icon, state = _state(case, read, words)
     waits = sum(line.use_case == case.id for line in read.oldest)
@@ -241,7 +294,7 @@ def _row(case: UseCase, read: Read, words: Words) -> Row:
         release_said=words(
             N_("{digest} at {share}"), digest=canary.release[:8], share=words.percent(canary.share, 0)
         ) if canary else "",
-        figures=figures_of(read.measured, read.series, case.id, words),
+        figures=figures_of(measured.get(case.id, ()), learnt.get(case.id, ()), case.id, words),
     )  # fmt: skip
 
 
@@ -275,10 +328,9 @@ def _counted(read: Read, words: Words) -> str:
 def _shares(read: Read, words: Words) -> tuple[Share, ...]:
     """Verdicts on actions, last 24 hours; empty when there was none."""
     total: dict[str, int] = {}
-    for cell, counts in read.measured:
-        if cell.hour > words.now_ms // 3_600_000 - 24:
-            for verdict in ("allow", "change", "hold", "deny"):
-                total[verdict] = total.get(verdict, 0) + counts[f"action.{verdict}"]
+    for _, counts in read.day:
+        for verdict in ("allow", "change", "hold", "deny"):
+            total[verdict] = total.get(verdict, 0) + counts[f"action.{verdict}"]
     whole = sum(total.values())
     if not whole:
         return ()

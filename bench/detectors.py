@@ -156,6 +156,27 @@ def pack(name, labels, only=None, question=None):
     return misses, alarms
 
 
+CHAT_GOAL = ("CARD", "ACCOUNT", "PASSWORD", "PHONE")
+
+
+def chat_by_scorer(question=None):
+    """The chat pack by the harness's own scorer, by exact kind: over the four labels together, and each. What is found
+    of these kinds in a span of another label, or in none, is a false alarm."""
+    scorer = module("pii_score")
+    messages, predicted = [], []
+    for row in rows(PACKS / "pii" / "chat.jsonl"):
+        spans = [
+            {**span, "label": CHAT_LABELS[span["label"]], "form": "chat"}
+            for span in row["spans"]
+            if CHAT_LABELS.get(span["label"]) in CHAT_GOAL
+        ]
+        messages.append({"spans": spans, "negatives": []})
+        findings = found(row["text"], question(row) if question else "")
+        predicted.append([(f.start, f.end, f.kind.value) for f in findings])
+    name = "chat by the scorer" + (", the question names what the labels say" if question else "")
+    scorer.show(name, scorer.score(messages, predicted, CHAT_GOAL), CHAT_GOAL)
+
+
 ARGUMENTS = {"AccountNumber": "ACCOUNT", "PIN": "PIN", "DateOfBirth": "DOB"} | dict.fromkeys(
     ("FullName", "CustomerName", "PatientName", "RenterName", "HostName", "UserName"), "PERSON"
 )
@@ -364,6 +385,8 @@ def main():
             for kind in alarms:
                 for item in alarms[kind][:: max(1, len(alarms[kind]) // 10)][:10]:
                     print("      alarm", kind.value, item)
+    chat_by_scorer()
+    chat_by_scorer(naming)
     for only in (0, 1):
         pack("chat.jsonl", CHAT_LABELS, only)
         pack("chat.jsonl", CHAT_LABELS, only, naming)

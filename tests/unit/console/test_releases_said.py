@@ -7,8 +7,9 @@ from fakes.console import visitor
 
 from handrail.console.views.releases import releases
 from handrail.console.views.releases_detail import Read, detail
-from handrail.console.views.releases_moves import sign_boxes
-from handrail.console.views.releases_words import said_of, whole_sentence
+from handrail.console.views.releases_moves import WHY, sign_boxes
+from handrail.console.views.releases_words import WHYS, said_of, whole_sentence, why_said
+from handrail.console.views.tests import listing
 from handrail.console.words import Languages, Words
 from handrail.in_force.snapshot import Snapshot
 from handrail.people.role import Role
@@ -22,6 +23,7 @@ from handrail.releases.lifecycle import Rollout, SignOff, State
 from handrail.releases.release import Release, Target
 from handrail.terms.actor import Actor, ActorKind
 from handrail.terms.ids import Digest, PersonId, ProviderId, UseCaseId
+from handrail.trials.store import Run
 
 NOW_MS = 1_790_000_000_000
 LANGUAGES = Languages()
@@ -195,3 +197,36 @@ def test_a_dialog_says_whom_the_next_step_reaches() -> None:
     last = msgspec.structs.replace(CANARY, stage=1)
     assert detail(read(last, told(Verdict.SAFE)), visitor(Role.OWNER), words()).next == ""
     assert "Nothing is counted yet" in detail(read(CANARY, None), visitor(Role.OWNER), words()).evidence
+
+
+def test_why_it_stands_still_is_said_in_the_readers_language_and_the_ledgers_own_words_stay() -> None:
+    held = msgspec.structs.replace(CANARY, frozen="frozen by a person")
+    assert "von einem Menschen angehalten" in detail(read(held, None), visitor(Role.OWNER), words("de")).say
+    drawn = "the draw did not give canaries as often as it says (seen at unit 1204)"
+    assert "1.204" in why_said(drawn, words("de"))
+    assert why_said("something new", words("de")) == "something new"
+    for why in (*WHYS, *WHY.values()):
+        assert why_said(why, words("de")) != why, f"{why} has no German"
+
+
+def test_an_upper_limit_that_says_nothing_is_not_given_as_a_number() -> None:
+    wide = metric(interval=(2.5, 7_252.0))
+    assert "7" not in said_of(Verdict.CANNOT_TELL, wide, RAMP.metrics[0], 50, 0.0, words())
+    assert said_of(Verdict.BETTER, metric(interval=(0.4, 1.02)), RAMP.metrics[0], 50, 0.0, words()) == (
+        "Shown to be less often than before."
+    )
+
+
+def test_a_list_of_tests_does_not_call_green_what_never_ran() -> None:
+    one = Run(
+        id="tr_1", release=Digest("a" * 64), use_case=UseCaseId("orders"), at_ms=NOW_MS, passed=1, failed=0,
+        digest=Digest("d"), cases_digest=Digest("e"),
+    )  # fmt: skip
+    snapshot = in_force()
+    more = msgspec.structs.replace(snapshot.ruleset.use_cases[UseCaseId("orders")], id=UseCaseId("else"), name="Else")
+    ruleset = msgspec.structs.replace(
+        snapshot.ruleset, use_cases={**snapshot.ruleset.use_cases, UseCaseId("else"): more}
+    )
+    view = listing([one], [], msgspec.structs.replace(snapshot, ruleset=ruleset), words())
+    assert view.said.endswith("1 use case was never tested.")
+    assert "each use case" not in view.said

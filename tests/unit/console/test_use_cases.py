@@ -6,11 +6,12 @@ from fakes.actions import use_case
 
 from handrail.approvals.stop import Stop, StopScope
 from handrail.console.views.use_cases import ListRead, highest, register, standing
-from handrail.console.views.use_cases_words import KINDS, TYPES, applies, held_to, limit_said
+from handrail.console.views.use_cases_words import KINDS, TYPES, applies, held_to, limit_said, stages_said
 from handrail.console.words import Languages, Words
 from handrail.in_force.snapshot import Snapshot
 from handrail.policy.action_rules import Limit, Per, Within
 from handrail.policy.autonomy import Autonomy
+from handrail.policy.ramp import Ramp, Stage
 from handrail.policy.ruleset import Level, Mode, Risk, Ruleset, UseCase
 from handrail.terms.action import ActionType, ToolId
 from handrail.terms.decision import Verdict
@@ -111,3 +112,12 @@ def test_a_limit_is_said_to_hold_only_where_the_cases_show_it(bad: int, cases: i
     tone, state = held_to(bad, cases, limit)
     assert state == said
     assert (tone == "allow") == (said == "Within the limit")
+
+
+def test_a_step_without_a_least_time_says_no_nought(words: Words) -> None:
+    ramp = Ramp(stages=(
+        Stage(share=0.005), Stage(share=0.05, least_units=1_000), Stage(share=0.3, least_units=1, least_minutes=60)
+    ))  # fmt: skip
+    assert stages_said(ramp, words) == (
+        "0.5%, without a least time", "5%, at least 1,000 compared", "30%, at least 1 hour and 1 compared",
+    )  # fmt: skip

@@ -24,6 +24,7 @@ from handrail.console.views.releases_words import (
     units_of,
     verdict_of,
     whole_sentence,
+    why_said,
 )
 from handrail.console.visitor import Visitor
 from handrail.console.words import N_, Words
@@ -286,6 +287,7 @@ def _say(read: Read, told: Conclusion | None, words: Words) -> tuple[str, str, s
         return "", "dot", words(N_("It answers nobody.")), ""
     unit = "customer" if rollout.ramp and rollout.ramp.unit is UnitKind.CUSTOMER_WEEK else "conversation"
     sentence = counting_of(read.drawing, words) if told is None else whole_sentence(rollout, told, words, unit)
+    why = why_said(rollout.frozen or rollout.asked, words)
     match rollout.state:
         case State.ROLLED_BACK:
             after = words(N_("Running conversations left it at their next turn.")) if rollout.safety else words(
@@ -298,9 +300,9 @@ def _say(read: Read, told: Conclusion | None, words: Words) -> tuple[str, str, s
                 return "back", "undo", sentence, f"{alone} {when} {after}"
             return "back", "undo", words(N_("It was rolled back, not by its evidence.")), f"{when} {after}"
         case State.CANARY if rollout.frozen:
-            return "hold", "pause", words(N_("It stands still: {why}."), why=rollout.frozen), sentence
+            return "hold", "pause", words(N_("It stands still: {why}."), why=why), sentence
         case State.CANARY if rollout.asked:
-            return "hold", "pause", words(N_("It waits for its owner: {why}."), why=rollout.asked), sentence
+            return "hold", "pause", words(N_("It waits for its owner: {why}."), why=why), sentence
         case State.CANARY:
             if _counting(read):
                 return "canary", "canary", words(N_("It runs.")), sentence

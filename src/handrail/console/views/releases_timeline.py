@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from handrail.console.views.frame import ROLE_NAMES
+from handrail.console.views.releases_words import why_said
 from handrail.console.words import N_, Words
 from handrail.ledger.commitment import RecordedFacts, read_facts
 from handrail.terms.actor import ActorKind
@@ -97,7 +98,11 @@ def _said(entry: RecordedFacts, facts: _Facts, words: Words) -> str:
             return words.plural("{n} unit.", "{n} units.", facts.units)
         case "release.rolled_back" if not facts.sentence:
             ends = N_("Running conversations left it.") if facts.safety else N_("Running conversations ended on it.")
-            why = f"{facts.why[:1].upper()}{facts.why[1:]}." if facts.why else ""
-            return f"{why} {words(ends)}".strip()
+            return f"{_why(facts, words)} {words(ends)}".strip()
         case _:
-            return facts.sentence or (f"{facts.why[:1].upper()}{facts.why[1:]}." if facts.why else "")
+            return facts.sentence or _why(facts, words)
+
+
+def _why(facts: _Facts, words: Words) -> str:
+    said = why_said(facts.why, words)
+    return f"{said[:1].upper()}{said[1:]}." if said else ""

@@ -1,5 +1,7 @@
 """What stands in words for states, verdicts, metrics and moves of releases; pure."""
 
+import re
+
 from handrail.console.words import N_, Words
 from handrail.policy.ramp import Outcome, RampMetric
 from handrail.releases.bets import Kind
@@ -42,6 +44,45 @@ METRICS = {
     "failed": N_("Failed answers"),
     "declined": N_("Declined to help"),
 }
+
+
+MOST_TIMES = 100
+"""From here on an upper limit says nothing but that nothing is known."""
+WHYS = {
+    why: why
+    for why in (
+        N_("frozen by a person"),
+        N_("failures are reported more often of the canary, before its units are complete"),
+        N_("undecided at the end of its planned life: look at what is nearest, then promote it or roll it back"),
+        N_("safe after its last stage: promote it or roll it back"),
+        N_("what it was compared with was rolled back"),
+        N_("what came after it was rolled back"),
+        N_("a backup was restored: what happened since is not known"),
+        N_("it was let go on"),
+        N_("still answering"),
+        N_("customers are harmed"),
+        N_("answers are wrong or unsafe"),
+        N_("figures look wrong"),
+        N_("it costs or takes too much"),
+        N_("plans changed"),
+        N_("a drill"),
+    )
+}
+"""Reasons of moves as the ledger has them: sentences of ours, so each has its translation."""
+
+
+def why_said(why: str, words: Words) -> str:
+    """One of `WHYS` in the reader's language; another as the ledger has it."""
+    if why in WHYS:
+        return words(WHYS[why])
+    if (drawn := _DRAW.fullmatch(why)) is not None:
+        return words(
+            N_("the draw did not give canaries as often as it says (seen at unit {n})"), n=words.number(int(drawn[1]))
+        )
+    return why
+
+
+_DRAW = re.compile(r"the draw did not give canaries as often as it says \(seen at unit (\d+)\)")
 
 
 def metric_name(name: str, words: Words) -> str:
@@ -112,6 +153,8 @@ def said_of(
             return words(N_("At least {low} times as often as before."), low=_times(low, words))
         return words(N_("More often than before, and part of why it goes back."))
     if verdict in (Verdict.BETTER, Verdict.SAFE) and high is not None:
+        if verdict is Verdict.BETTER and high >= 1:
+            return words(N_("Shown to be less often than before."))
         if verdict is Verdict.BETTER:
             return words(N_("At most {high} times as often as before."), high=_times(high, words))
         if high > (margin or 0):  # what shows a margin is sharper than the interval
@@ -121,7 +164,7 @@ def said_of(
             N_("At most {high} times as often as before; {margin} times is agreed."), high=_times(high, words),
             margin=words.number(margin or 0, 2),
         )  # fmt: skip
-    if high is None:
+    if high is None or high >= MOST_TIMES:
         return words(N_("It may be {low} times as often as before, or any more."), low=_times(low, words))
     between = words(
         N_("Between {low} and {high} times as often as before."), low=_times(low, words), high=_times(high, words)

@@ -155,11 +155,15 @@ def listing(
 
     names = sorted(called.items(), key=lambda pair: pair[1])
     red = [name for key, name in names if any(not green(one) for one in _latest(runs, key))]
+    asked = [key for key, _ in names if not use_case or key == use_case]
+    never = sum(not _latest(runs, key) for key in asked)
     said = words(N_("No case was run yet."))
     if runs:
-        said = words(N_("The latest run of each use case is green."))
+        said = words(N_("Every latest run is green."))
     if red:
         said = words(N_("The latest run failed: {names}."), names=", ".join(red))
+    if runs and never and not cut_off:
+        said += " " + words.plural("{n} use case was never tested.", "{n} use cases were never tested.", never)
     paged = words(
         N_("{first} to {last} of {all}"), first=words.number(min((page - 1) * PAGE + 1, len(rows))),
         last=words.number(min(page * PAGE, len(rows))), all=words.number(len(rows)),

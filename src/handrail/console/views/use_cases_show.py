@@ -26,6 +26,7 @@ from handrail.console.views.use_cases_words import (
     kind_words,
     limit_said,
     ramped_said,
+    share_said,
     stages_said,
 )
 from handrail.console.words import N_, Words
@@ -385,7 +386,7 @@ def _released(read: ShowRead, words: Words) -> str:
     )
     if canary is None:
         return words(N_("It answers every conversation."))
-    return words(N_("{digest} is tried at {share}."), digest=canary.release[:8], share=words.percent(canary.share, 0))
+    return words(N_("{digest} is tried at {share}."), digest=canary.release[:8], share=share_said(canary.share, words))
 
 
 def _prompt(read: ShowRead, words: Words, *, may: bool) -> Prompt:

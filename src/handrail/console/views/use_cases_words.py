@@ -3,7 +3,7 @@
 from handrail.console.views.frame import ROLE_NAMES
 from handrail.console.words import N_, Words
 from handrail.policy.action_rules import Limit, Per, Rule, Within
-from handrail.policy.ramp import Ramp
+from handrail.policy.ramp import Ramp, Stage
 from handrail.policy.ruleset import Audience, FindingAction, OnFailure, PromptMode, StreamMode
 from handrail.terms.action import ActionType
 from handrail.terms.decision import Verdict
@@ -155,20 +155,25 @@ def held_to(bad: int, cases: int, limit: float) -> tuple[str, str]:
 
 def stages_said(ramp: Ramp | None, words: Words) -> tuple[str, ...]:
     """One sentence for each."""
-    if ramp is None:
-        return ()
-    return tuple(
-        words(
-            N_("{share}, at least {time} and {units} compared"), share=words.percent(one.share, 0),
-            time=words.lasting(int(one.least_minutes * 60_000)), units=words.number(one.least_units),
-        )
-        if not one.pilot
-        else words(
-            N_("Pilot with {who}, {share}"), share=words.percent(one.share, 0),
-            who=", ".join(f"{name}: {value}" for name, value in sorted(one.pilot.items())),
-        )
-        for one in ramp.stages
-    )  # fmt: skip
+    return tuple(_stage_said(one, words) for one in ramp.stages) if ramp is not None else ()
+
+
+def _stage_said(stage: Stage, words: Words) -> str:
+    share = share_said(stage.share, words)
+    if stage.pilot:
+        who = ", ".join(f"{name}: {value}" for name, value in sorted(stage.pilot.items()))
+        return words(N_("Pilot with {who}, {share}"), share=share, who=who)
+    least = [words.lasting(int(stage.least_minutes * 60_000))] * bool(stage.least_minutes)
+    if stage.least_units:
+        least.append(words.plural("{n} compared", "{n} compared", stage.least_units))
+    if not least:
+        return words(N_("{share}, without a least time"), share=share)
+    return words(N_("{share}, at least {least}"), share=share, least=words(N_(" and ")).join(least))
+
+
+def share_said(share: float, words: Words) -> str:
+    """Of conversations: half a per cent is not nothing."""
+    return words.percent(share, 0 if share >= 0.01 else 1)
 
 
 def ramped_said(ramp: Ramp | None, words: Words) -> str:

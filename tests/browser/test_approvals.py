@@ -185,7 +185,7 @@ def test_what_was_done_is_undone_and_what_is_handed_over_goes_to_the_other_route
     expect(page.get_by_role("status").get_by_text("undo")).to_be_visible()
     page.goto(f"/approvals/{held}")
     page.keyboard.press("h")
-    page.get_by_label("To", exact=True).select_option("desk")
+    page.get_by_label("To a route").select_option("desk")
     page.get_by_role("button", name="Hand it over").click()
     expect(page.get_by_text("Handed over to desk.")).to_be_visible()
     shown = json.loads(two.house.by("ann", "approvals", "show", held, "--json"))
@@ -328,3 +328,36 @@ def test_mixed_approvals_are_decided_by_keyboard_alone_at_the_pace_of_a_person(t
     print(f"{many} decided by keyboard in {took:.0f} s, {took / many:.2f} s each")
     assert took < 3.0 * many
     assert not trouble(page)
+
+
+@pytest.mark.promise("CAP-5")
+def test_a_case_is_handed_to_a_named_person_by_keyboard_and_is_hers_alone(two: Site, enter: Enter) -> None:
+    two.chat("c-H-1", "Please call me back.")
+    action = note(two, "H-1")
+    ann = enter(two, Role.APPROVER)
+    bob = enter(two, session=two.new_session(Role.APPROVER, name="Bob Second"))
+    ann.goto(f"/approvals/{action}")
+    ann.keyboard.press("h")
+    expect(ann.get_by_role("dialog")).to_be_visible()
+    chosen = ann.get_by_label("To a person")
+    expect(chosen).to_be_focused()
+    chosen.select_option(label="Bob Second")
+    ann.keyboard.press("Enter")
+    ann.get_by_role("button", name="Hand it over").click()
+    expect(ann.get_by_text("Handed over to Bob Second, who alone decides until")).to_be_visible()
+    ann.goto(f"/approvals/{action}")
+    expect(ann.get_by_text("It was handed to Bob Second")).to_be_visible()
+    expect(ann.get_by_role("button", name="Approve")).to_have_count(0)
+    out = two.house.run(
+        "approvals", "hand-on", action, "--to", "ann@house.example", "--token", two.house.staff["ann"], code=None
+    )
+    assert "choose another person" in out.stderr
+    bob.goto("/approvals")
+    expect(bob.locator(f'a[href*="{action}"]').first).to_be_visible()
+    bob.goto(f"/approvals/{action}")
+    bob.keyboard.press("a")
+    expect(bob.get_by_role("dialog")).to_be_visible()
+    bob.keyboard.press("Enter")
+    soon(lambda: state_of(two, action), "done")
+    assert not trouble(ann)
+    assert not trouble(bob)

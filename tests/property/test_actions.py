@@ -57,7 +57,9 @@ class Life(RuleBasedStateMachine):
     def approve(self, person: PersonId, seen: Digest | None) -> None:
         bound = self.progress.digest
         digest = seen or bound
+        alone = lifecycle.only(self.progress, self.now)
         if self.move(lifecycle.approve, person, digest, now=self.now):
+            assert alone in ("", person)
             assert person != self.excluded
             assert digest == bound
 
@@ -79,6 +81,14 @@ class Life(RuleBasedStateMachine):
     def hand_on(self, needs: int, seldom: bool) -> None:
         if seldom:
             self.move(lifecycle.hand_on, "others", now=self.now, needs=needs)
+
+    @rule(person=st.sampled_from(PERSONS), within_ms=st.sampled_from([0, 5_000]), seldom=SELDOM)
+    def hand_to(self, person: PersonId, within_ms: int, seldom: bool) -> None:
+        given = {one.person for one in self.progress.approvals}
+        if seldom and self.move(lifecycle.hand_to, person, now=self.now, within_ms=within_ms):
+            assert person != self.excluded
+            assert person not in given
+            assert lifecycle.only(self.progress, self.now) == (person if within_ms else "")
 
     @rule()
     def expire(self) -> None:

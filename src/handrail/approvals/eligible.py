@@ -24,6 +24,7 @@ class WhyNot(StrEnum):
     ROLES = "roles"
     BEYOND = "beyond"  # the route may not decide this amount or use case
     SHIFT = "shift"
+    HANDED = "handed"  # to another person, who alone decides for a while
 
 
 def route_asked(row: Queued) -> Route:
@@ -57,7 +58,13 @@ def why_not(row: Queued, person: Person | None, owners: frozenset[str], at: Mome
     escalated = {role for step in route.steps[: row.step] for role in step.roles}
     if row.state is State.HELD and not roles & escalated and not on_shift(route.shifts, at):
         return WhyNot.SHIFT
-    return None
+    return WhyNot.HANDED if only(row, at.now_ms) not in ("", person.id) else None
+
+
+def only(row: Queued, now_ms: int | None) -> str:
+    """Who alone may decide it now; empty: whoever the route asks."""
+    handed = row.handed_until is not None and now_ms is not None and now_ms < row.handed_until
+    return row.handed_to if handed and row.state is State.HELD else ""
 
 
 def may_pass_on(row: Queued, person: Person | None) -> bool:
@@ -97,4 +104,5 @@ def row_of(stored: Stored) -> Queued:
         decide_by=progress.decide_by, type=facts.type, digest=progress.digest, asks=stored.about.route,
         step=progress.step, approved=tuple([one.person for one in progress.approvals]), excluded=progress.excluded,
         settled_by=progress.settled_by, settled_at=progress.settled_at, unread=unread(facts),
+        handed_to=progress.handed_to, handed_until=progress.handed_until,
     )  # fmt: skip

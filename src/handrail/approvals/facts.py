@@ -46,6 +46,7 @@ class ActionFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     parent: str = ""
     upstream: str = ""
     release: Digest | None = None  # of the conversation
+    handed_to: str = ""  # the person who alone decides for a while
 
 
 def unread(facts: ActionFacts) -> bool:
@@ -109,6 +110,7 @@ def action_entry(
         needs=progress.needs,
         persons=tuple(given.person for given in progress.approvals),
         step=progress.step,
+        handed_to=progress.handed_to,
         decide_by=progress.decide_by,
         execute_by=progress.execute_by,
         drill=progress.drill,

@@ -82,7 +82,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     ended the waiting. `ended_at`: when the outcome was recorded. `report_within_ms`: above 0, its caller executes it,
     never handrail, under a permit, and reports within so long. `slot`: while claimed it counts among the calls in
     flight to its target. `until`: it makes no sense later, whoever approves it (an undo's window). Times in Unix ms of
-    the database. `undone_by`: the action that took its effect back; the same call may be asked for anew then."""
+    the database. `undone_by`: the action that took its effect back; the same call may be asked for anew then.
+    `handed_to`: until `handed_until` this person alone decides, afterwards the route's people again."""
 
     action: ActionId
     state: State
@@ -113,6 +114,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     slot: bool = False
     until: int | None = None
     undone_by: str = ""
+    handed_to: str = ""
+    handed_until: int | None = None
 
 
 def held(
@@ -169,11 +172,12 @@ def approve(before: Progress, person: PersonId, digest: Digest, *, now: int) -> 
         )
     if any(given.person == person for given in before.approvals):
         raise HandrailError(Code.NOT_ALLOWED, "you have approved this already; a second person must")
+    require_not_another(before, person, now)
     if digest != before.digest:
         raise HandrailError(Code.LOST_RACE, "the arguments have changed since you looked; read them again")
     approvals = (*before.approvals, Approval(person, now, digest))
     if len(approvals) < before.needs:
-        return _moved(before, approvals=approvals)
+        return _moved(before, approvals=approvals, handed_to="", handed_until=None)
     not_before = now + before.cool_off_ms
     return _moved(
         before,
@@ -231,7 +235,9 @@ def end_drill(before: Progress, person: PersonId, state: State, *, now: int) -> 
 def edit(before: Progress, digest: Digest, *, now: int) -> Progress:
     """Other arguments: a new revision without any approval; its decision starts anew. Raises ALREADY_DECIDED."""
     require_waiting(before, now)
-    return _moved(before, digest=digest, revision=before.revision + 1, approvals=())
+    return _moved(
+        before, digest=digest, revision=before.revision + 1, approvals=(), handed_to="", handed_until=None
+    )
 
 
 def escalate(before: Progress, *, now: int, next_at: int | None) -> Progress:
@@ -246,7 +252,39 @@ def hand_on(before: Progress, route: str, *, now: int, needs: int, escalate_at: 
     ALREADY_DECIDED."""
     require_waiting(before, now)
     needs = max(needs, before.needs, len(before.approvals) + 1)
-    return _moved(before, route=route, needs=needs, step=0, escalate_at=escalate_at)
+    return _moved(
+        before, route=route, needs=needs, step=0, escalate_at=escalate_at, handed_to="", handed_until=None
+    )
+
+
+def hand_to(before: Progress, person: PersonId, *, now: int, within_ms: int) -> Progress:
+    """To one person of its route, alone for so long, and never longer than there is to decide. Whether her roles may is
+    the caller's to check. Raises ALREADY_DECIDED or NOT_ALLOWED: she is excluded, or has approved it."""
+    require_waiting(before, now)
+    if person in before.excluded:
+        raise HandrailError(
+            Code.NOT_ALLOWED, "this person asked for it, owns the use case or wrote the rule: choose another"
+        )
+    if any(given.person == person for given in before.approvals):
+        raise HandrailError(Code.NOT_ALLOWED, "this person has approved it already; choose another")
+    until = now + within_ms if before.decide_by is None else min(now + within_ms, before.decide_by)
+    return _moved(before, handed_to=person, handed_until=until)
+
+
+def only(before: Progress, now: int) -> str:
+    """Who alone may decide now; empty: whoever the route asks."""
+    handed = before.handed_until is not None and now < before.handed_until
+    return before.handed_to if handed and before.state is State.HELD else ""
+
+
+def require_not_another(before: Progress, person: PersonId, now: int) -> None:
+    """Raises HandrailError NOT_ALLOWED while it was handed to another person."""
+    if only(before, now) not in ("", person):
+        raise HandrailError(
+            Code.NOT_ALLOWED,
+            "this was handed to another person, who alone decides until {when} UTC; hand it on, or wait",
+            parts={"when": _at(before.handed_until or now)},
+        )
 
 
 def expire(before: Progress, *, now: int) -> Progress:

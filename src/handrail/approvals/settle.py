@@ -21,7 +21,7 @@ from handrail.ledger.erase import reference
 from handrail.ledger.store import Journal
 from handrail.people.acting import person_of
 from handrail.people.authorise import Act, require
-from handrail.people.person import Person
+from handrail.people.person import Person, mail_of
 from handrail.policy.action_rules import Route
 from handrail.policy.ruleset import Ruleset, asks_why
 from handrail.terms.action import Action, ActionId, Door, digest_of
@@ -168,6 +168,41 @@ class HandOn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HandTo:
+    """To one colleague who may decide it: for the route's `hand_over_within_s` nobody else does, then its people again.
+    `to`: her id or address."""
+
+    ids: Ids
+    action: ActionId
+    to: str
+    token: str
+    comment: str = ""
+
+    def __call__(self, tx: ActionTransaction) -> Stored:
+        """Raises HandrailError NOT_FOUND (no such action or person), TOKEN_INVALID, ALREADY_DECIDED or NOT_ALLOWED: the
+        other may not decide it now, or is who hands it over."""
+        stored = tx.actions.get(self.action)
+        person = _colleague(tx, stored, self.token)
+        target = tx.persons.by_mail(mail_of(self.to)) if "@" in self.to else tx.persons.get(PersonId(self.to))
+        if target is None:
+            raise HandrailError(Code.NOT_FOUND, "there is no person with this address")
+        if target.id == person.id:
+            raise HandrailError(Code.NOT_ALLOWED, "choose another person: you may decide it already")
+        try:
+            _require_may(tx, stored, target)
+        except HandrailError as error:
+            if error.code is not Code.NOT_ALLOWED:
+                raise
+            raise HandrailError(
+                Code.NOT_ALLOWED,
+                "this person may not decide it now (roles, amount, shift, or part in it); choose another",
+            ) from None
+        within = 1_000 * (stored.about.route or APPROVERS).hand_over_within_s
+        after = lifecycle.hand_to(stored.progress, target.id, now=tx.now_ms, within_ms=within)
+        return moved(tx, self.ids, stored, after, EntryKind.ACTION_HANDED_ON, _actor(person), self.comment)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
     """By the agent that asked, before the claim. `key`: the id of its key, `use_case` checked by the caller."""
 
@@ -311,6 +346,13 @@ def decider(tx: ActionTransaction, stored: Stored, token: str, *, hours: bool = 
     person = person_of(tx, token)
     if hours and stored.progress.state is not State.HELD:
         _require_waiting(tx, stored.progress)
+    _require_may(tx, stored, person, hours=hours)
+    lifecycle.require_not_another(stored.progress, person.id, tx.now_ms)
+    return person
+
+
+def _require_may(tx: ActionTransaction, stored: Stored, person: Person, *, hours: bool = True) -> None:
+    """Raises HandrailError NOT_ALLOWED when this person may not settle it."""
     ruleset = _ruleset(tx)
     route = stored.about.route or APPROVERS
     use_case = ruleset.use_cases.get(stored.about.use_case) if ruleset is not None else None
@@ -324,7 +366,6 @@ def decider(tx: ActionTransaction, stored: Stored, token: str, *, hours: bool = 
         owners={use_case.owner.lower(), use_case.deputy.lower()} if use_case is not None else set(),
     )
     drills.require_other(tx, stored, person)
-    return person
 
 
 def _colleague(tx: ActionTransaction, stored: Stored, token: str) -> Person:

@@ -59,7 +59,7 @@ class Queued(Line, frozen=True, kw_only=True, gc=False):
     """A row for who may settle it: what tells her apart from others. `asks`: the route as it was when it was held;
     None: the built-in one. `step`: of its escalations. `approved`: by whom so far. `settled_by`: whose word ended the
     waiting, at `settled_at` (Unix ms). `unread`: it moves money and nobody could read how much. `digest`: of the
-    call."""
+    call. `handed_to`: who alone decides until `handed_until`."""
 
     type: str
     digest: Digest
@@ -70,6 +70,8 @@ class Queued(Line, frozen=True, kw_only=True, gc=False):
     settled_by: str
     settled_at: int | None
     unread: bool
+    handed_to: str = ""
+    handed_until: int | None = None
 
 
 class Past(msgspec.Struct, frozen=True, kw_only=True):

@@ -244,6 +244,8 @@ class _Standing(_Waiting, frozen=True, gc=False):
     step: int = 0
     settled_by: str = ""
     settled_at: int | None = None
+    handed_to: str = ""
+    handed_until: int | None = None
 
 
 class _StandingFacts(_Facts, frozen=True, gc=False):
@@ -266,6 +268,7 @@ def _queued(progress: _Standing, about: _StandingAbout) -> Queued:
         decide_by=progress.decide_by, type=facts.type, digest=progress.digest, asks=about.route, step=progress.step,
         approved=tuple([one.person for one in progress.approvals]), excluded=progress.excluded,
         settled_by=progress.settled_by, settled_at=progress.settled_at, unread=Why.AMOUNT in codes,
+        handed_to=progress.handed_to, handed_until=progress.handed_until,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from handrail.approvals.behind import name_of
 from handrail.approvals.halt import LiftStop, PullStop, revoke_stopped
 from handrail.approvals.lifecycle import State
 from handrail.approvals.route import APPROVERS
-from handrail.approvals.settle import Approve, Deny, HandOn, Settle, settled
+from handrail.approvals.settle import Approve, Deny, HandOn, HandTo, Settle, settled
 from handrail.approvals.stop import Stop, StopScope
 from handrail.approvals.store import Stored
 from handrail.approvals.view import CaseView
@@ -213,13 +213,22 @@ def edit(action: str, arguments: str, comment: str, token: str, home: Path) -> N
 
 @approvals.command("hand-on")
 @action
-@click.option("--route", required=True)
+@click.option("--route", help="To the people of this route, such as one that may decide a higher amount.")
+@click.option("--to", help="To this person (id or address), who alone decides for a while; then the route again.")
 @comment
 @token
 @options.home
-def hand_on(action: str, route: str, comment: str, token: str, home: Path) -> None:
-    """To another route, such as one that may decide a higher amount."""
-    change = HandOn(ids=wire.IDS, action=ActionId(action), route=route, token=token, comment=comment)
+def hand_on(action: str, route: str | None, to: str | None, comment: str, token: str, home: Path) -> None:
+    """To another route, or to one person who may decide it: --route or --to."""
+    if (route is None) == (to is None):
+        raise click.UsageError("say to whom: --route ROUTE or --to PERSON")
+    if to is not None:
+        hand = HandTo(ids=wire.IDS, action=ActionId(action), to=to, token=token, comment=comment)
+        stored = options.command(home, hand)
+        _say(stored)
+        click.echo(f"{stored.progress.handed_to} alone decides until {_time(stored.progress.handed_until or 0)}")
+        return
+    change = HandOn(ids=wire.IDS, action=ActionId(action), route=str(route), token=token, comment=comment)
     _say(options.command(home, change))
 
 

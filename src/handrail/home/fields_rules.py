@@ -176,6 +176,9 @@ class RouteFile(Strict, frozen=True):
         Minor | None, says("Minor units of `currency` that one of a batch may move; left out: money goes one by one.")
     ] = None
     drills_a_week: Annotated[int, says("Seeded wrong requests for its people.", ge=0, le=100)] = 0
+    hand_over_within_s: Annotated[
+        int, says("A person whom a case is handed to decides it alone so long; then the route.", ge=60, le=86_400)
+    ] = 900
 
 
 class RulesFile(Strict, frozen=True, kw_only=True):

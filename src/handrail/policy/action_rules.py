@@ -154,7 +154,8 @@ class Route(Strict, frozen=True):
     that this route may decide; above it the action needs a route that may. `otherwise`: `deny` or `handover` when
     nobody decides within `decide_within_s`. `batch`: how many similar holds may be decided together, 0: none.
     `batch_up_to`: minor units in `currency` that one of them may move at most; None: what moves money is decided one by
-    one. `drills_a_week`: seeded wrong requests."""
+    one. `drills_a_week`: seeded wrong requests. `hand_over_within_s`: a person whom a case was handed to decides
+    it alone for so long."""
 
     id: str
     roles: tuple[str, ...]
@@ -170,6 +171,7 @@ class Route(Strict, frozen=True):
     batch: int = 5
     batch_up_to: int | None = None
     drills_a_week: int = 0
+    hand_over_within_s: int = 900
     place: str = ""
 
 

@@ -287,7 +287,7 @@ def _route(route: Route, ground: Ground) -> Iterator[str]:
         yield "`batch_up_to` needs a `batch` of 2 or more"
     if route.otherwise not in OTHERWISE:
         yield f"`otherwise` is one of {', '.join(sorted(OTHERWISE))}"
-    if route.decide_within_s <= 0 or route.execute_within_s <= 0:
+    if min(route.decide_within_s, route.execute_within_s, route.hand_over_within_s) <= 0:
         yield "times are whole seconds from 1"
     after = [step.after_s for step in route.steps]
     if after != sorted(set(after)) or any(not 0 < second < route.decide_within_s for second in after):

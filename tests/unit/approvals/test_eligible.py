@@ -81,6 +81,16 @@ def test_who_has_approved_waits_for_another_and_an_ended_one_for_nobody() -> Non
     assert why_not(row(), None, frozenset(), AT) is WhyNot.DISABLED
 
 
+@pytest.mark.promise("CAP-5")
+def test_what_was_handed_to_one_person_is_hers_alone_until_its_time_and_then_the_routes() -> None:
+    her, him = person(Role.APPROVER), person(Role.APPROVER, id=PersonId("pe_2"))
+    handed = row(handed_to=her.id, handed_until=NOW + 1)
+    assert why_not(handed, her, frozenset(), AT) is None
+    assert why_not(handed, him, frozenset(), AT) is WhyNot.HANDED
+    assert why_not(row(handed_to=her.id, handed_until=NOW), him, frozenset(), AT) is None
+    assert may_pass_on(handed, him)  # a colleague can take it back to a route
+
+
 def test_a_case_beyond_a_routes_amount_can_be_passed_on_by_its_people_alone() -> None:
     small = msgspec.structs.replace(row(), asks=Route(id="leads", roles=("approver",), up_to=1, currency="EUR"))
     assert may_pass_on(small, person(Role.APPROVER))

@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 
 from handrail.approvals.eligible import row_of
 from handrail.approvals.lifecycle import State
-from handrail.approvals.settle import Approve, Deny, HandOn, Settle, settled
+from handrail.approvals.settle import Approve, Deny, HandOn, HandTo, Settle, settled
 from handrail.approvals.store import Queued, Stored
 from handrail.approvals.view import CaseView
 from handrail.console.answers import Again, Go
@@ -25,7 +25,7 @@ from handrail.people.person import Person
 from handrail.people.role import Role
 from handrail.terms.action import ActionId, ToolId
 from handrail.terms.errors import Code, HandrailError
-from handrail.terms.ids import Digest
+from handrail.terms.ids import Digest, PersonId
 
 PAST = 100
 DECIDERS = EVERYONE - {Role.AUDITOR}
@@ -70,7 +70,10 @@ class EditAsked(DecideAsked, frozen=True, kw_only=True):
 
 
 class HandOnAsked(DecideAsked, frozen=True, kw_only=True):
+    """`person`: to whom; empty: to the people of `route`."""
+
     route: str = ""
+    person: str = ""
 
 
 class SettleAsked(DecideAsked, frozen=True, kw_only=True):
@@ -140,16 +143,27 @@ async def edit(visitor: Visitor, asked: EditAsked, here: Here) -> Go | Again:
 
 
 async def hand_on(visitor: Visitor, asked: HandOnAsked, here: Here) -> Go | Again:
-    change = HandOn(
+    change: HandOn | HandTo = HandOn(
         ids=here.ports.ids, action=ActionId(asked.id), route=asked.route, token=visitor.token, comment=asked.reason
     )
+    if asked.person:
+        change = HandTo(
+            ids=here.ports.ids, action=ActionId(asked.id), to=asked.person, token=visitor.token, comment=asked.reason
+        )
     try:
-        await here.ports.journal.run(change)
+        moved: Stored = await here.ports.journal.run(change)
     except HandrailError as problem:
         if problem.code not in TOLD | {Code.NOT_FOUND}:
             raise
         return await _refused(visitor, asked, here, problem, "hand-on")
     said = here.words(N_("Handed over to {route}. Its time to decide stays the same."), route=asked.route)
+    if asked.person:
+        names = {one.id: one.name for one in await here.ports.people.persons()}
+        said = here.words(
+            N_("Handed over to {name}, who alone decides until {when}."),
+            name=names.get(PersonId(moved.progress.handed_to), ""),
+            when=here.words.moment(moved.progress.handed_until),
+        )  # fmt: skip
     return Go(await _next(visitor, asked, here), said)
 
 

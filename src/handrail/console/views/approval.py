@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from handrail.approvals.eligible import WhyNot, batch_of, may_pass_on, roles_asked, route_asked
+from handrail.approvals.eligible import WhyNot, batch_of, may_pass_on, only, roles_asked, route_asked
 from handrail.approvals.lifecycle import Approval, Otherwise, State
 from handrail.approvals.route import Case as RouteCase
 from handrail.approvals.route import covers
@@ -48,6 +48,7 @@ WHY_NOT = {
     WhyNot.ROLES: N_("Your roles do not decide this; its route asks: {roles}."),
     WhyNot.BEYOND: N_("Route {route} may not decide this amount or use case. Hand it over to one that may."),
     WhyNot.SHIFT: N_("Route {route} is not on shift now. Wait, or hand it over."),
+    WhyNot.HANDED: N_("It was handed to {name}, who alone decides until {when}. Hand it over, or wait."),
 }
 OTHERWISE = {
     Otherwise.DENY: N_("It is denied"), Otherwise.HANDOVER: N_("It is denied, and the case goes to a person"),
@@ -147,6 +148,7 @@ class ApprovalView:
     asks: bool = False
     read_error: str = ""
     routes: tuple[tuple[str, str], ...] = ()
+    colleagues: tuple[tuple[str, str], ...] = ()
     alike: str = ""
     last: Last | None = None
     fields: dict[str, str] = field(default_factory=dict)
@@ -175,8 +177,9 @@ def approval(
         now=now,
         shown=None if case is None else _shown(case, row, words, ruleset, persons, written), not_shown=not_shown,
         asks=asks, read_error=read_error,
-        routes=_routes(row, ruleset, words), alike=row.action if batch_of(row) > 1 else "", last=last,
-        fields=asking.query(), error=error, reason=reason, open=opened,
+        routes=_routes(row, ruleset, words),
+        colleagues=_colleagues(row, persons, person, ruleset, words), last=last,
+        alike=row.action if batch_of(row) > 1 else "", fields=asking.query(), error=error, reason=reason, open=opened,
     )  # fmt: skip
 
 
@@ -191,7 +194,8 @@ def now_of(
     left, urgent = _left(row, words)
     return Now(
         waits=waits, tone=tone, icon=icon, status=status, left=left, urgent=urgent,
-        why_not=_why_not(no, row, words) if row.state in OPEN else "", may=no is None and row.state is State.HELD,
+        why_not=_why_not(no, row, words, persons) if row.state in OPEN else "",
+        may=no is None and row.state is State.HELD,
         may_hand_on=waits and may_pass_on(row, person), may_settle=no is None and row.state is State.UNKNOWN,
         undo=_undo(stored, person, ruleset, words), by=_by(row, words, persons),
         stale=bool(seen) and seen != row.digest, people_title=_people_title(row, words),
@@ -208,12 +212,15 @@ def _left(row: Queued, words: Words) -> tuple[str, bool]:
     return words(N_("{time} left"), time=words.lasting(left)), left <= 15 * 60_000
 
 
-def _why_not(no: WhyNot | None, row: Queued, words: Words) -> str:
+def _why_not(no: WhyNot | None, row: Queued, words: Words, persons: Mapping[PersonId, Person]) -> str:
     if no is None:
         return ""
     if no is WhyNot.OVER:
         return words(N_("Its time is over; it will be told here what became of it."))
-    return words(WHY_NOT[no], roles=_roles(roles_asked(row), words), route=row.route or route_asked(row).id)
+    return words(
+        WHY_NOT[no], roles=_roles(roles_asked(row), words), route=row.route or route_asked(row).id,
+        name=name_of(row.handed_to, persons), when=words.moment(row.handed_until),
+    )  # fmt: skip
 
 
 def _roles(roles: Sequence[str] | frozenset[str], words: Words) -> str:
@@ -267,6 +274,16 @@ def _people(
     found = [_approved(given, words, persons) for given in stored.progress.approvals]
     if row.state is State.HELD:
         missing = max(0, row.needs - row.given)
+        alone = only(row, words.now_ms)
+        if alone and (person is None or alone != person.id):
+            missing -= 1
+            found.append(
+                Signer(
+                    initials=_initials(name_of(alone, persons)), name=name_of(alone, persons), tone="wait",
+                    said=words(N_("Decides alone until {when}"), when=words.moment(row.handed_until)),
+                    note=words(N_("It was handed over to this person; afterwards the route decides again.")),
+                )
+            )  # fmt: skip
         may = reason_not(row, person, ruleset, words.now_ms) is None
         asked = _roles(roles_asked(row), words)
         note = words(N_("Route {route}"), route=row.route or route_asked(row).id)
@@ -397,6 +414,19 @@ def _routes(row: Queued, ruleset: Ruleset, words: Words) -> tuple[tuple[str, str
         (route.id, _routed(route, words)) for route in ruleset.actions.routes
         if route.id != row.route and covers(route, case)
     )  # fmt: skip
+
+
+def _colleagues(
+    row: Queued, persons: Mapping[PersonId, Person], person: Person | None, ruleset: Ruleset, words: Words
+) -> tuple[tuple[str, str], ...]:
+    """Persons who may decide it now, without the visitor, by name."""
+    free = msgspec.structs.replace(row, handed_to="", handed_until=None)
+    may = [
+        one for one in persons.values()
+        if (person is None or one.id != person.id) and one.id != only(row, words.now_ms)
+        and reason_not(free, one, ruleset, words.now_ms) is None
+    ]  # fmt: skip
+    return tuple((one.id, one.name) for one in sorted(may, key=lambda each: each.name.casefold()))
 
 
 def _routed(route: Route, words: Words) -> str:

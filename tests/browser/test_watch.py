@@ -161,6 +161,7 @@ def test_two_persons_raise_what_was_lowered_and_who_comes_late_raises_nothing(ra
     expect(levels).to_contain_text("odd <b>refunds</b>")
     incident = ran.house.by("cleo", "incident", "open", "orders", "Refunds twice", "--severity", "S1").split()[0]
     expect(levels).to_contain_text(f"incident {incident} is open")
+    expect(levels).to_contain_text("The wait began anew")  # the trigger came, and lowered nothing more
     levels.get_by_role("button", name="Raise it all the same").click()
     against = owner.get_by_role("dialog", name="Raise it although something is not met?")
     against.get_by_label(re.compile("Why")).fill("it looks fine")

@@ -1,6 +1,7 @@
 """The watch in its tables: statements that both engines understand, on a command's transaction; and reads of what is
 committed, beside the writer. Nothing personal stands in them."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -261,10 +262,7 @@ class StoredWatch:
             "ORDER BY use_case, hour, release, language, channel",
             (since_hour, until_hour),
         )
-        return [
-            (Cell(use_case, int(hour), release, language, channel), Counts(_COUNTS.decode(bytes(counts))))
-            for use_case, hour, release, language, channel, counts in found
-        ]
+        return _cells(found)
 
     async def counted(
         self, use_cases: Sequence[str], since_hour: int, until_hour: int, *, limit: int
@@ -278,10 +276,7 @@ class StoredWatch:
             f"ORDER BY hour DESC, use_case, release, language, channel LIMIT ${len(use_cases) + 3}",
             (*use_cases, since_hour, until_hour, limit),
         )
-        return [
-            (Cell(use_case, int(hour), release, language, channel), Counts(_COUNTS.decode(bytes(counts))))
-            for use_case, hour, release, language, channel, counts in found
-        ]
+        return await asyncio.to_thread(_cells, found)
 
     async def series_of(self, use_cases: Sequence[str]) -> list[Series]:
         if not use_cases:
@@ -310,6 +305,13 @@ class StoredWatch:
     async def silences(self, now_ms: int) -> list[Silence]:
         found = await self._rows("SELECT body FROM silence WHERE until_ms > $1 ORDER BY id", (now_ms,))
         return [_SILENCE.decode(bytes(row[0])) for row in found]
+
+
+def _cells(found: Sequence[tuple[Any, ...]]) -> list[tuple[Cell, Counts]]:
+    return [
+        (Cell(use_case, int(hour), release, language, channel), Counts(_COUNTS.decode(bytes(counts))))
+        for use_case, hour, release, language, channel, counts in found
+    ]
 
 
 def _places(values: Sequence[str]) -> str:

@@ -1,5 +1,9 @@
-"""The watch: what already runs, beside its own past; one use case in full, and raising its autonomy."""
+"""The watch: what already runs, beside its own past; one use case in full, and raising its autonomy.
 
+Up to 20,000 cells are added up for one page, which takes a second or two: beside the event loop, so that nobody waits.
+"""
+
+import asyncio
 from collections.abc import Sequence
 
 from handrail.console.answers import Again, File, Go
@@ -87,7 +91,7 @@ async def listed(visitor: Visitor, asked: ListAsked, here: Here) -> Watch:
         ruleset=here.ruleset, cases=cases, all=many, cells=await _cells([one.id for one in cases], when, here),
         series=await ports.watch.series_of([one.id for one in cases]), alerts=alerts,
     )  # fmt: skip
-    return listing.watch(read, here.words, when, asking=asking)
+    return await asyncio.to_thread(listing.watch, read, here.words, when, asking=asking)
 
 
 async def as_csv(visitor: Visitor, asked: ListAsked, here: Here) -> File:
@@ -96,9 +100,8 @@ async def as_csv(visitor: Visitor, asked: ListAsked, here: Here) -> File:
     when = window(asking.period, here.now_ms)
     alerts = await here.ports.watch.alerts(states=RAISED, limit=MOST_ALERTS)
     names = [one.id for one in listing.chosen(here.ruleset, alerts, asking)[0]]
-    data = listing.as_csv(
-        await _cells(names, when, here), when, asking.by, here.ruleset.costs, await here.ports.watch.series_of(names)
-    )
+    cells, series = await _cells(names, when, here), await here.ports.watch.series_of(names)
+    data = await asyncio.to_thread(listing.as_csv, cells, when, asking.by, here.ruleset.costs, series)
     return File("watch.csv", "text/csv; charset=utf-8", data)
 
 
@@ -108,7 +111,8 @@ async def show(visitor: Visitor, asked: ShowAsked, here: Here) -> WatchShow:
 
 async def series(visitor: Visitor, asked: ShowAsked, here: Here) -> File:
     when = window(asked.period, here.now_ms)
-    data = watch_show.as_csv(await _read(_case(asked.use_case, here), when, here), when, asking=asked.asking)
+    read = await _read(_case(asked.use_case, here), when, here)
+    data = await asyncio.to_thread(watch_show.as_csv, read, when, asking=asked.asking)
     return File(f"watch-{asked.use_case}.csv", "text/csv; charset=utf-8", data)
 
 
@@ -165,7 +169,8 @@ async def _view(
         ),
         visitor, here.words,
     )  # fmt: skip
-    return watch_show.watch_show(await _read(case, when, here), levels, here.words, when, asking=asking)
+    read = await _read(case, when, here)
+    return await asyncio.to_thread(watch_show.watch_show, read, levels, here.words, when, asking=asking)
 
 
 async def _read(case: UseCase, when: Window, here: Here) -> watch_show.Read:

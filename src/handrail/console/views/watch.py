@@ -164,7 +164,7 @@ def _rows(
 ) -> list[Row]:  # fmt: skip
     mine = [one for one in cells if one[0].use_case == case.id]
     hours = by_hour(mine, _NEEDED)
-    told = told_in(hours.values())
+    told = told_in(mine)
     names = [name for side in LISTED for name in side]
     carried = urlencode({"period": when.name}) if when.name != "7d" else ""
     path = f"/watch/{quote(case.id, safe='')}"

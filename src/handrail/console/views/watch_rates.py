@@ -8,6 +8,7 @@ from handrail.console.views.measured import WORDS
 from handrail.console.views.watch_words import METRICS
 from handrail.console.words import N_, Words
 from handrail.policy.watching import Watched
+from handrail.review.outcome import OutcomeType
 from handrail.watch.measure import HOUR_MS, SIZES, Cell, Counts
 from handrail.watch.metrics import Side
 from handrail.watch.series import LEAST_CASES, LEAST_MS, SILENT, Series
@@ -22,6 +23,7 @@ PERIOD = "7d"
 LEARNT = frozenset(Watched) - {Watched.INTENTS, Watched.INPUT}
 """Figures that the detector compares with their own past."""
 NONE = Rate(0, 0)
+_TOLD = tuple(f"told.{kind.value}" for kind in OutcomeType)
 Hours = Mapping[int, Counts]
 """Counts by hour since 1970."""
 Known = Mapping[tuple[str, str], Series]
@@ -98,13 +100,28 @@ def by_hour(cells: Iterable[tuple[Cell, Counts]], names: frozenset[str] | None =
     return found
 
 
-def told_in(hours: Iterable[Counts]) -> Counts:
+def by_size(hours: Hours) -> dict[str, dict[int, Counts]]:
+    """The bands of each amount apart, so that each is gone through once."""
+    found: dict[str, dict[int, Counts]] = {name: {} for name in SIZES}
+    for hour, counts in hours.items():
+        here = {name: Counts() for name in SIZES}
+        for key, count in counts.items():
+            name = key.partition("/")[0]
+            if name in here and name != key:
+                here[name][key] = count
+        for name, bands in here.items():
+            if bands:
+                found[name][hour] = bands
+    return found
+
+
+def told_in(cells: Iterable[tuple[Cell, Counts]]) -> Counts:
     """Which events were reported at all: of a use case as a whole, so that a part without a report has zero."""
     total = Counts()
-    for counts in hours:
-        for name, count in counts.items():
-            if name.startswith("told."):
-                total[name] += count
+    for _, counts in cells:
+        for name in _TOLD:
+            if name in counts:
+                total[name] += counts[name]
     return total
 
 

@@ -17,6 +17,7 @@ from handrail.console.views.watch_rates import (
     Shown,
     Window,
     by_hour,
+    by_size,
     learning,
     rates_by_step,
     shown,
@@ -176,11 +177,15 @@ class WatchShow:
 
 def watch_show(read: Read, levels: Levels, words: Words, when: Window, *, asking: Asking) -> WatchShow:
     when, cells = within(when, read.cells)
-    told = told_in(by_hour(cells).values())
+    told = told_in(cells)
     mine = [one for one in cells if _fits(one[0], asking)]
     hours = by_hour(mine)
     learnt = {one.metric: one for one in read.series if one.use_case == read.case.id}
-    figures = {name: shown(name, hours, told, learnt.get(name), when, words) for name in METRICS if _is_rate(name)}
+    sized = by_size(hours)
+    figures = {
+        name: shown(name, sized.get(name, hours), told, learnt.get(name), when, words)
+        for name in METRICS if _is_rate(name)
+    }  # fmt: skip
     metric = asking.metric if asking.metric in figures else _worst(figures)
     out = [one for one in figures.values() if one.out]
     alarms = [one for one in read.alerts if one.first.use_case == read.case.id]
@@ -195,7 +200,9 @@ def watch_show(read: Read, levels: Levels, words: Words, when: Window, *, asking
         fields=_fields(cells, asking, words), filtered=asking.cut,
         note=words(N_("Parts have no past of their own: they stand beside the usual range of the whole use case."))
         if asking.cut else "",
-        chosen=_chosen(metric, figures[metric], hours, learnt.get(metric), read, words, when, asking),
+        chosen=_chosen(
+            metric, figures[metric], sized.get(metric, hours), learnt.get(metric), read, words, when, asking
+        ),
         sides=tuple(
             _side(
                 words(SIDES[side]),
@@ -210,7 +217,8 @@ def watch_show(read: Read, levels: Levels, words: Words, when: Window, *, asking
             (words(text), f"{asking.address(by=name)}#parts", name == asking.by)
             for name, text in {**CUTS, **({"intent": N_("Intent")} if read.case.intents else {})}.items()
         ),
-        parts=_parts(metric, mine, told, learnt.get(metric), words, when, asking),
+        parts=_by_intent(metric, hours, told, learnt.get(metric), words, when)
+        if asking.by == "intent" else _parts(metric, mine, told, learnt.get(metric), words, when, asking),
         mixed=mixed(hours, read.opened, read.case, words), levels=levels,
         waits=_waits(read, alarms, words), cut=cut_said(when, words),
         csv=asking.address(path="/series.csv", metric=metric),
@@ -222,7 +230,7 @@ def as_csv(read: Read, when: Window, *, asking: Asking) -> bytes:
     """Every rate of every step of the window, with what it is held to. Codes, times in UTC."""
     when, cells = within(when, read.cells)
     hours = by_hour([one for one in cells if _fits(one[0], asking)])
-    told = told_in(by_hour(cells).values())
+    told = told_in(cells)
     learnt = {one.metric: one for one in read.series if one.use_case == read.case.id}
     lines = []
     for name, named in METRICS.items():
@@ -391,20 +399,27 @@ def _parts(
     def row(name: str, path: str, hours: Mapping[int, Counts]) -> PartRow:
         return PartRow(name=name, path=path, shown=shown(metric, hours, told, past, when, words))
 
-    if asking.by == "intent":
-        if METRICS[metric].side is not Side.CUSTOMER:
-            return ()
-        intents: dict[str, dict[int, Counts]] = {}
-        for cell, counts in mine:
-            for intent, part in by_intent(counts).items():
-                intents.setdefault(intent, {}).setdefault(cell.hour, Counts()).update(part)
-        many = {name: sum(counts["conversations"] for counts in hours.values()) for name, hours in intents.items()}
-        chosen = sorted(intents, key=lambda name: (-many[name], name))[:MOST_PARTS]
-        return tuple(row(name, "", intents[name]) for name in chosen)
     by = asking.by if asking.by in CUTS else "channel"
     return tuple(
         row(part_name(by, value, words), asking.address(**{by: value}) if value else "", by_hour(cells, names))
         for value, cells in parts_of(mine, by)[:MOST_PARTS]
+    )
+
+
+def _by_intent(
+    metric: str, hours: Mapping[int, Counts], told: Counts, past: Series | None, words: Words, when: Window
+) -> tuple[PartRow, ...]:
+    """Only conversations have an intent."""
+    if METRICS[metric].side is not Side.CUSTOMER:
+        return ()
+    intents: dict[str, dict[int, Counts]] = {}
+    for hour, counts in hours.items():
+        for intent, part in by_intent(counts).items():
+            intents.setdefault(intent, {})[hour] = part
+    many = {name: sum(counts["conversations"] for counts in each.values()) for name, each in intents.items()}
+    chosen = sorted(intents, key=lambda name: (-many[name], name))[:MOST_PARTS]
+    return tuple(
+        PartRow(name=name, path="", shown=shown(metric, intents[name], told, past, when, words)) for name in chosen
     )
 
 

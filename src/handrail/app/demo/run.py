@@ -320,7 +320,11 @@ class Demo:
         home, key = self.wish.home, keys["shop-chat"]
         self.say("")
         self.say("where to look")
-        self.say(f"  in a browser   http://{console}{visit.CHOOSE}: choose a role, such as owner or approver")
+        self.say(f"  in a browser   http://{console}{visit.CHOOSE}: choose a role, and ask")
+        self.say("    as owner     why a release went back, whom it hurt: the tile Rolled back today")
+        self.say("    as approver  what waits: Approvals (three refunds)")
+        self.say("    as reviewer  what happened to a customer: Search, kp-2005")
+        self.say("    as engineer  how to stop an AI: Stop an AI; as owner there: Let it run again")
         self.say(f"  configuration  {home}/handrail.yaml, {home}/use-cases/")
         self.say(f"  what happened  handrail find --home {home}")
         self.say(f"                 handrail show INTERACTION --home {home} --payload --reason 'demo 1'")

@@ -26,6 +26,7 @@ class SignInBoot(msgspec.Struct, frozen=True, kw_only=True):
     roles."""
 
     organisation: str = ""
+    time_zone: str = "UTC"
     idle_ms: int = 30 * 60_000
     most_ms: int = 12 * 3_600_000
     fresh_ms: int = 5 * 60_000

@@ -83,6 +83,7 @@ def _sign_in(value: dict[str, Any], given: dict[str, Any]) -> SignInBoot:
     second = given.get("second_factor")
     return SignInBoot(
         organisation=str(value.get("organisation", "")),
+        time_zone=str(value.get("time_zone", "UTC")),
         idle_ms=int(given.get("idle_minutes", 30)) * 60_000,
         most_ms=int(given.get("most_hours", 12)) * 3_600_000,
         fresh_ms=int(given.get("fresh_minutes", 5)) * 60_000,

@@ -69,6 +69,7 @@ def test_a_good_console_has_no_mistake_and_says_what_it_means() -> None:
     assert boot.console_url == "https://console.shop.example"
     assert (said.idle_ms, said.most_ms, said.fresh_ms) == (900_000, 28_800_000, 600_000)
     assert said.fresh_above_minor == 25_050
+    assert said.time_zone == "Europe/Berlin", "times of sign-in are those of the other pages"
     assert said.second_factor == ("admin",)
     assert said.oidc is not None
     assert said.oidc.groups == {"cx-leads": ("owner", "approver")}

@@ -43,7 +43,7 @@ def desk_of(given: Settings, store: "Store") -> Desk:
     """What the pages of sign-in share. Raises HandrailError HOME_INVALID when the key of sign-in does not open."""
     said = given.boot.sign_in
     settings = SignInSettings(
-        organisation=said.organisation, public_url=given.boot.console_url, secure=is_https(given),
+        organisation=said.organisation, zone=said.time_zone, public_url=given.boot.console_url, secure=is_https(given),
         policy=policy_of(given), above_minor=said.fresh_above_minor, provider=said.oidc.name if said.oidc else "",
     )  # fmt: skip
     return Desk(

@@ -62,6 +62,7 @@ class SignInSettings:
     empty: there is none. `secure`: visitors come over https."""
 
     organisation: str
+    zone: str = "UTC"
     public_url: str | None = None
     secure: bool = False
     policy: Policy = field(default_factory=Policy)
@@ -182,8 +183,8 @@ class Desk:
     def words(self, request: Request) -> Words:
         visitor = self.visitor(request)
         chosen = visitor.language if visitor and visitor.language else request.cookies.get("handrail-language", "")
-        accepts = request.headers.get("accept-language", "")
-        return self._languages.words(chosen=chosen, accepts=accepts, zone="UTC", now_ms=self.clock.now_ms())
+        accepts, zone = request.headers.get("accept-language", ""), self.settings.zone
+        return self._languages.words(chosen=chosen, accepts=accepts, zone=zone, now_ms=self.clock.now_ms())
 
     @property
     def languages(self) -> dict[str, str]:

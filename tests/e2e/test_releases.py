@@ -217,3 +217,17 @@ def test_with_a_ramp_publish_makes_a_draft_and_what_is_live_stays(tmp_path: Path
     house.run("release", "rollback", release)
     assert release in house.said("incident", "list")
     assert "it was rolled back before and is a draft again" in house.said("publish", str(house.root))
+
+
+def test_a_person_is_called_by_name_wherever_a_command_says_who(tmp_path: Path) -> None:
+    house = House(tmp_path / "home")
+    house.use_case("enforce", RAMP)
+    code = house.said("person", "first").split(": ", 1)[1].splitlines()[0].strip()
+    redeemed = house.said("person", "redeem", code, "--name", "Ada", "--mail", "ada@house.example")
+    token = next(word for word in redeemed.split() if word.startswith("hp_"))
+    house.run("publish", str(house.root), "--token", token)
+    file = house.root / "use-cases" / "orders.yaml"
+    file.write_text(file.read_text().replace("model:\n", "model:\n  parameters: {temperature: 0.3}\n"))
+    house.run("publish", str(house.root), "--token", token)
+    release = house.said("release", "list").split()[0]
+    assert "written by Ada (pe_" in house.said("release", "status", release)

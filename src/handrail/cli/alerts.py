@@ -68,7 +68,7 @@ def show(alert: str, as_json: bool, home: Path) -> None:
         ("look at", one.latest), ("owner now", one.owner), ("escalated", f"{one.step} times"),
         ("next", _time(one.due_at) if one.due_at is not None else ""),
         ("silent", "told nobody until its silence is over" if one.silent else ""),
-        ("answered by", one.by), ("note", one.note),
+        ("answered by", options.called(home)(one.by)), ("note", one.note),
     ]  # fmt: skip
     for name, value in lines:
         if value:

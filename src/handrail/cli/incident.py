@@ -117,8 +117,9 @@ def show(name: str, as_json: bool, home: Path) -> None:
     click.echo(f"owner: {one.owner or 'nobody'}")
     for number, task in enumerate(one.tasks, 1):
         click.echo(f"task {number}: [{'x' if task.done_at is not None else ' '}] {task.text} {task.owner}".rstrip())
+    who = options.called(home)
     for note in one.notes:
-        click.echo(f"note {_time(note.at_ms)} {note.by}: {note.text}")
+        click.echo(f"note {_time(note.at_ms)} {who(note.by)}: {note.text}")
     if one.test or one.no_test:
         click.echo(f"test that would have caught it: {one.test or 'none: ' + one.no_test}")
     click.echo("timeline:")

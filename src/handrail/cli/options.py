@@ -49,3 +49,10 @@ def command(folder: Path, change: Callable[[Any], T]) -> T:
         return await store.journal.run(change)
 
     return with_store(folder, work)
+
+
+def called(folder: Path) -> Callable[[str], str]:
+    """Who an id is, for a person to read: `Ada (pe_...)`, with the id since two may have one name. What is nobody's id
+    stays as it is."""
+    names = command(folder, lambda tx: {str(one.id): one.name for one in tx.persons.all()})
+    return lambda who: f"{names[who]} ({who})" if who in names else who

@@ -248,8 +248,10 @@ def status(release: str, as_json: bool, home: Path) -> None:
     )
     if rollout.tested:
         click.echo(f"tests: {rollout.tested.passed} passed, {rollout.tested.failed} failed")
+    who = options.called(home)
+    click.echo(f"written by {who(rollout.author)}")
     for sign in rollout.sign_offs:
-        click.echo(f"signed off as {sign.role} by {sign.person}, {_time(sign.at_ms)}")
+        click.echo(f"signed off as {sign.role} by {who(sign.person)}, {_time(sign.at_ms)}")
     for line in filter(None, (rollout.frozen and f"stands still: {rollout.frozen}", rollout.asked, sentence)):
         click.echo(line)
     _tell_untested(home, rollout.release)

@@ -230,3 +230,11 @@ def test_a_list_of_tests_does_not_call_green_what_never_ran() -> None:
     view = listing([one], [], msgspec.structs.replace(snapshot, ruleset=ruleset), words())
     assert view.said.endswith("1 use case was never tested.")
     assert "each use case" not in view.said
+
+
+def test_a_draft_of_the_machines_operator_is_not_written_by_a_word_of_ours() -> None:
+    by_operator = msgspec.structs.replace(SIGNED, author="operator")
+    row = releases([by_operator], in_force(), {}, {}, words("de"), cut="draft").rows[0]
+    assert "operator" not in row.by
+    assert "Maschine" in row.by
+    assert "Ann" in releases([SIGNED], in_force(), {}, {"pe_9": "Ann"}, words(), cut="draft").rows[0].by

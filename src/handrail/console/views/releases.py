@@ -11,6 +11,7 @@ from handrail.console.views.frame import ROLE_NAMES
 from handrail.console.views.happened import shortened as in_short
 from handrail.console.views.releases_chart import evidence_said, meter
 from handrail.console.views.releases_moves import unsigned
+from handrail.console.views.releases_timeline import author_name
 from handrail.console.views.releases_words import counting_of, state_of, units_of, verdict_of
 from handrail.console.views.releases_words import short as shortened
 from handrail.console.words import N_, SOURCE, Words
@@ -180,7 +181,7 @@ def _row(
         tone=tone, icon=icon, state=state, said=_said(one, drawing, words, lacks),
         meter=None if told is None or one.state is not State.CANARY else meter(told.log_e, alpha), meter_said=evidence,
         verdict=None if verdict is None else verdict_of(verdict, words),
-        by=words(N_("written by {name}"), name=names.get(one.author, one.author)), at_ms=_since(one),
+        by=words(N_("written by {name}"), name=author_name(one.author, names, words)), at_ms=_since(one),
     )  # fmt: skip
 
 

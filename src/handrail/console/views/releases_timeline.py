@@ -77,6 +77,11 @@ def _moment(entry: RecordedFacts, names: Mapping[str, str], words: Words) -> Mom
     )  # fmt: skip
 
 
+def author_name(who: str, names: Mapping[str, str], words: Words) -> str:
+    """Of a draft, whose author is a person's id or the name of a part of the system."""
+    return names.get(who) or actor_name(ActorKind.SYSTEM, who, names, words)
+
+
 def actor_name(kind: ActorKind, who: str, names: Mapping[str, str], words: Words) -> str:
     if kind is ActorKind.SYSTEM:
         return words(SYSTEMS[who]) if who in SYSTEMS else who

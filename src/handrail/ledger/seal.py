@@ -96,17 +96,19 @@ def unwrap(cipher: AESGCM, wrapped: bytes, *, name: str) -> bytes:
 
 
 class Sealer:
-    """Compresses and seals. Not for two threads at once (its compressor has state): one for each thread."""
+    """Compresses and seals. Not for two threads at once (its compressor has state): one for each thread. `contended`:
+    another thread is busy meanwhile. Then several payloads go in one call, since each call gives up the interpreter
+    lock and getting it back costs more than the call for many, which begins slowly and uses more memory."""
 
-    def __init__(self, level: int = ZSTD_LEVEL) -> None:
+    def __init__(self, level: int = ZSTD_LEVEL, *, contended: bool = False) -> None:
         compressor = zstandard.ZstdCompressor(level=level)
         self._one = compressor.compress
         self._many = compressor.multi_compress_to_buffer
+        self._contended = contended
 
     def pack(self, payloads: Sequence[bytes]) -> list[bytes]:
-        """Compressed. Several go in one call: each call gives up the interpreter lock, and getting it back from a busy
-        event loop costs more than the slower start of the call for many."""
-        if len(payloads) < MANY or not all(payloads):
+        """Compressed."""
+        if not self._contended or len(payloads) < MANY or not all(payloads):
             return [self._one(payload) for payload in payloads]
         many = self._many(list(payloads))
         return [many[at].tobytes() for at in range(len(many))]

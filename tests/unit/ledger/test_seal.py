@@ -17,9 +17,9 @@ def test_a_sealed_payload_opens_to_what_it_was(payload: bytes) -> None:
     assert unseal(sealed, AESGCM(KEY), entry="en_1", key="su_1") == payload
 
 
-@given(st.lists(st.binary(max_size=500), max_size=12))
-def test_payloads_packed_together_open_one_by_one(payloads: list[bytes]) -> None:
-    sealer = Sealer()
+@given(st.lists(st.binary(max_size=500), max_size=12), st.booleans())
+def test_payloads_packed_together_open_one_by_one(payloads: list[bytes], contended: bool) -> None:
+    sealer = Sealer(contended=contended)
     for payload, packed in zip(payloads, sealer.pack(payloads), strict=True):
         sealed = sealer.close(packed, AESGCM(KEY), entry="e", key="k", nonce=NONCE)
         assert unseal(sealed, AESGCM(KEY), entry="e", key="k") == payload

@@ -146,7 +146,7 @@ class PostgresEngine:
         self._dsn = dsn
         self._keys = keys
         self.ids = ids
-        self.sealer = Sealer()
+        self.sealer = Sealer(contended=True)
         self._loop = asyncio.new_event_loop()
         self._tx = PostgresTransaction(self)
         self._live: set[str] = set()

@@ -1,5 +1,6 @@
 """One suite for looking back: in memory, SQLite and PostgreSQL find the same."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -221,3 +222,18 @@ def test_every_kind_has_a_bit_that_never_moves() -> None:
     assert (BIT[Kind.CARD], BIT[Kind.SECRET], BIT[Kind.INJECTION]) == (1, 1 << 18, 1 << 19)
     assert all(kinds_of(bit) == (kind,) for kind, bit in BIT.items())
     assert max(BIT.values()) < 1 << 63
+
+
+def test_a_long_search_stands_in_nobodys_way(durable: Rig) -> None:
+    long = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 2000000) SELECT max(n) FROM c"
+
+    async def body() -> None:
+        store = await durable.open()
+        await store.reading.rows("SELECT 1")
+        searching = [asyncio.create_task(store.reading.rows(long)) for _ in range(2)]
+        await asyncio.sleep(0)
+        assert await store.reading.rows("SELECT 1") == [(1,)]
+        assert not any(one.done() for one in searching)
+        assert await asyncio.gather(*searching) == [[(2_000_000,)]] * 2
+
+    durable.run(body())

@@ -49,7 +49,7 @@ _IN_FACTS = '{}":{}'
 """As a member stands in facts: no string inside them can hold it, since JSON escapes its quotes. It begins with a
 letter rather than with a quote, of which there are so many that looking for one takes a third longer."""
 FREQUENT = frozenset({EntryKind.INTERACTION_OPENED, EntryKind.INTERACTION_CLOSED})
-_RARE = "kind NOT IN ('interaction.opened', 'interaction.closed')"
+RARE = "kind NOT IN ('interaction.opened', 'interaction.closed')"
 """Word for word the condition of the index `entry_rare`: that is how both engines see that they may use it."""
 
 
@@ -106,7 +106,7 @@ class Listed(_Conditions):
         nothing else is read."""
         rest = "".join(f"{each} AND " for each in self._sql)  # first: SQLite numbers values by where they stand
         parts = [
-            f"SELECT * FROM (SELECT seq, facts FROM entry WHERE {rest}kind = {place} AND {_RARE} "  # noqa: S608  ours
+            f"SELECT * FROM (SELECT seq, facts FROM entry WHERE {rest}kind = {place} AND {RARE} "  # noqa: S608  ours
             f"ORDER BY seq DESC LIMIT {limit}) AS k{at}"
             for at, place in enumerate(self._each)
         ]
@@ -127,6 +127,8 @@ class Search(_Conditions):
         self._add("i.verdict = {}", None if query.verdict is None else query.verdict.value)
         self._add("i.language = {}", query.language)
         self._add("i.outcome = {}", None if query.outcome is None else query.outcome.value)
+        if query.flagged:
+            self._sql.append("i.interaction IN (SELECT f.interaction FROM flag f WHERE f.stands = 1)")
         self._add("i.seq < {}", None if query.cursor is None else _cursor(query.cursor))
 
     def later_columns(self, query: Query, holds: str) -> None:

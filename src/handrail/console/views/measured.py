@@ -37,20 +37,29 @@ def figures_of(
     is shown once that is known, and a figure stands out only beside one."""
     mine = [(cell, counts) for cell, counts in measured if cell.use_case == use_case]
     now_h = words.now_ms // HOUR_MS + 1
+    steps = _steps(mine, now_h)
     return tuple(
-        _figure(metric, label, mine, _learnt(series, use_case, metric), now_h, words)
+        _figure(metric, label, mine, steps, _learnt(series, use_case, metric), now_h, words)
         for metric, label in METRICS.items()
     )
 
 
-def _figure(
-    metric: str, label: str, mine: Sequence[tuple[Cell, Counts]], past: Series | None, now_h: int, words: Words
-) -> Figure:
+def _steps(mine: Sequence[tuple[Cell, Counts]], now_h: int) -> list[Counter[str]]:
+    """Sums by quarters of a day, the oldest first."""
     steps: list[Counter[str]] = [Counter() for _ in range(STEPS)]
     for cell, counts in mine:
         at = STEPS - 1 - (now_h - 1 - cell.hour) // STEP_H
         if 0 <= at < STEPS:
-            steps[at].update(counts)
+            step = steps[at]
+            for name, count in counts.items():
+                step[name] = step.get(name, 0) + count
+    return steps
+
+
+def _figure(
+    metric: str, label: str, mine: Sequence[tuple[Cell, Counts]], steps: Sequence[Counter[str]], past: Series | None,
+    now_h: int, words: Words,
+) -> Figure:  # fmt: skip
     week = sum(steps, Counter())
     total = sum(steps[-24 // STEP_H :], Counter())
     said = ""

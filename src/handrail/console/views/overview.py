@@ -118,10 +118,13 @@ def overview(read: Read, words: Words, *, name: str, view: str, mine: str) -> Ov
     rules = read.snapshot.ruleset
     cases = rules.use_cases.values()
     measured, learnt = _by_use_case(read)
-    rows = [_row(one, read, measured, learnt, words) for one in looked_at(read, words, view=view, mine=mine)]
+    states = _states(read, words)
+    rows = [
+        _row(one, states[one.id], read, measured, learnt, words) for one in looked_at(read, words, view=view, mine=mine)
+    ]
     hers = {str(one.id) for one in cases if _is_hers(one, mine)}
     out = [row for row in rows if row.tone not in _URGENT and any(figure.out for figure in row.figures)]
-    attention = len(out) + sum(_state(one, read, words)[0] in _URGENT for one in cases)
+    attention = len(out) + sum(states[one.id][0] in _URGENT for one in cases)
     many = {
         "all": len(cases), "attention": attention, "high": sum(_is_high(one) for one in cases), "mine": len(hers),
     }  # fmt: skip
@@ -132,7 +135,7 @@ def overview(read: Read, words: Words, *, name: str, view: str, mine: str) -> Ov
     }
     shown = cuts.get(view, rows)
     left = many.get(view, len(cases)) - len(shown)
-    talked = sum(counts["interactions"] for _, counts in read.day)
+    talked = sum(counts.get("interactions", 0) for _, counts in read.day)
     held = read.states.get(HoldState.HELD, 0)
     return Overview(
         title=_greeting(words, name),
@@ -173,9 +176,9 @@ def looked_at(read: Read, words: Words, *, view: str, mine: str) -> list[UseCase
         cases = [one for one in cases if _is_high(one)]
     if view == "mine":
         cases = [one for one in cases if _is_hers(one, mine)]
-    tones = {one.id: _state(one, read, words)[0] for one in cases}
-    first = sorted(cases, key=lambda one: _URGENT.index(tones[one.id]) if tones[one.id] in _URGENT else len(_URGENT))
-    return first[:ROWS]
+    states = _states(read, words)
+    places = {one.id: _URGENT.index(tone) if (tone := states[one.id][0]) in _URGENT else len(_URGENT) for one in cases}
+    return sorted(cases, key=lambda one: places[one.id])[:ROWS]
 
 
 def _is_high(case: UseCase) -> bool:
@@ -275,12 +278,13 @@ def _today(at_ms: int | None, words: Words) -> bool:
 
 
 def _row(
-    case: UseCase, read: Read, measured: Mapping[str, Sequence[tuple[Cell, Counts]]],
+    case: UseCase, stands: tuple[str, str, str], read: Read,
+    measured: Mapping[str, Sequence[tuple[Cell, Counts]]],
     learnt: Mapping[str, Sequence[Series]], words: Words,
 ) -> Row:  # fmt: skip
     risk = _risk(case)
     autonomy = max((level.autonomy.value for level in case.levels.values()), default="A0")
-    tone, icon, state = _state(case, read, words)
+    tone, icon, state = stands
     waits = sum(line.use_case == case.id for line in read.oldest)
     live = read.snapshot.live.get(case.id)
     level = int(autonomy[1]) + 1
@@ -298,23 +302,33 @@ def _row(
     )  # fmt: skip
 
 
-def _state(case: UseCase, read: Read, words: Words) -> tuple[str, str, str]:
-    """The worst that is true."""
-    if any(stop.scope.value == "all" or case.id == stop.value for stop in read.snapshot.stops):
-        return "deny", "stop", words(N_("Stopped"))
-    if any(one.use_case == case.id for one in read.incidents):
-        return "deny", "alert", words(N_("Incident"))
-    mine = [one for one in read.rollouts if one.use_case == case.id]
-    if any(one.state is ReleaseState.ROLLED_BACK and _today(one.ended_at, words) for one in mine):
-        return "back", "undo", words(N_("Rolled back"))
-    if any(one.first.use_case == case.id for one in read.alerts):
-        return "hold", "bell", words(N_("Alert"))
-    running = next((one for one in mine if one.state is ReleaseState.CANARY), None)
-    if running is not None:
-        return "canary", "canary", words(N_("Canary {share}"), share=words.percent(running.share, 0))
-    if case.mode.value == "observe":
-        return "", "eye", words(N_("Observes"))
-    return "allow", "check", words(N_("In control"))
+def _states(read: Read, words: Words) -> dict[str, tuple[str, str, str]]:
+    """Of each use case the worst that is true: tone, icon, word. Each list is gone through once."""
+    stopped = {stop.value for stop in read.snapshot.stops}
+    everything = any(stop.scope.value == "all" for stop in read.snapshot.stops)
+    hurt = {one.use_case for one in read.incidents}
+    back = {
+        one.use_case for one in read.rollouts if one.state is ReleaseState.ROLLED_BACK and _today(one.ended_at, words)
+    }
+    told = {one.first.use_case for one in read.alerts}
+    running = {one.use_case: one.share for one in reversed(read.rollouts) if one.state is ReleaseState.CANARY}
+
+    def state(case: UseCase) -> tuple[str, str, str]:
+        if everything or case.id in stopped:
+            return "deny", "stop", words(N_("Stopped"))
+        if case.id in hurt:
+            return "deny", "alert", words(N_("Incident"))
+        if case.id in back:
+            return "back", "undo", words(N_("Rolled back"))
+        if case.id in told:
+            return "hold", "bell", words(N_("Alert"))
+        if case.id in running:
+            return "canary", "canary", words(N_("Canary {share}"), share=words.percent(running[case.id], 0))
+        if case.mode.value == "observe":
+            return "", "eye", words(N_("Observes"))
+        return "allow", "check", words(N_("In control"))
+
+    return {case.id: state(case) for case in read.snapshot.ruleset.use_cases.values()}
 
 
 def _counted(read: Read, words: Words) -> str:
@@ -330,7 +344,7 @@ def _shares(read: Read, words: Words) -> tuple[Share, ...]:
     total: dict[str, int] = {}
     for _, counts in read.day:
         for verdict in ("allow", "change", "hold", "deny"):
-            total[verdict] = total.get(verdict, 0) + counts[f"action.{verdict}"]
+            total[verdict] = total.get(verdict, 0) + counts.get(f"action.{verdict}", 0)
     whole = sum(total.values())
     if not whole:
         return ()

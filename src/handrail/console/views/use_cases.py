@@ -1,5 +1,6 @@
 """The register as a list: each use case, who answers for it, how far it may go, what is live, what waits; pure."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -73,7 +74,8 @@ def register(read: ListRead, words: Words, *, query: str = "", sort: str = "name
     sort = sort if sort in SORTS else "name"
     cases = list(read.snapshot.ruleset.use_cases.values())
     found = [one for one in cases if wanted in f"{one.name}\n{one.id}\n{one.owner}".casefold()]
-    rows = _sorted([_row(one, read, words) for one in found], sort)
+    waiting = _waiting(read)
+    rows = _sorted([_row(one, read, waiting.get(str(one.id), (0, 0, 0)), words) for one in found], sort)
     page = max(1, min(page, -(-len(rows) // ROWS) or 1))
     first = (page - 1) * ROWS
     asked = f"&query={quote(wanted, safe='')}" if wanted else ""
@@ -126,7 +128,7 @@ def standing(case: UseCase, snapshot: Snapshot, words: Words) -> tuple[str, str,
     return "allow", "check", words(MODES[case.mode])
 
 
-def _row(case: UseCase, read: ListRead, words: Words) -> Row:
+def _row(case: UseCase, read: ListRead, waiting: tuple[int, int, int], words: Words) -> Row:
     risk, declared, effective = highest(case, read.snapshot)
     tone, icon, mode = standing(case, read.snapshot, words)
     live = read.snapshot.live.get(case.id)
@@ -136,15 +138,21 @@ def _row(case: UseCase, read: ListRead, words: Words) -> Row:
         icon=icon, mode=mode, risk=words(RISKS[risk][1]), risk_tone=RISKS[risk][0], level=level,
         level_label=words(N_("Autonomy level {n} of 5"), n=level), level_said=words(AUTONOMY[effective]),
         lowered=words(N_("lowered from: {level}"), level=words(AUTONOMY[declared])) if declared != effective else "",
-        release=live.digest[:8] if live else "–", waits=_waits(case, read, words),
+        release=live.digest[:8] if live else "–", waits=_waits(waiting, words),
     )  # fmt: skip
 
 
-def _waits(case: UseCase, read: ListRead, words: Words) -> tuple[tuple[str, str], ...]:
+def _waiting(read: ListRead) -> dict[str, tuple[int, int, int]]:
+    """Held actions, incidents and alerts of each use case."""
+    held = Counter(str(line.use_case) for line in read.waiting)
+    incidents = Counter(str(one.use_case) for one in read.incidents)
+    alerts = Counter(str(one.first.use_case) for one in read.alerts)
+    return {name: (held[name], incidents[name], alerts[name]) for name in {*held, *incidents, *alerts}}
+
+
+def _waits(waiting: tuple[int, int, int], words: Words) -> tuple[tuple[str, str], ...]:
     """Tone and sentence of each thing that wants a person."""
-    held = sum(line.use_case == case.id for line in read.waiting)
-    incidents = sum(one.use_case == case.id for one in read.incidents)
-    alerts = sum(one.first.use_case == case.id for one in read.alerts)
+    held, incidents, alerts = waiting
     found = []
     if incidents:
         found.append(("deny", words.plural("{n} open incident", "{n} open incidents", incidents)))

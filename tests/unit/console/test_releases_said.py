@@ -8,10 +8,12 @@ from fakes.console import visitor
 from handrail.console.views.releases import releases
 from handrail.console.views.releases_detail import Read, detail
 from handrail.console.views.releases_moves import WHY, sign_boxes
+from handrail.console.views.releases_timeline import timeline
 from handrail.console.views.releases_words import WHYS, said_of, whole_sentence, why_said
 from handrail.console.views.tests import listing
 from handrail.console.words import Languages, Words
 from handrail.in_force.snapshot import Snapshot
+from handrail.ledger.commitment import RecordedFacts
 from handrail.people.role import Role
 from handrail.policy.ramp import Outcome, Ramp, RampMetric, Stage
 from handrail.policy.ruleset import PromptMode, Ruleset
@@ -22,7 +24,7 @@ from handrail.releases.judge import Conclusion, MetricVerdict, Verdict
 from handrail.releases.lifecycle import Rollout, SignOff, State
 from handrail.releases.release import Release, Target
 from handrail.terms.actor import Actor, ActorKind
-from handrail.terms.ids import Digest, PersonId, ProviderId, UseCaseId
+from handrail.terms.ids import Digest, EntryId, PersonId, ProviderId, UseCaseId
 from handrail.trials.store import Run
 
 NOW_MS = 1_790_000_000_000
@@ -238,3 +240,20 @@ def test_a_draft_of_the_machines_operator_is_not_written_by_a_word_of_ours() -> 
     assert "operator" not in row.by
     assert "Maschine" in row.by
     assert "Ann" in releases([SIGNED], in_force(), {}, {"pe_9": "Ann"}, words(), cut="draft").rows[0].by
+
+
+def test_a_sentence_of_the_ledger_is_marked_as_english_where_the_page_is_not() -> None:
+    def entry(kind: str, **facts: object) -> RecordedFacts:
+        return RecordedFacts(
+            v=1, salt=b"0" * 16, id=EntryId("e"), kind=kind, at_ms=NOW_MS, actor=Actor(ActorKind.SYSTEM, "judge"),
+            about="a" * 64, use_case=UseCaseId("orders"), facts=msgspec.Raw(msgspec.json.encode(facts)),
+        )  # fmt: skip
+
+    rows = [
+        entry("release.rolled_back", sentence="Worse: complaint in 9 %.", safety=True),
+        entry("release.frozen", why="frozen by a person"),
+    ]
+    told_by, frozen = timeline([msgspec.json.encode(one) for one in rows], {}, words("de"))[0]
+    assert told_by.english
+    assert (frozen.said, frozen.english) == ("Von einem Menschen angehalten.", False)
+    assert not timeline([msgspec.json.encode(rows[0])], {}, words())[0][0].english

@@ -7,6 +7,7 @@ from handrail.console.signin import passkeys
 from handrail.console.signin.desk import Desk
 from handrail.console.signin.enter import grouped
 from handrail.console.signin.qr import drawn
+from handrail.console.views.frame import ROLE_NAMES
 from handrail.console.words import N_
 from handrail.people import totp
 from handrail.people.factors import (
@@ -21,6 +22,7 @@ from handrail.people.factors import (
     factors_of,
 )
 from handrail.people.password import require_strong
+from handrail.people.role import Role
 from handrail.people.sessions import EndSession, EndSessions
 from handrail.people.signin_store import SignInTransaction
 from handrail.terms.errors import Code, HandrailError
@@ -131,7 +133,7 @@ class AccountPages:
         return desk.page(
             request, "account", status, factors=await desk.journal.run(look), wrong=wrong, secret=secret,
             address=address, qr=drawn(address) if address else None,
-            roles=", ".join(sorted(role.value for role in visitor.roles)),
+            roles=", ".join(desk.words(request)(ROLE_NAMES[role.value]) for role in Role if role in visitor.roles),
             provider=desk.settings.provider, languages=desk.languages,
             passkeys_work=passkeys.can(desk.origin(request)),
         )  # fmt: skip

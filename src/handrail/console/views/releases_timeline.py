@@ -16,12 +16,15 @@ MOST = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
+    """`english`: what is said is the ledger's own sentence, which has one language."""
+
     tone: str
     at_ms: int
     title: str
     said: str
     by: str
     entry: str
+    english: bool = False
 
 
 class _Facts(msgspec.Struct, frozen=True):
@@ -74,6 +77,7 @@ def _moment(entry: RecordedFacts, names: Mapping[str, str], words: Words) -> Mom
     return Moment(
         tone=tone, at_ms=entry.at_ms, title=words(title, share=share), said=_said(entry, facts, words),
         by=actor_name(entry.actor.kind, entry.actor.id, names, words), entry=entry.id,
+        english=words.language != "en" and bool(facts.sentence),
     )  # fmt: skip
 
 

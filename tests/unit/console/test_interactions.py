@@ -82,7 +82,7 @@ def test_a_mask_within_marked_words_keeps_its_token_back(words: Words) -> None:
 
 
 def test_words_that_are_gone_or_unread_say_so_and_show_nothing(words: Words) -> None:
-    for missing, said in (("erased", "erased"), ("expired", "retention"), ("unread", "reason")):
+    for missing, said in (("erased", "erased"), ("expired", "retention"), ("unread", "not opened")):
         (part,), places = parts([turn(payload=None, missing=missing)], (), words, marks=sees("x"), focus=NAME)
         assert part.kind == "gap"
         assert said in part.said

@@ -203,7 +203,7 @@ def _gap(turn: Turn, words: Words) -> Part:
     said = {
         "erased": N_("Its words were erased. What is left are facts without anything personal."),
         "expired": N_("Its words are past their retention and gone. The facts stay."),
-        "unread": N_("A message and its answer; open the conversation with a reason to read them."),
+        "unread": N_("A message and its answer, not opened."),
     }.get(turn.missing, N_("No words were kept of this."))
     return Part(kind="gap", at_ms=turn.at_ms, anchor=f"m-{turn.id}", id=turn.id, said=words(said))
 

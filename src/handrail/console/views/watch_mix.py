@@ -80,10 +80,10 @@ def mixed(hours: Mapping[int, Counts], held: Held, case: UseCase, words: Words) 
     grew = [one for one in rows if one.grew]
     said = ""
     if grew:
-        said = words(
-            N_("More come with: {names}."),
-            names=", ".join(f"{one.name} {one.text} ({words(N_('past'))} {one.past})" for one in grew[:4]),
-        )
+        told = [
+            words(N_("{name} {share} (past: {past})"), name=one.name, share=one.text, past=one.past) for one in grew[:4]
+        ]
+        said = words(N_("More come with: {names}."), names=", ".join(told))
     elif rows and past is not None:
         said = words(N_("They come for the same as ever."))
     return Mixed(

@@ -74,6 +74,7 @@ def test_a_slip_in_the_form_is_said_beside_it_and_keeps_what_was_typed(own: Site
     assert "Nina" not in own.house.said("person", "list")
 
 
+@pytest.mark.promise("GOV-20")
 @pytest.mark.promise("GOV-1")
 def test_roles_change_a_person_is_disabled_and_neither_oneself_nor_the_last_admin(own: Site, enter: Enter) -> None:
     admin, watching = enter(own, Role.ADMIN), enter(own, Role.ENGINEER)
@@ -121,6 +122,7 @@ def test_an_ended_session_opens_nothing(own: Site, enter: Enter) -> None:
     expect(owner).to_have_url(re.compile("/sign-in"))
 
 
+@pytest.mark.promise("GOV-20")
 @pytest.mark.promise("GOV-2")
 def test_a_key_is_made_shown_once_works_is_rotated_and_revoked(own: Site, enter: Enter) -> None:
     page = enter(own, Role.ENGINEER)

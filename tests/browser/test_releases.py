@@ -135,6 +135,7 @@ def test_hold_let_go_on_next_step_and_two_who_press_at_once_move_it_once(ramp: R
     end(ramp)
 
 
+@pytest.mark.promise("CON-REL-20")
 @pytest.mark.promise("CON-REL-3")
 def test_a_dialog_carries_what_the_page_says_when_it_is_opened_and_not_what_it_said_when_it_was_loaded(
     ramp: Ramped, enter: Enter

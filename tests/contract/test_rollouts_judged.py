@@ -155,6 +155,7 @@ def test_a_rollback_happens_also_when_its_incident_cannot_be_written(durable: Ri
     durable.run(main())
 
 
+@pytest.mark.promise("CAL-20")
 @pytest.mark.promise("ROL-10")
 def test_alerts_that_ask_for_what_a_move_has_done_are_closed_with_it_and_no_other(durable: Rig) -> None:
     """Else the deputy is woken for a release that was rolled back half an hour ago."""

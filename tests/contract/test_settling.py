@@ -202,6 +202,7 @@ def test_a_person_settles_what_nobody_could_tell(durable: Rig) -> None:
     durable.run(run())
 
 
+@pytest.mark.promise("CIN-20")
 def test_a_stop_that_is_sent_twice_is_one_and_one_lift_ends_it(durable: Rig) -> None:
     """Else who pressed twice keeps stopped what another lifts once."""
 

@@ -252,6 +252,7 @@ def test_who_is_told_next_is_the_one_whom_the_watch_will_tell(words: Words, rule
     assert "Nobody is named" in alert_view.next_of(raised(), words, elsewhere)
 
 
+@pytest.mark.promise("CAL-20")
 def test_what_waits_is_said_whatever_the_list_is_filtered_by(words: Words, ruleset: Ruleset) -> None:
     """A list of closed alerts knows of none that is unanswered, and must not say that there is none."""
     shut = raised(state=alerts.AlertState.CLOSED, closed_at=1)

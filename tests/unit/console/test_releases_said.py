@@ -92,6 +92,7 @@ def test_what_is_better_is_said_of_the_metric_that_is() -> None:
     assert "Beschwerden" not in said
 
 
+@pytest.mark.promise("CON-REL-20")
 @pytest.mark.parametrize("state", [State.CANARY, State.LIVE, State.RETIRED])
 def test_a_ramp_that_decides_by_itself_gives_no_advice_against_what_stands_beside_it(state: State) -> None:
     rollout = msgspec.structs.replace(CANARY, state=state)
@@ -102,6 +103,7 @@ def test_a_ramp_that_decides_by_itself_gives_no_advice_against_what_stands_besid
     assert "ask its owner" not in said
 
 
+@pytest.mark.promise("CON-REL-20")
 def test_a_screen_reader_hears_what_changed_and_not_every_number() -> None:
     """The page of a canary renews itself each five seconds, and its sentence counts conversations."""
     first, next_ = (
@@ -184,6 +186,7 @@ def in_force() -> Snapshot:
     return Snapshot(epoch=1, ruleset_digest=Digest("d"), ruleset=ruleset, live={}, keys={})
 
 
+@pytest.mark.promise("WRD-1")
 def test_roles_are_named_in_the_readers_language() -> None:
     view = detail(read(SIGNED, None), visitor(Role.AUDITOR), words("de"))
     assert "(owner)" not in view.by
@@ -219,6 +222,7 @@ def test_an_upper_limit_that_says_nothing_is_not_given_as_a_number() -> None:
     )
 
 
+@pytest.mark.promise("GOV-21")
 def test_a_list_of_tests_does_not_call_green_what_never_ran() -> None:
     one = Run(
         id="tr_1", release=Digest("a" * 64), use_case=UseCaseId("orders"), at_ms=NOW_MS, passed=1, failed=0,

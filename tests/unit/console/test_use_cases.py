@@ -108,6 +108,7 @@ def test_every_kind_of_finding_and_type_of_action_has_words() -> None:
         (1, 2_000, 0.0, "Exceeded"),
     ],
 )
+@pytest.mark.promise("GOV-21")
 def test_a_limit_is_said_to_hold_only_where_the_cases_show_it(bad: int, cases: int, limit: float, said: str) -> None:
     tone, state = held_to(bad, cases, limit)
     assert state == said

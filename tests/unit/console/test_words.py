@@ -70,6 +70,7 @@ def test_values_are_put_in_by_name_and_never_read_as_placeholders_again(language
     assert words(languages)("{a} of {b}", a="{b}", b="x") == "{b} of x"
 
 
+@pytest.mark.promise("WRD-1")
 def test_one_word_that_two_pages_mean_differently_is_said_as_the_page_means_it(tmp_path: Path) -> None:
     """Contained is a state of an incident, and a figure of the watch."""
     (tmp_path / "de").mkdir()
@@ -94,6 +95,7 @@ TERMS = (
 """What stands in the navigation and on many pages: the same everywhere."""
 
 
+@pytest.mark.promise("WRD-1")
 @pytest.mark.parametrize("term", TERMS)
 def test_what_is_a_term_has_one_german_word(term: str) -> None:
     module = renewal()

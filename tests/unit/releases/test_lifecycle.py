@@ -141,13 +141,14 @@ MOVES: dict[str, Callable[[Rollout], Rollout]] = {
 @pytest.mark.promise("ROL-2")
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(sorted(MOVES)), max_size=12))
+@pytest.mark.promise("CON-REL-21")
 def test_in_any_order_of_moves_no_canary_without_green_tests_and_every_sign_off(moves: list[str]) -> None:
     one, done = NEW, []
     for name in moves:
         try:
             after = MOVES[name](one)
         except HandrailError as refused:
-            assert refused.code is Code.RELEASE_STATE, "nobody's rights are asked here"
+            assert refused.code is Code.RELEASE_STATE  # noqa: PT017  most moves are taken; nobody's rights are asked
             continue
         assert after.version == one.version + 1
         one = after

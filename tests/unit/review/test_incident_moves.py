@@ -26,6 +26,7 @@ def code(move: object) -> Code | None:
 
 @pytest.mark.promise("CIN-3")
 @given(st.tuples(OWNERS, OWNERS), st.tuples(SEVERITIES, SEVERITIES), OWNERS, SEVERITIES)
+@pytest.mark.promise("CIN-20")
 def test_a_form_that_is_older_than_the_incident_sets_nothing_back(
     owner: tuple[str, str], severity: tuple[Severity, Severity], owner_now: str, severity_now: Severity
 ) -> None:
@@ -52,6 +53,7 @@ def test_an_incident_stays_somebodys_and_a_change_of_nothing_is_said_to_be_none(
     assert code(lambda: moves.changed_as_seen(shut, owner=(ONE.owner, "b@x"), severity=same)) is Code.NOT_ALLOWED
 
 
+@pytest.mark.promise("CIN-20")
 def test_a_note_or_task_that_is_sent_twice_stands_there_once() -> None:
     noted = moves.noted(ONE, "It was the prompt. ", by="pe_1", now=2)
     assert code(lambda: moves.noted(noted, "It was the prompt.", by="pe_1", now=3)) is Code.ALREADY_DECIDED

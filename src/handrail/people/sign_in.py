@@ -60,11 +60,13 @@ class Here:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """`password`: the stored hash, empty when there is none. `counted`: what was counted up."""
+    """`password`: the stored hash, empty when there is none. `counted`: what was counted up. `known`: this browser was
+    in as this person before."""
 
     person: Person | None
     password: str
     counted: tuple[str, ...]
+    known: bool = False
 
     def __repr__(self) -> str:
         return f"Tried({self.counted})"
@@ -121,7 +123,7 @@ class Try:
             count_up(tx, name, person.id if person and name == own else lockout.NOBODY)
         account = tx.accounts.get(person.id) if person else None
         usable = account.password if account and person and person.active else ""
-        return Tried(person=person, password=usable, counted=tuple(name for name, _ in places))
+        return Tried(person=person, password=usable, counted=tuple(name for name, _ in places), known=known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

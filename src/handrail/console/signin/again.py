@@ -122,7 +122,7 @@ class Again:
         desk = self._desk
         tried = await desk.journal.run(Try(mail=visitor.mail, here=desk.here(request), sealing=desk.sealing))
         right = tried.person is not None and tried.person.id == visitor.person
-        if not await desk.is_right(tried.password, given[:1000]) or not right:
+        if not await desk.is_right(tried.password, given[:1000], known=True) or not right:
             await desk.journal.run(Refused(ids=desk.ids, tried=tried))
             raise HandrailError(Code.SIGN_IN_REFUSED, "this is not your password")
         await desk.journal.run(lambda tx: forget(tx, tried.counted))

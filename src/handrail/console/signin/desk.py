@@ -22,6 +22,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from handrail.console.refusals import told_why
 from handrail.console.security import TooLong, TooSlow, is_own, local, own_origin
 from handrail.console.signin.cookies import BROWSER, SESSION, YEAR_S, Cookies
+from handrail.console.signin.pace import Pace
 from handrail.console.signin.session import Visitor
 from handrail.console.static_files import StaticFiles
 from handrail.console.words import N_, Languages, Words
@@ -34,8 +35,9 @@ from handrail.terms.clock import Clock
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import Ids
 
-AT_ONCE, WAITING = 2, 16
-"""Passwords looked at at once, and how many may wait: more are told to come again."""
+AT_ONCE, WAITING = 1, 16
+"""Passwords looked at at once, and how many may wait: more are told to come again. So many of strangers, and so many of
+browsers that were in before: strangers never take all places."""
 BROWSER_BYTES = 32
 STATUS = {
     Code.SIGN_IN_REFUSED: 401,
@@ -93,8 +95,9 @@ class Desk:
         self.ids = ids
         self.cookies = Cookies(settings.secure)
         self._languages = languages
-        self._places = asyncio.Semaphore(AT_ONCE)
-        self._waiting = 0
+        self._places = {known: asyncio.Semaphore(AT_ONCE) for known in (True, False)}
+        self._waiting = {True: 0, False: 0}
+        self._pace = Pace()
         self._env = Environment(
             loader=PackageLoader("handrail.console"),
             autoescape=True,
@@ -151,7 +154,9 @@ class Desk:
         return hmac.new(self.browser(request).encode(), b"form", hashlib.sha256).hexdigest()
 
     async def form(self, request: Request) -> FormData:
-        """Raises HandrailError NOT_ALLOWED for a form of another site, or one that is too old."""
+        """Raises HandrailError NOT_ALLOWED for a form of another site, or one that is too old; SIGN_IN_WAIT for a
+        stranger's that comes too fast."""
+        self.slow_down(request)
         if not is_own(request.headers, self.origin(request)):
             raise HandrailError(Code.NOT_ALLOWED, "this came from another site, so nothing was changed")
         form = await request.form(max_files=0, max_fields=200)
@@ -160,23 +165,35 @@ class Desk:
             raise HandrailError(Code.NOT_ALLOWED, "this form is too old: load the page again and repeat it")
         return form
 
-    async def is_right(self, stored: str, given: str) -> bool:
-        """In a thread, two at once. Raises HandrailError BUSY."""
-        return await self._slow(lambda: password.is_right(stored, given))
+    def slow_down(self, request: Request) -> None:
+        """Before anything is read or written for one who is not signed in. Raises HandrailError SIGN_IN_WAIT."""
+        if self.visitor(request) is not None:
+            return
+        wait = self._pace.wait_s(network(request.client.host if request.client else ""), now=self.clock.monotonic())
+        if wait:
+            raise HandrailError(
+                Code.SIGN_IN_WAIT, "too many requests from this network; wait a minute", retry_after_s=wait
+            )
+
+    async def is_right(self, stored: str, given: str, *, known: bool = False) -> bool:
+        """In a thread. `known`: of a browser that was in before, or of one who is signed in. Raises HandrailError
+        BUSY."""
+        return await self._slow(lambda: password.is_right(stored, given), known=known)
 
     async def hashed(self, given: str) -> str:
+        """For one who has a good code or a session."""
         salt = self.ids.token(password.SALT_BYTES)
-        return await self._slow(lambda: password.hashed(given, salt))
+        return await self._slow(lambda: password.hashed(given, salt), known=True)
 
-    async def _slow(self, work: Callable[[], T]) -> T:
-        if self._waiting >= WAITING:
+    async def _slow(self, work: Callable[[], T], *, known: bool) -> T:
+        if self._waiting[known] >= WAITING:
             raise HandrailError(Code.BUSY, "many sign in right now; try again in a moment", retry_after_s=2)
-        self._waiting += 1
+        self._waiting[known] += 1
         try:
-            async with self._places:
+            async with self._places[known]:
                 return await asyncio.to_thread(work)
         finally:
-            self._waiting -= 1
+            self._waiting[known] -= 1
 
     # answers
 

@@ -54,7 +54,7 @@ class Enter:
         here = desk.here(request)
         try:
             tried = await desk.journal.run(Try(mail=mail, here=here, sealing=desk.sealing))
-            right = await desk.is_right(tried.password, given[:1000])
+            right = await desk.is_right(tried.password, given[:1000], known=tried.known)
             if not right or tried.person is None:
                 await desk.journal.run(Refused(ids=desk.ids, tried=tried))
                 raise refusal()

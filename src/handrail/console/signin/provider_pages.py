@@ -185,6 +185,7 @@ class ProviderPages:
     async def back(self, request: Request) -> Response:
         """1 the state is this browser's, 2 the issuer is ours, 3 the code is exchanged, 4 whom it stands for."""
         desk = self._desk
+        desk.slow_down(request)
         query = request.query_params
         asked = await self._take(request, query.get("state", ""))
         if asked is None:
@@ -213,6 +214,7 @@ class ProviderPages:
         """The provider says, by a signed token and without a browser, that somebody signed out there. No cookie counts
         here and no form's token; a bad token is counted and, after many, not looked at for up to a minute."""
         desk = self._desk
+        desk.slow_down(request)
         form = await request.form(max_files=0, max_fields=20)
         token = str(form.get("logout_token", ""))
         try:

@@ -47,9 +47,12 @@ def test_a_visitor_of_the_demo_chooses_a_role(tmp_path: Path) -> None:
         browser = house.browser()
         assert "choose a role" in (await browser.get("/sign-in")).text
         page = await browser.get("/sign-in/demo")
+        assert "Decides about the refunds that wait" in page.text
         name = page.text.split('value="pe_')[1].split('"')[0]
         page = await browser.post("/sign-in/demo", person=f"pe_{name}")
         assert page.text.startswith("Ana Approver")
+        await browser.get("/account")
+        assert 'href="/sign-in/demo"' in (await browser.post("/sign-out")).text
 
     housed(tmp_path, work, demo=True)
 

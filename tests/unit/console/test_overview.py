@@ -1,17 +1,21 @@
 """The overview's parts: lines beside their usual range, figures of a use case, and what happened today."""
 
 from collections import Counter
+from dataclasses import dataclass, replace
 
 import msgspec
 import pytest
 from fakes.actions import use_case
 from hypothesis import given
 from hypothesis import strategies as st
+from unit.approvals.test_eligible import row
 
+from handrail.approvals.lifecycle import State
+from handrail.approvals.stop import Stop, StopScope
 from handrail.console.views.charts import HEIGHT, WIDTH, spark
 from handrail.console.views.happened import happened, shortened
 from handrail.console.views.measured import METRICS, figures_of
-from handrail.console.views.overview import ROWS, Read, looked_at, overview
+from handrail.console.views.overview import MOST_OPEN, ROWS, Read, looked_at, overview
 from handrail.console.words import Languages, Words
 from handrail.in_force.snapshot import Snapshot
 from handrail.ledger.commitment import RecordedFacts
@@ -19,7 +23,7 @@ from handrail.ledger.entry import EntryKind
 from handrail.policy.ruleset import Ruleset, UseCase
 from handrail.review.incident import Incident, Severity
 from handrail.terms.actor import Actor, ActorKind
-from handrail.terms.ids import Digest, EntryId, UseCaseId
+from handrail.terms.ids import Digest, EntryId, PersonId, UseCaseId
 from handrail.watch.drift import HOURS
 from handrail.watch.measure import HOUR_MS, Cell, Counts
 from handrail.watch.series import Series
@@ -105,16 +109,32 @@ def test_what_happened_is_told_in_sentences_and_equal_ones_of_an_hour_once(words
         entry(EntryKind.ACTION_DECIDED, 5, tool="refund", verdict="allow"),
         entry(EntryKind.RELEASE_ROLLED_BACK, 6),
     ]
-    told = happened(rows, {"orders": "Orders"}, words, most=10)
+    told, cut = happened(rows, {"orders": "Orders"}, words, most=10, limit=200, tools={"refund": "Pay money back"})
     assert [one.title for one in told] == [
-        "refund of Orders was held for a person", "A release of Orders was rolled back",
+        "Pay money back of Orders was held for a person", "A release of Orders was rolled back",
     ]  # fmt: skip
     assert told[0].said == "3 times within the hour; this is the latest. €612.40."
     assert (told[0].page, told[0].id) == ("approvals.show", "ac_1")
+    assert not cut
+
+
+@pytest.mark.promise("CRV-13")
+def test_what_is_cut_is_said_and_what_is_counted_is_counted_to_the_end_or_at_least(words: Words) -> None:
+    hour = 60
+    others = [entry(EntryKind.ACTION_DECIDED, hour * at, tool=f"t{at}", verdict="hold") for at in range(2, 14)]
+    first = entry(EntryKind.ACTION_DECIDED, 0, tool="a", verdict="hold")
+    late = [entry(EntryKind.ACTION_DECIDED, 1, tool="a", verdict="hold") for _ in range(3)]
+    told, cut = happened([first, *others, *late], {}, words, most=5, limit=200, tools={})
+    assert (len(told), cut) == (5, True)
+    assert told[0].said == "4 times within the hour; this is the latest."  # also those behind the last that is told
+    told, cut = happened([first, *late], {}, words, most=5, limit=4, tools={})
+    assert (told[0].said, cut) == ("4 times or more within the hour; this is the latest.", True)
 
 
 def test_a_name_that_looks_like_a_placeholder_is_only_a_name(words: Words) -> None:
-    told = happened([entry(EntryKind.RELEASE_ROLLED_BACK, 1)], {"orders": "{tool} <b>"}, words, most=10)
+    told, _ = happened(
+        [entry(EntryKind.RELEASE_ROLLED_BACK, 1)], {"orders": "{tool} <b>"}, words, most=10, limit=200, tools={}
+    )
     assert told[0].title == "A release of {tool} <b> was rolled back"
 
 
@@ -165,3 +185,54 @@ def test_of_many_use_cases_what_needs_somebody_stands_first_and_the_rest_is_coun
     assert "1 needs attention." in made.said
     attention = overview(read, words, name="Olga", view="attention", mine="")
     assert ([row.id for row in attention.rows], attention.left) == ([cases[-1].id], "")
+
+
+@pytest.mark.promise("CRV-13")
+def test_a_number_that_was_cut_is_not_told_as_a_whole_one(words: Words) -> None:
+    one = msgspec.structs.replace(use_case(), id=UseCaseId("orders"))
+    rules = Ruleset(organisation="Shop", time_zone="UTC", currency="EUR", providers={}, use_cases={one.id: one})
+    hurt = Incident(id="I-1", use_case=one.id, title="Wrong", severity=Severity.S1, owner="olga", opened_at=NOW_MS)
+    line = row(use_case="orders", decide_by=NOW_MS + 60_000, created_at=NOW_MS - 60_000)
+    read = Read(
+        snapshot=Snapshot(epoch=1, ruleset_digest=Digest("0" * 64), ruleset=rules, live={}, keys={}),
+        states={State.HELD: 300}, oldest=[line] * 200, incidents=[hurt] * (MOST_OPEN + 1), alerts=[], rollouts=[],
+        measured=[], series=[], entries=[],
+    )  # fmt: skip
+    made = overview(read, words, name="Olga", view="all", mine="")
+    approvals, incidents = made.tiles[:2]
+    assert (approvals.number, incidents.number) == ("300", "100+")
+    assert "expires" not in approvals.said  # another of the 300 may expire before
+    assert made.rows[0].waits == "at least 200 approvals wait"
+    whole = overview(replace(read, states={State.HELD: 200}), words, name="Olga", view="all", mine="")
+    assert "The next one expires in 1 minute." in whole.tiles[0].said
+    assert whole.rows[0].waits == "200 approvals wait"
+
+
+@dataclass(frozen=True)
+class Live:
+    digest: Digest
+
+
+def test_a_use_case_whose_live_release_is_stopped_is_not_called_in_control(words: Words) -> None:
+    one = msgspec.structs.replace(use_case(), id=UseCaseId("orders"))
+    rules = Ruleset(organisation="Shop", time_zone="UTC", currency="EUR", providers={}, use_cases={one.id: one})
+
+    def state(*stops: Stop) -> str:
+        live = {one.id: Live(digest=Digest("a" * 64))}
+        snapshot = Snapshot(
+            epoch=1, ruleset_digest=Digest("0" * 64), ruleset=rules, live=live, keys={}, stops=stops  # type: ignore[arg-type]  # its digest is what is read
+        )  # fmt: skip
+        read = Read(
+            snapshot=snapshot, states={}, oldest=[], incidents=[], alerts=[], rollouts=[], measured=[], series=[],
+            entries=[],
+        )  # fmt: skip
+        return overview(read, words, name="Olga", view="all", mine="").rows[0].state
+
+    def stop(scope: StopScope, value: str = "") -> Stop:
+        return Stop(id="st_1", scope=scope, value=value, reason="x", by=PersonId("pe_1"), at_ms=NOW_MS)
+
+    assert state(stop(StopScope.RELEASE, "a" * 64)) == "Stopped"
+    assert state(stop(StopScope.USE_CASE, "orders")) == "Stopped"
+    assert state(stop(StopScope.ALL)) == "Stopped"
+    assert state(stop(StopScope.RELEASE, "b" * 64)) == "In control"
+    assert state(stop(StopScope.AGENT, "orders")) == "In control"  # an agent of this name, not the use case

@@ -6,11 +6,11 @@ from handrail.approvals.lifecycle import State
 from handrail.console.here import Here
 from handrail.console.routes import EVERYONE, Asked, Group, Nav, Route
 from handrail.console.views.happened import KINDS
-from handrail.console.views.overview import Overview, Read, looked_at, overview
+from handrail.console.views.overview import MOST_OPEN, MOST_TOLD, Overview, Read, looked_at, overview
 from handrail.console.visitor import Visitor
 from handrail.console.words import N_
 from handrail.ledger.commitment import read_facts
-from handrail.ledger.read import MAX_LIMIT, Listing
+from handrail.ledger.read import Listing
 from handrail.terms.errors import Code, HandrailError
 from handrail.watch.alert import AlertState
 from handrail.watch.measure import HOUR_MS
@@ -32,14 +32,14 @@ async def show(visitor: Visitor, asked: OverviewAsked, here: Here) -> Overview:
     if snapshot is None:
         raise HandrailError(Code.NOT_PUBLISHED, "nothing is published yet: handrail publish")
     hour = here.now_ms // HOUR_MS + 1
-    entries = await ports.reader.latest(Listing(kinds=KINDS, since_ms=here.words.today_ms(), limit=min(200, MAX_LIMIT)))
+    entries = await ports.reader.latest(Listing(kinds=KINDS, since_ms=here.words.today_ms(), limit=MOST_TOLD))
     names = [str(one) for one in snapshot.ruleset.use_cases]
     read = Read(
         snapshot=snapshot,
         states=await ports.acts.counts(),
         oldest=await ports.acts.queue(frozenset({State.HELD}), limit=200),
-        incidents=await ports.incidents.listed(all_states=False, limit=100),
-        alerts=await ports.watch.alerts(states=frozenset({AlertState.RAISED}), limit=100),
+        incidents=await ports.incidents.listed(all_states=False, limit=MOST_OPEN + 1),
+        alerts=await ports.watch.alerts(states=frozenset({AlertState.RAISED}), limit=MOST_OPEN + 1),
         rollouts=await ports.units.rollouts(),
         measured=(),
         series=(),

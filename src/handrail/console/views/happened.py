@@ -1,6 +1,6 @@
 """What the net did, one sentence per entry that a person should know of; pure. Nothing personal stands in them."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -73,39 +73,51 @@ def shortened(text: str, most: int = LONGEST) -> str:
 
 
 def happened(
-    entries: Iterable[RecordedFacts], names: dict[str, str], words: Words, *, most: int
-) -> tuple[Happened, ...]:
-    """`names`: of use cases. Equal sentences of one hour are told once, with how often."""
+    entries: Sequence[RecordedFacts], names: Mapping[str, str], words: Words, *, most: int, limit: int,
+    tools: Mapping[str, str],
+) -> tuple[tuple[Happened, ...], bool]:  # fmt: skip
+    """The newest `most`, and whether there was more today. `entries`: newest first, at most `limit`: where they are as
+    many, the oldest of their hours is not counted to its end. `names`: of use cases; `tools`: their titles. Equal
+    sentences of one hour are told once, with how often."""
+    cut = len(entries) >= limit
+    begun_h = entries[-1].at_ms // 3_600_000 if cut and entries else -1
     found: list[Happened] = []
     times: dict[tuple[str, int], int] = {}
-    places: dict[tuple[str, int], int] = {}
     for entry in entries:
-        one = _one(entry, names, words)
+        one = _one(entry, names, tools, words)
         if one is None:
             continue
         key = (one.title, one.at_ms // 3_600_000)
-        times[key] = times.get(key, 0) + 1
-        if times[key] == 1:
-            if len(found) == most:
-                break
-            places[key] = len(found)
+        if key not in times and len(found) < most:
             found.append(one)
-    return tuple(_counted(one, times[one.title, one.at_ms // 3_600_000], words) for one in found)
+        times[key] = times.get(key, 0) + 1
+    told = tuple(
+        _counted(one, times[one.title, one.at_ms // 3_600_000], words, least=one.at_ms // 3_600_000 == begun_h)
+        for one in found
+    )  # fmt: skip
+    return told, cut or len(times) > len(found)
 
 
-def _counted(one: Happened, times: int, words: Words) -> Happened:
+def _counted(one: Happened, times: int, words: Words, *, least: bool) -> Happened:
+    """`least`: it may have been more often."""
     if times == 1:
         return one
-    often = words(N_("{n} times within the hour; this is the latest."), n=words.number(times))
+    text = N_("{n} times or more within the hour; this is the latest.") if least else N_(
+        "{n} times within the hour; this is the latest."
+    )  # fmt: skip
+    often = words(text, n=words.number(times))
     return Happened(
         tone=one.tone, at_ms=one.at_ms, title=one.title, said=f"{often} {one.said}".strip(), page=one.page, id=one.id
     )
 
 
-def _one(entry: RecordedFacts, names: dict[str, str], words: Words) -> Happened | None:
+def _one(entry: RecordedFacts, names: Mapping[str, str], tools: Mapping[str, str], words: Words) -> Happened | None:
     facts = msgspec.json.decode(entry.facts, type=_Facts)
     kind = EntryKind(entry.kind) if entry.kind in EntryKind.__members__.values() else None
-    values = {"use_case": names.get(entry.use_case or "", entry.use_case or ""), "tool": facts.tool}
+    values = {
+        "use_case": names.get(entry.use_case or "", entry.use_case or ""),
+        "tool": tools.get(facts.tool) or facts.tool,
+    }
     said = facts.sentence or facts.title or facts.reason
     if facts.amount_minor is not None and facts.currency:
         said = f"{words.money(facts.amount_minor, facts.currency)}. {said}".strip()

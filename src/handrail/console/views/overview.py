@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from handrail.approvals.lifecycle import State as HoldState
+from handrail.approvals.stop import StopScope
 from handrail.approvals.store import Line
 from handrail.console.views.charts import Figure
 from handrail.console.views.happened import Happened, happened, shortened
@@ -94,6 +95,7 @@ class Overview:
     left: str
     chips: tuple[tuple[str, str, bool], ...]
     today: tuple[Happened, ...]
+    today_cut: str
     shares: tuple[Share, ...]
     counted: str
 
@@ -106,6 +108,8 @@ AUTONOMY = {
     "A0": N_("Reads only"), "A1": N_("Suggests"), "A2": N_("Acts with approval"), "A3": N_("Acts within limits"),
     "A4": N_("Acts alone"),
 }  # fmt: skip
+MOST_OPEN, MOST_TOLD = 100, 200
+"""Incidents or alerts that are counted, entries of a day that are told: of more it says that there are more."""
 ROWS = 50
 """Use cases on the page. Of more than these, figures are read and looked at for those that stand first alone."""
 _URGENT = ("deny", "back", "hold")
@@ -137,6 +141,10 @@ def overview(read: Read, words: Words, *, name: str, view: str, mine: str) -> Ov
     left = many.get(view, len(cases)) - len(shown)
     talked = sum(counts.get("interactions", 0) for _, counts in read.day)
     held = read.states.get(HoldState.HELD, 0)
+    today, cut = happened(
+        read.entries, {str(one.id): one.name for one in cases}, words, most=12, limit=MOST_TOLD,
+        tools={str(one.id): one.title for one in rules.tools.values()},
+    )  # fmt: skip
     return Overview(
         title=_greeting(words, name),
         said=" ".join(
@@ -161,7 +169,8 @@ def overview(read: Read, words: Words, *, name: str, view: str, mine: str) -> Ov
             (f"{words(label)} {words.number(many[key])}", "/" if key == "all" else f"/?view={key}", key == view)
             for key, label in VIEWS.items() if key != "mine" or hers or view == "mine"
         ),
-        today=happened(read.entries, {str(one.id): one.name for one in rules.use_cases.values()}, words, most=12),
+        today=today, today_cut=words(N_("The newest {n}; the ledger has the rest."), n=words.number(len(today)))
+        if cut else "",
         shares=_shares(read, words), counted=_counted(read, words),
     )  # fmt: skip
 
@@ -220,12 +229,12 @@ def _tiles(read: Read, words: Words, held: int) -> tuple[Tile, ...]:
         Tile(
             tone="hold" if held else "allow", icon="pause" if held else "check", title=words(N_("Approvals")),
             status=words(N_("Waiting")) if held else words(N_("Nothing waits")), number=words.number(held),
-            said=_oldest(read, words), page="approvals",
+            said=_oldest(read, words, held), page="approvals",
         ),
         Tile(
             tone="deny" if read.incidents else "allow", icon="alert" if read.incidents else "check",
             title=words(N_("Incidents")), status=words(N_("Not closed")) if read.incidents else words(N_("None open")),
-            number=words.number(len(read.incidents)), page="incidents", id=_only(read.incidents),
+            number=_many(read.incidents, words), page="incidents", id=_only(read.incidents),
             said=shortened(read.incidents[0].title) if read.incidents else words(N_("Harm to customers is told here.")),
         ),
         Tile(
@@ -241,11 +250,15 @@ def _tiles(read: Read, words: Words, held: int) -> tuple[Tile, ...]:
         Tile(
             tone="hold" if read.alerts else "allow", icon="bell" if read.alerts else "check",
             title=words(N_("Alerts")), status=words(N_("Unanswered")) if read.alerts else words(N_("All answered")),
-            number=words.number(len(read.alerts)), page="alerts",
+            number=_many(read.alerts, words), page="alerts",
             said=shortened(read.alerts[0].first.sentence)
             if read.alerts else words(N_("What the watch finds is told here.")),
         ),
     )  # fmt: skip
+
+
+def _many(found: Sequence[object], words: Words) -> str:
+    return words.number(len(found)) if len(found) <= MOST_OPEN else f"{words.number(MOST_OPEN)}+"
 
 
 def _only(found: Sequence[Incident]) -> str:
@@ -265,10 +278,12 @@ def _went_back(back: Sequence[Rollout], read: Read, words: Words) -> list[str]:
     return [words(said, use_case=case.name if case else one.use_case, ago=words.ago(one.ended_at or 0))]
 
 
-def _oldest(read: Read, words: Words) -> str:
+def _oldest(read: Read, words: Words, held: int) -> str:
     if not read.oldest:
         return words(N_("What an agent may not do alone will wait here."))
     due = min((line.decide_by for line in read.oldest if line.decide_by is not None), default=None)
+    if held > len(read.oldest):  # one behind these may expire before
+        due = None
     oldest = words(N_("The oldest came {ago}."), ago=words.ago(read.oldest[0].created_at))
     return oldest if due is None else f"{oldest} " + words(N_("The next one expires {when}."), when=words.ago(due))
 
@@ -292,7 +307,7 @@ def _row(
     return Row(
         id=case.id, name=case.name, said=" · ".join([", ".join(case.channels), case.owner]), tone=tone, icon=icon,
         state=state,
-        waits=words.plural("{n} approval waits", "{n} approvals wait", waits) if waits else "",
+        waits=_waits(waits, read, words),
         risk=words(RISKS[risk][1]), risk_tone=RISKS[risk][0], level=level, level_said=words(AUTONOMY[autonomy]),
         level_label=words(N_("Autonomy level {n} of 5"), n=level), release=live.digest[:8] if live else "–",
         release_said=words(
@@ -302,10 +317,20 @@ def _row(
     )  # fmt: skip
 
 
+def _waits(waits: int, read: Read, words: Words) -> str:
+    """Of the oldest that were read: where more wait, at least so many of this use case."""
+    if not waits:
+        return ""
+    if read.states.get(HoldState.HELD, 0) > len(read.oldest):
+        return words.plural("at least {n} approval waits", "at least {n} approvals wait", waits)
+    return words.plural("{n} approval waits", "{n} approvals wait", waits)
+
+
 def _states(read: Read, words: Words) -> dict[str, tuple[str, str, str]]:
     """Of each use case the worst that is true: tone, icon, word. Each list is gone through once."""
-    stopped = {stop.value for stop in read.snapshot.stops}
-    everything = any(stop.scope.value == "all" for stop in read.snapshot.stops)
+    stopped = {(stop.scope, stop.value) for stop in read.snapshot.stops}
+    everything = any(stop.scope is StopScope.ALL for stop in read.snapshot.stops)
+    live = {name: (StopScope.RELEASE, one.digest) for name, one in read.snapshot.live.items()}
     hurt = {one.use_case for one in read.incidents}
     back = {
         one.use_case for one in read.rollouts if one.state is ReleaseState.ROLLED_BACK and _today(one.ended_at, words)
@@ -314,7 +339,7 @@ def _states(read: Read, words: Words) -> dict[str, tuple[str, str, str]]:
     running = {one.use_case: one.share for one in reversed(read.rollouts) if one.state is ReleaseState.CANARY}
 
     def state(case: UseCase) -> tuple[str, str, str]:
-        if everything or case.id in stopped:
+        if everything or {(StopScope.USE_CASE, str(case.id)), live.get(case.id)} & stopped:
             return "deny", "stop", words(N_("Stopped"))
         if case.id in hurt:
             return "deny", "alert", words(N_("Incident"))

@@ -61,7 +61,7 @@ function openDialog(id) {
   dialog.showModal();
   for (const each of all("[data-takes]", dialog)) { // what was typed on the page goes along
     const typed = document.getElementById(each.dataset.takes)?.value;
-    if (typed && !each.value) each.value = typed;
+    if (typed && (!each.value || each.value === each.dataset.took)) each.value = each.dataset.took = typed;
   }
   if (id === "palette") { const text = paletteText(); text.value = ""; narrow(); text.focus(); }
 }

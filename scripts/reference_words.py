@@ -40,6 +40,7 @@ CODES = {
     "erase.legal_hold": "a legal hold forbids the erasure",
     "erase.shared": "another customer's words are sealed under this key; the message lists what to decide first",
     "person.not_allowed": "the person's roles do not allow it, or a personal token is needed",
+    "incident.state": "the incident is not where this move begins, or something is missing; the message says what",
     "release.state": "the release is not where this move begins, or something keeps it back; the message says what",
     "token.invalid": "the personal token is unknown, over, or revoked",
     "signin.refused": "what was shown to sign in is not right, or not believed",
@@ -156,6 +157,8 @@ ENTRIES = {
     "incident.opened": "an incident, by rule or by hand, with whose interactions it is about",
     "incident.moved": "an incident was contained or reviewed, got a task, a note, an owner or another severity",
     "incident.closed": "an incident is over, with the test that would have caught it, or why none can",
+    "flag.raised": "a person flags a mistake in an interaction, with the reason",
+    "flag.withdrawn": "who flagged it takes that back",
     "finding.judged": "a person says of one finding that it is right or wrong; each has one word, and may change it",
 }
 

@@ -23,6 +23,7 @@ STATUS = {
     Code.ALREADY: 409,
     Code.ALREADY_DECIDED: 409,
     Code.RELEASE_STATE: 409,
+    Code.INCIDENT_STATE: 409,
     Code.STOPPED: 409,
     Code.LEGAL_HOLD: 409,
     Code.BUSY: 429,

@@ -78,6 +78,7 @@ SHAPES: dict[Code, Shape] = {
     Code.LOST_RACE: Shape(409, "invalid_request_error", "invalid_request_error", retry=True),
     Code.ALREADY: Shape(409, "invalid_request_error", "invalid_request_error"),
     Code.RELEASE_STATE: Shape(409, "invalid_request_error", "invalid_request_error"),
+    Code.INCIDENT_STATE: Shape(409, "invalid_request_error", "invalid_request_error"),
     Code.ALREADY_DECIDED: Shape(409, "invalid_request_error", "invalid_request_error"),
     Code.TOOL_UNREGISTERED: _FORBIDDEN,
     Code.TOOL_ELSEWHERE: _FORBIDDEN,

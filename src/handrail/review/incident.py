@@ -78,49 +78,49 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def contained(before: Incident, *, now: int) -> Incident:
-    """It hurts nobody any more. Raises HandrailError NOT_ALLOWED."""
+    """It hurts nobody any more. Raises HandrailError INCIDENT_STATE."""
     _require(before, IncidentState.OPEN, move="be contained")
     return _moved(before, state=IncidentState.CONTAINED, contained_at=now)
 
 
 def reviewed(before: Incident, *, now: int) -> Incident:
-    """Its notes say what happened. Raises HandrailError NOT_ALLOWED without one."""
+    """Its notes say what happened. Raises HandrailError INCIDENT_STATE without one."""
     _require(before, IncidentState.CONTAINED, move="be reviewed")
     if not before.notes:
         raise HandrailError(
-            Code.NOT_ALLOWED, "nobody has written down what happened yet: handrail incident note ID TEXT, then again"
+            Code.INCIDENT_STATE, "nobody has written down what happened yet: handrail incident note ID TEXT, then again"
         )
     return _moved(before, state=IncidentState.REVIEWED, reviewed_at=now)
 
 
 def closed(before: Incident, *, test: str = "", no_test: str = "", now: int) -> Incident:
-    """Raises HandrailError NOT_ALLOWED with an open task, or without a test and without a reason for none."""
+    """Raises HandrailError INCIDENT_STATE with an open task, or without a test and without a reason for none."""
     _require(before, IncidentState.REVIEWED, move="be closed")
     left = [task.text for task in before.tasks if task.done_at is None]
     if left:
         raise HandrailError(
-            Code.NOT_ALLOWED,
+            Code.INCIDENT_STATE,
             "{n} of its tasks are not done, the first: {first}",
             parts={"n": len(left), "first": left[0]},
         )
     if bool(test.strip()) == bool(no_test.strip()):
         raise HandrailError(
-            Code.NOT_ALLOWED,
+            Code.INCIDENT_STATE,
             "which test would have caught it? Give --test with its name, or --no-test with the reason why none can",
         )
     return _moved(before, state=IncidentState.CLOSED, test=test.strip(), no_test=no_test.strip(), closed_at=now)
 
 
 def retested(before: Incident, *, test: str = "", no_test: str = "") -> Incident:
-    """Another test of a closed one, or another reason why none can. Raises HandrailError NOT_ALLOWED."""
+    """Another test of a closed one, or another reason why none can. Raises HandrailError INCIDENT_STATE."""
     _require(before, IncidentState.CLOSED, move="be given another test")
     if bool(test.strip()) == bool(no_test.strip()):
-        raise HandrailError(Code.NOT_ALLOWED, "give --test with its name, or --no-test with the reason why none can")
+        raise HandrailError(Code.INCIDENT_STATE, "give --test with its name, or --no-test with the reason why none can")
     return _moved(before, test=test.strip(), no_test=no_test.strip())
 
 
 def tasked(before: Incident, text: str, *, owner: str = "") -> Incident:
-    """One more task. Raises HandrailError NOT_ALLOWED, REQUEST_INVALID, or ALREADY_DECIDED where the same waits
+    """One more task. Raises HandrailError INCIDENT_STATE, REQUEST_INVALID, or ALREADY_DECIDED where the same waits
     already: a form that is sent twice adds one."""
     _require_not_closed(before)
     made = Task(text=_text(text), owner=owner)
@@ -130,7 +130,7 @@ def tasked(before: Incident, text: str, *, owner: str = "") -> Incident:
 
 
 def task_done(before: Incident, number: int, *, now: int) -> Incident:
-    """`number`: from 1. Raises HandrailError NOT_FOUND, ALREADY_DECIDED or NOT_ALLOWED."""
+    """`number`: from 1. Raises HandrailError NOT_FOUND, ALREADY_DECIDED or INCIDENT_STATE."""
     _require_not_closed(before)
     if not 1 <= number <= len(before.tasks):
         raise HandrailError(
@@ -155,7 +155,7 @@ def noted(before: Incident, text: str, *, by: str, now: int) -> Incident:
 
 
 def changed(before: Incident, *, severity: Severity | None = None, owner: str | None = None) -> Incident:
-    """Raises HandrailError NOT_ALLOWED when it is closed."""
+    """Raises HandrailError INCIDENT_STATE when it is closed."""
     _require_not_closed(before)
     return _moved(before, severity=severity or before.severity, owner=before.owner if owner is None else owner)
 
@@ -163,7 +163,7 @@ def changed(before: Incident, *, severity: Severity | None = None, owner: str | 
 def changed_as_seen(before: Incident, *, owner: tuple[str, str], severity: tuple[Severity, Severity]) -> Incident:
     """By a form: of each, what it showed and what is meant now. What was not touched stays as it is by now, so that a
     form that is older sets nothing back. Raises LOST_RACE where the same was changed meanwhile to something else,
-    REQUEST_INVALID without an owner or where nothing is different, NOT_ALLOWED when it is closed."""
+    REQUEST_INVALID without an owner or where nothing is different, INCIDENT_STATE when it is closed."""
     _require_not_closed(before)
     if not owner[1]:
         raise HandrailError(Code.REQUEST_INVALID, "say who sees to it: an incident is always somebody's")
@@ -186,7 +186,7 @@ def _text(text: str) -> str:
 def _require(before: Incident, state: IncidentState, *, move: str) -> None:
     if before.state is not state:
         raise HandrailError(
-            Code.NOT_ALLOWED,
+            Code.INCIDENT_STATE,
             "an incident that is {state} cannot {move}; expected {wanted}",
             parts={"state": before.state.value, "move": move, "wanted": state.value},
         )
@@ -194,7 +194,7 @@ def _require(before: Incident, state: IncidentState, *, move: str) -> None:
 
 def _require_not_closed(before: Incident) -> None:
     if before.state is IncidentState.CLOSED:
-        raise HandrailError(Code.NOT_ALLOWED, "this incident is closed; open a new one")
+        raise HandrailError(Code.INCIDENT_STATE, "this incident is closed; open a new one")
 
 
 def _moved(before: Incident, **changes: object) -> Incident:

@@ -60,6 +60,7 @@ class Code(StrEnum):
     LEGAL_HOLD = "erase.legal_hold"
     ERASE_SHARED = "erase.shared"
     NOT_ALLOWED = "person.not_allowed"
+    INCIDENT_STATE = "incident.state"  # the incident is not where this move begins, or something of it is missing
     RELEASE_STATE = "release.state"  # the release is not where this move begins, or something keeps it from going on
     REASON_NEEDED = "person.reason_needed"  # the ruleset asks why before this is read
     TOKEN_INVALID = "token.invalid"  # noqa: S105  a code, not a token

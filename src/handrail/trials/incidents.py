@@ -63,8 +63,8 @@ def without_test(closed: Iterable[Incident]) -> list[str]:
 
 
 def require_case(trials: Iterable[Trial], incident: Incident, test: str) -> None:
-    """Whether this test would be run for the incident. Raises HandrailError NOT_FOUND, or NOT_ALLOWED for a draft and
-    for a case that does not name the incident."""
+    """Whether this test would be run for the incident. Raises HandrailError NOT_FOUND, or INCIDENT_STATE for a draft
+    and for a case that does not name the incident."""
     if OWN_SUITE in test:
         return
     own = [one for one in trials if test in (one.id, one.case) and one.use_case == incident.use_case]
@@ -75,6 +75,6 @@ def require_case(trials: Iterable[Trial], incident: Incident, test: str) -> None
             "own suite as file::name, or say with --no-test why none can catch it",
         )
     if any(one.draft for one in own):
-        raise HandrailError(Code.NOT_ALLOWED, f"{test} is a draft: read it, write what must come, take `draft` out")
+        raise HandrailError(Code.INCIDENT_STATE, f"{test} is a draft: read it, write what must come, take `draft` out")
     if any(one.incident != incident.id for one in own):
-        raise HandrailError(Code.NOT_ALLOWED, f"{test} does not say what it is for: write `incident: {incident.id}`")
+        raise HandrailError(Code.INCIDENT_STATE, f"{test} does not say what it is for: write `incident: {incident.id}`")

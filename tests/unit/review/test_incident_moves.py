@@ -50,7 +50,7 @@ def test_an_incident_stays_somebodys_and_a_change_of_nothing_is_said_to_be_none(
     assert code(lambda: moves.changed_as_seen(ONE, owner=(ONE.owner, ""), severity=same)) is Code.REQUEST_INVALID
     assert code(lambda: moves.changed_as_seen(ONE, owner=(ONE.owner, ONE.owner), severity=same)) is Code.REQUEST_INVALID
     shut = msgspec.structs.replace(ONE, state=IncidentState.CLOSED)
-    assert code(lambda: moves.changed_as_seen(shut, owner=(ONE.owner, "b@x"), severity=same)) is Code.NOT_ALLOWED
+    assert code(lambda: moves.changed_as_seen(shut, owner=(ONE.owner, "b@x"), severity=same)) is Code.INCIDENT_STATE
 
 
 @pytest.mark.promise("CIN-20")

@@ -23,7 +23,7 @@ from handrail.trials.case import Trial
 from handrail.trials.incidents import require_case
 
 PROBLEMS = frozenset(
-    {Code.REQUEST_INVALID, Code.NOT_ALLOWED, Code.NOT_FOUND, Code.LOST_RACE, Code.ALREADY_DECIDED}
+    {Code.REQUEST_INVALID, Code.NOT_ALLOWED, Code.INCIDENT_STATE, Code.NOT_FOUND, Code.LOST_RACE, Code.ALREADY_DECIDED}
 )  # fmt: skip
 ADDED_ONCE = frozenset({"note", "task"})
 """What a form that is sent twice has done already."""

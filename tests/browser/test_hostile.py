@@ -106,7 +106,7 @@ def test_no_cell_of_a_csv_begins_like_a_formula_and_no_text_breaks_its_row(hosti
     made, _ = hostile
     files = [one for one in places_of(made, Role.OWNER) if one.answer.type == "text/csv"]
     assert files
-    assert {one.row.name for one in files} == {
+    assert {one.row.name for one in files if "{" not in one.row.path} == {
         row.name for row in ROWS if row.name.endswith(".csv") and "{" not in row.path and Role.OWNER in row.roles
     }
     for one in files:

@@ -18,6 +18,7 @@ from handrail.approvals.store import Stored
 from handrail.backends.autonomy import StoredAutonomyStore
 from handrail.backends.awaited import Awaited
 from handrail.backends.drills import Drills
+from handrail.backends.flags import Flags
 from handrail.backends.incidents import Incidents
 from handrail.backends.notices import Outbox
 from handrail.backends.openings import Openings
@@ -338,6 +339,10 @@ class ActionsOf(ABC):
     @property
     def verdicts(self) -> Verdicts:
         return Verdicts(self)
+
+    @property
+    def flags(self) -> Flags:
+        return Flags(self.verdicts)
 
     @property
     def rollouts(self) -> Rollouts:

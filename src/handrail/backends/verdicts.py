@@ -9,12 +9,14 @@ from handrail.backends.rows import Reading
 from handrail.ledger.commitment import read_facts
 from handrail.ledger.entry import InteractionFacts
 from handrail.ledger.read import interaction_facts
+from handrail.review.flags import Flag
 from handrail.review.verdicts import Judged, Tally
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Kind
 from handrail.terms.ids import InteractionId, UseCaseId
 
 _JUDGED = msgspec.json.Decoder(Judged)
+_FLAG = msgspec.json.Decoder(Flag)
 
 
 class _Transaction(Protocol):
@@ -26,6 +28,7 @@ class Verdicts:
 
     def __init__(self, tx: _Transaction) -> None:
         self._tx = tx
+        self.fetch = tx.fetch
 
     def of(self, interaction: InteractionId, finding: int, person: str) -> Judged | None:
         found = self._tx.fetch(
@@ -79,6 +82,13 @@ class StoredVerdicts:
         places = ", ".join(f"${at}" for at in range(1, len(interactions) + 1))
         sql = f"SELECT body FROM finding_word WHERE interaction IN ({places}) ORDER BY interaction, finding, person"  # noqa: S608  places only
         return [_JUDGED.decode(bytes(row[0])) for row in await self._rows(sql, tuple(interactions))]
+
+    async def flags(self, interactions: Sequence[InteractionId]) -> list[Flag]:
+        if not interactions:
+            return []
+        places = ", ".join(f"${at}" for at in range(1, len(interactions) + 1))
+        sql = f"SELECT body FROM flag WHERE stands = 1 AND interaction IN ({places}) ORDER BY interaction, person"  # noqa: S608  places only
+        return [_FLAG.decode(bytes(row[0])) for row in await self._rows(sql, tuple(interactions))]
 
     async def tallies(self, use_case: UseCaseId | None = None) -> list[Tally]:
         where, values = ("", ()) if use_case is None else ("WHERE use_case = $1 ", (use_case,))

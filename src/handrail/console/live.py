@@ -31,7 +31,7 @@ MOST_MISSED = 10_000
 """Rows of the ledger: who missed more hears of every topic, and nothing is counted."""
 TOPICS: Mapping[str, tuple[str, ...]] = {
     "approvals": ("action", "drill", "stop"),
-    "interactions": ("interaction", "payload", "subject", "finding"),
+    "interactions": ("interaction", "payload", "subject", "finding", "flag"),
     "releases": ("release", "probe", "trial"),
     "incidents": ("incident",),
     "alerts": ("alert", "baseline"),

@@ -116,6 +116,8 @@ class EntryKind(StrEnum):
     INCIDENT_MOVED = "incident.moved"  # contained, reviewed, a task, a note, another owner
     INCIDENT_CLOSED = "incident.closed"
     FINDING_JUDGED = "finding.judged"  # one person's word: right or wrong
+    FLAG_RAISED = "flag.raised"  # a person says that there is a mistake in an interaction
+    FLAG_WITHDRAWN = "flag.withdrawn"  # she takes it back
 
 
 class FoundFact(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -120,6 +120,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     channel: str | None = None
     arm: str | None = None
     subject: SubjectId | None = None
+    flagged: bool = False  # staff flagged a mistake in it, which stands
     limit: int = 50
     cursor: str | None = None
 

@@ -42,6 +42,7 @@ class Act(StrEnum):
     DEMOTE = "autonomy.demote"
     PROMOTE = "autonomy.promote"
     JUDGE = "finding.judge"
+    FLAG = "flag"
 
 
 MAY: dict[Act, frozenset[Role]] = {
@@ -70,6 +71,7 @@ MAY: dict[Act, frozenset[Role]] = {
     Act.DEMOTE: frozenset(Role) - {Role.AUDITOR},
     Act.PROMOTE: frozenset({Role.OWNER, Role.COMPLIANCE}),
     Act.JUDGE: frozenset({Role.REVIEWER, Role.COMPLIANCE, Role.OWNER}),
+    Act.FLAG: frozenset(Role) - {Role.AUDITOR},
 }
 """Stopping is easy and resuming is not: anyone who works here may pull the brake."""
 

@@ -17,6 +17,7 @@ from handrail.ledger.store import Transaction
 from handrail.people.acting import acting
 from handrail.people.authorise import Act
 from handrail.people.store import Register
+from handrail.review.flags import FlagReader
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.finding import Kind
 from handrail.terms.ids import EntryId, Ids, InteractionId, UseCaseId
@@ -83,7 +84,7 @@ class VerdictTransaction(Transaction, Register, Protocol):
     def verdicts(self) -> VerdictStore: ...
 
 
-class VerdictReader(Protocol):
+class VerdictReader(FlagReader, Protocol):
     """Committed state. Each method raises HandrailError JOURNAL_UNAVAILABLE."""
 
     async def of(self, interactions: Sequence[InteractionId]) -> list[Judged]:

@@ -17,6 +17,7 @@ from handrail.console.words import N_
 from handrail.ledger.erase import reference
 from handrail.ledger.read import Query, Shown, interaction_facts
 from handrail.people.authorise import MAY, Act
+from handrail.review.flags import Mistake, RaiseFlag, WithdrawFlag
 from handrail.review.reading import PayloadReadFacts, RecordReading, RevealFacts
 from handrail.review.verdicts import Judge, Word
 from handrail.terms.errors import Code, HandrailError
@@ -51,6 +52,14 @@ class JudgeAsked(Asked, frozen=True, kw_only=True):
     id: str
     finding: int
     word: Word
+    note: str = ""
+
+
+class FlagAsked(Asked, frozen=True, kw_only=True):
+    """`note`: a reference such as `ticket 4711`, or empty."""
+
+    id: str
+    mistake: Mistake
     note: str = ""
 
 
@@ -122,6 +131,28 @@ async def judge(visitor: Visitor, asked: JudgeAsked, here: Here) -> Go:
     return Go(f"{PATH}/{asked.id}#finding-{asked.finding}", here.words(said))
 
 
+async def flag(visitor: Visitor, asked: FlagAsked, here: Here) -> Go | Again:
+    command = RaiseFlag(
+        ids=here.ports.ids, interaction=InteractionId(asked.id), mistake=asked.mistake, note=asked.note.strip(),
+        token=visitor.token,
+    )  # fmt: skip
+    try:
+        await here.ports.journal.run(command)
+    except HandrailError as problem:
+        if problem.code not in FORM | {Code.ALREADY}:
+            raise
+        error = told_why(problem, here.words)
+        return Again(await _view(visitor, asked.id, here, flag_error=error), "interaction.html")
+    return Go(f"{PATH}/{asked.id}#flags", here.words(N_("Flagged. It counts for the release that answered.")))
+
+
+async def unflag(visitor: Visitor, asked: ShowAsked, here: Here) -> Go:
+    await here.ports.journal.run(
+        WithdrawFlag(ids=here.ports.ids, interaction=InteractionId(asked.id), token=visitor.token)
+    )
+    return Go(f"{PATH}/{asked.id}#flags", here.words(N_("Your flag is taken back.")))
+
+
 async def test(visitor: Visitor, asked: TestAsked, here: Here) -> Test:
     return await _test(visitor, asked, here)
 
@@ -179,7 +210,8 @@ async def _view(visitor: Visitor, name: str, here: Here, **more: object) -> Inte
     seen = Read(
         shown=shown, facts=facts, turns=turns, more=page.cursor is not None,
         acts=await ports.talks.acts(facts.conversation), outcomes=await ports.talks.outcomes(facts.conversation),
-        judged=await ports.verdicts.of([facts.interaction]), tallies=await ports.verdicts.tallies(facts.use_case),
+        judged=await ports.verdicts.of([facts.interaction]), flags=await ports.verdicts.flags([facts.interaction]),
+        tallies=await ports.verdicts.tallies(facts.use_case),
         names={one.id: one.name for one in await ports.people.persons()}, rules=here.ruleset, keys=ports.log.keys(),
     )  # fmt: skip
     return interaction(seen, here.words, visitor, marks=ports.talks.marks, path=PATH, **more)
@@ -220,6 +252,14 @@ ROUTES = (
         handler=judge, asks=JudgeAsked, roles=MAY[Act.JUDGE], template="interaction.html",
     ),
     Route(
+        name="interactions.flag", path="/interactions/{id}/flag", title=N_("Flag a mistake"), verb=Verb.POST,
+        handler=flag, asks=FlagAsked, roles=MAY[Act.FLAG], template="interaction.html",
+    ),
+    Route(
+        name="interactions.unflag", path="/interactions/{id}/unflag", title=N_("Flag a mistake"), verb=Verb.POST,
+        handler=unflag, asks=ShowAsked, roles=MAY[Act.FLAG], template="interaction.html",
+    ),
+    Route(
         name="interactions.test", path="/interactions/{id}/test", title=N_("A test of a conversation"), handler=test,
         asks=TestAsked, roles=MAY[Act.READ_PAYLOAD], template="interaction/test.html",
     ),
@@ -235,6 +275,7 @@ ROUTES = (
 KEYS = (
     Key(name="interactions.right", keys=("c",), label=N_("This finding is correct")),
     Key(name="interactions.wrong", keys=("w",), label=N_("This finding is wrong")),
+    Key(name="interactions.flag", keys=("f",), label=N_("Flag a mistake")),
     Key(name="interactions.test", keys=("t",), label=N_("Make a test of it")),
     Key(name="interactions.reason", keys=("e",), label=N_("Give a reason to read"), does=Does.FOCUS),
 )

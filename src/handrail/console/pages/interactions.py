@@ -38,6 +38,7 @@ class FactsAsked(Asked, frozen=True, kw_only=True):
     channel: str = ""
     release: str = ""
     arm: str = ""
+    flagged: str = ""
     cursor: str = ""
 
 

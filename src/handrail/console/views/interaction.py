@@ -15,6 +15,7 @@ from handrail.ledger.entry import InteractionFacts
 from handrail.ledger.read import Shown
 from handrail.people.authorise import MAY, Act
 from handrail.policy.ruleset import Ruleset
+from handrail.review.flags import Flag, Mistake
 from handrail.review.outcome import OutcomeFacts, OutcomeType
 from handrail.review.verdicts import Judged, Tally, Word
 from handrail.terms.decision import NO_ANSWER, Outcome
@@ -29,6 +30,12 @@ REPORTED = {
     OutcomeType.REFUND_REVERSED: N_("A refund was reversed"), OutcomeType.FLAG: N_("Flagged by a person"),
 }  # fmt: skip
 
+MISTAKES = {
+    Mistake.WRONG: N_("The answer is wrong"), Mistake.UNSAFE: N_("It is unsafe"), Mistake.TONE: N_("The tone is wrong"),
+    Mistake.PRIVATE: N_("It told or asked what it should not"), Mistake.PERSON: N_("A person should have taken over"),
+    Mistake.ACTION: N_("It did or promised what it may not"), Mistake.OTHER: N_("Something else"),
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
@@ -41,6 +48,7 @@ class Read:
     acts: Sequence[Line]
     outcomes: Sequence[OutcomeFacts]
     judged: Sequence[Judged]
+    flags: Sequence[Flag]
     tallies: Sequence[Tally]
     names: Mapping[PersonId, str]
     rules: Ruleset
@@ -65,6 +73,17 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Flagged:
+    """`mine`: the visitor raised it and may take it back."""
+
+    at_ms: int
+    by: str
+    what: str
+    note: str
+    mine: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Interaction:
     """`error`: of the reason to read, `mask_error`: of that to see `mask`; `typed`: what was written as either."""
 
@@ -83,6 +102,9 @@ class Interaction:
     hidden: str
     findings: tuple[Finding, ...]
     may_judge: bool
+    flags: tuple[Flagged, ...]
+    may_flag: bool
+    mistakes: tuple[tuple[str, str], ...]
     answered: tuple[tuple[str, str], ...]
     release: str
     release_said: str
@@ -92,6 +114,7 @@ class Interaction:
     index: str
     keys: str
     error: str = ""
+    flag_error: str = ""
     mask_error: str = ""
     typed: str = ""
     mask: str = ""
@@ -117,6 +140,8 @@ def interaction(read: Read, words: Words, visitor: Visitor, *, marks: Marks, pat
         waits=sum(turn.missing == "unread" for turn in read.turns), masks=masks,
         hidden=words.plural("{n} value hidden", "{n} values hidden", len(masks)) if masks else "",
         findings=_findings(read, words, visitor, places), may_judge=bool(visitor.roles & MAY[Act.JUDGE]),
+        flags=_flags(read, words, visitor), may_flag=bool(visitor.roles & MAY[Act.FLAG]),
+        mistakes=tuple((one.value, words(text)) for one, text in MISTAKES.items()),
         answered=_answered(read, words), release=facts.release or "",
         release_said=words(ARMS[facts.arm]) if facts.arm in ARMS else "", came=_came(read, words),
         same=Facts(conversation=facts.conversation).address(path), entry=read.shown.entry,
@@ -182,6 +207,16 @@ def _findings(read: Read, words: Words, visitor: Visitor, places: Mapping[int, s
         )  # fmt: skip
         waits = waits and bool(own)
     return tuple(made)
+
+
+def _flags(read: Read, words: Words, visitor: Visitor) -> tuple[Flagged, ...]:
+    return tuple(
+        Flagged(
+            at_ms=one.at_ms, by=read.names.get(PersonId(one.person), one.person), what=words(MISTAKES[one.mistake]),
+            note=one.note, mine=one.person == visitor.person,
+        )
+        for one in read.flags if one.interaction == read.facts.interaction
+    )  # fmt: skip
 
 
 def _word(one: Judged, names: Mapping[PersonId, str], words: Words) -> str:

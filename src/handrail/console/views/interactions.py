@@ -57,6 +57,7 @@ class Facts:
     channel: str = ""
     release: str = ""
     arm: str = ""
+    flagged: str = ""
     cursor: str = ""
 
     def address(self, path: str, **changes: str) -> str:
@@ -126,7 +127,7 @@ def query_of(asked: Facts, words: Words, *, limit: int) -> Query:
             verdict=Verdict(asked.verdict) if asked.verdict else None,
             outcome=Outcome(asked.outcome) if asked.outcome else None, language=asked.language.strip() or None,
             channel=asked.channel or None, arm=asked.arm or None, release=Digest(release) if release else None,
-            limit=limit, cursor=asked.cursor or None,
+            flagged=asked.flagged == "yes", limit=limit, cursor=asked.cursor or None,
         )  # fmt: skip
     except ValueError:
         raise HandrailError(
@@ -231,6 +232,7 @@ def _fields(asked: Facts, rules: Ruleset, words: Words) -> tuple[tuple[Field, ..
     )
     more = (
         field("verdict", N_("Decision"), [(one.value, words(text)) for one, (_, text) in VERDICTS.items()]),
+        field("flagged", N_("Flagged by staff"), [("yes", words(N_("Yes")))]),
         field("channel", N_("Channel"), [(one, one) for one in channels]),
         field("arm", N_("Group of a release"), [(one, words(text)) for one, text in ARMS.items()]),
     )

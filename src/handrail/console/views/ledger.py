@@ -23,7 +23,7 @@ NEWEST = 50_000
 """Rows whose kinds are counted: a bounded look, whatever the ledger's length."""
 AREAS = {
     "payload": N_("Who read what"), "release": N_("Releases"), "action": N_("Actions"), "stop": N_("Stops"),
-    "incident": N_("Incidents"), "finding": N_("Words on findings"), "person": N_("Persons"),
+    "incident": N_("Incidents"), "finding": N_("Words on findings"), "flag": N_("Flags"), "person": N_("Persons"),
     "subject": N_("Erasures"), "ruleset": N_("Rules"),
 }  # fmt: skip
 

@@ -1,16 +1,18 @@
 """Records of sign-in on SQLite and PostgreSQL: taken once, compared whole, swept when over; a session acts in the
 command's own transaction."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 from fakes.storage import IDS, Rig
 
+from handrail.app.wire.console import ByToken
 from handrail.backends.signin import TABLES
 from handrail.people.account import Account, Passkey, Step
 from handrail.people.acting import person_of
-from handrail.people.desk import OpenFirst, Redeem
+from handrail.people.desk import OpenFirst, Redeem, RevokeToken
 from handrail.people.person import Person
 from handrail.people.provider import Claims, persons_of, vouched_by
 from handrail.people.provider_logout import EndByProvider, Left
@@ -127,6 +129,30 @@ def test_a_session_acts_until_it_is_ended_and_the_record_says_who_ended_it(durab
         assert await store.journal.run(EndSessions(ids=IDS, person_id=person.id, token=three.text)) == 1
         said = [kind for kind in await store.journal.run(kinds) if "sign" in kind or "session" in kind]
         assert said == ["person.signed_in"] * 3 + ["person.signed_out"] + ["session.ended"] * 2
+
+    durable.run(work())
+
+
+def test_a_token_is_read_off_the_writer_and_counts_only_while_it_is_good(durable: Rig) -> None:
+    async def work() -> None:
+        store = await durable.open()
+        shown = await store.journal.run(OpenFirst(ids=IDS))
+        made = await store.journal.run(Redeem(ids=IDS, code=shown.text, mail="pat@example.com", name="Pat"))
+        assert made.person is not None
+        held = await store.signin.token(made.token.id)
+        assert held == (made.token, made.person)
+        by_token = ByToken(SimpleNamespace(signin=store.signin))  # type: ignore[arg-type]  # no writer at all
+        assert (await by_token(made.text)).person == made.person.id
+        name, secret = made.text.split("_", 2)[1:]
+        bad = ["", "hp_", f"hp_{name}_", f"hp_{name}_{'A' * len(secret)}", f"{made.text}A", f"hp_{'a' * 16}_{secret}"]
+        for text in (*bad, shown.text, shown.text.replace("ho_", "hp_"), f"hp_{name}' OR 1=1 --_{secret}"):
+            with pytest.raises(HandrailError) as refused:
+                await by_token(text)
+            assert refused.value.code is Code.TOKEN_INVALID
+        await store.journal.run(RevokeToken(ids=IDS, token_id=made.token.id, token=made.text))
+        with pytest.raises(HandrailError) as over:
+            await by_token(made.text)
+        assert over.value.code is Code.TOKEN_INVALID
 
     durable.run(work())
 

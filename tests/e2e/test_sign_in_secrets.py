@@ -11,6 +11,7 @@ from fakes.signing_in import PASSWORD, House, added, admin_token, first_admin, h
 from fakes.storage import CLOCK, IDS
 
 from handrail.app.wire.console import ByToken
+from handrail.people.acting import person_of
 from handrail.people.desk import InviteAgain, Redeem
 from handrail.people.role import Role
 from handrail.terms.errors import Code, HandrailError
@@ -75,9 +76,10 @@ def test_the_token_of_a_person_who_was_disabled_opens_nothing_however_that_came(
             tx.persons.swap(kim, msgspec.structs.replace(kim, disabled_at=tx.now_ms))
 
         await house.store.journal.run(disable)
-        with pytest.raises(HandrailError) as refused:
-            await by_token(text)
-        assert refused.value.code is Code.NOT_ALLOWED
+        for use in (by_token(text), house.store.journal.run(lambda tx: person_of(tx, text))):
+            with pytest.raises(HandrailError) as refused:
+                await use
+            assert refused.value.code is Code.NOT_ALLOWED
 
     housed(tmp_path, work)
 

@@ -1,5 +1,6 @@
 """Sign-in in its tables: statements that both engines understand, on a command's transaction, and reads off it."""
 
+from collections.abc import Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -12,8 +13,9 @@ from handrail.people.person import Person
 from handrail.people.role import Role
 from handrail.people.saved_view import SavedView
 from handrail.people.session import Session
+from handrail.people.token import Token, TokenKind
 from handrail.terms.errors import Code, HandrailError
-from handrail.terms.ids import PersonId
+from handrail.terms.ids import KeyId, PersonId
 
 AT_ONCE = 200
 
@@ -148,6 +150,24 @@ _SESSION = (
     "JOIN person p ON p.id = s.person LEFT JOIN signin_account a ON a.id = s.person WHERE s.id = $1"
 )
 
+_TOKEN = (
+    "SELECT t.id, t.kind, t.hash, t.created_at, t.expires_at, t.used_at, t.revoked_at, p.id, p.mail, p.name, p.roles, "  # noqa: S105  a statement
+    "p.created_at, p.disabled_at FROM token t JOIN person p ON p.id = t.person WHERE t.id = $1"
+)
+
+
+def _person(row: Sequence[Any]) -> Person:
+    """Of id, mail, name, roles, created_at, disabled_at."""
+    person_id, mail, who, roles, created_at, disabled_at = row
+    return Person(
+        id=PersonId(person_id),
+        mail=mail,
+        name=who,
+        roles=frozenset(Role(word) for word in roles.split(",") if word),
+        created_at=created_at,
+        disabled_at=disabled_at,
+    )
+
 
 class StoredSignIn:
     """`people.signin_store.SignInReader`."""
@@ -159,20 +179,24 @@ class StoredSignIn:
         found = await self._rows(_SESSION, (name,))
         if not found:
             return None
-        session, person_id, mail, who, roles, created_at, disabled_at, account = found[0]
-        person = Person(
-            id=PersonId(person_id),
-            mail=mail,
-            name=who,
-            roles=frozenset(Role(word) for word in roles.split(",") if word),
-            created_at=created_at,
-            disabled_at=disabled_at,
-        )
+        session, *person, account = found[0]
         return (
             msgspec.json.decode(bytes(session), type=Session),
-            person,
+            _person(person),
             None if account is None else msgspec.json.decode(bytes(account), type=Account),
         )
+
+    async def token(self, name: str) -> tuple[Token, Person] | None:
+        found = await self._rows(_TOKEN, (name,))
+        if not found:
+            return None
+        token_id, kind, hashed, created_at, expires_at, used_at, revoked_at, *person = found[0]
+        whose = _person(person)
+        token = Token(
+            id=KeyId(token_id), kind=TokenKind(kind), hash=bytes(hashed), person=whose.id, created_at=created_at,
+            expires_at=expires_at, used_at=used_at, revoked_at=revoked_at,
+        )  # fmt: skip
+        return token, whose
 
     async def anybody(self) -> bool:
         return bool(await self._rows("SELECT 1 FROM person LIMIT 1"))

@@ -8,6 +8,7 @@ from handrail.people.person import Person
 from handrail.people.saved_view import SavedView
 from handrail.people.session import Session
 from handrail.people.store import PeopleTransaction
+from handrail.people.token import Token
 from handrail.terms.ids import PersonId
 
 R = TypeVar("R")
@@ -79,6 +80,10 @@ class SignInReader(Protocol):
 
     async def session(self, name: str) -> tuple[Session, Person, Account | None] | None:
         """By the id of the session."""
+        ...
+
+    async def token(self, name: str) -> tuple[Token, Person] | None:
+        """By the id of a personal token or of a code of somebody's; whether it counts is `token.require_good`."""
         ...
 
     async def anybody(self) -> bool:

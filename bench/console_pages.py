@@ -186,7 +186,7 @@ def releases(db: apsw.Connection, units: int) -> None:
         )
     for at in range(1, units + 1):
         canary = at % 10 < 3
-        metrics = {"complaint": float(at % 20 == 1), "legal": 0.0, "csat_low": None if at % 2 else 0.0}
+        metrics = {"complaint": float(at % 21 == 1), "legal": 0.0, "csat_low": None if at % 2 else 0.0}
         db.execute(
             "INSERT INTO unit VALUES (?, 1, ?, 'orders', ?, 0.3, 1, ?, ?, ?, x'7b7d', ?, ?, ?)",
             (CANARY, f"u{at}", "canary" if canary else "control", at, at, f"cv_{at:026d}", msgspec.json.encode(metrics),

@@ -230,3 +230,12 @@ def test_every_word_that_can_be_shown_has_one(words: Words) -> None:
 def test_a_table_begins_no_formula() -> None:
     rows = as_csv([CANARY], {"pe_9": "=HYPERLINK(1)"}).decode().splitlines()
     assert "'=HYPERLINK(1)" in rows[1]
+
+
+def test_evidence_beyond_every_scale_is_drawn_on_the_edge(words: Words) -> None:
+    points = tuple(Point(at, 50.0 * at) for at in range(1, 90))
+    drawing = Drawing(units=89, points=points, steps=(), harmed=(), told=None, words={})
+    chart = evidence_chart(drawing, 0.01, words, name="ab", decided=True, unit="customers")
+    assert chart.last == (RIGHT, TOP)
+    assert len(chart.ups) < 12
+    assert chart.last_said == "more than 10,000,000"

@@ -45,12 +45,16 @@ class Chart:
     rows: tuple[tuple[str, str], ...]
 
 
+HIGHEST = 8
+"""Power of ten at which the axis ends, unless the limit lies higher: what is more is said to be so."""
+
+
 def evidence_chart(drawing: Drawing, alpha: float, words: Words, *, name: str, decided: bool, unit: str) -> Chart:
     """`drawing`: with at least one point. `unit`: of the axis, in words."""
     points = drawing.points
     limit = math.log10(1 / alpha)
     logs = [one.log_e / math.log(10) for one in points]
-    high = max(limit + 0.4, math.ceil(max(logs) * 2) / 2)
+    high = max(limit + 0.4, min(math.ceil(max(logs) * 2) / 2, max(limit, HIGHEST)))
     low = max(LOWEST, min(-1, math.floor(min(logs))))
     most = max(points[-1].unit, 10)
 

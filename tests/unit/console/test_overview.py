@@ -102,6 +102,15 @@ def entry(kind: EntryKind, minutes_ago: int, **facts: object) -> RecordedFacts:
     )  # fmt: skip
 
 
+def test_an_incident_whose_scope_is_no_text_is_told_and_a_stop_says_of_what(words: Words) -> None:
+    rows = [
+        entry(EntryKind("incident.opened"), 1, incident="ic_1", title="Worse.", scope={"release": "ab"}, value=3),
+        entry(EntryKind.STOP_SET, 2, scope="use-case", value="orders", reason="doubled"),
+    ]
+    told = happened(rows, {"orders": "Orders"}, words, most=9)
+    assert [(one.page, one.said) for one in told] == [("incidents.show", "Worse."), ("stop", "Orders: doubled")]
+
+
 def test_what_happened_is_told_in_sentences_and_equal_ones_of_an_hour_once(words: Words) -> None:
     held = {"tool": "refund", "verdict": "hold", "amount_minor": 61_240, "currency": "EUR", "action": "ac_1"}
     rows = [entry(EntryKind.ACTION_DECIDED, at, **held) for at in range(3)]

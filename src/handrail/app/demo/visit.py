@@ -90,11 +90,11 @@ def _looked(visitor: Visitor, rows: Sequence[Route], *, deep: bool) -> Iterator[
 
 def misfit(one: Seen, role: Role) -> list[str]:
     """A page that may be opened answers 200, or sends elsewhere in the console; any other says 403. A page that needs
-    to be told what to look for may say so (404, 422), unless another page leads there."""
+    to be told what to look for may say so (404, 422), unless another page or the navigation leads there."""
     status, said = one.answer.status, f"the console's {one.address} as {role.value} answered {one.answer.status}"
     if one.row.public:
         return [said] if status >= 500 else []
     if role not in one.row.roles:
         return [] if status == 403 else [f"{said}, and not 403"]
-    fine = (200, 303) if one.linked else (200, 303, 404, 422)
+    fine = (200, 303) if one.linked or one.row.nav is not None else (200, 303, 404, 422)
     return [] if status in fine else [said]

@@ -34,7 +34,11 @@ class _Facts(msgspec.Struct, frozen=True):
     action: str = ""
     incident: str = ""
     reason: str = ""
-    scope: str = ""
+
+
+class _StopFacts(msgspec.Struct, frozen=True):
+    """`value`: what was stopped; empty for everything."""
+
     value: str = ""
 
 
@@ -121,8 +125,9 @@ def _one(entry: RecordedFacts, names: Mapping[str, str], tools: Mapping[str, str
     said = facts.sentence or facts.title or facts.reason
     if facts.amount_minor is not None and facts.currency:
         said = f"{words.money(facts.amount_minor, facts.currency)}. {said}".strip()
-    if facts.scope:
-        said = f"{names.get(facts.value, facts.value)}: {said}" if facts.value else said
+    if kind in (EntryKind.STOP_SET, EntryKind.STOP_LIFTED):
+        what = msgspec.json.decode(entry.facts, type=_StopFacts).value
+        said = f"{names.get(what, what)}: {said}" if what else said
     said = shortened(said)
     about = facts.action or facts.incident or (entry.release or entry.about)
     if kind is EntryKind.ACTION_DECIDED:

@@ -114,18 +114,25 @@ class InviteAgain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangePerson:
-    """New roles, or disabled (which ends every token). One active admin always remains."""
+    """New roles, or disabled (which ends every token). One active admin always remains. `seen`: the roles that
+    stood on the page of who changes them, so that two admins set nothing back for each other; None: nobody looked."""
 
     ids: Ids
     person_id: PersonId
     roles: frozenset[Role] | None = None
+    seen: frozenset[Role] | None = None
     disable: bool = False
     token: str | None = None
 
     def __call__(self, tx: PeopleTransaction) -> Person:
-        """Raises HandrailError NOT_FOUND, NOT_ALLOWED, TOKEN_INVALID or REQUEST_INVALID."""
+        """Raises HandrailError NOT_FOUND, NOT_ALLOWED, TOKEN_INVALID, REQUEST_INVALID, or LOST_RACE where the roles are
+        others than were seen."""
         by = acting(tx, self.token, Act.MANAGE_PEOPLE)
         old = tx.persons.get(self.person_id)
+        if self.seen is not None and self.seen != old.roles:
+            raise HandrailError(
+                Code.LOST_RACE, "somebody changed these roles meanwhile: look at them as they are now, then again"
+            )
         roles = old.roles if self.roles is None else self.roles
         _require_roles(roles)
         actor = tx.persons.get(PersonId(by.id)) if by.kind is ActorKind.PERSON else None

@@ -125,6 +125,23 @@ def test_an_admin_does_not_give_herself_a_role(memory: MemoryRegister, ids: Coun
     assert "nobody gives a role to themselves" in refused(Code.NOT_ALLOWED, memory, more)
 
 
+@pytest.mark.promise("GOV-20")
+def test_an_older_page_takes_no_role_back_that_another_admin_gave_meanwhile(
+    memory: MemoryRegister, ids: CountingIds
+) -> None:
+    admin = first(memory, ids)
+    ben = added(memory, ids, admin.text, "ben@shop.example", Role.STAFF)
+    assert ben.person is not None
+    who, seen = ben.person.id, frozenset({Role.STAFF})
+    more = frozenset({Role.STAFF, Role.REVIEWER})
+    memory.do(ChangePerson(ids=ids, person_id=who, roles=more, seen=seen, token=admin.text))
+    older = ChangePerson(
+        ids=ids, person_id=who, roles=frozenset({Role.STAFF, Role.APPROVER}), seen=seen, token=admin.text
+    )
+    assert "look at them as they are now" in refused(Code.LOST_RACE, memory, older)
+    assert memory.do(lambda tx: tx.persons.get(who)).roles == more
+
+
 @pytest.mark.promise("PEO-6")
 def test_the_last_admin_stays(memory: MemoryRegister, ids: CountingIds) -> None:
     admin = first(memory, ids)

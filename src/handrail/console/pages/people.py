@@ -39,7 +39,7 @@ from handrail.terms.ids import KeyId, PersonId, UseCaseId
 
 PATH = "/people"
 SEES = frozenset({Role.ADMIN, Role.ENGINEER, Role.OWNER, Role.COMPLIANCE, Role.AUDITOR})
-SLIPS = frozenset({Code.REQUEST_INVALID, Code.ALREADY, Code.NOT_ALLOWED, Code.USE_CASE_UNREGISTERED})
+SLIPS = frozenset({Code.REQUEST_INVALID, Code.ALREADY, Code.NOT_ALLOWED, Code.LOST_RACE, Code.USE_CASE_UNREGISTERED})
 """What a form is shown again for."""
 GRACE_HOURS = 24
 MOST_DAYS = 3_650
@@ -64,8 +64,11 @@ class AddAsked(Asked, frozen=True, kw_only=True):
 
 
 class RolesAsked(Asked, frozen=True, kw_only=True):
+    """`seen`: the roles that stood on the page, with commas between; None: a program that looked at none."""
+
     person: str
     roles: tuple[str, ...] = ()
+    seen: str | None = None
 
 
 class SignOutAsked(Asked, frozen=True, kw_only=True):
@@ -111,8 +114,9 @@ async def add(visitor: Visitor, asked: AddAsked, here: Here) -> Once | Again:
 
 
 async def roles(visitor: Visitor, asked: RolesAsked, here: Here) -> Go | Again:
+    seen = None if asked.seen is None else _roles(tuple(filter(None, asked.seen.split(","))))
     change = ChangePerson(
-        ids=here.ports.ids, person_id=PersonId(asked.person), roles=_roles(asked.roles), token=visitor.token
+        ids=here.ports.ids, person_id=PersonId(asked.person), roles=_roles(asked.roles), seen=seen, token=visitor.token
     )
     return await _changed(visitor, here, change, here.words(N_("The roles are changed.")))
 

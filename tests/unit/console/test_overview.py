@@ -107,7 +107,7 @@ def test_an_incident_whose_scope_is_no_text_is_told_and_a_stop_says_of_what(word
         entry(EntryKind("incident.opened"), 1, incident="ic_1", title="Worse.", scope={"release": "ab"}, value=3),
         entry(EntryKind.STOP_SET, 2, scope="use-case", value="orders", reason="doubled"),
     ]
-    told = happened(rows, {"orders": "Orders"}, words, most=9)
+    told, _ = happened(rows, {"orders": "Orders"}, words, most=9, limit=200, tools={})
     assert [(one.page, one.said) for one in told] == [("incidents.show", "Worse."), ("stop", "Orders: doubled")]
 
 

@@ -106,10 +106,14 @@ def test_who_was_slower_is_told_by_whom_and_keeps_the_reason(two: Site, enter: E
     action = note(two, "R-2")
     ann, bob = enter(two, Role.APPROVER), enter(two, session=two.new_session(Role.APPROVER, name="Bob Second"))
     ann.goto(f"/approvals/{action}")
-    ann.locator("#rs").fill("the customer called back")
+    ann.locator("#rs").fill("the customer called")
     ann.keyboard.press("Escape")
     ann.evaluate("document.activeElement.blur()")
     bob.goto(f"/approvals/{action}")
+    ann.keyboard.press("a")
+    ann.keyboard.press("Escape")
+    ann.locator("#rs").fill("the customer called back")  # what she wrote last goes along, not what she wrote first
+    ann.evaluate("document.activeElement.blur()")
     ann.keyboard.press("a")  # her confirmation is open when he denies
     bob.keyboard.press("d")
     bob.keyboard.type("a wrong order")
@@ -160,7 +164,9 @@ def test_similar_ones_are_decided_together_and_each_has_its_result(two: Site, en
     with page.expect_response(lambda answer: "part=list" in answer.url):
         page.evaluate("document.body.dispatchEvent(new CustomEvent('live-approvals'))")
     page.wait_for_timeout(200)
-    expect(page.locator(".pick input:checked")).to_have_count(3)  # what is selected stays so when the list renews itself
+    expect(page.locator(".pick input:checked")).to_have_count(
+        3
+    )  # selected stays selected
     page.get_by_role("button", name="Decide the selected together").click()
     expect(page.get_by_role("button", name="Approve these 3")).to_be_visible()
     page.get_by_label("Reason for all").fill("none of them is due")

@@ -87,6 +87,22 @@ def test_the_answer_to_a_form_and_an_error_renew_themselves_and_a_refusal_is_not
     assert len(rows) == 1
 
 
+@pytest.mark.promise("CRV-14")
+def test_what_a_page_says_of_time_renews_itself_each_minute(looked: Site, enter: Enter) -> None:
+    page = enter(looked, Role.APPROVER)
+    page.clock.install()
+    page.goto("/approvals")
+    path = page.locator("[data-row] a").first.get_attribute("href")
+    for address, part in (("/approvals", "list"), (str(path), "state")):
+        page.goto(address)
+        parts = asked(page, f"part={part}")
+        page.clock.run_for(50_000)
+        assert parts == []
+        with page.expect_response(lambda answer, part=part: f"part={part}" in answer.url):  # type: ignore[misc]  # bound at once
+            page.clock.run_for(20_000)
+    assert not trouble(page)
+
+
 def test_a_stream_that_is_cut_is_told_in_words_and_the_palette_says_which_is_chosen(looked: Site, enter: Enter) -> None:
     page = enter(looked, Role.OWNER)
     page.goto("/")

@@ -65,7 +65,8 @@ class Words:
 
     def number(self, value: int | float, digits: int = 0) -> str:
         quantum = Decimal(1).scaleb(-digits)
-        return str(numbers.format_decimal(Decimal(str(value)).quantize(quantum), locale=self.locale))
+        rounded = Decimal(str(value)).quantize(quantum)  # Babel alone would keep three digits of it
+        return str(numbers.format_decimal(rounded, locale=self.locale, decimal_quantization=digits <= 3))
 
     def percent(self, share: float, digits: int = 1) -> str:
         """`share`: 0..1."""

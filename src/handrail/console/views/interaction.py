@@ -22,6 +22,8 @@ from handrail.terms.decision import NO_ANSWER, Outcome
 from handrail.terms.finding import PERSONAL, Kind
 from handrail.terms.ids import PersonId
 
+LEAST_COST = 0.0001
+"""In the currency's own unit."""
 REPORTED = {
     OutcomeType.ANSWERED_BY_AI: N_("Answered by the AI"), OutcomeType.TRANSFER: N_("Transferred to a person"),
     OutcomeType.REPEAT_CONTACT: N_("The customer came again"), OutcomeType.COMPLAINT: N_("A complaint followed"),
@@ -268,6 +270,8 @@ def _cost(micro_minor: int, currency: str, words: Words) -> str:
     if not micro_minor:
         return ""
     major = micro_minor / 1_000_000 / 10 ** CURRENCIES.get(currency, 2)
+    if major < LEAST_COST:  # never nought for what was not free
+        return words(N_("less than {amount}"), amount=f"{words.number(LEAST_COST, 4)} {currency}")
     return f"{words.number(major, 4)} {currency}"
 
 

@@ -88,6 +88,7 @@ SEARCHES = {
     "no such channel": Query(channel="fax"),
     "no such channel, 30 days": Query(channel="fax", since_ms=START + YEAR_MS - 30 * 86_400_000),
     "denied canaries by a channel": Query(channel="mail", arm="canary", verdict=Verdict.DENY),
+    "flagged by staff, none": Query(flagged=True),
     "deep page": Query(cursor="500000", use_case=CASES[0]),
     "a thousand for a file": Query(channel="mail", limit=1_000),
 }

@@ -44,6 +44,8 @@ def test_cells_of_some_use_cases_come_the_newest_first_and_no_more_than_asked_fo
         assert await store.watch.counted(["nowhere"], 0, 10**9, limit=5) == []
         whole = await store.watch.measured(11, 14)
         assert sorted(await store.watch.counted(["a", "b", "c"], 11, 14, limit=100)) == sorted(whole)
+        assert await store.watch.summed(["a", "c"], 11, 14) == sum((counts for _, counts in found), Counts())
+        assert await store.watch.summed([], 0, 10**9) == await store.watch.summed(["nowhere"], 0, 10**9) == Counts()
 
     durable.run(run())
 

@@ -278,6 +278,20 @@ class StoredWatch:
         )
         return await asyncio.to_thread(_cells, found)
 
+    async def summed(self, use_cases: Sequence[str], since_hour: int, until_hour: int) -> Counts:
+        total = Counts()
+        if not use_cases:
+            return total
+        found = await self._rows(
+            f"SELECT counts FROM measure WHERE use_case IN ({_places(use_cases)}) "  # noqa: S608  places alone
+            f"AND hour >= ${len(use_cases) + 1} AND hour < ${len(use_cases) + 2}",
+            (*use_cases, since_hour, until_hour),
+        )
+        for (counts,) in found:
+            for name, count in _COUNTS.decode(bytes(counts)).items():
+                total[name] = total.get(name, 0) + count
+        return total
+
     async def series_of(self, use_cases: Sequence[str]) -> list[Series]:
         if not use_cases:
             return []

@@ -56,6 +56,11 @@ class WatchReader(Protocol):
         primary key for each use case, however much was counted before."""
         ...
 
+    async def summed(self, use_cases: Sequence[str], since_hour: int, until_hour: int) -> Counts:
+        """Everything counted of these use cases from `since_hour` up to but without `until_hour`, together: a range of
+        the primary key for each, some microseconds for each cell."""
+        ...
+
     async def series_of(self, use_cases: Sequence[str]) -> list[Series]:
         """Of these alone: at most some twenty rows of 5 kB for each."""
         ...

@@ -183,7 +183,7 @@ def test_of_many_use_cases_what_needs_somebody_stands_first_and_the_rest_is_coun
     read = Read(
         snapshot=Snapshot(epoch=1, ruleset_digest=Digest("0" * 64), ruleset=rules, live={}, keys={}), states={},
         oldest=[], incidents=[hurt], alerts=[], rollouts=[], measured=[], series=[], entries=[],
-        day=[(Cell(one.id, HOUR, "r", "en", "chat"), Counts(interactions=2)) for one in cases],
+        day=Counts(interactions=2 * many),
     )  # fmt: skip
     looked = looked_at(read, words, view="all", mine="")
     assert [one.id for one in looked] == [cases[-1].id, *(one.id for one in cases[: ROWS - 1])]

@@ -44,7 +44,7 @@ async def show(visitor: Visitor, asked: OverviewAsked, here: Here) -> Overview:
         measured=(),
         series=(),
         entries=[read_facts(facts) for _, facts in entries],
-        day=await ports.watch.counted(names, hour - 24, hour, limit=MOST_CELLS),
+        day=await ports.watch.summed(names, hour - 24, hour),
     )
     mine = next((one.mail for one in await ports.people.persons() if one.id == visitor.person), "")
     looked = [str(one.id) for one in looked_at(read, here.words, view=asked.view, mine=mine)]

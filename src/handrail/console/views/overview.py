@@ -1,7 +1,7 @@
 """The overview: what needs a person, how each use case stands, what the net did today; pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from handrail.approvals.lifecycle import State as HoldState
 from handrail.approvals.stop import StopScope
@@ -27,7 +27,7 @@ DAY_MS = 86_400_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
     """What the ports gave. `measured`, `series`: of the use cases that are looked at (`looked_at`), of a week. `day`:
-    counts of all, of the last 24 hours."""
+    counts of all together, of the last 24 hours."""
 
     snapshot: Snapshot
     states: Mapping[HoldState, int]
@@ -38,7 +38,7 @@ class Read:
     measured: Sequence[tuple[Cell, Counts]]
     series: Sequence[Series]
     entries: Sequence[RecordedFacts]
-    day: Sequence[tuple[Cell, Counts]] = ()
+    day: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +139,7 @@ def overview(read: Read, words: Words, *, name: str, view: str, mine: str) -> Ov
     }
     shown = cuts.get(view, rows)
     left = many.get(view, len(cases)) - len(shown)
-    talked = sum(counts.get("interactions", 0) for _, counts in read.day)
+    talked = read.day.get("interactions", 0)
     held = read.states.get(HoldState.HELD, 0)
     today, cut = happened(
         read.entries, {str(one.id): one.name for one in cases}, words, most=12, limit=MOST_TOLD,
@@ -366,10 +366,7 @@ def _counted(read: Read, words: Words) -> str:
 
 def _shares(read: Read, words: Words) -> tuple[Share, ...]:
     """Verdicts on actions, last 24 hours; empty when there was none."""
-    total: dict[str, int] = {}
-    for _, counts in read.day:
-        for verdict in ("allow", "change", "hold", "deny"):
-            total[verdict] = total.get(verdict, 0) + counts.get(f"action.{verdict}", 0)
+    total = {verdict: read.day.get(f"action.{verdict}", 0) for verdict in ("allow", "change", "hold", "deny")}
     whole = sum(total.values())
     if not whole:
         return ()

@@ -1,7 +1,5 @@
 """Approvals: the queue in saved views, as a page and as CSV."""
 
-import csv
-import io
 from collections.abc import Sequence
 
 from handrail.approvals.lifecycle import ENDED, State
@@ -10,6 +8,7 @@ from handrail.console.answers import File
 from handrail.console.here import Here
 from handrail.console.keys import Does, Key
 from handrail.console.routes import EVERYONE, Asked, Group, Nav, Route
+from handrail.console.spreadsheet import sheet
 from handrail.console.views import approvals as view
 from handrail.console.views.approvals import OPEN, PAGE, SOON_MS, VIEWS, Asking, Queue
 from handrail.console.visitor import Visitor
@@ -109,27 +108,20 @@ async def _due(action: str, here: Here) -> tuple[int, str] | None:
 async def as_csv(visitor: Visitor, asked: QueueAsked, here: Here) -> File:
     persons = {person.id: person for person in await here.ports.people.persons()}
     rows, behind = await _rows(asked.asking, persons.get(visitor.person), here, most=CSV_ROWS)
-    text = io.StringIO()
-    out = csv.writer(text)
-    out.writerow(
-        ["id", "state", "use_case", "tool", "agent", "amount_minor", "currency", "route", "approved", "needed",
-         "came_in", "decide_by", "decided_by", "decided_at"]
+    heads = (
+        "id", "state", "use_case", "tool", "agent", "amount_minor", "currency", "route", "approved", "needed",
+        "came_in", "decide_by", "decided_by", "decided_at",
     )  # fmt: skip
-    for row in rows:
-        amount = "" if row.amount_minor is None else row.amount_minor
-        out.writerow(
-            [row.action, row.state.value, _cell(row.use_case), _cell(row.tool), _cell(row.agent), amount, row.currency,
-             _cell(row.route), row.given, row.needs, here.words.iso(row.created_at), _iso(row.decide_by, here),
-             _cell(view.name_of(row.settled_by, persons)) if row.settled_by else "", _iso(row.settled_at, here)]
-        )  # fmt: skip
+    cells: list[tuple[object, ...]] = [
+        (row.action, row.state.value, row.use_case, row.tool, row.agent,
+         "" if row.amount_minor is None else row.amount_minor, row.currency, row.route, row.given, row.needs,
+         here.words.iso(row.created_at), _iso(row.decide_by, here),
+         view.name_of(row.settled_by, persons) if row.settled_by else "", _iso(row.settled_at, here))
+        for row in rows
+    ]  # fmt: skip
     if behind:
-        out.writerow([f"the first {len(rows)} only, up to {behind}: narrow the filter for the rest"])
-    return File("approvals.csv", "text/csv; charset=utf-8", text.getvalue().encode())
-
-
-def _cell(text: str) -> str:
-    """A spreadsheet takes what begins like a formula for one."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+        cells.append((f"the first {len(rows)} only, up to {behind}: narrow the filter for the rest",))
+    return File("approvals.csv", "text/csv; charset=utf-8", sheet(heads, cells))
 
 
 def _iso(at_ms: int | None, here: Here) -> str:

@@ -1,13 +1,10 @@
 """Interactions: the list by facts, its CSV, and those of a customer."""
 
-import csv
-import io
-import re
-
 from handrail.console.answers import File, Go
 from handrail.console.here import Here
 from handrail.console.refusals import told_why
 from handrail.console.routes import EVERYONE, Asked, Group, Nav, Route, Verb
+from handrail.console.spreadsheet import sheet
 from handrail.console.views.interactions import PAGE, Facts, Listed, csv_rows, listed, query_of
 from handrail.console.visitor import Visitor
 from handrail.console.words import N_
@@ -18,7 +15,6 @@ from handrail.terms.ids import CustomerId
 PATH, CSV = "/interactions", "/interactions.csv"
 NOBODY = "su_0"
 """Stands for a customer of whom nothing is recorded, so that the list below is empty and not of somebody else."""
-_STEERS = re.compile(r"^[=+\-@\t\r]")
 
 
 class FactsAsked(Asked, frozen=True, kw_only=True):
@@ -63,13 +59,10 @@ async def show(visitor: Visitor, asked: FactsAsked, here: Here) -> Listed | Go:
 async def as_csv(visitor: Visitor, asked: FactsAsked, here: Here) -> File:
     """The first `MAX_LIMIT` that fit; what is left out is said in the last line."""
     page = await here.ports.reader.find(query_of(await _facts(asked, here), here.words, limit=MAX_LIMIT))
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\r\n")
-    for row in csv_rows(page.found, here.words):
-        rows.writerow([_STEERS.sub(lambda found: f"'{found[0]}", cell) for cell in row])
+    heads, *rows = csv_rows(page.found, here.words)
     if page.cursor:
-        rows.writerow([f"the newest {MAX_LIMIT} only: narrow the filter for the rest"])
-    return File("interactions.csv", "text/csv; charset=utf-8", out.getvalue().encode())
+        rows.append((f"the newest {MAX_LIMIT} only: narrow the filter for the rest",))
+    return File("interactions.csv", "text/csv; charset=utf-8", sheet(heads, rows))
 
 
 async def customer(visitor: Visitor, asked: CustomerAsked, here: Here) -> Go:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from handrail.console.views.incidents import spreadsheet, use_case_names, utc
+from handrail.console.spreadsheet import sheet
+from handrail.console.views.incidents import use_case_names, utc
 from handrail.console.words import N_, Words
 from handrail.people.person import Person
 from handrail.policy.ruleset import Ruleset
@@ -286,7 +287,7 @@ def as_csv(found: Sequence[Alert], names: Mapping[str, str]) -> bytes:
         "id", "state", "severity", "use_case", "metric", "kind", "sentence", "promise", "times", "first", "latest",
         "example", "owner", "escalations", "silent", "answered_by", "answered", "closed", "note",
     )  # fmt: skip
-    return spreadsheet(
+    return sheet(
         heads,
         (
             (

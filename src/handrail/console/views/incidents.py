@@ -1,12 +1,11 @@
 """Incidents as a list, and the form that opens one by hand; pure."""
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
+from handrail.console.spreadsheet import sheet
 from handrail.console.views.happened import shortened
 from handrail.console.words import N_, Words
 from handrail.policy.ruleset import Ruleset
@@ -201,7 +200,7 @@ def as_csv(found: Sequence[Incident]) -> bytes:
         "id", "state", "severity", "use_case", "owner", "title", "opened", "contained", "reviewed", "closed",
         "tasks_left", "test", "no_test",
     )  # fmt: skip
-    return spreadsheet(
+    return sheet(
         heads,
         (
             (
@@ -217,7 +216,7 @@ def as_csv(found: Sequence[Incident]) -> bytes:
 def affected_csv(found: Sequence[Affected]) -> bytes:
     """Ids alone: who the customers are stands in the sealed payloads."""
     heads = ("conversation", "first_interaction", "interactions", "first", "latest", "customer", "known", "erased")
-    return spreadsheet(
+    return sheet(
         heads,
         (
             (
@@ -227,16 +226,6 @@ def affected_csv(found: Sequence[Affected]) -> bytes:
             for one in found
         ),
     )  # fmt: skip
-
-
-def spreadsheet(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
-    """Comma-separated, UTF-8; no cell begins a formula."""
-    text = io.StringIO()
-    out = csv.writer(text)
-    out.writerow(heads)
-    for row in rows:
-        out.writerow([f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell for cell in row])
-    return text.getvalue().encode()
 
 
 def utc(at_ms: int | None) -> str:

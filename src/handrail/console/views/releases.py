@@ -1,12 +1,11 @@
 """The list of releases: per use case what is live, the canary and how it stands, drafts, what came before; pure."""
 
-import csv
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
+from handrail.console.spreadsheet import sheet
 from handrail.console.views.frame import ROLE_NAMES
 from handrail.console.views.happened import shortened as in_short
 from handrail.console.views.releases_chart import evidence_said, meter
@@ -257,9 +256,7 @@ HEADS = ("release", "use_case", "state", "share", "stage", "verdict", "author", 
 
 def as_csv(rollouts: Sequence[Rollout], names: Mapping[str, str]) -> bytes:
     """For a spreadsheet: times in UTC, a digest whole, and no cell that begins a formula."""
-    text = io.StringIO()
-    rows = csv.writer(text)
-    rows.writerow(HEADS)
+    rows = []
     for one in rollouts:
         reached = one.reached
         cells = (
@@ -267,12 +264,8 @@ def as_csv(rollouts: Sequence[Rollout], names: Mapping[str, str]) -> bytes:
             reached.verdict if reached else "", names.get(one.author, one.author), _time(one.created_at),
             _time(_since(one)), reached.sentence if reached else "",
         )  # fmt: skip
-        rows.writerow([_plain(str(cell)) for cell in cells])
-    return text.getvalue().encode()
-
-
-def _plain(cell: str) -> str:
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+        rows.append(cells)
+    return sheet(HEADS, rows)
 
 
 def _time(at_ms: int) -> str:

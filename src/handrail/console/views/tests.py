@@ -1,13 +1,12 @@
 """Tests and probes: per use case the last runs of its cases against each release, attacks by kind, live probes, closed
 incidents that no case keeps from coming again; and one run with each failed expectation in plain words. Pure."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
+from handrail.console.spreadsheet import sheet
 from handrail.console.words import N_, Words
 from handrail.home.fields_trials import Attack
 from handrail.in_force.snapshot import Snapshot
@@ -413,13 +412,11 @@ def plainly(expected: str, words: Words) -> str:
 
 def as_csv(runs: Sequence[Run]) -> bytes:
     """For a spreadsheet: a row for each run, times in UTC."""
-    text = io.StringIO()
-    rows = csv.writer(text)
-    rows.writerow(("run", "time", "use_case", "release", "kind", "passed", "failed", "not_green"))
+    heads = ("run", "time", "use_case", "release", "kind", "passed", "failed", "not_green")
+    rows = []
     for one in runs:
         kind = "probe" if one.scheduled else "all" if one.whole else "some"
         time = datetime.fromtimestamp(one.at_ms / 1000, UTC).isoformat(timespec="seconds")
         missed = " ".join(case.id for case in one.cases if not case.passed)
-        cells = (one.id, time, one.use_case, one.release, kind, one.passed, one.failed, missed)
-        rows.writerow([f"'{cell}" if str(cell)[:1] in ("=", "+", "-", "@") else cell for cell in cells])
-    return text.getvalue().encode()
+        rows.append((one.id, time, one.use_case, one.release, kind, one.passed, one.failed, missed))
+    return sheet(heads, rows)

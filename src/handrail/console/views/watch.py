@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-from handrail.console.views.incidents import spreadsheet, utc
+from handrail.console.spreadsheet import sheet
+from handrail.console.views.incidents import utc
 from handrail.console.views.watch_rates import PERIODS, Shown, Window, by_hour, shown, told_in, within
 from handrail.console.views.watch_words import CUTS, LISTED, METRICS, SIDES
 from handrail.console.words import N_, Words
@@ -261,7 +262,7 @@ def as_csv(
                     one.missing, utc(when.since * HOUR_MS), utc(when.until * HOUR_MS), "yes" if when.cut else "no",
                 )
             )  # fmt: skip
-    return spreadsheet(heads, lines)
+    return sheet(heads, lines)
 
 
 def _tops(cells: Sequence[tuple[Cell, Counts]], series: Sequence[Series]) -> dict[tuple[str, str], float | None]:

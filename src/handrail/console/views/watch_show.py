@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-from handrail.console.views.incidents import spreadsheet, utc
+from handrail.console.spreadsheet import sheet
+from handrail.console.views.incidents import utc
 from handrail.console.views.interactions import Facts, Field
 from handrail.console.views.watch import cut_said, part_name, parts_of
 from handrail.console.views.watch_chart import Chart, Evidence, amount_said, chart, evidence, share_of_way
@@ -249,7 +250,7 @@ def as_csv(read: Read, when: Window, *, asking: Asking) -> bytes:
             for step, one, top in steps
         ]  # fmt: skip
     heads = ("use_case", "figure", "from", "until", "count", "cases", "share", "usual_up_to")
-    return spreadsheet(heads, lines)
+    return sheet(heads, lines)
 
 
 def _total(hours: Mapping[int, Counts]) -> Counts:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from handrail.console.views.charts import Figure, spark
 from handrail.console.words import N_, Words
@@ -37,15 +38,23 @@ def figures_of(
     is shown once that is known, and a figure stands out only beside one."""
     mine = [(cell, counts) for cell, counts in measured if cell.use_case == use_case]
     now_h = words.now_ms // HOUR_MS + 1
-    steps = _steps(mine, now_h)
+    sums = _sums(mine, now_h)
     return tuple(
-        _figure(metric, label, mine, steps, _learnt(series, use_case, metric), now_h, words)
+        _figure(metric, label, mine, sums, _learnt(series, use_case, metric), now_h, words)
         for metric, label in METRICS.items()
     )
 
 
-def _steps(mine: Sequence[tuple[Cell, Counts]], now_h: int) -> list[Counter[str]]:
-    """Sums by quarters of a day, the oldest first."""
+class _Sums(NamedTuple):
+    """`steps`: by quarters of a day, the oldest first. `day`: the last four of them; `week`: all."""
+
+    steps: list[Counter[str]]
+    day: Counter[str]
+    week: Counter[str]
+
+
+def _sums(mine: Sequence[tuple[Cell, Counts]], now_h: int) -> _Sums:
+    """Made once for a use case, whatever is figured of it."""
     steps: list[Counter[str]] = [Counter() for _ in range(STEPS)]
     for cell, counts in mine:
         at = STEPS - 1 - (now_h - 1 - cell.hour) // STEP_H
@@ -53,15 +62,14 @@ def _steps(mine: Sequence[tuple[Cell, Counts]], now_h: int) -> list[Counter[str]
             step = steps[at]
             for name, count in counts.items():
                 step[name] = step.get(name, 0) + count
-    return steps
+    return _Sums(steps, sum(steps[-24 // STEP_H :], Counter()), sum(steps, Counter()))
 
 
 def _figure(
-    metric: str, label: str, mine: Sequence[tuple[Cell, Counts]], steps: Sequence[Counter[str]], past: Series | None,
-    now_h: int, words: Words,
+    metric: str, label: str, mine: Sequence[tuple[Cell, Counts]], sums: _Sums, past: Series | None, now_h: int,
+    words: Words,
 ) -> Figure:  # fmt: skip
-    week = sum(steps, Counter())
-    total = sum(steps[-24 // STEP_H :], Counter())
+    steps, total, week = sums
     said = ""
     shown = figure(_BY_ID[metric], total, week)
     if shown.count is None or not shown.cases:

@@ -31,6 +31,7 @@ from handrail.policy.ruleset import Level, Risk, Ruleset, UseCase
 from handrail.policy.watching import Costs, Intent, WatchPlan
 from handrail.terms.action import ActionType
 from handrail.terms.ids import UseCaseId
+from handrail.watch.alert import Alert, AlertKind, Raised, Severity
 from handrail.watch.measure import HOUR_MS, Cell, Counts
 from handrail.watch.metrics import DEFINITIONS
 from handrail.watch.openings import Held
@@ -62,11 +63,12 @@ def read(found: list[tuple[Cell, Counts]], pasts: list[Series], *cases: UseCase)
 
 
 def shown(
-    words: Words, found: list[tuple[Cell, Counts]], pasts: list[Series], one: UseCase | None = None, **asked: str
-) -> WatchShow:
+    words: Words, found: list[tuple[Cell, Counts]], pasts: list[Series], one: UseCase | None = None,
+    alerts: tuple[Alert, ...] = (), **asked: str,
+) -> WatchShow:  # fmt: skip
     asking = ShowAsking(use_case="orders", **asked)
     given = ShowRead(
-        case=one or case(), currency="EUR", costs=Costs(), cells=found, series=pasts, opened=Held(), alerts=(),
+        case=one or case(), currency="EUR", costs=Costs(), cells=found, series=pasts, opened=Held(), alerts=alerts,
         incidents=(),
     )  # fmt: skip
     return watch_show(given, standing(words), words, window(asking.period, NOW_MS), asking=asking)
@@ -192,6 +194,18 @@ def test_those_with_alerts_come_first_and_pages_hold_so_many() -> None:
     assert ([one.id for one in first[:2]], len(first), all_) == (["c00", "c01"], 25, 30)
     assert [one.id for one in chosen(ruleset, (), Asking(page=2))[0]] == [f"c{n}" for n in range(25, 30)]
     assert [one.id for one in chosen(ruleset, (), Asking(query="C07"))[0]] == ["c07"]
+
+
+def test_before_anything_is_learnt_no_sentence_says_that_all_is_usual(words: Words) -> None:
+    one = Raised(
+        cause="c", kind=AlertKind.TRIGGER, severity=Severity.WARNING, use_case=UseCaseId("orders"), metric="COMPLAINT",
+        sentence="In orders a customer complains.", promise="", at_ms=1,
+    )  # fmt: skip
+    told = shown(words, WEEK, [], alerts=(Alert(id="al_1", first=one),))
+    assert (told.said, told.small) == ("1 alert is not closed.", "It still learns what is usual here.")
+    assert told.waits == (("hold", "In orders a customer complains.", "alerts.show", "/alerts/al_1"),)
+    learnt = shown(words, WEEK, PASTS, alerts=(Alert(id="al_1", first=one),))
+    assert learnt.small == "No figure is above its usual range."
 
 
 # ---- levels

@@ -302,7 +302,9 @@ def _said(
         return "hold", "flag", said, small
     if alarms:
         said = words.plural("{n} alert is not closed.", "{n} alerts are not closed.", len(alarms))
-        return "hold", "bell", said, words(N_("No figure is above its usual range."))
+        known = any(one.learnt_ms is not None for one in learnt.values())
+        usual = words(N_("No figure is above its usual range.") if known else N_("It still learns what is usual here."))
+        return "hold", "bell", said, usual
     if not any(one.learnt_ms is not None for one in learnt.values()):
         said = words(N_("It still learns what is usual here."))
         return "", "clock", said, words(N_("That takes a week and 2,000 cases of a figure; until then nothing alarms."))
@@ -335,9 +337,12 @@ def _row(
     if name == "held" and asking.cut:
         one = Shown(metric=name, label=one.label, text=words(N_("Not measured")),
                     missing=words(N_("actions are counted for the use case as a whole")))  # fmt: skip
+    drifts = _drifts(name, past, read.case, words)
+    if drifts.text == one.usual:
+        drifts = Drifts(text="–")  # said beside it already
     return FigureRow(
         shown=one, hint=words(METRICS[name].hint), value=value, chosen=name == metric,
-        path=asking.address(metric=name) if name in figures else "", drifts=_drifts(name, past, read.case, words),
+        path=asking.address(metric=name) if name in figures else "", drifts=drifts,
     )  # fmt: skip
 
 

@@ -363,5 +363,10 @@ def test_cookies_over_https_belong_to_this_host_alone(tmp_path: Path) -> None:
         for word in ("Secure", "HttpOnly", "SameSite=Lax", "Path=/"):
             assert word in cookie
         assert "Domain" not in cookie
+        admin, _ = await settled(house)
+        taste = await admin.post("/account/taste", follow=False, theme="dark", language="de")
+        for cookie in taste.headers.get_list("set-cookie"):
+            assert "Secure" in cookie
+            assert "SameSite=lax" in cookie
 
     housed(tmp_path, work, origin="https://console.example")

@@ -146,8 +146,9 @@ class Bench:
 
 
 def bench(
-    rows: Sequence[Route], *, keys: Sequence[Key] = (), stubbed: bool = True, tail: FakeTail | None = None
-) -> Bench:
+    rows: Sequence[Route], *, keys: Sequence[Key] = (), stubbed: bool = True, tail: FakeTail | None = None,
+    public_url: str | None = None,
+) -> Bench:  # fmt: skip
     """`stubbed`: each row answers `reached` instead of what its handler does."""
     reached: list[tuple[str, object]] = []
     seen: list[Here] = []
@@ -182,6 +183,6 @@ def bench(
     pages = [*rows, *(row for row in error.ROUTES if row.name not in {one.name for one in rows})]
     console = Console(
         rows=[stub(row) for row in pages] if stubbed else pages, keys=keys, ports=ports, live=Live(ports.tail),
-        by_token=by_token, counts=counts, version="0",
+        by_token=by_token, counts=counts, version="0", public_url=public_url,
     )  # fmt: skip
     return Bench(Hardened(console.app(), https=False), reached, journal, seen)

@@ -242,7 +242,8 @@ class Desk:
         if isinstance(answered, Response):
             return answered
         if isinstance(answered, Go):
-            return _gone(answered, request)
+            own = own_origin(request.headers, request.url.scheme, self._console.public_url)
+            return _gone(answered, request, secure=own.startswith("https://"))
         if isinstance(answered, File):
             return _file(answered)
         status = 422 if isinstance(answered, Again) else 200
@@ -366,7 +367,7 @@ def _theme(request: Request) -> str:
     return theme if theme in ("light", "dark") else ""
 
 
-def _gone(answered: Go, request: Request) -> Response:
+def _gone(answered: Go, request: Request, *, secure: bool) -> Response:
     target = local(answered.path)
     response: Response
     if "hx-request" in request.headers:
@@ -375,7 +376,7 @@ def _gone(answered: Go, request: Request) -> Response:
         response = RedirectResponse(target, 303)
     if answered.said:
         said = quote(answered.said[:500], safe=" ,.:;!?()-")
-        response.set_cookie(SAID, said, max_age=60, path="/", samesite="lax", httponly=True)
+        response.set_cookie(SAID, said, max_age=60, path="/", samesite="lax", httponly=True, secure=secure)
     return response
 
 

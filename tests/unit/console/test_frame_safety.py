@@ -7,7 +7,9 @@ import pytest
 from fakes.console import OWN, FakeTail, bench, visitor
 from starlette.types import Message
 
+from handrail.console.answers import Go
 from handrail.console.page_files import routes
+from handrail.console.routes import Route, Verb
 from handrail.console.security import CSP, is_own
 from handrail.people.role import Role
 
@@ -78,6 +80,23 @@ def test_the_stream_of_a_page_asks_whether_its_session_is_good() -> None:
         assert b"event: people" not in body  # it ended before it told anything
 
     asyncio.run(work())
+
+
+def test_what_is_said_once_crosses_the_network_sealed_where_the_console_has_https() -> None:
+    async def handler(*_: object) -> Go:
+        return Go("/things", "Kim Moss was disabled.")
+
+    row = Route(
+        name="things.change", path="/things", title="Change", verb=Verb.POST, handler=handler, roles=frozenset(Role)
+    )
+    for url, sealed in ((OWN, False), (OWN.replace("http:", "https:"), True)):
+        made = bench([row], stubbed=False, public_url=url)
+        got = asyncio.run(made.change("/things", visitor(Role.OWNER), origin=url))
+        assert got.status == 303
+        cookie = got.headers["set-cookie"]
+        assert ("Secure" in cookie) is sealed
+        assert "HttpOnly" in cookie
+        assert "SameSite=lax" in cookie
 
 
 @pytest.mark.promise("CON-3")

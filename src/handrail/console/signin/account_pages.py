@@ -111,7 +111,8 @@ class AccountPages:
         await desk.journal.run(SetTaste(text=visitor.token, language=language, theme=theme))
         response = desk.go(request, "/account")
         for name, value in (("handrail-language", language), ("handrail-theme", theme)):
-            response.set_cookie(name, value, max_age=YEAR_S if value else 0, path="/", samesite="lax")
+            age = YEAR_S if value else 0
+            response.set_cookie(name, value, max_age=age, path="/", samesite="lax", secure=desk.settings.secure)
         return response
 
     async def _page(self, request: Request, *, new_app: bool = False, wrong: str = "", status: int = 200) -> Response:

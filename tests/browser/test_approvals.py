@@ -164,9 +164,7 @@ def test_similar_ones_are_decided_together_and_each_has_its_result(two: Site, en
     with page.expect_response(lambda answer: "part=list" in answer.url):
         page.evaluate("document.body.dispatchEvent(new CustomEvent('live-approvals'))")
     page.wait_for_timeout(200)
-    expect(page.locator(".pick input:checked")).to_have_count(
-        3
-    )  # selected stays selected
+    expect(page.locator(".pick input:checked")).to_have_count(3)  # selected stays selected
     page.get_by_role("button", name="Decide the selected together").click()
     expect(page.get_by_role("button", name="Approve these 3")).to_be_visible()
     page.get_by_label("Reason for all").fill("none of them is due")

@@ -42,6 +42,8 @@ def test_a_refusal_is_said_in_german_with_what_stands_in_it_and_never_read_as_a_
 def test_what_has_no_translation_stays_english_and_is_marked() -> None:
     assert told_why(OURS, words("de")) == OURS.message == "a sentence {y} that has no translation"
     assert is_english(OURS, words("de"))
+    mixed = HandrailError(Code.NOT_ALLOWED, "a {state} thing without translation", parts={"state": "denied"})
+    assert told_why(mixed, words("de")) == "a denied thing without translation"  # not half of each
     assert not is_english(OURS, words("en-GB"))
 
 

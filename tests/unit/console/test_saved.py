@@ -41,7 +41,7 @@ def test_an_address_of_a_page_is_kept_without_what_passes(address: str, stored: 
         "/nowhere", "/interactions?nothing=1", "/interactions.csv", "/static/app.js", "/sign-in", "/account",
         "/search?text=x",
         "/interactions/in_1/read", "/saved", "/live", "/api/interactions", "/interactions?finding=a\nb\x00", "/error",
-        "/approvals/../stop", "/approvals/%2e%2e/%2e%2e/x", "/interactions?customer=marta",
+        "/approvals/../stop", "/approvals/%2e%2e/%2e%2e/x", "/interactions?customer=marta", "/approvals?text=marta",
     ],
 )  # fmt: skip
 def test_any_other_address_is_refused(address: str) -> None:

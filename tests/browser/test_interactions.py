@@ -314,7 +314,7 @@ def test_the_ledger_is_accessible_checked_and_says_who_read_what(own: Site, ente
     assert not trouble(auditor)
 
 
-@pytest.mark.promise("CINT-7")
+@pytest.mark.promise("CINT-11")
 def test_staff_flag_a_mistake_by_one_key_and_a_search_finds_it(own: Site, enter: Enter) -> None:
     page, auditor = enter(own, Role.STAFF), enter(own, Role.AUDITOR)
     found(page, "c-2")

@@ -31,7 +31,7 @@ async def flagged(store: Any) -> list[InteractionId]:
     return [one.interaction for one in (await store.reader.find(Query(flagged=True, limit=9))).found]
 
 
-@pytest.mark.promise("CINT-7")
+@pytest.mark.promise("CINT-11")
 def test_each_person_flags_once_changes_her_reason_and_takes_it_back_with_an_entry_each(durable: Rig) -> None:
     async def run() -> None:
         store = await ready(durable)

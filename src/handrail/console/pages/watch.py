@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from handrail.console.answers import Again, File, Go
 from handrail.console.here import Here
 from handrail.console.keys import Does, Key
+from handrail.console.refusals import told_why
 from handrail.console.routes import EVERYONE, Asked, Group, Nav, Route, Verb
 from handrail.console.views import watch as listing
 from handrail.console.views import watch_levels, watch_show
@@ -142,7 +143,7 @@ async def _refused(visitor: Visitor, asked: PromoteAsked, here: Here, problem: H
     """The page as it is by now, and why not; when somebody or something was faster, who and when."""
     words, asking = here.words, watch_show.Asking(use_case=asked.use_case)
     view = await _view(visitor, asking, here)
-    told = problem.message
+    told = told_why(problem, words)
     if problem.code is Code.REQUEST_INVALID:
         told = words(N_("Say why, in 1 to 500 characters, and name no customer: the ledger keeps it."))
     elif view.levels.seen != asked.seen and view.levels.moves:

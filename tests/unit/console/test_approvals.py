@@ -84,7 +84,8 @@ def test_a_form_that_nobody_touched_gives_back_exactly_the_arguments(values: dic
 @pytest.mark.parametrize(
     "values",
     [{"order": "A", "amount": 1, "share": 1e-07}, {"order": "two\r\nlines\rand\nthree", "amount": 1},
-     {"order": "", "amount": 1}, {"order": "A", "amount": 1, "why": "lost"}, {"order": "A", "amount": 1, "hurry": "yes"},
+     {"order": "", "amount": 1}, {"order": "A", "amount": 1, "why": "lost"},
+     {"order": "A", "amount": 1, "hurry": "yes"},
      {"order": None, "amount": 10**30}],
 )  # fmt: skip
 def test_what_nobody_touched_stays_what_it_is_also_where_a_browser_writes_it_otherwise(

@@ -1,4 +1,4 @@
-"""Views saved by a name: above their list, in the palette, renamed, deleted; a person's own, with and without scripts."""
+"""Views saved by a name: above their list, in the palette, renamed, deleted; a person's own, also without scripts."""
 
 from collections.abc import Callable
 

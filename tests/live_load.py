@@ -40,8 +40,8 @@ ROWS = "() => [...document.querySelectorAll('[data-row]')].map(each => each.id.r
 
 @dataclass(slots=True)
 class Figures:
-    """`signals`: topic to the most that one reader heard in any 0.9 seconds; `rates`: topic to signals a second over all
-    that one reader heard, which a late packet does not change. `cpu_s`: of the console's process. `pss_mb`: at its
+    """`signals`: topic to the most that one reader heard in any 0.9 seconds; `rates`: topic to signals a second over
+    all that one reader heard, which a late packet does not change. `cpu_s`: of the console's process. `pss_mb`: at its
     highest."""
 
     changes: int = 0

@@ -119,16 +119,12 @@ def test_a_case_shows_its_call_and_why_and_looking_at_it_is_recorded(durable: Ri
         stored = await store.journal.run(ask(thread))
         before = await store.acts.get(stored.progress.action)
         assert before == stored
-        case = await store.journal.run(
-            look(stored, "pe_a")
-        )
+        case = await store.journal.run(look(stored, "pe_a"))
         shown = view(case, None, None, ActionRules(), await store.acts.past(case.about, most=5))
         assert shown.arguments == stored.request.arguments
         assert (shown.roles, shown.needs, shown.digest) == (("approver",), 1, stored.progress.digest)
         with pytest.raises(HandrailError) as refused:
-            await store.journal.run(
-                look(stored, "pe_admin")
-            )
+            await store.journal.run(look(stored, "pe_admin"))
         assert refused.value.code is Code.NOT_ALLOWED
         reads = await store.journal.run(lambda tx: tx.fetch("SELECT count(*) FROM entry WHERE kind = 'payload.read'"))
         assert reads == [(1,)]

@@ -235,9 +235,7 @@ def end_drill(before: Progress, person: PersonId, state: State, *, now: int) -> 
 def edit(before: Progress, digest: Digest, *, now: int) -> Progress:
     """Other arguments: a new revision without any approval; its decision starts anew. Raises ALREADY_DECIDED."""
     require_waiting(before, now)
-    return _moved(
-        before, digest=digest, revision=before.revision + 1, approvals=(), handed_to="", handed_until=None
-    )
+    return _moved(before, digest=digest, revision=before.revision + 1, approvals=(), handed_to="", handed_until=None)
 
 
 def escalate(before: Progress, *, now: int, next_at: int | None) -> Progress:
@@ -252,9 +250,7 @@ def hand_on(before: Progress, route: str, *, now: int, needs: int, escalate_at: 
     ALREADY_DECIDED."""
     require_waiting(before, now)
     needs = max(needs, before.needs, len(before.approvals) + 1)
-    return _moved(
-        before, route=route, needs=needs, step=0, escalate_at=escalate_at, handed_to="", handed_until=None
-    )
+    return _moved(before, route=route, needs=needs, step=0, escalate_at=escalate_at, handed_to="", handed_until=None)
 
 
 def hand_to(before: Progress, person: PersonId, *, now: int, within_ms: int) -> Progress:

@@ -37,4 +37,3 @@ class Flags:
             )
         if not done:
             raise HandrailError(Code.LOST_RACE, "your flag was changed meanwhile; look at it again")
-

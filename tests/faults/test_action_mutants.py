@@ -77,3 +77,9 @@ def test_without_a_fault_the_same_tests_pass(copy: Path, full: bool) -> None:
 
 def test_the_list_is_long_enough_and_its_names_differ() -> None:
     assert len({fault["name"] for fault in FAULTS}) == len(FAULTS) >= 20
+
+
+def test_each_fault_is_one_change_of_the_source_as_it_is(copy: Path) -> None:
+    found = {fault["name"]: (copy / "handrail" / fault["file"]).read_text().count(fault["old"]) for fault in FAULTS}
+    assert {name: times for name, times in found.items() if times != 1} == {}, "write these faults anew"
+    assert len(found) == len(FAULTS)

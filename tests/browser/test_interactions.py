@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from browser_site import Site, looked_at, trouble
+from browser_site import Site, assert_accessible, looked_at, trouble
 from house import within
 from playwright.sync_api import Page, Route, expect
 
@@ -44,6 +44,10 @@ def test_a_conversation_before_and_after_reading_is_accessible(own: Site, enter:
     read(page)
     looked_at(page, address)
     looked_at(page, f"{address}/test")
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.goto(f"{address}/test")
+    page.evaluate("document.querySelector('.crumbs li:nth-last-child(2) a').textContent = 'm'.repeat(40)")
+    assert_accessible(page, "a long place above it")  # it lies over no button
 
 
 @pytest.mark.promise("CINT-2")

@@ -108,7 +108,7 @@ def test_what_a_page_says_of_time_renews_itself_each_minute(looked: Site, enter:
 def test_a_stream_that_is_cut_is_told_in_words_and_the_palette_says_which_is_chosen(looked: Site, enter: Enter) -> None:
     page = enter(looked, Role.OWNER)
     page.goto("/")
-    expect(page.locator("[data-live-state]")).to_have_text("Live")
+    expect(page.locator("[data-live-state='on']")).to_have_text("Live")  # its stream is open
     page.evaluate("state('off')")
     expect(page.locator("[data-live-state]")).to_have_text("Not live")
     expect(page.locator("#announce")).to_have_text("Not live")

@@ -53,7 +53,7 @@ class Till:
             return 200, {"found": known, "refund": self._by_key.get(parts[-1])}, 0.0
         if headers.get("authorization") != "Bearer till-secret":
             return 401, {"error": "who are you"}, 0.0
-        if self._honours and key in self._by_key:
+        if self._honours and key and key in self._by_key:
             return 200, self._by_key[key], 0.0
         self._count += 1
         answer = {"id": f"ef_{self._count}", **json.loads(body or b"{}")}

@@ -209,7 +209,7 @@ def test_of_an_outcome_that_nobody_knows_a_person_says_what_became_of_it(two: Si
     two.house.by("root", "publish")
     try:
         soon(lambda: _probe(two), "held")
-        time.sleep(2)  # the process that executes takes what was published within a second, and says so nowhere
+        time.sleep(1.5)  # the process that executes takes what was published within a second, and says so nowhere
         action = note(two, "lost-1")
         page = enter(two, Role.APPROVER)
         page.goto(f"/approvals/{action}?view=all")

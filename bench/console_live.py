@@ -43,7 +43,7 @@ def main(seconds: float = 120, contexts: int = 10, readers: int = 40) -> int:
     for line in found.wrong:
         print(f"WRONG: {line}")
     print("no row lost or doubled, no page loaded anew" if not found.wrong else f"{len(found.wrong)} things wrong")
-    return 1 if found.wrong or max(found.rates.values(), default=0) > 2 else 0
+    return 1 if found.wrong or max(found.signals.values(), default=0) > 2 else 0
 
 
 if __name__ == "__main__":

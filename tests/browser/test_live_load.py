@@ -12,5 +12,7 @@ def test_no_row_is_lost_or_doubled_under_many_changes_cuts_and_a_restart(own: Si
     assert not found.wrong, found.wrong
     assert found.changes >= 600
     assert found.held >= 5
+    assert found.signals
+    assert max(found.signals.values()) <= 2, found.signals
     assert found.rates["interactions"] > 0.5, found.rates
     assert max(found.rates.values()) <= 2, found.rates

@@ -20,8 +20,8 @@ from handrail.terms.errors import HandrailError
 
 log = logging.getLogger("handrail.console")
 EVERY_S = 0.5
-GAP_S = 0.55
-"""A little over half a second: a second never holds a third signal when one of them came late on the way."""
+GAP_S = 0.75
+"""More than half a second: a second holds no third signal, also when one of them came half a second late."""
 COMMENT_S = 15.0
 MOST_STREAMS, MOST_OF_ONE = 2_000, 20
 """Of all, and of one person: a browser needs one."""

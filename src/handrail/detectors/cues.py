@@ -8,7 +8,8 @@ that a rule needs are there is the rule's own pattern tried. Terms and text meet
 File: `[family.NAME]` with `LANGUAGE = [terms]` (a term ending in `*` takes the rest of the word), `raw = [RE2]` and,
 where its patterns are wide, `gate = [terms]` that the gate looks for instead; `[[rule]]` with reason, score (0..1),
 roles, needs (families), pattern (`{family.*}` all languages, `{family.en}` one, `{family.-en}` all but one, `{gap}` up
-to 40 characters of the same sentence), unless (families that take it back when they stand in the same sentence);
+to 40 characters of the same sentence), unless (families that take it back when they stand in the same sentence), but (a
+pattern that takes back a match it covers, such as "not going to" around "cancel my contract");
 `[[tally]]` with reason, score, roles, weights per family, at_least, must, from (characters), not_in (languages).
 """
 
@@ -37,7 +38,8 @@ _REST = r"[^\s.,;:!?<>()\"]*"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One pattern over families. `unless`: families that take the finding back when in the same sentence."""
+    """One pattern over families. `unless`: families that take the finding back when in the same sentence. `but`: a
+    pattern that takes it back where it covers the match; empty for none."""
 
     reason: str
     score: float
@@ -45,6 +47,7 @@ class Rule:
     needs: frozenset[str]
     pattern: str
     unless: frozenset[str] = frozenset()
+    but: str = ""
     kind: Kind = Kind.INJECTION
 
 
@@ -105,6 +108,8 @@ class Cues:
                 start, end = match.span()
                 if end == start or self._taken_back(rule, plain, (start, end), present, role):
                     continue
+                if rule.but and self._covered(rule, plain, start, end):
+                    continue
                 matches += 1
                 if matches > MOST:
                     end = len(plain)
@@ -132,6 +137,12 @@ class Cues:
             return False
         left, right = sentence(plain, *span)
         return not rule.unless.isdisjoint(self.present(plain[left:right], role))
+
+    def _covered(self, rule: Rule, plain: str, start: int, end: int) -> bool:
+        """Whether the rule's `but` matches in the same sentence around the match."""
+        left, right = sentence(plain, start, end)
+        around = self._compiled(rule.but).finditer(plain[left:right])
+        return any(left + m.start() <= start and end <= left + m.end() for m in around)
 
     def terms(self, family: str, which: str = "*") -> str:
         """The RE2 alternation of a family: `*`, one language, or `-language` for all the others."""
@@ -163,14 +174,17 @@ class Cues:
         return {}
 
     @cached_property
-    def _patterns(self) -> dict[int, "re2._Regexp"]:
+    def _patterns(self) -> dict[str, "re2._Regexp"]:
         return {}
 
     def _pattern(self, number: int) -> "re2._Regexp":
         """The rule's own pattern, compiled when first needed."""
-        pattern = self._patterns.get(number)
+        return self._compiled(self.rules[number].pattern)
+
+    def _compiled(self, template: str) -> "re2._Regexp":
+        pattern = self._patterns.get(template)
         if pattern is None:
-            pattern = self._patterns[number] = re2.compile(self._expand(self.rules[number].pattern), _options())
+            pattern = self._patterns[template] = re2.compile(self._expand(template), _options())
         return pattern
 
     def warm(self) -> None:
@@ -179,8 +193,10 @@ class Cues:
             if self._named(user):
                 self._gate(user, True)
                 self._gate(user, False)
-        for number in range(len(self.rules)):
+        for number, rule in enumerate(self.rules):
             self._pattern(number)
+            if rule.but:
+                self._compiled(rule.but)
 
     def _build(self, user: bool, ascii_only: bool) -> tuple[tuple[str, ...], "re2.Set"]:
         unused = self._named(None) - self._named(user)
@@ -274,6 +290,7 @@ def load(name: str) -> Cues:
             needs=frozenset(r["needs"]),
             pattern=r["pattern"],
             unless=frozenset(r.get("unless", ())),
+            but=r.get("but", ""),
             kind=Kind(r.get("kind", Kind.INJECTION)),
         )
         for r in tree.get("rule", ())

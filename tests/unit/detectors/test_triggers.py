@@ -206,3 +206,20 @@ def test_a_sentence_is_the_span_of_its_trigger() -> None:
     text = "My order is 1234. I will call my lawyer. Thanks."
     [finding] = [f for f in DETECTOR.find(Text(text=text, role=Role.USER), "en") if f.kind is Kind.LEGAL]
     assert text[finding.start : finding.end] == "I will call my lawyer."
+
+
+NEGATED = [
+    ("en", "I don't want to cancel my contract.", "Fix it or I will cancel my contract.", Kind.LEAVE),
+    ("de", "Ich will nicht kündigen.", "Ich will nicht länger warten und kündige.", Kind.LEAVE),
+    ("fr", "Je ne veux pas résilier.", "Je n'attends plus, je veux résilier.", Kind.LEAVE),
+    ("es", "No tengo ninguna queja.", "No tengo respuesta a mi queja.", Kind.COMPLAINT),
+    ("en", "I have no complaints about it.", "No complaint number was given to me.", Kind.COMPLAINT),
+    ("it", "La batteria è morta.", "Con il telefono in mano è morta mia madre.", Kind.VULNERABILITY),
+]
+
+
+@pytest.mark.promise("TRG-5")
+@pytest.mark.parametrize(("language", "quiet", "loud", "kind"), NEGATED)
+def test_a_negation_takes_back_only_what_it_stands_around(language: str, quiet: str, loud: str, kind: Kind) -> None:
+    assert kind not in kinds(quiet, language)
+    assert kind in kinds(loud, language)

@@ -91,9 +91,12 @@ def test_gtw_7_unknown_fields_reach_the_provider_byte_for_byte(extra: dict[str, 
 @given(
     st.sampled_from([Kind.EMAIL, Kind.IBAN, Kind.PHONE, Kind.CVV]),
     st.lists(st.integers(1, 9), min_size=1, max_size=40),
+    st.integers(1, 30),
     st.booleans(),
 )
-def test_gtw_8_however_a_stream_is_cut_no_part_of_a_value_is_sent(kind: Kind, sizes: list[int], claude: bool) -> None:
+def test_gtw_8_however_a_stream_is_cut_no_part_of_a_value_is_sent(
+    kind: Kind, sizes: list[int], together: int, claude: bool
+) -> None:
     text, part = SAMPLES[Kind.CARD]
     other, hidden = SAMPLES[kind]
     text = f"Of course. {text} And then: {other} That is all."
@@ -103,8 +106,9 @@ def test_gtw_8_however_a_stream_is_cut_no_part_of_a_value_is_sent(kind: Kind, si
         size = sizes[len(deltas) % len(sizes)]
         deltas.append(text[at : at + size])
         at += size
-    make = dialects.message_stream if claude else chat_stream
-    w = world(lambda request: Answering(make(deltas)))
+    events = (dialects.message_stream if claude else chat_stream)(deltas)
+    chunks = [b"".join(events[at : at + together]) for at in range(0, len(events), together)]
+    w = world(lambda request: Answering(chunks))
     path = "/v1/messages" if claude else "/v1/chat/completions"
     ask = {"model": "support", "max_tokens": 9, "stream": True, "messages": [{"role": "user", "content": "hi"}]}
     got = asyncio.run(w.post(path, ask))

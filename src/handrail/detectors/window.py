@@ -93,17 +93,29 @@ class Window:
 
     def feed(self, text: str, final: bool = False) -> Cleared:
         """What may be sent now that `text` has arrived. After a block: nothing, and the finding again."""
-        if self._blocked is not None:
-            return Cleared(text="", blocked=self._blocked)
+        prose = None if final else self.prose(text)
+        return self.look(text, final) if prose is None else Cleared(text=prose)
+
+    def prose(self, text: str) -> str | None:
+        """As `feed` where the gate sees nothing that may become a finding, as in nearly all of a stream; else None, and
+        nothing is done: `look` goes on."""
         held = self._held + text
-        if final or self._swallow is not None or len(held) >= HOLD_BACK or may_open(self._left[-_NEAR:] + held):
-            return self._until_short(self._slow(held, final))
+        if self._blocked is not None or self._swallow is not None or len(held) >= HOLD_BACK:
+            return None
+        if may_open(self._left[-_NEAR:] + held):
+            return None
         cut = _last_words(held)
         if cut <= 0:
             self._held = held
-            return _NOTHING
+            return ""
         self._send(held, cut)
-        return Cleared(text=held[:cut])
+        return held[:cut]
+
+    def look(self, text: str, final: bool = False) -> Cleared:
+        """As `feed`, where something may become a finding."""
+        if self._blocked is not None:
+            return Cleared(text="", blocked=self._blocked)
+        return self._until_short(self._slow(self._held + text, final))
 
     def _until_short(self, cleared: Cleared) -> Cleared:
         """Go on until no more than `HOLD_BACK` characters wait: a long piece may hold many values."""
@@ -271,9 +283,12 @@ def _digits(text: str) -> int:
 
 def _last_words(held: str) -> int:
     """Where the last complete word begins; what is before it may go."""
+    stop = held.rfind(" ")
+    if stop > 0 and "\n" not in held and not held[stop - 1].isspace():  # one blank behind a word, as nearly always
+        return held.rfind(" ", 0, stop) + 1
     if "\n" in held:
         held = held.replace("\n", " ")
-    stop = held.rfind(" ")
+        stop = held.rfind(" ")
     while stop > 0 and held[stop - 1].isspace():
         stop -= 1
     return held.rfind(" ", 0, stop) + 1 if stop > 0 else 0

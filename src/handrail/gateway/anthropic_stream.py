@@ -1,6 +1,6 @@
 """Anthropic Messages as a stream. Lanes are `index:kind`, one per content block: `0:text`, `1:json`, `2:thinking`."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import orjson
@@ -58,14 +58,11 @@ class AnthropicCodec:
         self._open: tuple[int, str] | None = None
         self._next = 0
 
-    def feed(self, chunk: bytes) -> Iterable[Piece]:
-        if self._shape is not None and not self._events.pending:
-            piece = self._shape.piece(chunk)
-            if piece is not None:  # the usual chunk: one event like the last
-                return (piece,)
-        return self._each(chunk)
+    @property
+    def usual(self) -> Shape | None:
+        return None if self._events.pending else self._shape
 
-    def _each(self, chunk: bytes) -> Iterator[Piece]:
+    def feed(self, chunk: bytes) -> Iterator[Piece]:
         for raw in self._events.feed(chunk):
             piece = self._shape.piece(raw) if self._shape is not None else None
             if piece is not None:

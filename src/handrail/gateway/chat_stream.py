@@ -5,7 +5,7 @@ place that this file does not know, which grows as well (`gateway.chat_grown`). 
 before only in its text: such an event is recognised by equal bytes around a plain string, so it needs no parsing.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import orjson
@@ -47,8 +47,8 @@ class ChatCodec:
     """One stream. Implements `guard.turn.Codec`."""
 
     __slots__ = (
-        "_done", "_events", "_grown", "_head", "_open", "_said_end", "_shape", "_slots", "_turn", "reference", "tools",
-        "usage",
+        "_around", "_done", "_events", "_grown", "_head", "_open", "_said_end", "_shape", "_slots", "_turn",
+        "reference", "tools", "usage",
     )  # fmt: skip
 
     def __init__(self, turn: Turn) -> None:
@@ -63,6 +63,7 @@ class ChatCodec:
         self._grown = Grown()
         self._head: dict[str, Any] = {}
         self._shape: Shape | None = None
+        self._around: dict[str, Any] | None = None  # what stood around the choices and held nothing to be read
         self._slots: dict[str, tuple[str, str]] = {}  # lane of a call to where its text stands
 
     @property
@@ -70,14 +71,11 @@ class ChatCodec:
         """The provider said that it is done, or every choice that was begun has its end."""
         return self._done or (bool(self._said_end) and self._said_end.issuperset(self._open))
 
-    def feed(self, chunk: bytes) -> Iterable[Piece]:
-        if self._shape is not None and not self._events.pending:
-            piece = self._shape.piece(chunk)
-            if piece is not None:  # the usual chunk: one event like the last
-                return (piece,)
-        return self._each(chunk)
+    @property
+    def usual(self) -> Shape | None:
+        return None if self._events.pending else self._shape
 
-    def _each(self, chunk: bytes) -> Iterator[Piece]:
+    def feed(self, chunk: bytes) -> Iterator[Piece]:
         for raw in self._events.feed(chunk):
             piece = self._shape.piece(raw) if self._shape is not None else None
             if piece is not None:
@@ -287,18 +285,33 @@ class ChatCodec:
     ) -> tuple[list[tuple[str, Channel, str]], tuple[Leaf, ...]]:
         """Texts in places that the dialect does not know: those of the delta grow, each a lane; others do not."""
         leaves: list[Leaf] = []
-        fields(value, (), Channel.ASSISTANT, leaves, but=_CHUNK_HANDLED)
+        self._around_choices(value, leaves)
         fields(choice, _CHOICE, Channel.ASSISTANT, leaves, but=_CHOICE_HANDLED)
         if leaves:
             leaves = self._grown.again(index, leaves)
+        if not delta:
+            return [], tuple(leaves)
         found: list[Leaf] = []
+        texts: list[tuple[str, Channel, str]] = []
         fields(delta, _DELTA, Channel.ASSISTANT, found, but=_DELTA_HANDLED)
-        leaves += [leaf for leaf in found if leaf.key or leaf.number]
-        growing = [leaf for leaf in found if not (leaf.key or leaf.number or leaf.path == _SOUND)]
-        lanes = self._grown.lanes(index, delta, [leaf.path[len(_DELTA) :] for leaf in growing])
-        leaves += self._grown.again(index, self._in_calls(index, delta))
-        texts = [(lane, Channel.ASSISTANT, leaf.text) for lane, leaf in zip(lanes, growing, strict=True)]
+        if found:
+            leaves += [leaf for leaf in found if leaf.key or leaf.number]
+            growing = [leaf for leaf in found if not (leaf.key or leaf.number or leaf.path == _SOUND)]
+            lanes = self._grown.lanes(index, delta, [leaf.path[len(_DELTA) :] for leaf in growing])
+            texts = [(lane, Channel.ASSISTANT, leaf.text) for lane, leaf in zip(lanes, growing, strict=True)]
+        if not _CALLS.isdisjoint(delta):
+            leaves += self._grown.again(index, self._in_calls(index, delta))
         return texts, tuple(leaves)
+
+    def _around_choices(self, value: dict[str, Any], leaves: list[Leaf]) -> None:
+        """Texts beside the choices. Most events of a stream say the same there, with nothing to be read in it."""
+        around = {name: part for name, part in value.items() if name not in _CHUNK_HANDLED}
+        if around == self._around:
+            return
+        found: list[Leaf] = []
+        fields(around, (), Channel.ASSISTANT, found)
+        self._around = None if found else around
+        leaves += found
 
     def _in_calls(self, index: int, delta: dict[str, Any]) -> list[Leaf]:
         """What calls of tools hold besides the text that is read as their arguments."""

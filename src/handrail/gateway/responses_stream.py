@@ -85,6 +85,7 @@ class ResponsesCodec:
         self._growing = Growing()
         self._head = head_of(turn.model, "", 0)
         self._sequence = 0
+        self.usual = None  # each event has a number of its own
 
     def feed(self, chunk: bytes) -> Iterator[Piece]:
         for raw in self._events.feed(chunk):

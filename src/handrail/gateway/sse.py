@@ -104,26 +104,37 @@ def event(data: bytes, name: bytes = b"") -> bytes:
     return b"event: " + name + b"\ndata: " + data + b"\n\n" if name else b"data: " + data + b"\n\n"
 
 
-_PLAIN: Final = re.compile(rb"[ !#-\[\]-~]+")  # printable ASCII without the quote and the backslash
-
-
 class Shape(NamedTuple):
     """The bytes around the text of an event that was read in full: the next event with the same bytes around a plain
-    string says the same in the same place, so it need not be parsed."""
+    string says the same in the same place, so it need not be parsed. Implements `guard.turn.Usual`."""
 
     before: bytes
     after: bytes
+    seam: str  # between the texts of two events, one right behind the other
     lane: str
     channel: Channel
 
-    def piece(self, raw: bytes) -> Piece | None:
-        """The event as a piece, None when it is not of this shape."""
+    def read(self, raw: bytes) -> tuple[str, int] | None:
+        """As `guard.turn.Usual`. The text of each event is printable ASCII without the quote and the backslash."""
         before, after = self.before, self.after
-        if raw.startswith(before) and raw.endswith(after):
-            middle = raw[len(before) : -len(after)]
-            if _PLAIN.fullmatch(middle) is not None:
-                return Piece(raw, self.lane, self.channel, middle.decode("ascii"), True, value=self)
-        return None
+        if not raw.startswith(before):
+            return None
+        end = len(raw) if raw.endswith(after) else raw.rfind(after) + len(after)
+        middle = raw[len(before) : end - len(after)]
+        if not middle.isascii():
+            return None
+        text = middle.decode()
+        if '"' in text:  # several events, or a text that is not plain
+            texts = text.split(self.seam)
+            text = "".join(texts) if all(texts) else ""
+        if not text or '"' in text or "\\" in text or not text.isprintable():
+            return None
+        return text, end
+
+    def piece(self, raw: bytes) -> Piece | None:
+        """One event as a piece, None when it is not of this shape."""
+        read = self.read(raw)
+        return Piece(raw, self.lane, self.channel, read[0], True, value=self) if read is not None else None
 
     def text(self, new: str) -> bytes:
         """The event with another text."""
@@ -136,4 +147,5 @@ def shape_of(raw: bytes, mark: bytes, text: str, lane: str, channel: Channel) ->
     at = raw.find(written)
     if at < 0 or raw.count(mark) != 1:
         return None
-    return Shape(raw[: at + len(mark)], raw[at + len(written) - 1 :], lane, channel)
+    before, after = raw[: at + len(mark)], raw[at + len(written) - 1 :]
+    return Shape(before, after, (after + before).decode(), lane, channel)

@@ -169,7 +169,10 @@ class WindowLane(_Base):
         self._unread += len(text)
         if self._unread >= SENTENCE_LIMIT or _MAY_END.search(text) is not None:
             self._look_behind(final=False)
-        cleared = self._window.feed(text)
+        prose = self._window.prose(text)
+        if prose is not None:
+            return prose if self._restorer is None else self._restorer.feed(prose)
+        cleared = self._window.look(text)
         if cleared.findings or cleared.blocked is not None or self._restorer is not None:
             return self._sendable(cleared, final=False)
         return cleared.text

@@ -19,7 +19,7 @@ from handrail.guard.record import Draft, Weighed
 from handrail.guard.rewrite import argument_values
 from handrail.guard.route import Asked
 from handrail.guard.screen import Screened, Setting, Spot, screen
-from handrail.guard.turn import Channel, Codec, Leaf, Message, ModelCall, Piece, ReplyIds, Usage
+from handrail.guard.turn import Channel, Codec, Leaf, Message, ModelCall, Piece, ReplyIds, Usage, Usual
 from handrail.ledger.entry import InteractionFacts
 from handrail.policy.evaluate import DecisionInput, Found, Side, Unreadable, decide, handover_for
 from handrail.terms.decision import Outcome
@@ -28,6 +28,9 @@ from handrail.terms.finding import Finding, Role
 
 ARGUMENTS_LIMIT = 256 * 1024
 """Characters of one tool call's arguments that may wait."""
+
+AT_ONCE = 48
+"""Characters of events that came together which a lane is given at once: with what it holds, fewer than may wait."""
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -165,6 +168,16 @@ class StreamScreen:
     def feed(self, chunk: bytes) -> tuple[bytes, bool]:
         """What may be sent, and whether the answer has ended (`tail` then waits for the entry). Raises Stop, and
         HandrailError for what the provider did wrong; `ready` then gives what had been cleared."""
+        usual = self.codec.usual
+        read = usual.read(chunk) if usual is not None else None
+        if usual is not None and read is not None:
+            text, end = read
+            if end == len(chunk):
+                return self._usual(usual, text, chunk), False
+            ready = self._usual(usual, text, chunk[:end])
+            if ready:
+                self._out.append(ready)
+            chunk = chunk[end:]
         for piece in self.codec.feed(chunk):
             for lane in piece.ends:
                 self._end(lane)
@@ -184,6 +197,35 @@ class StreamScreen:
             elif not piece.drop and not piece.extra:
                 self._out.append(piece.raw)
         return self.ready(), False
+
+    def _usual(self, usual: Usual, text: str, raw: bytes) -> bytes:
+        """What may be sent of events that bring nothing but `text`: what came together goes on as one event, unless
+        all of it goes as it came. Raises Stop; `ready` then gives what had been cleared."""
+        lane = self._lanes.get(usual.lane) or self._begun(usual.lane, usual.channel)
+        cleared = lane.feed(text) if len(text) <= AT_ONCE else self._portions(usual, text, lane)
+        if not cleared:
+            return b""
+        self._sent[usual.lane].append(cleared)
+        return raw if cleared == text else usual.text(cleared)
+
+    def _portions(self, usual: Usual, text: str, lane: Lane) -> str:
+        """What may be sent of a longer text. What a portion cleared is not lost by a Stop in the next."""
+        parts: list[str] = []
+        try:
+            for at in range(0, len(text), AT_ONCE):
+                parts.append(lane.feed(text[at : at + AT_ONCE]))
+        except Stop:
+            cleared = "".join(parts)
+            if cleared:
+                self._sent[usual.lane].append(cleared)
+                self._out.append(usual.text(cleared))
+            raise
+        return "".join(parts)
+
+    def _begun(self, name: str, channel: Channel) -> Lane:
+        lane = self._lanes[name] = lane_for(channel, self._reader)
+        self._sent[name] = []
+        return lane
 
     def ready(self) -> bytes:
         """What was cleared and not yet taken."""
@@ -208,10 +250,7 @@ class StreamScreen:
         if piece.channel is Channel.TOOL_ARGUMENTS:
             self._gather(piece, text)
             return
-        lane = self._lanes.get(name)
-        if lane is None:
-            lane = self._lanes[name] = lane_for(piece.channel, self._reader)
-            self._sent[name] = []
+        lane = self._lanes.get(name) or self._begun(name, piece.channel)
         cleared = lane.feed(text)
         if cleared:
             self._sent[name].append(cleared)

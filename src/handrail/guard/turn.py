@@ -186,6 +186,26 @@ class Piece(msgspec.Struct, gc=False):
     unreadable: tuple[str, ...] = ()
 
 
+class Usual(Protocol):
+    """What an event looks like that differs from one before in its text alone. `lane`, `channel`: as of a `Piece` that
+    is `alone`."""
+
+    @property
+    def lane(self) -> str: ...
+
+    @property
+    def channel(self) -> Channel: ...
+
+    def read(self, raw: bytes) -> tuple[str, int] | None:
+        """What the events of this look at the beginning of `raw` say together, never empty, and where they end; None
+        when there is none, or one between them looks otherwise."""
+        ...
+
+    def text(self, new: str) -> bytes:
+        """The event with another text."""
+        ...
+
+
 class Codec(Protocol):
     """Reads and writes one event stream of one dialect. Sans-I/O; not shared between streams."""
 
@@ -205,6 +225,11 @@ class Codec(Protocol):
     @property
     def complete(self) -> bool:
         """Whether the model said that it ended, so that a missing terminator is no failure."""
+        ...
+
+    @property
+    def usual(self) -> Usual | None:
+        """What the next chunk most likely is, and then need not be fed. None while an event waits for its rest."""
         ...
 
     def feed(self, chunk: bytes) -> Iterable[Piece]:

@@ -25,6 +25,7 @@ from handrail.watch.fold import (
     Answered,
     Asked,
     Folded,
+    Gathered,
     Keep,
     LearnAnew,
     fold_interactions,
@@ -378,11 +379,30 @@ def test_what_happens_after_two_days_counts_as_little_when_the_counting_is_late(
     durable.run(run())
 
 
+def test_a_busy_minute_is_read_in_portions_each_interaction_once_in_the_order_of_time(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        for at_ms in (HOUR_MS + 2, HOUR_MS, HOUR_MS + 1, HOUR_MS, HOUR_MS + 9):
+            await ask(store, 2, at_ms=at_ms)
+        read = [some async for some in store.watch.asked(HOUR_MS, HOUR_MS + 9, portion=3)]
+        assert [len(some) for some in read] == [3, 3, 2]
+        rows = [one for some in read for one in some]
+        assert [one.at_ms - HOUR_MS for one in rows] == [0, 0, 0, 0, 1, 1, 2, 2]
+        assert [some async for some in store.watch.asked(HOUR_MS, HOUR_MS + 9, portion=8)] == [rows]
+        assert await store.watch.began(HOUR_MS, HOUR_MS + 9) == [one for one in rows if one.facts.first]
+        gathered = Gathered({})
+        for some in read:
+            gathered.take(some)
+        assert gathered.folded(HOUR_MS) == fold_interactions({}, HOUR_MS, rows)
+
+    durable.run(run())
+
+
 def test_a_minute_is_read_the_same_way_from_both_stores(durable: Rig) -> None:
     async def run() -> None:
         store = await durable.open()
         await ask(store, 2, at_ms=HOUR_MS)
-        rows: list[Asked] = await store.watch.asked(HOUR_MS, HOUR_MS + 1)
+        rows: list[Asked] = [one async for some in store.watch.asked(HOUR_MS, HOUR_MS + 1) for one in some]
         folded = fold_interactions({}, HOUR_MS, rows)
         await store.journal.run(
             Keep(

@@ -53,8 +53,8 @@ class WatchingOpenings:
             start = found // MINUTE_MS * MINUTE_MS
             if start + MINUTE_MS > end:
                 return
-            asked = await self._store.watch.asked(start, start + MINUTE_MS)
-            minute = await asyncio.to_thread(fold, known, declared, asked)
+            began = await self._store.watch.began(start, start + MINUTE_MS)
+            minute = await asyncio.to_thread(fold, known, declared, began)
             await self._keep(cursor, start + MINUTE_MS, minute)
             cursor = start + MINUTE_MS
             known = await self._store.openings.held() if minute.after else known

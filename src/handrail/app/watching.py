@@ -24,10 +24,10 @@ from handrail.watch.fold import (
     Answered,
     Begin,
     Folded,
+    Gathered,
     Keep,
     Resign,
     fold_conversations,
-    fold_interactions,
 )
 from handrail.watch.measure import MATURITY_MS
 from handrail.watch.series import Series
@@ -148,16 +148,19 @@ class Watching:
     async def _fold(self, stream: str, at_ms: int) -> Folded:
         known = await self._series()
         watch = self._store.watch
-        asked = await watch.asked(at_ms, at_ms + MINUTE_MS)
         snapshot = self._in_force.current if self._in_force is not None else None
         plans = declared_in(snapshot.ruleset if snapshot is not None else None)
         if stream == CONVERSATIONS:
+            began = await watch.began(at_ms, at_ms + MINUTE_MS)
             told = await watch.told(at_ms, at_ms + MINUTE_MS)
             forced = await watch.forced(at_ms, at_ms + MINUTE_MS)
-            return await asyncio.to_thread(fold_conversations, known, at_ms, asked, told, forced, plans)
+            return await asyncio.to_thread(fold_conversations, known, at_ms, began, told, forced, plans)
         first, last = (f"ac_{ulid(at, bytes(10))}" for at in (at_ms, at_ms + MINUTE_MS))
         used = await watch.used(first, last)
-        return await asyncio.to_thread(fold_interactions, known, at_ms, asked, used, plans)
+        gathered = Gathered(known)
+        async for some in watch.asked(at_ms, at_ms + MINUTE_MS):
+            await asyncio.to_thread(gathered.take, some)
+        return await asyncio.to_thread(gathered.folded, at_ms, used, plans)
 
     async def _series(self) -> dict[tuple[str, str], Series]:
         if self._known is None:

@@ -2,7 +2,7 @@
 committed, beside the writer. Nothing personal stands in them."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -23,6 +23,8 @@ _ALERT = msgspec.json.Decoder(Alert)
 _SILENCE = msgspec.json.Decoder(Silence)
 _SERIES = msgspec.json.Decoder(Series)
 _COUNTS = msgspec.json.Decoder(dict[str, int])
+PORTION = 500
+"""Interactions whose facts are in memory at once."""
 _MOST = 2**53
 """A count stands here: what a provider or a reporter claims cannot make a number that storage refuses."""
 _OUTCOME = msgspec.json.Decoder(OutcomeFacts)
@@ -210,13 +212,25 @@ class StoredWatch:
         found = await self._rows("SELECT min(at_ms) FROM interaction WHERE at_ms >= $1", (at_ms,))
         return None if found[0][0] is None else int(found[0][0])
 
-    async def asked(self, since_ms: int, until_ms: int) -> list[Asked]:
-        found = await self._rows(
-            "SELECT i.at_ms, e.facts FROM interaction i JOIN entry e ON e.seq = i.seq "
-            "WHERE i.at_ms >= $1 AND i.at_ms < $2 ORDER BY i.at_ms, i.seq",
-            (since_ms, until_ms),
-        )
-        return [Asked(int(at), interaction_facts(read_facts(bytes(facts)))) for at, facts in found]
+    async def asked(self, since_ms: int, until_ms: int, *, portion: int = PORTION) -> AsyncIterator[list[Asked]]:
+        """By time, in portions: the facts of a busy minute would take a hundred megabytes at once."""
+        after = (since_ms, -1)
+        while True:
+            found = await self._rows(
+                "SELECT i.at_ms, e.facts, i.seq FROM interaction i JOIN entry e ON e.seq = i.seq "
+                "WHERE i.at_ms >= $1 AND i.at_ms < $2 AND (i.at_ms > $1 OR i.seq > $3) "
+                "ORDER BY i.at_ms, i.seq LIMIT $4",
+                (after[0], until_ms, after[1], portion),
+            )
+            if found:
+                yield [Asked(int(at), interaction_facts(read_facts(bytes(facts)))) for at, facts, _ in found]
+            if len(found) < portion:
+                return
+            after = (int(found[-1][0]), int(found[-1][2]))
+
+    async def began(self, since_ms: int, until_ms: int) -> list[Asked]:
+        """First interactions of their conversations, by time."""
+        return [one async for some in self.asked(since_ms, until_ms) for one in some if one.facts.first]
 
     async def triggered(self, since_ms: int, limit: int) -> list[Asked]:
         found = await self._rows(

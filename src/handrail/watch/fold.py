@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from handrail.ledger.entry import Entry, EntryKind
+from handrail.ledger.entry import Entry, EntryKind, InteractionFacts
 from handrail.people.acting import acting
 from handrail.people.authorise import Act
 from handrail.terms.errors import Code, HandrailError
@@ -22,6 +22,7 @@ from handrail.watch.declared import NO_PLANS, Plans
 from handrail.watch.measure import (
     SIZES,
     Asked,
+    Cases,
     Cell,
     Conversation,
     Counts,
@@ -45,6 +46,7 @@ MANY = 5
 MOST_VALUES = 500
 """Values of one kind that are kept: a provider that names itself anew with each answer fills no table."""
 DAY_MS = 86_400_000
+NO_CASES = Cases(0, 0)
 FORCED = "forced"
 """Of seen values: conversations that a rule handed over."""
 
@@ -125,55 +127,73 @@ Known = Mapping[tuple[str, str], Series]
 """By use case and metric."""
 
 
+class Gathered:
+    """What the net and the model did in a minute, taken in portions, so that a busy minute is never in memory whole.
+    Portions come in the order of their time."""
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+        self._limits = {key: one.limit for key, one in known.items() if one.metric in SIZES}
+        self._minute: Minute = {}
+        self._bands: dict[tuple[str, str], Counts] = {}
+        self._cells: dict[Cell, Counts] = {}
+        self._new: dict[tuple[str, str, str], New] = {}
+        self._forced: set[tuple[str, str]] = set()
+
+    def take(self, asked: Sequence[Asked]) -> None:
+        minute, bands = minute_of_interactions(asked, self._limits)
+        for key, cases in minute.items():
+            before = self._minute.get(key, NO_CASES)
+            self._minute[key] = Cases(before.bad + cases.bad, before.cases + cases.cases)
+        for key, more in bands.items():
+            self._bands.setdefault(key, Counts()).update(more)
+        for cell, counts in of_interactions(asked).items():
+            self._cells.setdefault(cell, Counts()).update(counts)
+        self._forced.update(forced_of(asked))
+        for one in asked:
+            for what, value, tell, beside in _values(self._known, one.facts):
+                if value and (one.facts.use_case, what, value) not in self._new:
+                    self._see(one.facts.use_case, what, value, one.facts.interaction, tell=tell, beside=beside)
+
+    def folded(self, at_ms: int, used: Sequence[Used] = (), plans: Plans = NO_PLANS) -> Folded:
+        """Once, when all of the minute is taken."""
+        series, raised = _stepped(self._known, at_ms, self._minute, plans)
+        for key, more in self._bands.items():
+            before = series.get(key) or _before(self._known, key, plans)
+            series[key] = lines.with_bands(before, more)
+        for one in used:
+            if not one.drill and (one.use_case, "action", one.tool) not in self._new:
+                tell = _settled(self._known, one.use_case)
+                self._see(UseCaseId(one.use_case), "action", one.tool, one.id, tell=tell, beside=False)
+        _count_used(self._cells, at_ms, used)
+        return Folded(
+            cells=self._cells, series=tuple(series.values()), raised=tuple(raised),
+            new=tuple(self._new[key] for key in sorted(self._new)), forced=tuple(sorted(self._forced)),
+        )  # fmt: skip
+
+    def _see(self, use_case: UseCaseId, what: str, value: str, example: str, *, tell: bool, beside: bool) -> None:
+        self._new[use_case, what, value] = New(
+            use_case=use_case, what=what, value=value, example=example, tell=tell, beside=beside
+        )
+
+
 def fold_interactions(
     known: Known, at_ms: int, asked: Sequence[Asked], used: Sequence[Used] = (), plans: Plans = NO_PLANS
 ) -> Folded:
-    """A minute of what the net and the model did."""
-    limits = {key: one.limit for key, one in known.items() if one.metric in SIZES}
-    minute, bands = minute_of_interactions(asked, limits)
-    series, raised = _stepped(known, at_ms, minute, plans)
-    for key, more in bands.items():
-        before = series.get(key) or _before(known, key, plans)
-        series[key] = lines.with_bands(before, more)
-    new = [
-        New(
-            use_case=one.facts.use_case, what="language", value=one.facts.language, example=one.facts.interaction,
-            tell=_settled(known, one.facts.use_case),
-        )
-        for one in asked
-        if one.facts.language
-    ]  # fmt: skip
-    new += [
-        New(
-            use_case=UseCaseId(one.use_case), what="action", value=one.tool, example=one.id,
-            tell=_settled(known, one.use_case),
-        )
-        for one in used
-        if not one.drill
-    ]  # fmt: skip
-    new += [
-        New(
-            use_case=one.facts.use_case, what=f"answering model of {one.facts.provider}/{one.facts.model}",
-            value=one.facts.answered_by, example=one.facts.interaction, tell=True, beside=True,
-        )
-        for one in asked
-        if one.facts.answered_by
-    ]  # fmt: skip
-    new += [
-        New(
-            use_case=one.facts.use_case, what=f"response head of {one.facts.provider}/{one.facts.model}",
-            value=one.facts.served_with, example=one.facts.interaction, tell=True, beside=True,
-        )
-        for one in asked
-        if one.facts.served_with
-    ]  # fmt: skip
-    first = {(one.use_case, one.what, one.value): one for one in reversed(new)}
-    cells = of_interactions(asked)
-    _count_used(cells, at_ms, used)
-    return Folded(
-        cells=cells, series=tuple(series.values()), raised=tuple(raised),
-        new=tuple(first[key] for key in sorted(first)), forced=tuple(sorted(set(forced_of(asked)))),
-    )  # fmt: skip
+    """A minute of what the net and the model did, in one portion."""
+    gathered = Gathered(known)
+    gathered.take(asked)
+    return gathered.folded(at_ms, used, plans)
+
+
+def _values(known: Known, facts: InteractionFacts) -> tuple[tuple[str, str, bool, bool], ...]:
+    """Values that may be news: what, value, and `tell` and `beside` of `New`."""
+    asked_of = f"{facts.provider}/{facts.model}"
+    return (
+        ("language", facts.language, _settled(known, facts.use_case), False),
+        (f"answering model of {asked_of}", facts.answered_by, True, True),
+        (f"response head of {asked_of}", facts.served_with, True, True),
+    )
 
 
 def fold_conversations(

@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE :=
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
 
-setup: .venv/.runtime $(ASSETS)  ## build .venv from the locked requirements; the command is then .venv/bin/handrail
+setup: .venv/.compiled  ## build .venv from the locked requirements; the command is then .venv/bin/handrail
 	@echo "ready: .venv/bin/handrail"
 
 extras: .venv/.runtime  ## add what the optional parts need: mcp, notify (apprise), cel, otel, aiohttp
@@ -23,8 +23,13 @@ extras: .venv/.runtime  ## add what the optional parts need: mcp, notify (appris
 
 .venv/.runtime: $(UV) requirements/runtime.txt pyproject.toml hatch_build.py web/package-lock.json web/assets.json
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
-	@$(UV) pip install --quiet --python $(PY) --require-hashes -r requirements/runtime.txt
+	@$(UV) pip install --quiet --python $(PY) --require-hashes --compile-bytecode -r requirements/runtime.txt
 	@$(UV) pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# without it every start of the server compiles its 500 modules again wherever Python may not write: half its time
+.venv/.compiled: .venv/.runtime $(ASSETS) $(shell find src -name '*.py')
+	@$(PY) -m compileall -q src
 	@touch $@
 
 # who deleted the console's assets gets them again; the build brings them by Node from PyPI, and only when they are stale
@@ -37,7 +42,7 @@ $(ASSETS): .venv/.runtime
 	@$(UV) pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable clients/python
 	@touch $@
 
-demo: .venv/.runtime $(ASSETS)  ## the main job on the embedded default: a contact centre behind the net
+demo: .venv/.compiled  ## the main job on the embedded default: a contact centre behind the net
 	@$(PY) -m handrail.cli.main demo
 
 .venv-examples/.ready: $(UV) requirements/examples.txt clients/python/pyproject.toml

@@ -8,6 +8,7 @@ takes CPU time from the kernel's accounting, and checks every answer for its mar
 """
 
 import argparse
+import compileall
 import json
 import os
 import re
@@ -93,6 +94,7 @@ def main() -> None:
     if not (HARNESS / "runner.py").exists():
         raise SystemExit(f"the harness is not at {HARNESS}; set HANDRAIL_BENCH to its folder")
     WORK.mkdir(parents=True, exist_ok=True)
+    compileall.compile_dir(ROOT / "src", quiet=1)  # as `make setup` leaves it
     folder, key = home()
     names = args.only.split(",")
     path = peers(folder, key, names)

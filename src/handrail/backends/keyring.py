@@ -130,15 +130,21 @@ class Lookup:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
+        # begun once and copied: about ten are taken for a request
+        self._message = blake2b(key=key, digest_size=16, person=b"message")
+        self._tail = blake2b(key=key, digest_size=16, person=b"tail")
 
     def message(self, message: bytes) -> bytes:
         """16 bytes."""
-        return blake2b(message, key=self._key, digest_size=16, person=b"message").digest()
+        hasher = self._message.copy()
+        hasher.update(message)
+        return hasher.digest()
 
     def tail(self, key_id: str, customer: str | None, messages: bytes) -> bytes:
         """16 bytes for one history: `messages` are the hashes of its messages, joined."""
-        owner = f"{key_id}\0{'' if customer is None else '=' + customer}\0".encode()
-        return blake2b(owner + messages, key=self._key, digest_size=16, person=b"tail").digest()
+        hasher = self._tail.copy()
+        hasher.update(f"{key_id}\0{'' if customer is None else '=' + customer}\0".encode() + messages)
+        return hasher.digest()
 
     def customer(self, customer: str) -> bytes:
         """32 bytes."""

@@ -187,10 +187,12 @@ class StoredThreads:
         """Raises TypeError for a thread that `open` did not make."""
         if not isinstance(thread, StoredThread):
             raise TypeError("close_turn takes the thread that open returned")
-        row = thread.row
-        sent = len(thread.history)
-        known = sent if tuple(history[:sent]) == thread.history else 0
-        hashes = [*thread.sent[:known], *[self._lookup.message(message) for message in history[known:]]]
+        row, hashes = thread.row, list(thread.sent)
+        sent = len(hashes)
+        if tuple(history[:sent]) != thread.history:
+            hashes, sent = [], 0
+        for message in history[sent:]:
+            hashes.append(self._lookup.message(message))
         tail = None
         if row.given is None:
             tail = self._lookup.tail(row.key_id, thread.customer, b"".join(hashes))

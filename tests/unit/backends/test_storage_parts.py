@@ -1,10 +1,11 @@
 """Small parts of storage that need no database."""
 
+from hashlib import blake2b
 from pathlib import Path
 
 import pytest
 
-from handrail.backends.keyring import KeyFolder, Keyring
+from handrail.backends.keyring import KeyFolder, Keyring, Lookup
 from handrail.backends.migrations import Migration, load, missing
 from handrail.backends.postgres.database import MIGRATIONS as POSTGRES
 from handrail.backends.sqlite.database import MIGRATIONS as SQLITE
@@ -66,6 +67,17 @@ def test_ids_are_the_ulid_of_their_time_and_randomness() -> None:
     for each in rest:
         value = value << 5 | ALPHABET.index(each)
     assert ulid(value >> 80, (value & (1 << 80) - 1).to_bytes(10, "big")) == rest
+
+
+def test_the_hashes_that_stand_in_the_database_are_what_they_always_were() -> None:
+    key = bytes(range(32))
+    lookup = Lookup(key)
+    for _ in range(2):
+        for message in (b"", b"hello", b"x" * 5_000):
+            assert lookup.message(message) == blake2b(message, key=key, digest_size=16, person=b"message").digest()
+            for customer, owner in ((None, b"k\0\0"), ("ann", b"k\0=ann\0")):
+                whole = blake2b(owner + message, key=key, digest_size=16, person=b"tail").digest()
+                assert lookup.tail("k", customer, message) == whole
 
 
 def folder(path: Path, key: bytes = bytes(32)) -> KeyFolder:

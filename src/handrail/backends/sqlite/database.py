@@ -129,7 +129,12 @@ def unavailable_on_error() -> Iterator[None]:
     try:
         yield
     except apsw.Error as error:
-        raise HandrailError(Code.JOURNAL_UNAVAILABLE, f"the database does not answer: {reason(error)}") from None
+        raise unanswered(error) from None
+
+
+def unanswered(error: apsw.Error) -> HandrailError:
+    """What a failure of SQLite is to whoever asked."""
+    return HandrailError(Code.JOURNAL_UNAVAILABLE, f"the database does not answer: {reason(error)}")
 
 
 class _LostOnError:

@@ -1,14 +1,14 @@
 """Reads of conversations and subjects on the event loop's own connection: a point look-up is quicker than a thread."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import apsw
 
 from handrail.backends.rows import ConversationRow
-from handrail.backends.sqlite.database import first, rows, unavailable_on_error
+from handrail.backends.sqlite.database import first, unanswered, unavailable_on_error
 
-_COLUMNS = "id, use_case, key_id, subject, given, tail, seen, turns, release, at_ms, drawn"
+_CONVERSATION = (
+    "SELECT id, use_case, key_id, subject, given, tail, seen, turns, release, at_ms, drawn FROM conversation WHERE "
+)
+_BY_ID, _BY_GIVEN, _BY_TAIL = f"{_CONVERSATION}id = ?", f"{_CONVERSATION}given = ?", f"{_CONVERSATION}tail = ? LIMIT 2"
 
 
 class SqliteLookups:
@@ -18,14 +18,14 @@ class SqliteLookups:
         self._db = db
 
     async def conversation(self, conversation: str) -> ConversationRow | None:
-        found = self._conversations("id = ?", conversation)
+        found = self._conversations(_BY_ID, conversation)
         return found[0] if found else None
 
     async def given(self, given: bytes) -> list[ConversationRow]:
-        return self._conversations("given = ?", given)
+        return self._conversations(_BY_GIVEN, given)
 
     async def tail(self, tail: bytes) -> list[ConversationRow]:
-        return self._conversations("tail = ? LIMIT 2", tail)
+        return self._conversations(_BY_TAIL, tail)
 
     async def customer(self, customer: bytes) -> str | None:
         with unavailable_on_error():
@@ -48,11 +48,9 @@ class SqliteLookups:
             )
         return None if found is None else (found[0], found[1])
 
-    def _conversations(self, where: str, value: str | bytes) -> list[ConversationRow]:
-        with unavailable_on_error():
-            found: Sequence[tuple[Any, ...]] = rows(
-                self._db,
-                f"SELECT {_COLUMNS} FROM conversation WHERE {where}",  # noqa: S608  the conditions above, no input
-                (value,),
-            )
-        return [ConversationRow(*each) for each in found]
+    def _conversations(self, sql: str, value: str | bytes) -> list[ConversationRow]:
+        """One of them for most requests, so it goes without the context of the others."""
+        try:
+            return [ConversationRow(*each) for each in self._db.execute(sql, (value,))]
+        except apsw.Error as error:
+            raise unanswered(error) from None

@@ -6,6 +6,7 @@ import msgspec
 
 from handrail.approvals.stop import Stop, StopScope, covers
 from handrail.detectors.intents import Intents, learn
+from handrail.guard.disclosure import Telling
 from handrail.in_force.running import Running
 from handrail.in_force.snapshot import Snapshot
 from handrail.people.key import ApiKey
@@ -42,6 +43,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str
     choices: tuple[Choice, ...]
     under: bytes
+    disclosure: Telling
     stopped: str = ""
     draws: "Draws | None" = None
     intents: Intents | None = None  # None: none are declared, and nothing is looked for
@@ -103,6 +105,7 @@ def _on(key: ApiKey, snapshot: Snapshot, rules: Rules, live: LiveRelease, draws:
         time_zone=snapshot.ruleset.time_zone,
         choices=tuple(choices),
         under=f"{snapshot.ruleset_digest}{live.digest}{rules.use_case.id}".encode(),
+        disclosure=Telling(rules.use_case),
         stopped=stopped,
         draws=draws,
         intents=_intents(rules.use_case.intents, rules.use_case.intents_sure) if rules.use_case.intents else None,

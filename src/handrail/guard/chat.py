@@ -314,9 +314,9 @@ class Chat:
                 calls=draft.calls,
             )
         await net.threads.close_turn(draft.thread, history=[*draft.history, *history])
-        now_ms = net.clock.now_ms()
-        if draft.told() is not None and not draft.caller.probe:
-            net.journal.queue(draft.disclosed(EntryId(net.ids.new("ent")), now_ms))
+        told = draft.told()
+        if told is not None and not draft.caller.probe:
+            net.journal.queue(draft.disclosed(EntryId(net.ids.new("ent")), net.clock.now_ms(), told))
         entry = self._closed(draft)
         if use_case.durability is Durability.STRICT:
             await self._record(draft, entry)

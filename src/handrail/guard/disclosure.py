@@ -25,3 +25,25 @@ def tell(use_case: UseCase, language: str) -> Told | None:
         if wording := own.get("*"):
             return Told(version, asked or "und", wording)
     return None
+
+
+MOST_LANGUAGES = 64
+"""Whose wording is remembered; detectors name about a dozen."""
+
+
+class Telling:
+    """`tell` for one use case, worked out once for each language. Lives as long as what is in force."""
+
+    __slots__ = ("_told", "_use_case")
+
+    def __init__(self, use_case: UseCase) -> None:
+        self._use_case = use_case
+        self._told: dict[str, Told | None] = {}
+
+    def tell(self, language: str) -> Told | None:
+        """As `tell` says."""
+        if language not in self._told:
+            if len(self._told) >= MOST_LANGUAGES:
+                self._told.clear()
+            self._told[language] = tell(self._use_case, language)
+        return self._told[language]

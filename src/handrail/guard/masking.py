@@ -6,12 +6,12 @@ destroyed. A token goes back to its value only for an audience the value came fr
 tool's schema declares the kind. When in doubt the token stays.
 """
 
-import hmac
 from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from handrail.detectors import mask
+from handrail.detectors.mask import hmac_sha256
 from handrail.policy.ruleset import Audience
 from handrail.terms.finding import PERSONAL, Finding, Kind, Role
 
@@ -64,8 +64,8 @@ class Vault:
 
 def conversation_key(subject_key: bytes, conversation: str) -> bytes:
     """HKDF-SHA-256 (RFC 5869), fixed salt, the conversation id as info; 32 bytes."""
-    extracted = hmac.digest(b"handrail/mask", subject_key, "sha256")
-    return hmac.digest(extracted, b"conversation\0" + conversation.encode() + b"\x01", "sha256")
+    extracted = hmac_sha256(b"handrail/mask", subject_key)
+    return hmac_sha256(extracted, b"conversation\0" + conversation.encode() + b"\x01")
 
 
 def declared(schema: object, inner: tuple[str | int, ...]) -> frozenset[str]:

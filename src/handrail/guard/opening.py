@@ -64,7 +64,8 @@ def _opening(text: str, intents: Intents | None, keyed: Callable[[bytes], bytes]
 def topics(text: str, keyed: Callable[[bytes], bytes]) -> tuple[int, ...]:
     """Buckets of the longest words, sorted. Of equally long ones the earlier in the alphabet, so that the order in
     which they were said leaves no trace."""
-    words = sorted({word for word in words_of(text) if len(word) >= LEAST_LETTERS}, key=lambda word: (-len(word), word))
+    words = sorted({word for word in words_of(text) if len(word) >= LEAST_LETTERS})
+    words.sort(key=len, reverse=True)  # keeps the alphabet among equally long ones
     return tuple(sorted({keyed(b"topic\0" + word.encode())[0] % TOPICS for word in words[:MOST_TOPICS]}))
 
 

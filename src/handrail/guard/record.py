@@ -11,7 +11,7 @@ from functools import lru_cache
 import msgspec
 
 from handrail.guard.caller import Caller, Choice
-from handrail.guard.disclosure import Told, tell
+from handrail.guard.disclosure import Told
 from handrail.guard.masking import Vault
 from handrail.guard.opening import NOTHING
 from handrail.guard.ports import Thread
@@ -54,11 +54,12 @@ class DisclosureFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Weighed(msgspec.Struct, frozen=True):
-    """One side, read and decided."""
+    """One side, read and decided. `recorded`: the canonical bytes of `given`, where they are known already."""
 
     screened: Screened
     given: DecisionInput
     decision: Decision
+    recorded: msgspec.Raw | None = None
 
 
 class Draft:
@@ -71,6 +72,7 @@ class Draft:
     output: Weighed | None = None
     opening = NOTHING  # of the conversation, where this is its first interaction
     changes: Mapping[Leaf, str] = {}  # what the model got instead of what the client sent
+    masked: Mapping[tuple[int, int], list[Finding]] = {}  # the findings that were masked in it
     answer: tuple[Message, ...] = ()
     prompt_digest: Digest | None = None
     attempts = 0
@@ -202,19 +204,17 @@ class Draft:
         """What the answer tells the customer: on the first interaction of a conversation, where it is required."""
         if not (self.thread.first and self.caller.use_case.disclosure.required):
             return None
-        return tell(self.caller.use_case, self.input.screened.language if self.input else "")
+        return self.caller.disclosure.tell(self.input.screened.language if self.input else "")
 
-    def disclosed(self, entry: EntryId, at_ms: int) -> Entry:
-        """That the first interaction carried the disclosure, which there is."""
-        told = self.told()
-        assert told is not None  # the caller has looked
+    def disclosed(self, entry: EntryId, at_ms: int, told: Told) -> Entry:
+        """That the first interaction carried the disclosure."""
         facts = DisclosureFacts(version=told.version, language=told.language)
         return self._entry(entry, EntryKind.DISCLOSURE_RECORDED, at_ms, facts, None)
 
     def payload(self) -> bytes:
         """JSON."""
-        messages = _kept(self.turn.messages, self.input, self.vault, self.new)
-        answer = _kept(self.answer, self.output, self.vault, None)
+        messages = _kept(self.turn.messages, self.input, self, self.new)
+        answer = _kept(self.answer, self.output, self, None)
         return msgspec.json.encode(
             Payload(
                 messages=messages,
@@ -262,6 +262,8 @@ def _new(turn: Turn, thread: Thread, total: int) -> tuple[tuple[bool, ...], int]
 
 
 def _encoded(side: Weighed) -> msgspec.Raw:
+    if side.recorded is not None:
+        return side.recorded
     if side.screened.found or side.screened.failures or side.screened.unreadable:
         return msgspec.Raw(encode(side.given))
     return _encoded_nothing(side.given)
@@ -302,11 +304,12 @@ def personal_in(weighed: Weighed) -> Spans:
 
 
 def _kept(
-    messages: tuple[Message, ...], weighed: Weighed | None, vault: Vault, new: tuple[bool, ...] | None
+    messages: tuple[Message, ...], weighed: Weighed | None, draft: Draft, new: tuple[bool, ...] | None
 ) -> tuple[Said, ...]:
     if weighed is None:
         return ()
     spans = personal_in(weighed) if weighed.screened.findings else {}
+    masked = draft.masked if weighed is draft.input else {}
     failed = weighed.screened.failed
     kept: list[Said] = []
     for place, message in enumerate(messages):
@@ -318,8 +321,13 @@ def _kept(
         texts = [leaf.text for leaf in message.leaves]
         if spans:
             for index, text in enumerate(texts):
-                if (place, index) in spans:
-                    texts[index] = vault.mask(text, spans[place, index], message.role)
+                if (place, index) not in spans:
+                    continue
+                found, leaf = spans[place, index], message.leaves[index]
+                if found == masked.get((place, index)) and leaf.role is message.role is not Role.ASSISTANT:
+                    texts[index] = draft.changes.get(leaf, text)  # as the model got it
+                else:
+                    texts[index] = draft.vault.mask(text, found, message.role)
         kept.append(Said(message.role, tuple(texts), False, message.unreadable))
     return tuple(kept)
 
@@ -336,8 +344,7 @@ def _sides(
     failures = asked.screened.failures + said.screened.failures
     if first is second:  # both sides found nothing
         return first.verdict, first.would_be, (), failures
-    from_both = joined(first, second)
-    return from_both.verdict, from_both.would_be, from_both.reasons, failures
+    return *joined(first, second), failures
 
 
 def _found(weighed: Weighed | None) -> tuple[FoundFact, ...]:

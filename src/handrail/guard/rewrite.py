@@ -16,7 +16,7 @@ def masked(draft: Draft) -> dict[Leaf, str]:
     weighed = draft.input
     if weighed is None or not weighed.decision.masks:
         return {}
-    spans = located(weighed.screened, weighed.decision.masks)
+    spans = draft.masked = located(weighed.screened, weighed.decision.masks)
     changes: dict[Leaf, str] = {}
     for place, message in enumerate(draft.turn.messages):
         for index, leaf in enumerate(message.leaves):

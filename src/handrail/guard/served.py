@@ -31,4 +31,6 @@ def served_with(headers: Iterable[tuple[str, str]]) -> str:
             value = value.strip()
             if len(value) <= LONGEST and _NAME.fullmatch(value) and not _ID.search(value):
                 said[name] = value
+    if not said:
+        return ""
     return "; ".join(f"{name}={said[name]}" for name in INFORMATIVE if name in said)

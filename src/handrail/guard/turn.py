@@ -329,4 +329,7 @@ class Face(Protocol):
 def canonical(role: Role, texts: Iterable[str]) -> bytes:
     """What recognises a message when the client sends it back: its role and its texts joined, whichever parts they
     came in."""
-    return orjson.dumps((role.value, "".join(texts)))
+    return _HEADS[role] + orjson.dumps("".join(texts)) + b"]"
+
+
+_HEADS = {role: b'["%b",' % role.value.encode() for role in Role}

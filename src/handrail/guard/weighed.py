@@ -10,7 +10,7 @@ from handrail.guard.caller import Caller
 from handrail.guard.record import Draft, Weighed
 from handrail.guard.screen import Screened
 from handrail.guard.turn import Message
-from handrail.policy.evaluate import Decision, DecisionInput, decide
+from handrail.policy.evaluate import Decision, DecisionInput
 from handrail.terms.decision import Outcome, Verdict
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import UseCaseId
@@ -32,7 +32,8 @@ def decided(caller: Caller, screened: Screened, language: str) -> Weighed:
         failures=screened.failures,
         unreadable=screened.unreadable,
     )
-    return Weighed(screened, given, decide(given, caller.rules))
+    known = caller.rules.decided(given)
+    return Weighed(screened, given, known.decision, known.recorded)
 
 
 def held_out(draft: Draft, decision: Decision) -> Decision:

@@ -11,6 +11,7 @@ once stays out of the model's sight when the client sends it again with the hist
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -115,6 +116,19 @@ def _act(kind: Kind, side: Side, rule: FindingRule) -> _Act:
     return _Act(action, again, least, Reason(f"finding.{kind.value}", rule.rule, side))
 
 
+class Decided(NamedTuple):
+    """A decision, and the canonical bytes of what it rests on."""
+
+    decision: Decision
+    recorded: msgspec.Raw
+
+
+MAX_DECIDED = 1_024
+"""Decisions remembered for one use case."""
+MOST_FOUND = 16
+"""Findings of an input whose decision is remembered."""
+
+
 _MARKED = {Kind.DECLINED: FindingRule(action=FindingAction.MARK, rule="built-in")}
 """Kinds that rulesets of earlier versions have no rule for, and that do nothing but mark."""
 
@@ -122,7 +136,7 @@ _MARKED = {Kind.DECLINED: FindingRule(action=FindingAction.MARK, rule="built-in"
 class Rules:
     """The rules of one use case, made ready once per publish and not once per request."""
 
-    __slots__ = ("_acts", "_answers", "_input", "_sources", "_stopping", "nothing", "use_case")
+    __slots__ = ("_acts", "_answers", "_decided", "_input", "_sources", "_stopping", "nothing", "use_case")
 
     def __init__(self, use_case: UseCase) -> None:
         self.use_case = use_case
@@ -131,6 +145,7 @@ class Rules:
         self._sources = {**use_case.findings, **use_case.source_findings}
         self._acts: dict[tuple[Side, Role, Kind], _Act] = {}  # as they are asked for; at most one of each
         self._stopping: dict[tuple[Side, Role], frozenset[Kind]] = {}
+        self._decided: dict[DecisionInput, Decided] = {}
         observing = use_case.mode is Mode.OBSERVE
         self.nothing = Decision(
             verdict=Verdict.ALLOW,
@@ -162,6 +177,18 @@ class Rules:
             kinds = frozenset(kind for kind in enforced if self.rule(kind, side, role).action in stops)
             self._stopping[side, role] = kinds
         return kinds
+
+    def decided(self, given: DecisionInput) -> Decided:
+        """`decide` and `encode` under these rules. Remembered as long as they are in force, since the same few findings
+        come again and again; an input says kinds, scores and places, and nothing of a text or a person."""
+        decided = self._decided.get(given)
+        if decided is None:
+            decided = Decided(decide(given, self), msgspec.Raw(encode(given)))
+            if len(given.found) <= MOST_FOUND:
+                if len(self._decided) >= MAX_DECIDED:
+                    self._decided.clear()
+                self._decided[given] = decided
+        return decided
 
     def reason(self, found: Found) -> Reason:
         """Why something is done about this finding."""
@@ -235,24 +262,14 @@ def handover_for(use_case: UseCase, language: str) -> str:
     return ""
 
 
-def joined(first: Decision, second: Decision) -> Decision:
-    """One decision for an interaction whose sides were decided apart; positions of the second follow the first's."""
-    heavier = second if SEVERITY[second.verdict] > SEVERITY[first.verdict] else first
-    would = [d for d in (first, second) if d.would_be is not None]
-    worst = max(would, key=lambda d: SEVERITY[d.would_be or Verdict.ALLOW]) if would else None
-    return Decision(
-        verdict=heavier.verdict,
-        outcome=heavier.outcome,
-        reasons=first.reasons + second.reasons,
-        actions=first.actions + second.actions,
-        masks=first.masks + tuple(place + len(first.actions) for place in second.masks),
-        sentence=heavier.sentence,
-        error=heavier.error,
-        would_be=worst.would_be if worst else None,
-        would_be_outcome=worst.would_be_outcome if worst else None,
-        unscreened=first.unscreened or second.unscreened,
-        untrusted=first.untrusted or second.untrusted,
-    )
+def joined(first: Decision, second: Decision) -> tuple[Verdict, Verdict | None, tuple[Reason, ...]]:
+    """Verdict, what enforcing would have said (observe mode), and reasons of an interaction whose sides were decided
+    apart: the heavier ones, the first at equal weight."""
+    verdict = second.verdict if SEVERITY[second.verdict] > SEVERITY[first.verdict] else first.verdict
+    would_be = first.would_be
+    if would_be is None or (second.would_be is not None and SEVERITY[second.would_be] > SEVERITY[would_be]):
+        would_be = second.would_be
+    return verdict, would_be, first.reasons + second.reasons
 
 
 def encode(given: DecisionInput) -> bytes:

@@ -1,8 +1,11 @@
 """Tokens, and who gets the value back."""
 
+import base64
+import hmac
+
 import pytest
 
-from handrail.detectors.mask import Restorer, mask, restore, token_of
+from handrail.detectors.mask import Restorer, hmac_sha256, mask, restore, token_of
 from handrail.detectors.pii import find_personal
 from handrail.terms.finding import NEVER_REST, Finding, Kind
 
@@ -24,6 +27,14 @@ def test_one_value_has_one_token_in_a_conversation_however_it_is_written():
 
 def test_an_email_keeps_its_token_in_upper_case_and_in_words():
     assert token_of(Kind.EMAIL, "Anna@Example.com", KEY) == token_of(Kind.EMAIL, "anna at example dot com", KEY)
+
+
+@pytest.mark.parametrize("size", [0, 1, 32, 63, 64, 65, 200])
+def test_the_keyed_hash_of_a_token_is_the_standard_one(size):
+    key, message = bytes(range(size)), b"EMAIL\0anna@example.com"
+    assert hmac_sha256(key, message) == hmac.digest(key, message, "sha256")
+    letters = base64.b32encode(hmac.digest(key, message, "sha256")[:5]).decode()
+    assert token_of(Kind.EMAIL, "Anna@example.com", key) == f"[EMAIL_{letters}]"
 
 
 @pytest.mark.promise("PII-4")

@@ -7,7 +7,7 @@ import pytest
 from tests.fakes.gateway import chat_answer, chat_stream, use_case, world
 from tests.fakes.guard import Answering
 
-from handrail.guard.disclosure import Told, tell
+from handrail.guard.disclosure import MOST_LANGUAGES, Telling, Told, tell
 from handrail.home.defaults import DISCLOSED
 from handrail.policy.ruleset import Disclosure
 
@@ -70,3 +70,17 @@ def test_what_is_recorded_as_told_is_what_was_sent(text: str, language: str, str
     }
     (facts,) = [entry.facts for entry in w.journal.entries if entry.kind == "disclosure.recorded"]
     assert (facts.version, facts.language) == ("1;b", language)
+
+
+def test_what_is_told_is_remembered_for_each_language_and_bounded() -> None:
+    case = use_case(languages=("de",), disclosure=Disclosure(wording=OWN, version="2"))
+    telling = Telling(case)
+    for language in ("de", "fi", "", "pt-PT", "de"):
+        assert telling.tell(language) == tell(case, language)
+    nothing = Telling(use_case(languages=("de",), disclosure=Disclosure(wording={"it": "Una macchina."})))
+    assert [nothing.tell("de"), nothing.tell("de")] == [None, None]
+    first = telling.tell("de")
+    for number in range(MOST_LANGUAGES):
+        telling.tell(f"x{number}")
+    assert telling.tell("de") is not first
+    assert telling.tell("de") == first

@@ -1,6 +1,9 @@
 """Tokens: hostile literals are escaped, the conversation's own come back as they went out."""
 
-from handrail.guard.masking import Vault
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from handrail.guard.masking import Vault, conversation_key
 from handrail.terms.finding import Finding, Kind, Role
 
 TEXT = "write to ann@example.com"
@@ -28,3 +31,9 @@ def test_a_token_in_the_words_of_anyone_else_is_escaped() -> None:
 def test_a_token_that_is_not_of_this_conversation_is_escaped_everywhere() -> None:
     vault, _ = vault_and_token()
     assert vault.mask("[EMAIL_AAAAAAAA]", [], Role.ASSISTANT) == "[\\EMAIL_AAAAAAAA]"
+
+
+def test_the_key_of_a_conversation_is_the_standard_derivation() -> None:
+    for subject, conversation in ((bytes(32), "cv_1"), (b"k" * 32, "cv_01M80NW392KMJYBG7QDG1X384C")):
+        derived = HKDF(SHA256(), 32, b"handrail/mask", b"conversation\0" + conversation.encode()).derive(subject)
+        assert conversation_key(subject, conversation) == derived

@@ -6,6 +6,8 @@ import msgspec
 import pytest
 
 from handrail.policy.evaluate import (
+    MAX_DECIDED,
+    MOST_FOUND,
     Decision,
     DecisionInput,
     Found,
@@ -221,11 +223,48 @@ def test_the_answer_has_rules_of_its_own() -> None:
     assert decided(found(Kind.LINK, role=Role.ASSISTANT, side=Side.OUTPUT)).verdict is Verdict.CHANGE
 
 
-def test_two_sides_join_to_the_heavier_verdict_with_every_place_moved() -> None:
-    whole = joined(decided(found(Kind.CARD)), decided(found(Kind.COMPLAINT), found(Kind.SECRET), found(Kind.CVV)))
-    assert (whole.verdict, whole.outcome, whole.sentence) == (Verdict.DENY, Outcome.BLOCKED, SAID["*"])
-    assert whole.masks == (0, 3)
-    assert len(whole.actions) == 4
+def test_two_sides_join_to_the_heavier_verdict_with_the_reasons_of_both() -> None:
+    asked, said = decided(found(Kind.CARD)), decided(found(Kind.COMPLAINT), found(Kind.SECRET), found(Kind.CVV))
+    assert (asked.verdict, said.verdict) == (Verdict.CHANGE, Verdict.DENY)
+    for first, second in ((asked, said), (said, asked)):
+        assert joined(first, second) == (Verdict.DENY, None, first.reasons + second.reasons)
+    assert len({*asked.reasons, *said.reasons}) == 3
+
+
+def test_two_sides_that_were_only_observed_join_to_the_heavier_of_what_would_have_been() -> None:
+    watched = Rules(use_case(mode=Mode.OBSERVE))
+    nothing, blocked = (
+        decide(DecisionInput(use_case=SHOP, found=each), watched) for each in ((), (found(Kind.SECRET),))
+    )
+    for first, second in ((nothing, blocked), (blocked, nothing)):
+        assert joined(first, second)[:2] == (Verdict.ALLOW, Verdict.DENY)
+
+
+def test_a_decision_is_remembered_as_it_was_made_and_no_longer_than_its_rules() -> None:
+    given = DecisionInput(use_case=SHOP, language="de", found=(found(Kind.CARD), found(Kind.SECRET)))
+    rules, milder = Rules(use_case()), Rules(use_case(mode=Mode.OBSERVE))
+    first = rules.decided(given)
+    assert (first.decision, bytes(first.recorded)) == (decide(given, rules), encode(given))
+    assert rules.decided(msgspec.structs.replace(given)) is first
+    assert milder.decided(given).decision == decide(given, milder) != first.decision
+    for other in (
+        msgspec.structs.replace(given, language="en"),
+        msgspec.structs.replace(given, failures=("grounding:late",)),
+        msgspec.structs.replace(given, found=(found(Kind.CARD), found(Kind.SECRET, new=False))),
+        msgspec.structs.replace(given, found=(found(Kind.CARD), found(Kind.SECRET, score=0.1))),
+    ):
+        assert rules.decided(other).decision == decide(other, rules)
+        assert bytes(rules.decided(other).recorded) == encode(other)
+
+
+def test_the_decisions_remembered_are_bounded() -> None:
+    rules = Rules(use_case())
+    many = DecisionInput(use_case=SHOP, found=tuple([found(Kind.CARD)] * (MOST_FOUND + 1)))
+    assert rules.decided(many) == rules.decided(many)
+    assert rules.decided(many) is not rules.decided(many)  # a long list of findings does not come again
+    seen = [rules.decided(DecisionInput(use_case=SHOP, language=str(each))) for each in range(MAX_DECIDED + 1)]
+    assert rules.decided(DecisionInput(use_case=SHOP, language="0")) is not seen[0]
+    assert rules.decided(DecisionInput(use_case=SHOP, language=str(MAX_DECIDED))) is seen[-1]
 
 
 @pytest.mark.promise("POL-1")

@@ -6,17 +6,21 @@ import unicodedata
 from zlib import crc32
 
 import pytest
-from hypothesis import given, settings
+import re2
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from handrail.detectors.cues import fold
+from handrail.detectors import declined, links
+from handrail.detectors.cues import _END, fold
 from handrail.detectors.data.languages import COMMON
 from handrail.detectors.injection import injection_detector
 from handrail.detectors.language import guess, vote
 from handrail.detectors.linear import features
 from handrail.detectors.mask import mask, normalised
 from handrail.detectors.normalise import normalise
-from handrail.detectors.personal import asked
+from handrail.detectors.personal import answers, asked
+from handrail.detectors.personal.anchors import Label
+from handrail.detectors.personal.asked import Asked
 from handrail.detectors.personal.gates import Gate, gates_of
 from handrail.detectors.personal.page import SHORTEST_UNNAMED, Page
 from handrail.detectors.spoken import digits_view
@@ -106,6 +110,15 @@ def test_a_token_made_before_is_the_token_made_now(values):
         assert mask(value, whole, key, made=made) == mask(value, whole, key)
 
 
+STOPS = re2.compile(r"[.!?。！？।…]+[\"'’”»)\]]*(?:\s|$)|\n\s*\n|[。！？।]")
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.text('.!?。…"’)\n\r\t\x0b \u00a0ab', max_size=30))
+def test_a_sentence_ends_where_re2_ends_it(text):
+    assert [match.span() for match in _END.finditer(text)] == [match.span() for match in STOPS.finditer(text)]
+
+
 ASKING = [
     "please",
     "?",
@@ -129,6 +142,53 @@ def test_the_gate_of_questions_sees_every_request_and_every_name(low):
     seen = asked._GATE.Match(low) or ()
     assert asked._ASKS in seen or asked._REQUEST.search(low) is None
     assert asked._NAMES in seen or asked._NAME.search(low) is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(TALK | st.text(":/\\.\u3002\uff0e\uff61 \n\u00a0ab", max_size=20))
+def test_an_address_is_looked_for_wherever_a_sign_is_followed(text):
+    followed = re.search(r"[:/\\.\u3002\uff0e\uff61]\S", text) is not None
+    assert links._may_link(text) == followed
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from([*declined._ENGLISH_GATE, *declined._GERMAN_GATE, "I", "help"]) | GLUE, max_size=6))
+def test_one_pass_sees_every_word_that_may_decline(parts):
+    plain = "".join(parts).lower()
+    seen = declined._GATE.Match(plain.encode()) or ()
+    for place, (words, _) in enumerate(declined._WAYS):
+        assert place in seen or not any(word in plain for word in words)
+
+
+REPLIED = [
+    "banana",
+    "john",
+    "Smith",
+    "my",
+    "is",
+    "or",
+    "i am",
+    "it's",
+    "password",
+    "sunshine",
+    "no",
+    "can",
+    "Ok.",
+    '"',
+    "-",
+]
+PARTED = [" ", " ", " ", ", ", ",", ":", "/", ". ", "! ", "\n", " and ", " y ", ""]
+
+
+@settings(max_examples=500, deadline=None)
+@example("I am Smith, no", True)
+@example("can john\nbanana", False)
+@given(st.lists(st.sampled_from(REPLIED) | st.sampled_from(PARTED), max_size=9).map("".join), st.booleans())
+def test_a_message_without_a_digit_that_no_question_needs_answers_none(message, name):
+    page = Page(normalise(message))
+    if not answers.may_answer(page):
+        for labels in ((), (Label.PASSWORD,), (Label.PASSWORD, Label.PIN), (Label.DOB, Label.CARD)):
+            assert answers.find_answers(page, Asked(labels, name, things=False)) == []
 
 
 @settings(max_examples=200, deadline=None)

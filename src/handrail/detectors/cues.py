@@ -13,6 +13,7 @@ pattern that takes back a match it covers, such as "not going to" around "cancel
 `[[tally]]` with reason, score, roles, weights per family, at_least, must, from (characters), not_in (languages).
 """
 
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,7 +33,9 @@ MOST = 50
 """Matches of one rule in one text that are told apart; the next one spans the rest of the text."""
 GAP = r"[^.!?。！？।]{0,40}?"
 _PLACE = re2.compile(r"\{(\w+)\.([\w*-]+)\}")
-_END = re2.compile(r"[.!?。！？।…]+[\"'’”»)\]]*(?:\s|$)|\n\s*\n|[。！？।]")
+_END = re.compile(r"(?<![.!?。！？।…])[.!?。！？।…]++[\"'’”»)\]]*+(?:[ \t\n\f\r]|\Z)|\n[ \t\n\f\r]*\n|[。！？।]")
+"""Read by Python's own engine, a fifth as expensive as RE2 where there is a match, and linear too: it never goes back
+over a run of signs."""
 _REST = r"[^\s.,;:!?<>()\"]*"
 
 
@@ -66,9 +69,12 @@ class Tally:
     shortest: int = 0
     not_in: frozenset[str] = frozenset()
 
-    def holds(self, present: frozenset[str], plain: str, language: str) -> bool:
-        if len(plain) < self.shortest or language in self.not_in:
-            return False
+    def reads(self, plain: str, language: str) -> bool:
+        """Whether it looks at texts of this length and language."""
+        return len(plain) >= self.shortest and language not in self.not_in
+
+    def holds(self, present: frozenset[str]) -> bool:
+        """Whether the families together are enough."""
         return self.must <= present and sum(self.weights.get(name, 0) for name in present) >= self.at_least
 
 
@@ -101,10 +107,11 @@ class Cues:
     def hits(self, plain: str, present: frozenset[str], role: Role) -> list[Hit]:
         """What the rules of `role` find, one hit per match."""
         found: list[Hit] = []
+        octets = plain.encode() if plain.isascii() else plain  # of octets a match is a third as expensive as of letters
         for number in self._ready(present, role):
             rule = self.rules[number]
             matches = 0
-            for match in self._pattern(number).finditer(plain):
+            for match in self._pattern(number).finditer(octets):
                 start, end = match.span()
                 if end == start or self._taken_back(rule, plain, (start, end), present, role):
                     continue
@@ -127,6 +134,19 @@ class Cues:
                 self._readied.clear()
             self._readied[present, role] = ready
         return ready
+
+    def tallied(self, present: frozenset[str]) -> tuple[Tally, ...]:
+        """The tallies, of any role, for which these families are enough."""
+        enough = self._enough.get(present)
+        if enough is None:
+            if len(self._enough) >= REMEMBERED:
+                self._enough.clear()
+            enough = self._enough[present] = tuple([tally for tally in self.tallies if tally.holds(present)])
+        return enough
+
+    @cached_property
+    def _enough(self) -> dict[frozenset[str], tuple[Tally, ...]]:
+        return {}
 
     @cached_property
     def _readied(self) -> dict[tuple[frozenset[str], Role], tuple[int, ...]]:

@@ -11,6 +11,7 @@ from functools import cached_property
 
 from handrail.detectors.base import Reach, Text
 from handrail.detectors.cues import sentence
+from handrail.detectors.personal.gates import pattern_set
 from handrail.terms.finding import Finding, Kind, Role
 
 _FIRST = ("n't", "nnot", " not ", "unable", "declin", "refus", "outside", "beyond", "against", "nicht", "kein", "lehn")
@@ -20,6 +21,8 @@ _ENGLISH_GATE = (
     "not permitted", "comfortable", "scope", "capabilit", "remit", "against", "going to", "be able to",
 )  # fmt: skip
 _GERMAN_GATE = ("nicht", "kein", "ablehn", "lehne")
+_GATE = pattern_set(["|".join(words) for words in (_ENGLISH_GATE, _GERMAN_GATE)], 1 << 20)
+"""Whether any word of each gate is there: one pass, where a look for each word is a pass of its own."""
 _AROUND = 200
 """Characters before and behind a word of the gate in which a pattern is looked for."""
 _DONE = (
@@ -64,6 +67,8 @@ _ASKS = re.compile(
     r"unless|before (?:you|i|we)|once you|if you (?:don't|do not)|yet|at the moment|right now|currently|technical|"
     r"error|ohne|bevor|solange|erst wenn|momentan|derzeit|gerade|technisch\w*)\b"
 )
+_WAYS = ((_ENGLISH_GATE, _ENGLISH), (_GERMAN_GATE, _GERMAN))
+"""In the order of `_GATE`."""
 _QUOTES = str.maketrans("’‘äöüß", "''aous")
 
 
@@ -87,12 +92,14 @@ class Declined:
         if text.role is not Role.ASSISTANT:
             return []
         plain = _plain(text.text)
-        if not any(word in plain for word in _FIRST):
+        seen = _GATE.Match(plain.encode("utf-8", "replace"))
+        if not seen or not any(word in plain for word in _FIRST):
             return []
         found: dict[tuple[int, int], Finding] = {}
-        for gate, pattern in ((_ENGLISH_GATE, _ENGLISH), (_GERMAN_GATE, _GERMAN)):
+        for place in seen:
+            gate, pattern = _WAYS[place]
             words = [word for word in gate if word in plain]
-            if not words:
+            if not words:  # a letter that only folds to one of ours
                 continue
             first = max(0, min(map(plain.index, words)) - _AROUND)
             last = max(map(plain.rindex, words)) + _AROUND

@@ -74,8 +74,8 @@ class Injection:
         if not hits:
             hits += [
                 Hit(start=0, end=len(plain), score=tally.score, reason=tally.reason)
-                for tally in self.cues.tallies
-                if role in tally.roles and tally.holds(present, plain, language)
+                for tally in self.cues.tallied(present)
+                if role in tally.roles and tally.reads(plain, language)
             ][:1]
         return hits
 

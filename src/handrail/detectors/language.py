@@ -42,10 +42,16 @@ def _surely_english(head: str) -> bool:
     """Whether the vote on ASCII text can only be for English: each word that speaks against it has one vote at most,
     and there are more words that speak for English alone. Words of both count as much for English as for another."""
     words = head.encode().translate(_LETTERS).split()
-    if _AGAINST_ENGLISH.isdisjoint(words):
+    spoken = _AGAINST_ENGLISH.intersection(words)
+    if not spoken:
         return True
-    against = len([word for word in words if word in _AGAINST_ENGLISH])
-    return len([word for word in words if word in _ONLY_ENGLISH]) > against
+    against = sum(map(words.count, spoken))
+    for word in words:  # the first few settle it
+        if word in _ONLY_ENGLISH:
+            against -= 1
+            if against < 0:
+                return True
+    return False
 
 
 def vote(head: str) -> str:

@@ -10,6 +10,7 @@ import math
 import re
 from array import array
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from zlib import crc32
 
@@ -46,7 +47,7 @@ class Linear:
         hashed = features(plain, self.header.bits)
         if not hashed:
             return 0.0
-        total = sum([self.weights[i] for i in hashed])
+        total = sum(itemgetter(*hashed, 0)(self.weights)) - self.weights[0]  # two places at least make it a tuple
         return 1.0 / (1.0 + math.exp(-self.header.bias - self.header.scale * total / math.sqrt(len(hashed))))
 
 

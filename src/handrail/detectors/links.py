@@ -47,7 +47,7 @@ _DOMAIN = re.compile(
     rf"(?![\w@-])(?!\.\w)(?P<port>:\d{{1,5}})?(?P<path>[/?#][^\s<>\"'`)\]}}]{{0,2048}})?",
     re.IGNORECASE,
 )
-_GATE = re.compile(r"[:/\\.\u3002\uff0e\uff61]\S")
+_FOLLOWED = tuple((sign, re.compile(rf"{re.escape(sign)}\S")) for sign in ":/\\.\u3002\uff0e\uff61")
 _INNER_DOT = re.compile(r"\.(?=\w)|[\u3002\uff0e\uff61](?=\w)")
 _CODE_GATE = re.compile(r"script|data:|file:|blob:|filesystem:")
 _INVISIBLE_TO_BROWSERS = str.maketrans("", "", "\t\r\n ")
@@ -74,7 +74,7 @@ class Links:
 
     def find(self, text: Text, language: str) -> list[Finding]:
         """Reasons: `host` (not in the list), `lookalike` (looks like one that is), `scheme` (code or data)."""
-        if text.role is not Role.ASSISTANT or _GATE.search(text.text) is None:
+        if text.role is not Role.ASSISTANT or not _may_link(text.text):
             return []
         found = []
         for link in links(text.text, language):
@@ -84,6 +84,12 @@ class Links:
                 lookalike = link.host != link.sent and allowed(link.host, text.links_allowed)
                 found.append(Finding(Kind.LINK, link.start, link.end, 0.95, "lookalike" if lookalike else "host"))
         return found
+
+
+def _may_link(text: str) -> bool:
+    """Whether something stands right behind a sign that addresses are made of. One pattern for each sign that is there:
+    a pattern that begins with one sign is ten times as fast as one with a choice of them."""
+    return any(sign in text and followed.search(text) is not None for sign, followed in _FOLLOWED)
 
 
 def links(text: str, language: str = "") -> Iterator[Link]:

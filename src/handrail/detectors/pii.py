@@ -12,6 +12,7 @@ from handrail.detectors.normalise import View, normalise
 from handrail.detectors.personal import (
     answers,
     bank,
+    births,
     cards,
     codes,
     contact,
@@ -96,15 +97,31 @@ class ReplyDetector:
         if text.role is not Role.USER or len(text.text) > REPLY:
             return []
         page, gates = _read(text.text)
+        digit = Gate.DIGIT in gates
+        if not digit and page.text.isascii() and not answers.may_answer(page):
+            return []
         asked = _question(text)
         hits = answers.find_answers(page, asked)
-        if Gate.DIGIT in gates and not asked.things:
+        if digit and not asked.things:
             hits += [
                 hit
                 for hit in replies.find_replies(page)
                 if all(hit.start >= one.end or one.start >= hit.end for one in hits)
             ]
         return [_finding(page.view, hit) for hit in hits]
+
+
+class BirthDetector:
+    """DOB in words ("the twelfth of August nineteen eighty-three"): a sentence is needed, unlike for one in figures."""
+
+    name = "birth"
+    kinds = frozenset({Kind.DOB})
+    reach = Reach.SENTENCE
+
+    def find(self, text: Text, language: str) -> list[Finding]:
+        """`language` is not used, as in `PersonalDetector`."""
+        page, gates = _read(text.text)
+        return [_finding(page.view, hit) for hit in births.find_births(page)] if Gate.BIRTH in gates else []
 
 
 class AddressDetector:
@@ -147,6 +164,8 @@ def find_personal(text: str) -> list[Finding]:
             said, said_gates = _gated(written)
             found += [(written, hit) for hit in _digits(said, said_gates)]
     found += [(page.view, hit) for hit in _in_order(page, gates)]
+    if not found:
+        return []
     kept: list[Finding] = []
     covered = bytearray(len(text))
     for source, hit in found:
@@ -222,6 +241,8 @@ def _digits(page: Page, gates: frozenset[int]) -> list[Hit]:
         hits += codes.find_letter_codes(page)
     if Label.PASSPORT in labels:
         hits += identity.find_documents(page)
+    if Label.ACCOUNT in labels and Gate.MIXED in gates:
+        hits += bank.find_lettered_accounts(page)
     if Label.SSN in labels:
         hits += identity.find_national_ids(page)
     taken = bytearray(len(page.text))

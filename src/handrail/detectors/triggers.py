@@ -63,8 +63,8 @@ class Triggers:
 
     def _stories(self, plain: str, present: frozenset[str], language: str) -> list[Hit]:
         """A complaint told without its word: by the tally in every language, by the model in English."""
-        for tally in self.cues.tallies if present else ():
-            if tally.holds(present, plain, language):
+        for tally in self.cues.tallied(present) if present else ():
+            if tally.reads(plain, language):
                 return [Hit(start=0, end=len(plain), score=tally.score, reason=tally.reason, kind=tally.kind)]
         cued = bool(present & STORY)
         if language == "en" and (cued or len(plain) >= LONG):

@@ -47,6 +47,9 @@ _FILLERS = AROUND | HEDGES | frozenset(BEFORE_WORDS.split())
 _MEASURES = UNITS - JOINTS
 _BEFORE_LIMIT = 5  # other words (a name) that may stand before the value
 _AND = re.compile(r"\s*[,;:/\n]\s*|\s+(?:and|und|et|y|e|en|oraz|i)\s+")
+_PARTING = frozenset(",;:/")
+_BEFORE_A_WORD = AROUND | {"and", "und", "et", "y", "e", "en", "oraz", "i"}
+"""What `_AND` parts at."""
 _TOKEN = re.compile(r"\S+")
 _NAME_WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*\.?")
 _I_AM = re.compile(
@@ -54,11 +57,15 @@ _I_AM = re.compile(
 )
 _ONWARD = AROUND - {"i"} - CONNECTORS | AFTER_A_NAME
 """Behind a name: what follows is something else."""
+_FILLERS_READ = 6  # words
 _CONTRACTED = re.compile(r"['’](?:m|s|t|d|re|ve|ll)$")
 _NAME_LONGEST = 4
 _PASSCODE = re.compile(r"\d{4,}")
 _SECRET_LONGEST = 40
+_SHORTEST_WORD = 5
+"""Letters of a password that is one word."""
 _MARKS = ".,;:!?\"'()"
+_ENDS = _MARKS[:3] + " \n"
 _NO_SECRET = AROUND | NOT_NAMES | NOT_A_VALUE | NOT_AN_ANSWER
 _NO_NAME = NOT_NAMES | NOT_AN_ANSWER
 
@@ -73,6 +80,34 @@ def find_answers(page: Page, asked: Asked) -> list[Hit]:
     taken = [(hit.start, hit.end) for hit in hits]
     hits += _numbers(page, [label for label in asked.labels if label in _SIZES], taken)
     return hits + (_names(page) if asked.name else [])
+
+
+def may_answer(page: Page) -> bool:
+    """Whether an ASCII message without a digit may answer any question: with a name, or with a password of one word.
+    Spares the look at the question for most messages."""
+    return _may_hold_word(page) or (not _begins_as_no_name(page.low) and bool(_names(page)))
+
+
+def _begins_as_no_name(low: str) -> bool:
+    """Whether `_names` stops at its first word: the first that is no filler is one of the language."""
+    for word in low.split(maxsplit=_FILLERS_READ)[:_FILLERS_READ]:
+        if word.strip(_MARKS) not in AROUND:
+            return word in _NO_NAME and word.isalpha() and _I_AM.match(low) is None
+    return False
+
+
+def _may_hold_word(page: Page) -> bool:
+    """Whether `_secret` may take letters alone: the last word is none of the language, and nothing but a filler, a sign
+    or an "and" stands before it."""
+    words = page.low.rstrip(_ENDS).rsplit(maxsplit=2)[-2:]
+    if not words or not _PARTING.isdisjoint(words[-1]):
+        return bool(words)
+    if len(words[-1]) < _SHORTEST_WORD or words[-1].strip(_MARKS) in _NO_SECRET:
+        return False
+    before = words[0]
+    return (
+        len(words) == 1 or before.strip(_MARKS) in _BEFORE_A_WORD or not _PARTING.isdisjoint(before) or "\n" in page.low
+    )
 
 
 def _dates(page: Page) -> "list[re.Match[str]]":
@@ -140,7 +175,7 @@ def _secret(page: Page, asked: Asked) -> list[Hit]:
     as the one word of the message, and never a word of the language."""
     if any(anchor.label is Label.PASSWORD for anchor in page.anchors):
         return []
-    start, stop = 0, len(page.text.rstrip(_MARKS[:3] + " \n"))
+    start, stop = 0, len(page.text.rstrip(_ENDS))
     parts = [match.end() for match in _AND.finditer(page.low, 0, stop)]
     if parts:
         start = parts[-1]
@@ -157,7 +192,7 @@ def _secret(page: Page, asked: Asked) -> list[Hit]:
         prose = sum(len(word) > 1 and word in _NO_SECRET | UNITS for word in words)
         sound = prose == 0 and len(value) >= 3
     else:
-        sound = len(words) == 1 and not asked.name and len(asked.labels) == 1 and len(value) >= 5
+        sound = len(words) == 1 and not asked.name and len(asked.labels) == 1 and len(value) >= _SHORTEST_WORD
         sound = sound and words[0] not in _NO_SECRET
     return [Hit(Kind.PASSWORD, tokens[0][0], stop, SCORE, REASON)] if sound else []
 

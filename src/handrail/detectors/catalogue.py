@@ -5,7 +5,7 @@ from handrail.detectors.declined import Declined
 from handrail.detectors.grounding import THRESHOLD, Grounding
 from handrail.detectors.injection import injection_detector
 from handrail.detectors.links import Links
-from handrail.detectors.pii import AddressDetector, HealthDetector, PersonalDetector, ReplyDetector
+from handrail.detectors.pii import AddressDetector, BirthDetector, HealthDetector, PersonalDetector, ReplyDetector
 from handrail.detectors.triggers import triggers_detector
 from handrail.detectors.unsafe import Markup, PromptLeak
 from handrail.terms.finding import Kind
@@ -54,6 +54,7 @@ def built_in(grounding_floor: float = THRESHOLD) -> tuple[Detector, ...]:
     return (
         PersonalDetector(),
         ReplyDetector(),
+        BirthDetector(),
         AddressDetector(),
         HealthDetector(),
         injection_detector(),

@@ -12,6 +12,7 @@ from handrail.detectors.normalise import View, normalise
 from handrail.detectors.personal import (
     answers,
     bank,
+    births,
     cards,
     codes,
     contact,
@@ -108,6 +109,19 @@ class ReplyDetector:
                 if all(hit.start >= one.end or one.start >= hit.end for one in hits)
             ]
         return [_finding(page.view, hit) for hit in hits]
+
+
+class BirthDetector:
+    """DOB in words ("the twelfth of August nineteen eighty-three"): a sentence is needed, unlike for one in figures."""
+
+    name = "birth"
+    kinds = frozenset({Kind.DOB})
+    reach = Reach.SENTENCE
+
+    def find(self, text: Text, language: str) -> list[Finding]:
+        """`language` is not used, as in `PersonalDetector`."""
+        page, gates = _read(text.text)
+        return [_finding(page.view, hit) for hit in births.find_births(page)] if Gate.BIRTH in gates else []
 
 
 class AddressDetector:
@@ -227,6 +241,8 @@ def _digits(page: Page, gates: frozenset[int]) -> list[Hit]:
         hits += codes.find_letter_codes(page)
     if Label.PASSPORT in labels:
         hits += identity.find_documents(page)
+    if Label.ACCOUNT in labels and Gate.MIXED in gates:
+        hits += bank.find_lettered_accounts(page)
     if Label.SSN in labels:
         hits += identity.find_national_ids(page)
     taken = bytearray(len(page.text))

@@ -19,12 +19,15 @@ _GAP = re.compile(r"[\s,.;:\-/()…]{0,4}")
 
 
 class _Grammar(NamedTuple):
-    """`phrases`: words to digits; `longest`: words in the longest phrase; `times`: words to a factor."""
+    """`phrases`: words to digits; `longest`: words in the longest phrase; `times`: words to a factor; `again`: what
+    makes one of the number before; `articles`: what may stand behind a factor."""
 
     phrases: dict[tuple[str, ...], str]
     longest: int
     times: dict[str, int]
     first: frozenset[str]
+    again: frozenset[str]
+    articles: frozenset[str]
 
 
 class Run(NamedTuple):
@@ -66,7 +69,13 @@ def _grammar(code: str, numbers: Numbers) -> _Grammar:
                     if numbers.joiner and code == "pt":
                         phrases.setdefault((name, numbers.joiner, *form), f"{hundred}{value:02d}")
     times = {name: int(factor) for name, _, factor in (entry.partition("=") for entry in numbers.times.split())}
-    return _Grammar(phrases, max(map(len, phrases)), times, frozenset(form[0] for form in phrases))
+    for digit, names in enumerate(_variants(numbers.plural)):
+        for count in (2, 3, 4):
+            for name in names:
+                phrases.update({(*form, name): str(digit) * count for form in small[count]})
+    openers = frozenset(form[0] for form in phrases)
+    again, articles = frozenset(numbers.again.split()), frozenset(numbers.articles.split())
+    return _Grammar(phrases, max(map(len, phrases)), times, openers, again, articles)
 
 
 def _with_unit(code: str, ten: str, unit: int, numbers: Numbers, units: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
@@ -187,11 +196,17 @@ def _near(text: str, end: int, start: int) -> bool:
 
 def _one(text: str, words: list[tuple[str, int, int]], at: int, grammar: _Grammar) -> tuple[int, str]:
     """One number at word `at`, with the factor before it: (how many words, digits), or (0, "")."""
-    factor = grammar.times.get(words[at][0])
-    if factor is not None and at + 1 < len(words):
-        taken, said = _plain(text, words, at + 1, grammar)
-        if taken and len(said) == 1:
-            return 1 + taken, said * factor
+    factor, used = grammar.times.get(words[at][0]), 1
+    if factor is None and at + 1 < len(words) and words[at + 1][0] in grammar.again:
+        said = grammar.phrases.get((words[at][0],), "")
+        factor, used = (int(said), 2) if said in ("2", "3", "4") else (None, 1)
+    if factor is not None:
+        if at + used < len(words) and words[at + used][0] in grammar.articles:
+            used += 1
+        if at + used < len(words) and _near(text, words[at + used - 1][2], words[at + used][1]):
+            taken, said = _plain(text, words, at + used, grammar)
+            if taken and len(said) == 1:
+                return used + taken, said * factor
     return _plain(text, words, at, grammar)
 
 

@@ -24,3 +24,12 @@ NOT_A_VALUE = frozenset(
 
 LINKS = frozenset("is are : = ist lautet est es e è é jest to on zu auf a en it's its was war être".split())
 """Words that say "here it comes"."""
+
+CLAUSE = (
+    r",? (?:that |which |for (?:it|this|that|my account|the account|the app|the site) )?"
+    r"(?:(?:i|we|he|she|my \w+) (?:set|use|used|chose|choose|picked|made|have|had|created|entered|tried|typed|registered|put|gave)"
+    r"(?: up| in| for it| before| myself)?|(?:das|welches) (?:ich|wir) (?:\w+ ){0,2}\w+|que (?:j'ai|j'utilise|je) ?(?:\w+)?|"
+    r"que (?:uso|puse|tengo|elegi|utilizo|usei|tenho|escolhi|coloquei)|che (?:uso|ho \w+|utilizzo)|dat (?:ik|we) (?:\w+ ){0,1}\w+|"
+    r"ktorego uzywam|ktore \w+)"
+)
+"""Between the word and "is": "the password I set is"."""

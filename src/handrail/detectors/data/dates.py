@@ -16,3 +16,22 @@ DATE = (
 )
 
 PLAIN_DATE = r"(?:0?[1-9]|[12]\d|3[01])[ ]?(?:0[1-9]|1[0-2])[ ]?(?:19|20)\d{2}|(?:0[1-9]|1[0-2])[ ]?(?:[012]\d|3[01])[ ]?(?:19|20)\d{2}|(?:19|20)\d{2}[ ]?(?:0[1-9]|1[0-2])[ ]?[0-3]\d"
+
+BIRTH = "birth|born|d\\.?o\\.?b|bday|geb[.o ]|geburt|naiss|nee? le|annivers|naci|cumple|nat[oa] |compleanno|nasci|anivers|gebor|verjaardag|urodz"
+"""How words of birth begin, as RE2; a date in words behind one is a date of birth."""
+
+ORDINALS = (
+    "first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|thirteenth|fourteenth|fifteenth|sixteenth|"
+    "seventeenth|eighteenth|nineteenth|twentieth|thirtieth|"
+    "(?:erst|zweit|dritt|viert|funft|sechst|siebt|siebent|acht|neunt|zehnt|elft|zwolft|[a-z]+zehnt|[a-z]+zigst|dreissigst|[a-z]*unddreissigst)e[nr]?|"
+    "premier|primero|uno|primo|primeiro|"
+    "eerste|tweede|derde|vierde|vijfde|zesde|zevende|achtste|negende|tiende|elfde|twaalfde|[a-z]+tiende|[a-z]*(?:twin|der)tigste|"
+    "pierwszego|drugiego|trzeciego|czwartego|piatego|szostego|siodmego|osmego|dziewiatego|dziesiatego|[a-z]+nastego|[a-z]+dziestego|[a-z]+dziesiatego"
+)
+"""Days as words say them, beside the cardinals of `numbers`."""
+
+YEAR_WORDS = (
+    "hundred|thousand|[a-z]*(?:hundert|tausend)[a-z]*|mille?|mil|cents?|[a-z]*cient[ao]s|[a-z]*cento[a-z]*|[a-z]+centos|duemila[a-z]*|quinhentos|"
+    "[a-z]*(?:honderd|duizend)[a-z]*|tysiac|tysiace|[a-z]+set|dwiescie|[a-z]+dziesiatego"
+)
+DATE_JOINERS = "the|of|and|und|et|y|e|en|de|del|do|le|den|der|am|van|roku|a"

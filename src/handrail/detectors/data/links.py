@@ -3,7 +3,8 @@
 BEFORE_WORDS = (
     "is it its s are was no nr num number nummer numero numer the new old current and to for ist war lautet die der das "
     "meine est c le la les mon ma es el mi con e il lo mia o a meu minha do da mijn van het jest moj moja sort code full "
-    "i think starts with my of last four 4 digits letzten vier ziffern on id bank in de di d mich me mi ok yes sure"
+    "i think starts with my of last four 4 digits letzten vier ziffern on id bank in de di d mich me mi ok yes sure "
+    "n hat sind lauten son sont sono sao zijn sa mon mes le les os as dos del della"
 )
 """Between a name and the value behind it."""
 

@@ -1,7 +1,7 @@
 """How people say who they are, in eight languages, lower case without accents. Written for this project."""
 
 INTRODUCTIONS = (
-    r"my (?:full |first |last |own )?name is|my name(?:'s| s)|(?:the )?name(?: on (?:the |my )?(?:account|card|order|booking))? is|my names|the name is|name ?:|full name ?:|first name ?:|last name ?:|surname ?:|"
+    r"my (?:full |first |last |own )?name is|my name(?:'s| s)|(?:the |his |her )?name's|(?:the )?name(?: on (?:the |my )?(?:account|card|order|booking))? is|my names|the name is|name ?:|full name ?:|first name ?:|last name ?:|surname ?:|"
     r"customer name ?:|passenger name ?:|cardholder ?:|i am called|they call me|"
     r"mein name ist|mein name lautet|mein voller name ist|ich heisse|ich heiße|name ist|mein vorname ist|mein nachname ist|am apparat ist|"
     r"je m'appelle|je mappelle|je m appelle|mon nom est|mon nom c'est|mon prenom est|nom ?:|prenom ?:|"
@@ -11,6 +11,7 @@ INTRODUCTIONS = (
 )
 
 LOOSE = (
+    r"in the name of|under the name(?: of)?|on behalf of|registered to|auf den namen|im namen von|au nom de|a nombre de|en nombre de|a nome di|intestat[oa] a|em nome de|op naam van|na nazwisko|w imieniu|"
     r"you are speaking (?:to|with)|speaking (?:to|with)|i am|i'm|im|this is|it's|its|it is|hier ist|hier spricht|ich bin|je suis|c'est|ici|soy|le habla|habla|sono|parla|sou(?: o| a)?|aqui e(?: o| a)?|fala(?: o| a)?|"
     r"ik ben|met|u spreekt met|hier is|jestem|z tej strony|mowi|regards,?|best,?|cheers,?|sincerely,?|thanks,?|best regards,?|kind regards,?|yours sincerely,?|"
     r"mit freundlichen grussen,?|viele grusse,?|liebe grusse,?|beste grusse,?|cordialement,?|saludos,?|un saludo,?|cordiali saluti,?|saluti,?|atenciosamente,?|cumprimentos,?|"
@@ -27,6 +28,9 @@ GREETINGS = (
     r"bonjour|bonsoir|salut|cher|chere|merci|hola|buenos dias|buenas tardes|estimad[oa]|querid[oa]|gracias|ciao|buongiorno|buonasera|gentile|car[oa]|egregio|grazie|"
     r"ola|bom dia|boa tarde|prezad[oa]|obrigad[oa]|goedemorgen|goedemiddag|beste|geachte|bedankt|czesc|dzien dobry|witam|witaj|drog[ia]|szanown[ya]"
 )
+
+PARTICLES = "van|von|vom|zu|zur|de|den|der|du|da|das|do|dos|di|del|della|ter|ten"
+"""Small words a family name begins with."""
 
 CONNECTORS = frozenset(
     "de del della di da do dos das van von der den zu zur la le du al el ten ter bin ibn y e".split()

@@ -11,10 +11,16 @@ STREET_WORDS_EN = (
     "highway|hwy|crescent|mews|alley|grove|ridges?|heights|nagar|colony|cross street|main road"
 )
 
+STREET_NAMES_EN = (
+    "close|gardens?|way|view|hill|park|row|green|walk|rise|gate|place|pl|quay|wharf|vale|fields?|meadows?|croft|trail|loop|path|plaza|"
+    "broadway|parade|villas|bank|mount|end|esplanade|embankment|yard|crossing|run|pass|bend|point|landing|ter|trl|pike|turnpike"
+)
+"""Street words that are everyday words too: an address only in capitals."""
+
 STREET_WORDS_FIRST = (
     "rue|avenue|av|boulevard|bd|bld|place|chemin|impasse|allee|quai|route|cours|square|passage|calle|avenida|avda|plaza|paseo|carrer|camino|"
     "carretera|ronda|travesia|via|viale|piazza|piazzale|corso|largo|vicolo|strada|contrada|rua|r|travessa|praca|estrada|alameda|rodovia|"
-    "ul|ulica|ulicy|al|aleja|alei|aleje|os|osiedle|plac|pl"
+    "ul|ulica|ulicy|ulice|al|aleja|alei|aleje|os|osiedle|osiedlu|plac|placu|pl"
 )
 """Street words before the name of the street, as they stand in the patterns below."""
 
@@ -22,15 +28,16 @@ STREET_WORDS_LAST = "strasse|straße|str|weg|platz|allee|gasse|damm|ufer|chausse
 """Street words at the end of the name of the street."""
 
 STREETS: tuple[tuple[str, str], ...] = (
-    ("street_en", rf"(?<![\w$€£.\-/])\d{{1,5}}[a-z]?,? (?:(?:n|s|e|w|ne|nw|se|sw|north|south|east|west)\.? )?(?:(?:{_W}|\d{{1,3}}(?:st|nd|rd|th)) ){{1,3}}?(?:{STREET_WORDS_EN})(?!\w)\.?"),
+    ("street_en", rf"(?<![\w$€£.\-/])\d{{1,5}}[a-z]?(?:[\-–/]\d{{1,5}}[a-z]?)?,? (?:(?:n|s|e|w|ne|nw|se|sw|north|south|east|west)\.? )?(?:(?:{_W}|\d{{1,3}}(?:st|nd|rd|th)) ){{1,3}}?(?:{STREET_WORDS_EN})(?!\w)\.?"),
+    ("street_named_en", rf"(?<![\w$€£.\-/])\d{{1,5}}[a-z]?(?:[\-–/]\d{{1,5}}[a-z]?)?,? (?:{_W} ){{1,2}}?(?:{STREET_NAMES_EN})(?!\w)"),
     ("po_box", r"(?<!\w)p\.? ?o\.? ?box \d{1,6}(?!\w)"),
-    ("street_de", rf"(?<!\w)(?:(?:{_W} )?(?:[^\W\d_]{{2,}}-?(?:strasse|straße|str\.|weg|platz|allee|gasse|damm|ufer|chaussee)|(?:an der|unter den|auf der) [^\W\d_]{{4,}})|[^\W\d_]{{3,}}er (?:strasse|straße|str\.|platz|allee|weg|ring)) {_N}(?!\w)"),
-    ("street_fr", rf"(?<!\w)\d{{1,4}}(?: ?(?:bis|ter|quater))?,? (?:rue|avenue|av\.?|boulevard|bd|bld|place|chemin|impasse|allee|quai|route|cours|square|passage)(?: (?:de la|de l'|du|des|de|d'))?(?: ?{_W}){{1,3}}?(?=[,.;\n]|$| \d| (?:a|et|75)\b)"),
+    ("street_de", rf"(?<!\w)(?:(?:{_W} )?(?:[^\W\d_]{{2,}}-?(?:strasse|straße|str\.|weg|platz|allee|gasse|damm|ufer|chaussee)|(?:an der|unter den|auf der) [^\W\d_]{{4,}})|[^\W\d_]{{3,}}er (?:strasse|straße|str\.|platz|allee|weg|ring)|(?:am|im|zum|zur|an der|an den|auf dem|hinter der|hinter dem|vor dem) (?:(?:alten?|neuen?|grossen?|großen?|kleinen?|hohen?|langen?|oberen?|unteren?|sankt|st\.) )?[^\W\d_]*(?:markt|ring|bahnhof|see|berg|wald|park|anger|hang|graben|tor|turm|brunnen|hof|feld|rain|winkel|garten|muhle|bach|rathaus|kirchplatz|kirche|friedhof|sportplatz|hugel|wiese|schloss|kamp|wall|brucke|steig|stieg|pfad|zeile|twiete)) {_N}(?!\w)"),
+    ("street_fr", rf"(?<!\w)\d{{1,4}}(?: ?(?:bis|ter|quater))?,? (?:rue|avenue|av\.?|boulevard|bd|bld|place|chemin|impasse|allee|quai|route|cours|square|passage)(?: (?:de la|de l'|du|des|de|d'))?(?: ?{_W}){{1,3}}?(?=[,.;!?\n]|$| \d| (?:a|et|75|s'il|svp|merci|pour|mais|je|c'est|ce|au|on|nous|vous|depuis|avant|apres)\b)"),
     ("street_es", rf"(?<!\w)(?:calle|c/|avenida|avda\.?|plaza|paseo|carrer|camino|carretera|ronda|travesia)(?: ?{_W}){{1,4}}?,? (?:n[.º°o]* ?|numero )?{_N}(?!\w)(?:,? ?\d{{1,2}}[ºª°]?(?: ?[a-z])?(?!\w))?"),
     ("street_it", rf"(?<!\w)(?:via|viale|piazza|piazzale|corso|largo|vicolo|strada|contrada)(?: {_W}){{1,4}}?,? (?:n[.°]* ?)?{_N}(?!\w)"),
     ("street_pt", rf"(?<!\w)(?:rua|r\.|avenida|av\.|travessa|praca|largo|estrada|alameda|rodovia)(?: {_W}){{1,4}}?,? (?:n[.º°o]* ?|numero )?{_N}(?!\w)"),
     ("street_nl", rf"(?<!\w)(?:{_W} )?[^\W\d_]{{2,}}(?:straat|laan|weg|plein|gracht|kade|dijk|singel|steeg|dreef|hof|plantsoen) {_N}(?!\w)"),
-    ("street_pl", rf"(?<!\w)(?:ul\.|ulica|ulicy|al\.|aleja|alei|aleje|os\.|osiedle|plac |pl\.)(?: ?{_W}){{1,3}}? {_N}(?:(?: ?m\.? ?|/)\d{{1,4}})?(?!\w)"),
+    ("street_pl", rf"(?<!\w)(?:ul\.|ulica|ulicy|ulice|al\.|aleja|alei|aleje|os\.|osiedle|osiedlu|plac |placu |pl\.)(?: ?{_W}){{1,3}}? {_N}(?:(?: ?m\.? ?|/)\d{{1,4}})?(?!\w)"),
 )  # fmt: skip
 
 UNITS = "apt|apartment|suite|ste|unit|flat|floor|room|appt|appartement|wohnung|whg|piso|puerta|interno|scala|apto|andar|bus|m"

@@ -158,7 +158,7 @@ def find_anchors(low: str, start: int = 0, octets: bytes | None = None) -> list[
             if anchor is not None:
                 found.append(anchor)
                 skip = anchor.end
-    return found
+    return _refined(found, low)
 
 
 def _anchor(index: _Index, low: str, start: int, word: bytes) -> Anchor | None:
@@ -170,6 +170,57 @@ def _anchor(index: _Index, low: str, start: int, word: bytes) -> Anchor | None:
             return Anchor(start, match.end(), index.labels[match.group().translate(_SEPARATORS)])
     label = index.alone.get(word)
     return None if label is None else Anchor(start, start + len(word), label)
+
+
+_OF = re.compile(rf"[ ]+(?:(?:{data.OF})[ ]+){{0,4}}")
+"""Between a code and the card that it belongs to: "the PIN of my card"."""
+_BY = re.compile(rf"[ ]+(?:(?:{data.BY})[ ]+){{1,3}}")
+"""Between a code and the telephone it came to: "the code by SMS"."""
+_ENDING = re.compile(
+    r"[ ]+(?:number[ ]+|nummer[ ]+)?(?:ends?|ending|endet|finit|termina|terminada|terminado|finisce|eindigt|konczy)\b"
+)
+_CODE_WORDS = frozenset({"code", "codigo", "codice", "kod", "codes", "codigos", "codici", "kodu"})
+_SENT = re.compile(rf"\b(?:{data.SENT})\b")
+"""How a code that was sent is spoken of."""
+_SENT_BEFORE, _SENT_AFTER = 28, 26
+"""Characters before and after the word "code" in which it may say that it was sent."""
+
+
+def _refined(found: list[Anchor], low: str) -> list[Anchor]:
+    """Anchors that say more together: "the PIN of my card" names a PIN, "my SSN ends in" the end of an SSN, "the code
+    you texted me" a one-time code."""
+    refined: list[Anchor] = []
+    for anchor in found:
+        last = refined[-1] if refined else None
+        if anchor.label is Label.CARD and last is not None and last.label in CODES:
+            if _OF.fullmatch(low, last.end, anchor.start) is not None:
+                refined[-1] = Anchor(last.start, anchor.end, last.label)
+                continue
+        elif anchor.label is Label.PHONE and last is not None and last.label is Label.OTP:
+            if _BY.fullmatch(low, last.end, anchor.start) is not None or _between(low, last, anchor):
+                refined[-1] = Anchor(last.start, anchor.end, Label.OTP)
+                continue
+        elif anchor.label is Label.OTHER:
+            if last is not None and last.label is Label.SSN and _ENDING.match(low, last.end, anchor.end) is not None:
+                refined[-1] = Anchor(last.start, anchor.end, Label.SSN)
+                continue
+            if low[anchor.start : anchor.end] in _CODE_WORDS and _was_sent(low, anchor):
+                anchor = anchor._replace(label=Label.OTP)
+        refined.append(anchor)
+    return refined
+
+
+def _between(low: str, code: Anchor, phone: Anchor) -> bool:
+    """Whether the words between say that the code was sent to the telephone: "the code received by SMS"."""
+    gap = low[code.end : phone.start]
+    return len(gap) <= _SENT_AFTER and re.search(r"[.!?;,\n\d]", gap) is None and _SENT.search(gap) is not None
+
+
+def _was_sent(low: str, code: Anchor) -> bool:
+    """Whether the words around, up to a digit or the end of the sentence, say that the code was sent."""
+    before = re.split(r"[.!?;\n\d]", low[max(0, code.start - _SENT_BEFORE) : code.start])[-1]
+    after = re.split(r"[.!?;\n\d]", low[code.end : code.end + _SENT_AFTER])[0]
+    return _SENT.search(before) is not None or _SENT.search(after) is not None
 
 
 @lru_cache(maxsize=1)

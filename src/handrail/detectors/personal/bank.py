@@ -65,9 +65,22 @@ def _mod97(iban: str) -> int:
         return 0
 
 
+_SORT_NAMED = re.compile(r"(?<!\w)sort(?: code)?(?: is|:)? (\d{2}([ \-])\d{2}\2\d{2})(?![\w\-])")
+_LETTERED = re.compile(r"(?<![\w\-])(?=[0-9A-Z]*[A-Z])(?=(?:[A-Z]*\d){6})[0-9A-Z]{8,14}(?![\w\-])")
+
+
+def find_lettered_accounts(page: Page) -> list[Hit]:
+    """An account with a letter or three among its digits, right behind its name: a RIB, some customer accounts."""
+    return [
+        Hit(Kind.ACCOUNT, *match.span(), 0.8, "named")
+        for match in _LETTERED.finditer(page.text)
+        if sum(letter.isalpha() for letter in match.group()) <= 3 and page.direct(match.start()) is Label.ACCOUNT
+    ]
+
+
 def find_sort_codes(page: Page) -> list[Hit]:
-    """A UK sort code and an 8-digit account side by side."""
-    hits: list[Hit] = []
+    """A UK sort code and an 8-digit account side by side, or a sort code by its short name."""
+    hits = [Hit(Kind.ACCOUNT, *match.span(1), 0.9, "sort_code") for match in _SORT_NAMED.finditer(page.low)]
     for match in _SORT_AND_ACCOUNT.finditer(page.text):
         if page.label(match.start(), match.end()) is not Label.OTHER:
             hits.append(Hit(Kind.ACCOUNT, match.start(), match.end(), 0.9, "sort_code"))

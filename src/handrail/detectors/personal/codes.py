@@ -5,7 +5,7 @@ Source: PCI DSS 4.0.1 requirement 3.3.1 (CVV, PIN).
 
 import re
 
-from handrail.detectors.data.codes import LINKS, NOT_A_VALUE
+from handrail.detectors.data.codes import CLAUSE, LINKS, NOT_A_VALUE
 from handrail.detectors.personal.anchors import CODES, Label
 from handrail.detectors.personal.page import Hit, Number, Page
 from handrail.terms.finding import Kind
@@ -73,8 +73,32 @@ def find_passwords(page: Page) -> list[Hit]:
     return hits
 
 
+_CLAUSE = re.compile(rf"{CLAUSE}(?=,? (?:is|was|ist|war|est|es|era|e|to|jest|:)[ :]|:)")
+"""Whose or which password, between the word and its value: "the password I set is"."""
+_QUOTED = re.compile(
+    r"[ ]?(?:(?:is|was|ist|war|est|es|era|e|to|jest|:|=) ?)?"
+    r"(?:\"([^\"\n]{3,60})\"|“([^”\n]{3,60})”|«\s?([^»\n]{3,60}?)\s?»)"
+)
+
+
+def _quoted(page: Page, at: int) -> tuple[int, int] | None:
+    """A value in quotation marks right behind, which may hold blanks; not one that is plain words of a sentence."""
+    match = _QUOTED.match(page.low, at)
+    if match is None:
+        return None
+    start, end = match.span(match.lastindex or 0)
+    words = page.low[start:end].split()
+    return (start, end) if len(words) > 1 and not NOT_A_VALUE.issuperset(words) else None
+
+
 def _value(page: Page, at: int) -> tuple[int, int] | None:
     linked = False
+    clause = _CLAUSE.match(page.low, at)
+    if clause is not None:
+        at = clause.end()
+    quoted = _quoted(page, at)
+    if quoted is not None:
+        return quoted
     for step, match in enumerate(_TOKEN.finditer(page.text, at, min(len(page.text), at + 80))):
         start, end = match.span()
         token = page.low[start:end]

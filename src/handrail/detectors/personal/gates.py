@@ -13,11 +13,18 @@ from typing import Final
 
 import re2
 
-from handrail.detectors.data.dates import MONTHS
+from handrail.detectors.data.dates import BIRTH, MONTHS
 from handrail.detectors.data.emails import AT, DOT, PROVIDERS, TOP
 from handrail.detectors.data.numbers import FILLERS
-from handrail.detectors.data.persons import GREETINGS, INTRODUCTIONS, LOOSE, TITLES
-from handrail.detectors.data.places import DECLARED, STREET_WORDS_EN, STREET_WORDS_FIRST, STREET_WORDS_LAST, STREETS
+from handrail.detectors.data.persons import GREETINGS, INTRODUCTIONS, LOOSE, PARTICLES, TITLES
+from handrail.detectors.data.places import (
+    DECLARED,
+    STREET_NAMES_EN,
+    STREET_WORDS_EN,
+    STREET_WORDS_FIRST,
+    STREET_WORDS_LAST,
+    STREETS,
+)
 from handrail.detectors.personal import health
 from handrail.detectors.personal.page import SHORTEST_UNNAMED
 from handrail.detectors.spoken import gate_words
@@ -92,6 +99,7 @@ class Gate:
     HEALTH: Final = 14
     DECLARED: Final = 15
     STREET_WORD: Final = 16
+    BIRTH: Final = 17  # a word of birth: a date may follow in words
     NUMBER: Final = 20  # three digits with light separators between them
     MIXED: Final = 21  # letters beside digits: codes and documents
     IBAN: Final = 22
@@ -115,7 +123,7 @@ _WORDS: dict[int, str] = {
         rf"(?:^|[^a-z])(?:{_NUMBERS})[\s,.;:\-/()]{{1,4}}(?:(?:{_NUMBERS}|{'|'.join(sorted(FILLERS))})(?:[^a-z]|$)|[0-9])"
     ),
     Gate.INTRODUCED: rf"{_START}(?:{INTRODUCTIONS})(?:\s*[:,\-=]\s*|\s+){_LETTER}",
-    Gate.TITLE: rf"{_START}(?:{TITLES})\.?\s+{_CAPITAL}",
+    Gate.TITLE: rf"{_START}(?:{TITLES})\.?\s+(?:(?:{PARTICLES}) ){{0,3}}{_CAPITAL}",
     Gate.GREETED: rf"(?:^|[\n.!?]\s*)(?:{GREETINGS}),?\s+{_CAPITAL}",
     Gate.LOOSE: rf"{_START}(?:{LOOSE})\s+{_CAPITAL}",
     Gate.SECRET: (
@@ -132,9 +140,11 @@ _WORDS: dict[int, str] = {
     Gate.HEALTH: rough(health.CONDITION),
     Gate.DECLARED: rough(DECLARED),
     Gate.STREET_WORD: (
-        rf" (?:{STREET_WORDS_EN}){_STOP}|{_START}(?:{STREET_WORDS_FIRST})(?:[^a-z]|$)|(?:{STREET_WORDS_LAST})[. ]|"
-        rf"p\.? ?o\.? ?box|{_START}(?:c/|an der|unter den|auf der)"
+        rf" (?:{STREET_WORDS_EN}|{STREET_NAMES_EN}){_STOP}|{_START}(?:{STREET_WORDS_FIRST})(?:[^a-z]|$)|"
+        rf"(?:{STREET_WORDS_LAST})[. ]|"
+        rf"p\.? ?o\.? ?box|{_START}(?:c/|(?:an der|an den|unter den|auf de[rm]|hinter de[rm]|vor dem|am|im|zum|zur) )"
     ),
+    Gate.BIRTH: rf"{_START}(?:{BIRTH})",
 }
 _FORMS: dict[int, str] = {
     Gate.NUMBER: rf"[0-9]{_SEPARATED}[0-9]{_SEPARATED}[0-9]",
@@ -148,7 +158,10 @@ _FORMS: dict[int, str] = {
     Gate.UK: r"(?:^|[^a-z0-9])[a-z]{1,2}(?:[0-9][a-z]|[0-9]{1,2}) ?[0-9][a-z]{2}(?:[^a-z0-9]|$)",
     Gate.IP: r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|[0-9a-f]:[0-9a-f]{0,4}:[0-9a-f]{0,4}",
     Gate.INTERNATIONAL: r"\+ ?[1-9]|(?:^|[^a-z0-9_])00 ?[1-9]",
-    Gate.SORT_CODE: r"[0-9]{2}[ \-][0-9]{2}[ \-][0-9]{2}[\s,/;|]{1,3}[0-9]{8}",
+    Gate.SORT_CODE: (
+        r"sort(?: code)?(?: is|:)? [0-9]{2}[ \-][0-9]|"
+        r"[0-9]{2}[ \-][0-9]{2}[ \-][0-9]{2}[\s,/;|]{1,3}[0-9]{8}"
+    ),
     Gate.SSN: r"[0-9]{3}[\- .][0-9]{2}[\- .][0-9]{4}",
     Gate.LONG: rf"[0-9][0-9 \t\-/_().\r\n]{{{SHORTEST_UNNAMED - 2},}}[0-9]",
 }

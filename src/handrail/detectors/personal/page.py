@@ -36,6 +36,9 @@ _LEAST = 3  # digits of the shortest value, a card's code
 _GROUP = re.compile(r"[0-9]+")
 _BREAK = re.compile(r"[.!?;](?:\s|$)|[!?;\n]")
 _SHORT_FORM = 5  # letters of a name that a full stop may follow ("tel. 0170")
+_OWNER_REACH = 16
+"""Characters between whose number it is and the word "number": "my ID card has the number"."""
+_PLAIN = re.compile(r"[a-z ]+")
 _LAST_DIGIT = re.compile(r"\d(?!.*\d)", re.DOTALL)
 _LIST_GAP = 6
 """Characters between two numbers of one name: "call 020 7946 0001 or 020 7946 0002"."""
@@ -59,7 +62,7 @@ _WHOLE_SIZES = CODES | {Label.CARD: (12, 19), Label.ACCOUNT: (6, 26), Label.SSN:
 """Digits of a value that is too long for an amount or a count that happens to stand before the name."""
 _APART = re.compile(r"[,:\-]")
 _PAUSE = re.compile(r"[,;.\n]")
-_SHORT = frozenset({"no", "nr", "num", "tel", "ph", "mob", "acct", "ref"})
+_SHORT = frozenset({"n", "no", "nr", "num", "tel", "ph", "mob", "acct", "ref"})
 _WORDS = re.compile(r"[^\W_]+")
 _BEFORE_STOP = re.compile(r"[^\w \t:=\-#.,'\"(?]|_")
 _AFTER_STOP = re.compile(r"[^\w \t,:\-(']|_")
@@ -287,12 +290,15 @@ class Page:
         return (name.label in CODES or not apart) and least <= self.marks.count(b"0", start, end) <= most
 
     def _short(self, anchor: Anchor) -> bool:
-        """Whether the name ends in a short form, which a full stop may follow."""
-        return len(self.low[anchor.start : anchor.end].rpartition(" ")[2]) <= _SHORT_FORM
+        """Whether the name ends in a short form, which a full stop may follow: "tel.", "Ausweisnr."."""
+        name = self.low[anchor.start : anchor.end]
+        return len(name.rpartition(" ")[2]) <= _SHORT_FORM or name.endswith("nr")
 
     def _owner(self, before: Anchor, near: Anchor) -> Label:
         """ "Number" right behind a word that says whose number takes that word's label."""
-        if near.start - before.end <= 6 and _BREAK.search(self.text, before.end, near.start) is None:
+        gap = self.low[before.end : near.start]
+        plain = len(gap) <= _OWNER_REACH and _PLAIN.fullmatch(gap) is not None and _links_before(gap)
+        if plain or (len(gap) <= 6 and _BREAK.search(gap) is None):
             return before.label
         return near.label
 

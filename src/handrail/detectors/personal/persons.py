@@ -8,12 +8,14 @@ from collections.abc import Sequence
 
 import re2
 
-from handrail.detectors.data.persons import CONNECTORS, GREETINGS, INTRODUCTIONS, LOOSE, NOT_NAMES, TITLES
+from handrail.detectors.data.persons import CONNECTORS, GREETINGS, INTRODUCTIONS, LOOSE, NOT_NAMES, PARTICLES, TITLES
 from handrail.detectors.personal.page import Hit, Page
 from handrail.terms.finding import Kind
 
 _NAME_WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*\.?")
 _NEXT = re.compile(r"[ ]{1,2}")
+_PARTICLES = re.compile(rf"(?:(?:{PARTICLES}) ){{1,3}}(?=[^\W\d_])")
+"""What a family name may begin with in small letters: "mevrouw van den Broek"."""
 _THINGS = ("city", "company", "user", "street", "file", "product", "brand", "domain", "business", "town")
 _NOT_OF_A_PERSON = "".join(f"(?<!{word} )" for word in _THINGS)
 _SHAPES = {
@@ -24,6 +26,9 @@ _SHAPES = {
 }
 """By reason: what stands before, the words, what stands between them and the name."""
 REASONS = tuple(_SHAPES)
+
+
+_TITLE = re.compile(r"(?:mr|mrs|ms|dr|prof|sra?|srta|sig|dott|dhr|mevr|mme|mlle)(?![^\W_])")
 
 
 def _patterns() -> "dict[str, tuple[re2.Pattern, re.Pattern[str]]]":
@@ -41,6 +46,7 @@ def _patterns() -> "dict[str, tuple[re2.Pattern, re.Pattern[str]]]":
 
 _PATTERNS = _patterns()
 _LONGEST = 4
+_WHOLE_TITLE = 6  # letters of a title that is a word of its own, in small letters too: "mevrouw", "monsieur", "signora"
 _TITLE_REACH = 48  # characters in which the last word ends
 
 
@@ -89,7 +95,9 @@ def _sound(page: Page, start: int, reason: str) -> bool:
     if reason != "title":
         return True
     words = page.text[max(0, start - _TITLE_REACH) : start].split()
-    return bool(words) and (words[-1][0].isupper() or words[-1].endswith("."))
+    if not words:
+        return False
+    return words[-1][0].isupper() or words[-1].endswith(".") or len(words[-1]) >= _WHOLE_TITLE
 
 
 def _name(page: Page, start: int, *, strict: bool) -> int | None:
@@ -97,8 +105,11 @@ def _name(page: Page, start: int, *, strict: bool) -> int | None:
     text, low = page.text, page.low
     at = start
     end: int | None = None
-    capital = text[start : start + 1].isupper()
-    if strict and not capital:
+    particles = _PARTICLES.match(text, start)
+    if particles is not None:
+        at = particles.end()
+    capital = text[at : at + 1].isupper()
+    if strict and (not capital or _TITLE.match(low, at) is not None):
         return None
     for _ in range(_LONGEST):
         match = _NAME_WORD.match(text, at)

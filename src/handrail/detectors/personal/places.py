@@ -23,6 +23,8 @@ _UK = re.compile(UK)
 _NAMED = re.compile(NAMED_POSTCODE)
 _STREETS = tuple((name, re.compile(pattern)) for name, pattern in STREETS)
 _TAIL = re.compile(TAIL)
+_NAMED_STREET = re.compile(r"\d[\w\-–/]*,? (?:[A-Z][\w'.\-]* )+[A-Z][a-z]+\Z")
+"""A number and nothing but words with capitals."""
 _DECLARED = re.compile(DECLARED)
 _DECLARED_VALUE = re.compile(DECLARED_VALUE)
 
@@ -37,6 +39,8 @@ def find_addresses(page: Page, language: str, gates: frozenset[int]) -> list[Hit
         for match in pattern.finditer(low):
             if name == "street_it" and language == "en" and page.text[match.start()].islower():
                 continue  # "via" is an English word
+            if name == "street_named_en" and not _NAMED_STREET.search(page.text, match.start(), match.end()):
+                continue  # "10 minutes walk"
             tail = _TAIL.match(low, match.end())
             end = tail.end() if tail is not None else match.end()
             hits.append(Hit(Kind.ADDRESS, match.start(), end, 0.8, name))

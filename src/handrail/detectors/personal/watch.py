@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from handrail.detectors.data.numbers import FILLERS
-from handrail.detectors.data.persons import GREETINGS, INTRODUCTIONS, LOOSE, TITLES
+from handrail.detectors.data.persons import GREETINGS, INTRODUCTIONS, LOOSE, PARTICLES, TITLES
 from handrail.detectors.personal.gates import pattern_set
 from handrail.detectors.spoken import gate_pattern
 
@@ -37,7 +37,10 @@ _WATCHED = (
     r"@",
     rf"(?:^|[^\pL]){_NUMBERS}[\s,.\-]{{1,3}}(?:(?:{_NUMBERS}|{'|'.join(sorted(FILLERS))})(?:[^\pL]|$)|[0-9])",
     rf"(?:^|[^\pL])(?:{_accents(INTRODUCTIONS)})[ \t:,=\-]*\s*\pL",
-    rf"(?:^|[^\pL])(?:{_accents('|'.join((LOOSE, TITLES, GREETINGS)))})\.?,?\s+(?-i:\p{{Lu}})",
+    (
+        rf"(?:^|[^\pL])(?:{_accents('|'.join((LOOSE, TITLES, GREETINGS)))})\.?,?\s+"
+        rf"(?:(?:{PARTICLES}) ){{0,3}}(?-i:\p{{Lu}})"
+    ),
     r"pass|pasw|pwd|\bpw\b|\bpsw|kennwort|mdp|contrase|clave|parola|senha|palavra|wachtwoord|has[lł]",
     (
         r"(?:[^\pL](?:at|dot|[aä]t|arobas|arobase|arroba|klammeraffe|chiocciola|apenstaartje|ma[lł]pa|punkt|kropka)[^\pL])|"

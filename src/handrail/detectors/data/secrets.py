@@ -15,6 +15,14 @@ SECRETS: tuple[tuple[str, str], ...] = (
     ("pypi_token", r"\bpypi-[A-Za-z0-9_\-]{50,200}"),
     ("huggingface_token", r"\bhf_[A-Za-z0-9]{30,60}\b"),
     ("handrail_key", r"\bhr_[A-Za-z0-9]{6,40}[._][A-Za-z0-9_\-]{20,100}"),
+    ("gitlab_other", r"\bgl(?:rt|dt|oas|ptt|ft|soat|agent|imt)-[A-Za-z0-9_\-]{20,64}"),
+    ("shopify_token", r"\bshp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}\b"),
+    ("digitalocean_token", r"\bdo[opr]_v1_[a-f0-9]{64}\b"),
+    ("databricks_token", r"\bdapi[a-f0-9]{32}\b"),
+    ("docker_token", r"\bdckr_pat_[A-Za-z0-9_\-]{20,64}"),
+    ("vault_token", r"\bhv[sbr]\.[A-Za-z0-9_\-]{24,200}"),
+    ("age_key", r"\bAGE-SECRET-KEY-1[0-9A-Z]{50,64}\b"),
+    ("slack_webhook", r"\bhooks\.slack\.com/services/T[A-Z0-9]{6,14}/B[A-Z0-9]{6,14}/[A-Za-z0-9]{16,40}"),
     ("jwt", r"\beyJ[A-Za-z0-9_\-]{8,2000}\.eyJ[A-Za-z0-9_\-]{8,4000}\.[A-Za-z0-9_\-]{0,1000}"),
     (
         "private_key",
@@ -24,6 +32,6 @@ SECRETS: tuple[tuple[str, str], ...] = (
     ("url_password", r"\b[a-z][a-z0-9+.\-]{1,20}://[^\s:/@]{1,80}:[^\s:/@]{3,80}@"),
     (
         "named_secret",
-        r"(?i:\b(?:api[ _\-]?key|secret[ _\-]?key|access[ _\-]?key|client[ _\-]?secret|auth[ _\-]?token|access[ _\-]?token|api[ _\-]?token))[\"']?\s*(?:[:=]|is)\s*[\"']?([A-Za-z0-9_\-./+=]{12,200})",
+        r"(?i:(?:\b|_)(?:api[ _\-]?key|secret[ _\-]?(?:access[ _\-]?)?key|access[ _\-]?key|private[ _\-]?key|account[ _\-]?key|signing[ _\-]?(?:key|secret)|(?:client|app|webhook|consumer)[ _\-]?secret|(?:auth|access|api|refresh|bearer|id|session)[ _\-]?token))[\"']?\s*(?:[:=]|is)\s*[\"']?([A-Za-z0-9_\-./+=]{12,200})",
     ),
 )

@@ -128,7 +128,7 @@ _WORDS: dict[int, str] = {
     Gate.LOOSE: rf"{_START}(?:{LOOSE})\s+{_CAPITAL}",
     Gate.SECRET: (
         r"akia|asia[0-9a-z]|abia|acca|gh[pousr]_|github_pat|glpat-|xox[a-z]-|sk-|aiza|ya29|(?:sk|pk|rk|whsec)_|"
-        r"sg\.[a-z0-9_\-]|npm_|pypi-|hf_|hr_|eyj|-----begin|bearer\s+[a-z0-9._~+/\-]|://[^\s:/@]+:|"
+        r"sg\.[a-z0-9_\-]|npm_|pypi-|hf_|hr_|eyj|gl[a-z]{2,5}-|shp[acps][ats]_|do[opr]_v1|dapi[0-9a-f]|dckr_|hv[sbr]\.|age-secret|hooks\.slack|-----begin|bearer\s+[a-z0-9._~+/\-]|://[^\s:/@]+:|"
         r"(?:key|secret|token)[\"']?\s*(?:[:=]|is)\s*[\"']?[a-z0-9_\-./+=]"
     ),
     Gate.PASSWORD: r"pass|pasw|pwd|\bpw\b|\bpsw|pswd|kennwort|mdp|contrase|clave|parola|senha|palavra|wachtwoord|hasl",

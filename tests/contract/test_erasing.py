@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from fakes.storage import KEK, OPERATOR, ORDERS, Rig, begin, entry_of
 
+from handrail.backends.erasing import SWEEP
 from handrail.ledger.commitment import decode, read_facts
 from handrail.ledger.entry import EntryKind
 from handrail.ledger.erase import Who
@@ -387,6 +388,22 @@ def test_rotation_leaves_everything_readable_and_destroys_the_old_key(durable: R
         for thread, entry in done:
             assert (await again.reader.show(entry.interaction)).payload == entry.payload
             assert (await begin(again, conversation=thread.conversation)).subject == thread.subject
+
+    durable.run(body())
+
+
+def test_what_stayed_open_behind_many_entries_is_closed_by_the_same_sweep(durable: Rig) -> None:
+    async def body() -> None:
+        store = await durable.open()
+        thread = await begin(store)
+        for _ in range(2):
+            store.journal.queue(entry_of(thread, EntryKind.INTERACTION_OPENED, at_ms=1_000))
+            for _ in range(SWEEP):
+                store.journal.queue(entry_of(thread))
+        await store.journal.run(lambda tx: None)
+        sweep = {"older_than_ms": 900_000, "by": OPERATOR}
+        assert await store.erasing.interrupted(**sweep) == 2
+        assert await store.erasing.interrupted(**sweep) == 0
 
     durable.run(body())
 

@@ -44,7 +44,8 @@ from handrail.terms.ids import ConversationId, EntryId, Ids, SubjectId, UseCaseI
 
 _ABOUT = msgspec.json.Decoder(About)
 REWRAP = 500
-SWEEP = 5_000
+SWEEP, SWEEPS = 500, 10
+"""Entries looked at in one transaction, which others wait for, and transactions of one sweep."""
 
 _OF_INTERACTIONS = "SELECT i.seq FROM interaction i WHERE i.use_case = $1 AND i.at_ms < $2"
 _DUE = f"FROM payload p WHERE p.sealed IS NOT NULL AND (p.seq IN ({_OF_INTERACTIONS}) OR p.seq IN ({OF_USE_CASE})) AND "
@@ -294,30 +295,39 @@ class StoredErasing:
         return facts
 
     async def interrupted(self, *, older_than_ms: int, by: Actor) -> int:
+        ended, further = 0, True
+        for _ in range(SWEEPS):
+            more, further = await self._interrupted(older_than_ms, by)
+            ended += more
+            if not further:
+                break
+        return ended
+
+    async def _interrupted(self, older_than_ms: int, by: Actor) -> tuple[int, bool]:
+        """Of the next entries: how many were interrupted, and whether to go on with those behind."""
         swept = (await self._reading.rows("SELECT swept FROM control"))[0][0]
         found = await self._reading.rows(
-            "SELECT seq, kind, facts FROM entry WHERE seq > $1 ORDER BY seq LIMIT $2", (swept, SWEEP)
+            "SELECT seq, CASE kind WHEN $1 THEN facts END FROM entry WHERE seq > $2 ORDER BY seq LIMIT $3",
+            (EntryKind.INTERACTION_OPENED.value, swept, SWEEP),
         )
-        opened = {
-            seq: read_facts(bytes(facts)) for seq, kind, facts in found if kind == EntryKind.INTERACTION_OPENED.value
-        }
+        opened = {seq: facts for seq, facts in found if facts is not None}
 
-        def sweep(tx: ErasingTransaction) -> int:
-            count, upto = 0, found[-1][0] if found else swept
-            for seq, recorded in opened.items():
+        def sweep(tx: ErasingTransaction) -> tuple[int, bool]:
+            count, upto, stopped = 0, found[-1][0], False
+            for seq, facts in opened.items():
+                recorded = read_facts(bytes(facts))
                 if tx.fetch("SELECT 1 FROM interaction WHERE interaction = $1 LIMIT 1", (recorded.interaction,)):
                     continue
                 if recorded.at_ms > tx.now_ms - older_than_ms:
-                    upto = seq - 1
+                    upto, stopped = seq - 1, True
                     break
                 count += 1
-                facts = _interrupted(interaction_facts(recorded))
                 entry = Entry(
                     id=self._entry_id(),
                     kind=EntryKind.INTERACTION_INTERRUPTED,
                     at_ms=tx.now_ms,
                     actor=by,
-                    facts=facts,
+                    facts=_interrupted(interaction_facts(recorded)),
                     use_case=recorded.use_case,
                     conversation=recorded.conversation,
                     interaction=recorded.interaction,
@@ -326,9 +336,9 @@ class StoredErasing:
                 )
                 tx.append(entry)
             tx.fetch("UPDATE control SET swept = $1 WHERE swept < $2", (upto, upto))
-            return count
+            return count, not stopped and len(found) == SWEEP
 
-        return await self._journal.run(sweep) if found else 0
+        return await self._journal.run(sweep) if found else (0, False)
 
     def _plan(self, tx: ErasingTransaction, who: Who) -> Plan:
         root = self._root(tx, who)

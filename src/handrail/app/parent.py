@@ -2,24 +2,28 @@
 the MCP door, which the jobs process asks for when it is needed.
 
     python -P -m handrail.app.parent PLAN LISTENER WORKERS
+    python -P -m handrail.app.parent PLAN LISTENER WORKERS BOARD CHILD PARENT READY
 
-PLAN and LISTENER are file descriptors (`app.plan`, the bound socket). Before it forks it loads what every child needs,
-storage and the log, so that they share it. The console starts when the gateway serves, and the gateway does not fall
-with it. A worker loads the request path after it was forked, so that neither this
-process nor the jobs process holds that in memory; several workers get it from here and share it too.
+PLAN, LISTENER and BOARD are file descriptors (`app.plan`, the bound socket, `app.board`). Before it forks it loads what
+every child needs, storage and the log, so that they share it. Each child loads what is its own after it was forked, a
+worker first, since customers wait for it; several workers get the request path from here and share it too. The console
+starts when the gateway serves, and the gateway does not fall with it.
+
+When all serve, this process has no more use for what it loaded, while each page that a child has written to since is
+in memory twice: it goes on as `app.keep`. That one starts a child that died by the second form of the command: CHILD is
+its name, PARENT and READY are the descriptors of `app.supervise.Life`.
 """
 
 import gc
 import logging
 import os
 import sys
-from collections.abc import Callable
 
 from handrail.app.board import Board
 from handrail.app.child import announced, give_back, log_lines
-from handrail.app.jobs import Jobs
+from handrail.app.keep import CONSOLE, DOORS, JOBS, Main, become, children
 from handrail.app.plan import parsed
-from handrail.app.supervise import Child, Life, Supervisor
+from handrail.app.supervise import Life, Supervisor
 
 log = logging.getLogger("handrail.server")
 LOADING = 50_000
@@ -31,54 +35,55 @@ def main(arguments: list[str]) -> int:
     """Blocks until stopped; the exit code."""
     gc.set_threshold(LOADING)
     log_lines()
-    plan, listener, workers = (int(each) for each in arguments)
+    plan, listener, workers = (int(each) for each in arguments[:3])
     os.set_inheritable(listener, False)
     with os.fdopen(plan, "rb") as pipe:
         told = pipe.read()
-    _load_for_all(workers)
-    board = Board(workers)
-    children = [Child(f"gateway {place + 1}", _gateway(told, listener, board, place)) for place in range(workers)]
-    children.append(Child("doors", _doors(told), on_demand=True))
-    children.append(Child("jobs", Jobs(told), last=True))
-    if parsed(told).settings.boot.console_serve:
-        children.append(Child("console", _console(told), needed=False, last=True))
-    gc.freeze()  # what is shared with the children stays untouched
-    give_back()
-    return Supervisor(children, on_ready=lambda: _announce(told)).run()
+    if len(arguments) > 3:
+        board, name, *ends = arguments[3:]
+        return _main_of(name, told, listener, Board(workers, int(board)))(Life(*map(int, ends)))
+    return _serve(told, listener, workers)
 
 
-def _gateway(told: bytes, listener: int, board: Board, place: int) -> Callable[[Life], int]:
-    def run(life: Life) -> int:
-        from handrail.app.worker import Worker  # deferred: see the head of this file
+def _serve(told: bytes, listener: int, workers: int) -> int:
+    from handrail.app import wire  # noqa: F401  deferred, as all that is loaded for the children: they share it
 
-        return Worker(told, listener, board, place)(life)
-
-    return run
-
-
-def _doors(told: bytes) -> Callable[[Life], int]:
-    def run(life: Life) -> int:
-        from handrail.app.doors import Doors  # deferred: see the head of this file
-
-        return Doors(told)(life)
-
-    return run
-
-
-def _console(told: bytes) -> Callable[[Life], int]:
-    def run(life: Life) -> int:
-        from handrail.app.console import ConsoleProcess  # deferred: see the head of this file
-
-        return ConsoleProcess(told)(life)
-
-    return run
-
-
-def _load_for_all(workers: int) -> None:
     if workers > 1:
-        from handrail.app import worker  # deferred, as above
+        from handrail.app import worker  # deferred: as above
 
         worker.load()
+    board, console = Board(workers), parsed(told).settings.boot.console_serve
+    those = children(lambda name: _main_of(name, told, listener, board), workers=workers, console=console)
+    gc.freeze()  # what is shared with the children stays untouched
+    give_back()
+    return Supervisor(
+        those,
+        on_ready=lambda: _announce(told),
+        smaller=lambda standing: become(told, listener, workers, board.descriptor, console, standing),
+    ).run()
+
+
+def _main_of(name: str, told: bytes, listener: int, board: Board) -> Main:
+    """What a child does. Its modules are loaded when it runs: see the head of this file."""
+
+    def run(life: Life) -> int:
+        if name == JOBS:
+            from handrail.app.jobs import Jobs
+
+            return Jobs(told)(life)
+        if name == DOORS:
+            from handrail.app.doors import Doors
+
+            return Doors(told)(life)
+        if name == CONSOLE:
+            from handrail.app.console import ConsoleProcess
+
+            return ConsoleProcess(told)(life)
+        from handrail.app.worker import Worker
+
+        return Worker(told, listener, board, int(name.split()[1]) - 1)(life)
+
+    return run
 
 
 def _announce(told: bytes) -> None:

@@ -4,11 +4,11 @@ It goes through a pipe and never through the command line, which every user of t
 database may hold a password.
 """
 
-import os
 from pathlib import Path
 
 import msgspec
 
+from handrail.app.keep import handed
 from handrail.app.settings import Settings
 
 
@@ -29,14 +29,7 @@ def encoded(plan: Plan) -> bytes:
 def written(plan: Plan) -> int:
     """A file descriptor that survives exec and from which the plan can be read once. Raises OSError when it is longer
     than a pipe holds (64 KiB)."""
-    end, start = os.pipe()
-    os.set_blocking(start, False)
-    data = encoded(plan)
-    if os.write(start, data) != len(data):
-        raise OSError("the settings are longer than a pipe holds")
-    os.close(start)
-    os.set_inheritable(end, True)
-    return end
+    return handed(encoded(plan))
 
 
 def parsed(data: bytes) -> Plan:

@@ -138,7 +138,10 @@ class _Span(msgspec.Struct):
 def _outermost(findings: Iterable[Finding]) -> list[_Span]:
     """Disjoint spans; a span remembers the parts inside it that must not be kept, not even under a token."""
     spans: list[_Span] = []
-    for finding in sorted(findings, key=lambda finding: (finding.start, -finding.end)):
+    given = list(findings)
+    if len(given) > 1:
+        given.sort(key=lambda finding: (finding.start, -finding.end))
+    for finding in given:
         if finding.end <= finding.start:
             continue
         inner = (finding.start, finding.end, finding.kind)

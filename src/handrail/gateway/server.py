@@ -7,6 +7,7 @@ request that no row fits gets 404 in the dialect of its path.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
 from math import ceil
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -403,9 +404,10 @@ async def _lifespan(receive: Receive, send: Send) -> None:
             return
 
 
+@lru_cache(maxsize=256)
 def _disclosure(told: Told) -> bytes:
     """`version=...; language=...; wording=...`, each value percent-encoded (UTF-8; spaces and plain punctuation stay),
-    so that any script fits a header and no value can end early."""
+    so that any script fits a header and no value can end early. Kept, since few wordings are told again and again."""
     return "; ".join(f"{name}={quote(value, safe=PLAIN)}" for name, value in told._asdict().items()).encode()
 
 

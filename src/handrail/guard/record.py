@@ -26,6 +26,9 @@ from handrail.terms.decision import Outcome, Reason, Verdict
 from handrail.terms.finding import NEVER_REST, PERSONAL, Finding, Kind, Role
 from handrail.terms.ids import Digest, EntryId, InteractionId
 
+Spans = Mapping[tuple[int, int], list[Finding]]
+"""Findings by (message, leaf), in the leaf's own offsets."""
+
 
 class Said(msgspec.Struct, frozen=True, omit_defaults=True):
     """One message as it is kept. `texts` masked; `left_out`: it was not fully read, so its texts are not kept."""
@@ -274,13 +277,9 @@ def _encoded_nothing(given: DecisionInput) -> msgspec.Raw:
     return msgspec.Raw(encode(given))
 
 
-Spans = dict[tuple[int, int], list[Finding]]
-"""Findings by (message, leaf), in the leaf's own offsets."""
-
-
 def located(screened: Screened, places: Iterable[int]) -> Spans:
     """Where the findings at these `places` of `screened` stand."""
-    spans: Spans = {}
+    spans: dict[tuple[int, int], list[Finding]] = {}
     for place in places:
         finding = screened.findings[place]
         for spot in screened.spots[place]:
@@ -290,17 +289,16 @@ def located(screened: Screened, places: Iterable[int]) -> Spans:
     return spans
 
 
-def personal_in(weighed: Weighed) -> Spans:
-    """What must not be kept in clear: every personal finding that a rule acts on, and all never-rest ones."""
+def personal_in(weighed: Weighed, masked: Spans) -> Spans:
+    """What must not be kept in clear: every personal finding that a rule acts on, and all never-rest ones. `masked`:
+    those of the decision's masks, where they were located; the same ones are given back."""
     actions = weighed.decision.actions
-    return located(
-        weighed.screened,
-        [
-            place
-            for place, finding in enumerate(weighed.screened.findings)
-            if finding.kind in PERSONAL and (actions[place] is not None or finding.kind in NEVER_REST)
-        ],
-    )
+    places = [
+        place
+        for place, finding in enumerate(weighed.screened.findings)
+        if finding.kind in PERSONAL and (actions[place] is not None or finding.kind in NEVER_REST)
+    ]
+    return masked if masked and tuple(places) == weighed.decision.masks else located(weighed.screened, places)
 
 
 def _kept(
@@ -308,8 +306,8 @@ def _kept(
 ) -> tuple[Said, ...]:
     if weighed is None:
         return ()
-    spans = personal_in(weighed) if weighed.screened.findings else {}
     masked = draft.masked if weighed is draft.input else {}
+    spans = personal_in(weighed, masked) if weighed.screened.findings else {}
     failed = weighed.screened.failed
     kept: list[Said] = []
     for place, message in enumerate(messages):
@@ -324,7 +322,7 @@ def _kept(
                 if (place, index) not in spans:
                     continue
                 found, leaf = spans[place, index], message.leaves[index]
-                if found == masked.get((place, index)) and leaf.role is message.role is not Role.ASSISTANT:
+                if found is masked.get((place, index)) and leaf.role is message.role is not Role.ASSISTANT:
                     texts[index] = draft.changes.get(leaf, text)  # as the model got it
                 else:
                     texts[index] = draft.vault.mask(text, found, message.role)

@@ -112,7 +112,7 @@ class Memo:
     """Readings by keyed hash, at most `size` twice over: a full half is set aside, and the older half forgotten. One
     with findings is kept packed: 0.3 KB instead of 1.4 (three findings, its place in the table included)."""
 
-    __slots__ = ("_base", "_new", "_old", "_size", "_under")
+    __slots__ = ("_base", "_new", "_old", "_size", "_under", "replies")
 
     def __init__(self, key: bytes, size: int = 8_192) -> None:
         self._base = hashlib.blake2b(key=key, digest_size=16)
@@ -120,6 +120,7 @@ class Memo:
         self._size = size
         self._new: dict[bytes, Seen | bytes] = {}
         self._old: dict[bytes, Seen | bytes] = {}
+        self.replies = False  # whether a reply with data that may never rest was ever remembered: most never hold one
 
     def name(self, message: Message, under: bytes, asked: str = "") -> bytes:
         """16 bytes: keyed hash of the message's texts, each with its field's name, which is read with it, of `under`,
@@ -236,11 +237,12 @@ def _never_resting(message: Message, seen: Seen, subject: str, memo: Memo, asked
     Kept under the reply alone, in the memo and bounded with it: another process, or this one much later, has not seen
     the question (docs/promises, personal data)."""
     if asked:
-        hits = tuple([hit for hit in seen.hits if hit.finding.kind in NEVER_REST])
+        hits = tuple([hit for hit in seen.hits if hit.finding.kind in NEVER_REST]) if seen.hits else ()
         if hits:
             memo.put(memo.name(message, _REPLIES, subject), Seen(hits, ""))
+            memo.replies = True
         return seen
-    kept = memo.get(memo.name(message, _REPLIES, subject)) if _short(message) else None
+    kept = memo.get(memo.name(message, _REPLIES, subject)) if memo.replies and _short(message) else None
     if kept is None:
         return seen
     covered = {spot for hit in kept.hits for spot in hit.spots}

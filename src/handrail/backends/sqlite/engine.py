@@ -126,7 +126,7 @@ class SqliteTransaction(RegisterOf, ActionsOf):
 
 
 class SqliteEngine:
-    """`backends.writer.Engine`. SQLite is in its serialized mode: two threads may use the connection in turn."""
+    """`backends.writer.Engine`. Two threads may use the connection of SQLite in turn, never at once: `Writer._lend`."""
 
     lends = True
 

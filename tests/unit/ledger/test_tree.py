@@ -225,7 +225,11 @@ def test_a_bundle_gives_its_entries_back(entries: list[bytes]) -> None:
     assert unpack_bundle(pack_bundle(entries)) == entries
 
 
-@given(st.lists(st.binary(min_size=1, max_size=30), min_size=1, max_size=9), st.data())
+# what is left of an entry that begins with its own length could be the entry; a commitment begins with its version
+UNLIKE_ITS_LENGTH = st.binary(min_size=1, max_size=30).filter(lambda entry: not pack_bundle([entry]).startswith(entry))
+
+
+@given(st.lists(UNLIKE_ITS_LENGTH, min_size=1, max_size=9), st.data())
 def test_a_cut_bundle_shows_a_last_entry_that_is_not_the_real_one(entries: list[bytes], data: st.DataObject) -> None:
     whole = pack_bundle(entries)
     cut = whole[: data.draw(st.integers(0, len(whole) - 1))]

@@ -1,5 +1,6 @@
 """Small parts of storage that need no database."""
 
+import asyncio
 from hashlib import blake2b
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from handrail.backends.migrations import Migration, load, missing
 from handrail.backends.postgres.database import MIGRATIONS as POSTGRES
 from handrail.backends.sqlite.database import MIGRATIONS as SQLITE
 from handrail.backends.sqlite.database import connect, prepare, require_version
+from handrail.backends.sqlite.lookups import SqliteLookups
 from handrail.backends.system import SystemClock, SystemIds
 from handrail.ledger.seal import LocalKek
 from handrail.terms.errors import Code, HandrailError
@@ -67,6 +69,16 @@ def test_ids_are_the_ulid_of_their_time_and_randomness() -> None:
     for each in rest:
         value = value << 5 | ALPHABET.index(each)
     assert ulid(value >> 80, (value & (1 << 80) - 1).to_bytes(10, "big")) == rest
+
+
+def test_a_database_that_does_not_answer_is_no_conversation_that_is_not_there(tmp_path: Path) -> None:
+    db = connect(prepare(tmp_path / "data"))  # without its tables
+    lookups = SqliteLookups(db)
+    for ask in (lookups.conversation("cv_1"), lookups.given(b"g"), lookups.tail(b"t"), lookups.key("su_1")):
+        with pytest.raises(HandrailError, match="the database does not answer: SQLError") as caught:
+            asyncio.run(ask)
+        assert caught.value.code is Code.JOURNAL_UNAVAILABLE
+    db.close()
 
 
 def test_the_hashes_that_stand_in_the_database_are_what_they_always_were() -> None:

@@ -29,6 +29,13 @@ def test_an_email_keeps_its_token_in_upper_case_and_in_words():
     assert token_of(Kind.EMAIL, "Anna@Example.com", KEY) == token_of(Kind.EMAIL, "anna at example dot com", KEY)
 
 
+def test_findings_are_masked_in_whatever_order_they_come():
+    text = "ann@example.com and bea@example.com"
+    findings = [Finding(Kind.EMAIL, 20, 35, 1.0, "x"), Finding(Kind.EMAIL, 0, 15, 1.0, "x")]
+    assert mask(text, findings, KEY) == mask(text, findings[::-1], KEY)
+    assert "example" not in mask(text, findings, KEY).text
+
+
 @pytest.mark.parametrize("size", [0, 1, 32, 63, 64, 65, 200])
 def test_the_keyed_hash_of_a_token_is_the_standard_one(size):
     key, message = bytes(range(size)), b"EMAIL\0anna@example.com"

@@ -64,6 +64,18 @@ def test_topics_are_few_and_say_nothing_of_the_order_of_words(words: list[str]) 
 
 
 @pytest.mark.promise("WAT-24")
+def test_topics_are_of_the_longest_words_and_of_equally_long_ones_of_the_first_of_the_alphabet() -> None:
+    asked: list[bytes] = []
+
+    def keyed(word: bytes) -> bytes:
+        asked.append(word)
+        return b"x"
+
+    topics("zebras yields wagons voyage tables sample parcels bananas and a bus", keyed)
+    longest = (b"bananas", b"parcels", b"sample", b"tables", b"voyage", b"wagons")
+    assert asked == [b"topic\0" + word for word in longest]
+
+
 def test_nothing_is_computed_where_nothing_is_declared() -> None:
     message = said(Role.USER, "where is my parcel")
     got = opening((message,), read(message), None, None)

@@ -1,6 +1,7 @@
 """What an entry keeps of the texts: as the model got them, whatever the rules let through."""
 
 import asyncio
+import hashlib
 from typing import Any
 
 import orjson
@@ -8,6 +9,8 @@ import pytest
 from tests.fakes.gateway import chat_answer, rules, use_case, world
 from tests.fakes.guard import Answering
 
+from handrail.detectors.mask import token_of
+from handrail.guard.masking import conversation_key
 from handrail.guard.turn import canonical
 from handrail.policy.ruleset import FindingAction, Mode
 from handrail.terms.finding import Kind, Role
@@ -23,10 +26,10 @@ TALK = [
 ]
 
 
-def kept_and_passed(**changes: Any) -> tuple[list[str], list[str]]:
+def kept_and_passed(talk: Any = TALK, **changes: Any) -> tuple[list[str], list[str]]:
     """Texts of the record, and those that the model got."""
     w = world(lambda request: Answering([chat_answer("Thank you.")]), case=use_case(**changes))
-    got = asyncio.run(w.post("/v1/chat/completions", {"model": "support", "messages": TALK}))
+    got = asyncio.run(w.post("/v1/chat/completions", {"model": "support", "messages": talk}))
     assert got.status == 200
     passed: list[str] = []
     for message in orjson.loads(w.model.requests[0].body)["messages"]:
@@ -50,6 +53,30 @@ def test_what_is_only_observed_or_only_marked_is_masked_in_the_record_alone() ->
         assert MAIL in passed[0]
         assert MAIL not in str(kept)
         assert "[EMAIL_" in kept[0]
+
+
+@pytest.mark.promise("PII-4")
+def test_of_a_text_that_only_loses_its_code_on_the_way_the_record_hides_the_rest_too() -> None:
+    talk = [{"role": "user", "content": f"My cvv is 123 and I am {MAIL}."}]
+    kept, passed = kept_and_passed(talk, mode=Mode.OBSERVE)
+    assert passed == [f"My cvv is [CVV] and I am {MAIL}."]
+    assert MAIL not in kept[0]
+    assert "[CVV]" in kept[0]
+
+
+def test_a_token_that_the_assistant_says_before_its_value_is_one_in_the_record_alone() -> None:
+    name = f"cv_{1:026d}"  # the first conversation of the fake
+    key = conversation_key(hashlib.sha256(name.encode()).digest(), name)
+    token = token_of(Kind.EMAIL, "bea@example.com", key)
+    talk = [
+        {"role": "user", "content": "Hello"},
+        {"role": "assistant", "content": f"Is it {token} or {MAIL}?"},
+        {"role": "user", "content": "It is bea@example.com"},
+    ]
+    kept, passed = kept_and_passed(talk)
+    assert passed[2] == kept[2] == f"It is {token}"
+    assert passed[1].startswith(f"Is it [\\{token[1:]} or [EMAIL_")
+    assert kept[1].startswith(f"Is it {token} or [EMAIL_")
 
 
 @pytest.mark.parametrize("role", list(Role))

@@ -12,6 +12,7 @@ from contract.test_watch import LEGAL, Late, alerts, ask, raised, settled
 from fakes.storage import CLOCK, IDS, ORDERS, Rig, begin, entry_of
 
 from handrail.app.watching import AT_ONCE, MINUTE_MS, Watching
+from handrail.backends.watching import MEASURED
 from handrail.review.outcome import OutcomeType
 from handrail.terms.decision import Outcome
 from handrail.terms.errors import Code, HandrailError
@@ -30,7 +31,7 @@ from handrail.watch.fold import (
     LearnAnew,
     fold_interactions,
 )  # fmt: skip
-from handrail.watch.measure import HOUR_MS, MATURITY_MS
+from handrail.watch.measure import HOUR_MS, MATURITY_MS, Cell, Counts
 
 DAY_MS = 24 * HOUR_MS
 
@@ -394,6 +395,23 @@ def test_a_busy_minute_is_read_in_portions_each_interaction_once_in_the_order_of
         for some in read:
             gathered.take(some)
         assert gathered.folded(HOUR_MS) == fold_interactions({}, HOUR_MS, rows)
+
+    durable.run(run())
+
+
+def test_hours_are_found_by_the_key_for_every_use_case(durable: Rig) -> None:
+    async def run() -> None:
+        store = await durable.open()
+        assert await store.watch.measured(3, 5) == []
+        cells = {Cell(name, hour, "", "en", "chat"): Counts(conversations=hour) for name in "cab" for hour in range(9)}
+        await store.journal.run(lambda tx: tx.watch.count(cells))
+        found = await store.watch.measured(3, 5)
+        assert [(cell.use_case, cell.hour) for cell, _ in found] == [(name, hour) for name in "abc" for hour in (3, 4)]
+        assert [counts["conversations"] for _, counts in found] == [3, 4] * 3
+        if durable.kind == "sqlite":
+            plan = [row[3] for row in store.db.execute("EXPLAIN QUERY PLAN " + MEASURED, (3, 5))]
+            assert not any(step.startswith(("SCAN m", "SCAN measure")) for step in plan), plan
+            assert any("use_case=? AND hour>? AND hour<?" in step for step in plan), plan
 
     durable.run(run())
 

@@ -331,6 +331,14 @@ def test_another_program_on_the_port_is_told(house: House) -> None:
     assert "another program listens" in said
 
 
+def test_a_server_that_runs_at_another_port_than_the_homes_is_found_there(house: House) -> None:
+    _published(house)
+    assert "nothing listens on" in house.said("doctor", code=1)
+    with house.serving("--port", "0"):
+        said = house.run("doctor", code=None).stdout
+    assert "the server" not in said
+
+
 def test_a_server_that_is_not_ready_is_told(house: House) -> None:
     _nothing_published(house)
     with house.serving("--port", str(port_of(house))):

@@ -140,11 +140,7 @@ class Demoting:
         return found
 
     async def _counts(self, case: UseCase, since: int) -> Counter[str]:
-        total: Counter[str] = Counter()
-        for cell, counts in await self._store.watch.measured(since, self._clock.now_ms() // HOUR_MS + 1):
-            if cell.use_case == case.id:
-                total.update(counts)
-        return total
+        return await self._store.watch.summed([case.id], since, self._clock.now_ms() // HOUR_MS + 1)
 
 
 def of_incidents(case: UseCase, incidents: Iterable[Incident], now: int) -> list[Happened]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from handrail.app import wire
 from handrail.app.doctor import DAY_MS, Seen
 from handrail.app.provider_keys import routed, without_key
-from handrail.app.running import behind
+from handrail.app.running import Serving, behind, serving
 from handrail.app.settings import LOG_KEY_FILE, Secrets, Settings, key_encryption_key, named_value
 from handrail.app.standing import standing
 from handrail.app.wire.policy import engines
@@ -43,9 +43,9 @@ async def gather(given: Settings, env: Mapping[str, str], *, offline: bool = Fal
     if seen.snapshot is not None and not offline:
         with_key = [one for one in routed(seen.snapshot) if one.id not in seen.missing_secrets]
         seen.unreached = await unreached(seen.snapshot.ruleset, with_key, Secrets(given.home, env))
-    boot = given.boot
     seen.restart_for = behind(given)
-    seen.server = await asyncio.to_thread(standing, boot.host, boot.port, tls=bool(boot.tls_cert_file))
+    runs = serving(given) or Serving(boot=given.boot, host=given.boot.host, port=given.boot.port)
+    seen.server = await asyncio.to_thread(standing, runs.host, runs.port, tls=bool(runs.boot.tls_cert_file))
     return seen
 
 

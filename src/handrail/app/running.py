@@ -30,12 +30,23 @@ FIELDS = {
 """Names of the fields in the home where they differ."""
 
 
-def hold(given: Settings) -> None:
-    """For this process and all that come from it, by fork or exec, until the last one ends."""
+class Serving(msgspec.Struct, frozen=True, kw_only=True):
+    """A server that was started. `boot`: as the home was then. `host`, `port`: what it has bound, which may be another
+    port than the home's (`serve --port`)."""
+
+    boot: Bootstrap
+    host: str
+    port: int
+
+
+def hold(given: Settings, host: str | None = None, port: int | None = None) -> None:
+    """For this process and all that come from it, by fork or exec, until the last one ends. `host`, `port`: what it has
+    bound, where that is not the home's."""
+    serving = Serving(boot=given.boot, host=host or given.boot.host, port=given.boot.port if port is None else port)
     held = _opened(given)
     fcntl.flock(held, fcntl.LOCK_SH)
     os.ftruncate(held, 0)
-    os.write(held, msgspec.json.encode(given.boot))
+    os.write(held, msgspec.json.encode(serving))
     os.set_inheritable(held, True)
 
 
@@ -61,23 +72,27 @@ def alone(given: Settings) -> Iterator[None]:
 def behind(given: Settings) -> list[str]:
     """Fields that differ from those the running server was started with, by their names in the home. Empty when no
     server of this home runs on this machine."""
-    try:
-        looked = os.open(given.data_dir / FILE, os.O_RDONLY)
-    except OSError:
-        return []
-    try:
-        fcntl.flock(looked, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        started = _decoded(os.pread(looked, 65_536, 0))
-    else:
-        started = None
-    finally:
-        os.close(looked)
+    started = serving(given)
     if started is None:
         return []
     now = msgspec.structs.asdict(given.boot)
-    names = [name for name, value in msgspec.structs.asdict(started).items() if now[name] != value]
+    names = [name for name, value in msgspec.structs.asdict(started.boot).items() if now[name] != value]
     return list(dict.fromkeys(FIELDS.get(name, name) for name in names))
+
+
+def serving(given: Settings) -> Serving | None:
+    """The server of this data folder; None when none runs on this machine."""
+    try:
+        looked = os.open(given.data_dir / FILE, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(looked, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _decoded(os.pread(looked, 65_536, 0))
+    finally:
+        os.close(looked)
+    return None
 
 
 def _opened(given: Settings) -> int:
@@ -104,9 +119,9 @@ def _locked(held: int, how: int, message: str) -> Iterator[None]:
         os.close(held)
 
 
-def _decoded(data: bytes) -> Bootstrap | None:
+def _decoded(data: bytes) -> Serving | None:
     """None for what another version wrote."""
     try:
-        return msgspec.json.decode(data, type=Bootstrap)
+        return msgspec.json.decode(data, type=Serving)
     except msgspec.MsgspecError:
         return None

@@ -25,8 +25,8 @@ def serve(
     require_safe_bind(given)
     key_encryption_key(given, env)
     listener = bind(given, port)
-    hold(given)
     host, bound = listener.getsockname()[:2]
+    hold(given, host, bound)
     plan = written(Plan(settings=given, host=host, port=bound, lost_after_ms=lost_after_ms))
     listener.set_inheritable(True)
     told = [str(plan), str(listener.fileno()), str(workers)]

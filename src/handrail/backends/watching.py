@@ -27,6 +27,15 @@ PORTION = 500
 """Interactions whose facts are in memory at once."""
 _MOST = 2**53
 """A count stands here: what a provider or a reporter claims cannot make a number that storage refuses."""
+MEASURED = (
+    "WITH RECURSIVE named (use_case) AS (SELECT min(use_case) FROM measure UNION ALL "
+    "SELECT (SELECT min(use_case) FROM measure WHERE use_case > named.use_case) FROM named "
+    "WHERE named.use_case IS NOT NULL) "
+    "SELECT m.use_case, m.hour, m.release, m.language, m.channel, m.counts FROM named CROSS JOIN measure m "
+    "WHERE m.use_case = named.use_case AND m.hour >= $1 AND m.hour < $2 "
+    "ORDER BY m.use_case, m.hour, m.release, m.language, m.channel"
+)
+"""Hours of every use case, each found by the key, which begins with the use case: hours alone would read the table."""
 _OUTCOME = msgspec.json.Decoder(OutcomeFacts)
 
 
@@ -271,12 +280,7 @@ class StoredWatch:
         return [_SERIES.decode(bytes(row[0])) for row in found]
 
     async def measured(self, since_hour: int, until_hour: int) -> list[tuple[Cell, Counts]]:
-        found = await self._rows(
-            "SELECT use_case, hour, release, language, channel, counts FROM measure WHERE hour >= $1 AND hour < $2 "
-            "ORDER BY use_case, hour, release, language, channel",
-            (since_hour, until_hour),
-        )
-        return _cells(found)
+        return _cells(await self._rows(MEASURED, (since_hour, until_hour)))
 
     async def counted(
         self, use_cases: Sequence[str], since_hour: int, until_hour: int, *, limit: int

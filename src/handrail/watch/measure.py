@@ -79,7 +79,7 @@ SIZES = ("latency", "length", "cost", "turns", "tool_calls")
 METRICS = frozenset(
     {
         *SIZES, *REPORTED.values(), "override", "low_csat", "unresolved", "blocked", "handed_over", "failed",
-        "ungrounded", "finding",
+        "ungrounded", "finding", "declined",
     }
 )  # fmt: skip
 """All that are compared with their past."""

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from fakes.home import home
 
-from handrail.app.running import FILE, alone, behind, sharing
+from handrail.app.running import FILE, Serving, alone, behind, serving, sharing
 from handrail.app.settings import Settings
 from handrail.home.bootstrap import bootstrap
 from handrail.terms.errors import Code, HandrailError
@@ -22,7 +22,7 @@ from handrail.app.running import hold
 from handrail.app.settings import Settings
 from handrail.home.boot import Bootstrap
 boot = msgspec.json.decode(sys.argv[1], type=Bootstrap)
-hold(Settings(home=Path("."), data_dir=Path(sys.argv[2]), boot=boot, database_url=None))
+hold(Settings(home=Path("."), data_dir=Path(sys.argv[2]), boot=boot, database_url=None), "127.0.0.3", 4711)
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -41,6 +41,7 @@ def test_what_differs_is_named_as_in_the_home_while_the_server_lives(tmp_path: P
         assert server.stdout is not None
         assert server.stdout.readline() == b"held\n"
         assert behind(settings) == []
+        assert serving(given(tmp_path, port=1)) == Serving(boot=settings.boot, host="127.0.0.3", port=4711)
         assert behind(given(tmp_path, host="::1", port=1, kek_env="KEK", log_requests=True)) == [
             "listen", "keys", "log_requests",
         ]  # fmt: skip
@@ -49,6 +50,7 @@ def test_what_differs_is_named_as_in_the_home_while_the_server_lives(tmp_path: P
         assert refused.value.code is Code.LOG_CONFLICT
         server.kill()
     assert behind(given(tmp_path, port=1)) == []
+    assert serving(settings) is None
     with alone(settings):
         assert (settings.data_dir / FILE).exists()
 
@@ -59,6 +61,7 @@ def test_what_another_version_wrote_is_left_alone(tmp_path: Path) -> None:
     (settings.data_dir / FILE).write_bytes(b'{"other": 1}')
     with alone(settings):
         assert behind(given(tmp_path, port=1)) == []
+    assert serving(settings) is None
 
 
 def test_who_shares_the_keys_and_who_replaces_them_exclude_each_other(tmp_path: Path) -> None:

@@ -13,7 +13,21 @@ from handrail.terms.decision import Outcome
 from handrail.terms.finding import Kind
 from handrail.terms.ids import ConversationId, InteractionId, UseCaseId
 from handrail.watch.fold import fold_conversations, fold_interactions
-from handrail.watch.measure import HOUR_MS, LONGEST_S, MATURITY_MS, Asked, Cases, Told, Used, band, top
+from handrail.watch.measure import (
+    HOUR_MS,
+    LONGEST_S,
+    MATURITY_MS,
+    METRICS,
+    SIZES,
+    Asked,
+    Cases,
+    Told,
+    Used,
+    band,
+    minute_of_interactions,
+    of_conversations,
+    top,
+)
 from handrail.watch.metrics import DEFINITIONS, Side, figure, grouped, quantile
 from handrail.watch.series import LIMIT_CASES, Series, with_bands
 from handrail.watch.triggers import fold_triggers
@@ -52,6 +66,13 @@ def test_a_minute_counts_by_release_language_and_channel() -> None:
     }  # fmt: skip
     by = {one.metric: one for one in folded.series}
     assert (sum(by["failed"].bad), sum(by["failed"].cases)) == (1, 4)
+
+
+def test_whatever_is_compared_with_its_past_can_be_silenced() -> None:
+    minute, _ = minute_of_interactions([asked()], {(SHOP, size): 1 for size in SIZES})
+    assert {"declined", "latency"} <= {metric for _, metric in minute} <= METRICS
+    (begun,) = of_conversations([asked()], [told("cv_1", kind) for kind in OutcomeType])
+    assert begun.bad.keys() <= METRICS
 
 
 @pytest.mark.promise("WAT-5")

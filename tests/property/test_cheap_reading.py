@@ -17,8 +17,8 @@ from handrail.detectors.injection import injection_detector
 from handrail.detectors.language import guess, vote
 from handrail.detectors.linear import features
 from handrail.detectors.mask import mask, normalised
-from handrail.detectors.normalise import normalise
-from handrail.detectors.personal import answers, asked
+from handrail.detectors.normalise import _ACCENTS, normalise, without_accents
+from handrail.detectors.personal import answers, asked, bank, cards
 from handrail.detectors.personal.anchors import Label
 from handrail.detectors.personal.asked import Asked
 from handrail.detectors.personal.gates import Gate, gates_of
@@ -117,6 +117,84 @@ STOPS = re2.compile(r"[.!?。！？।…]+[\"'’”»)\]]*(?:\s|$)|\n\s*\n|[�
 @given(st.text('.!?。…"’)\n\r\t\x0b \u00a0ab', max_size=30))
 def test_a_sentence_ends_where_re2_ends_it(text):
     assert [match.span() for match in _END.finditer(text)] == [match.span() for match in STOPS.finditer(text)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(TALK | st.text(max_size=40) | st.text("éßÀłęÿ¤²aZ İ", max_size=12))
+def test_a_letter_loses_its_accent_in_latin_1_as_anywhere(text):
+    assert without_accents(text) == text.translate(_ACCENTS)
+
+
+PARTED_CARDS = (
+    re.compile(
+        r"(?<![0-9A-Za-z])[0-9]{4}(?P<gap>[^0-9A-Za-z]{1,8})[0-9]{4}(?P=gap)[0-9]{4}(?P=gap)[0-9]{4}(?![0-9A-Za-z])"
+    ),
+    re.compile(r"(?<![0-9A-Za-z])3[0-9]{3}(?P<gap>[^0-9A-Za-z]{1,8})[0-9]{6}(?P=gap)[0-9]{5}(?![0-9A-Za-z])"),
+    re.compile(r"(?<![0-9A-Za-z])[0-9](?P<gap>[^0-9A-Za-z]{1,8})[0-9](?:(?P=gap)[0-9]){11,17}(?![0-9A-Za-z])"),
+)
+GROUPS = st.lists(
+    st.sampled_from(["4111", "1111", "3782", "822463", "10005", "4", "1", "x", "*", "**", " ", "é", "\n"])
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(GROUPS.map("".join) | st.sampled_from(["*", "|", " - "]).flatmap(lambda gap: GROUPS.map(gap.join)))
+def test_a_parted_card_is_seen_where_no_letter_or_digit_touches_it(text):
+    for fast, plain in zip(cards._PARTED, PARTED_CARDS, strict=True):
+        assert [match.span() for match in fast.finditer(text)] == [match.span() for match in plain.finditer(text)]
+
+
+GLUED_CARDS = re.compile(
+    r"(?<![a-z0-9])(?:(?:credit|debit|kredit|bank)?(?:card|karte|kaart)|visa|mastercard|amex|cc|pan|carte|tarjeta|carta|cartao|"
+    r"karta|karten)[ _\-]?(?:no|nr|num|number|nummer|numero)?\.?(\d{13,19})(?![a-z0-9])"
+)
+GLUED = [
+    "card",
+    "credit",
+    "visa",
+    "pan",
+    " ",
+    "_",
+    "-",
+    "no",
+    "nummer",
+    ".",
+    "4111111111111111",
+    "378282246310005",
+    "4",
+    "x",
+]
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.sampled_from(GLUED), max_size=8).map("".join))
+def test_a_card_behind_its_name_is_seen_by_its_digits_first(text):
+    named = [match.span(1) for match in GLUED_CARDS.finditer(text) if cards.luhn(match[1]) and match[1] in GLUED]
+    found = [(hit.start, hit.end) for hit in cards.find_glued(Page(normalise(text))) if hit.reason == "luhn_named"]
+    assert found == named
+
+
+def collected(text, start, length):
+    """An IBAN's letters and digits sign by sign, with at most two separators in a row, and where they end."""
+    body, gap, at = "", 0, start
+    while at < len(text) and len(body) < length:
+        if text[at].isascii() and text[at].isalnum():
+            body, gap = body + text[at], 0
+        elif text[at] in " -.\n\t" and gap < 2:
+            gap += 1
+        else:
+            return None
+        at += 1
+    if len(body) < length or text[at : at + 1].isalnum():
+        return None
+    return (body, at) if sum(map(str.isdigit, body)) * 2 >= length else None
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text("0123456789AZaz -.\n\té,", max_size=30), st.integers(4, 12))
+def test_an_iban_is_collected_as_sign_by_sign(text, length):
+    if text[:1].isascii() and text[:1].isalnum():
+        assert bank._collect(text, 0, length) == collected(text, 0, length)
 
 
 ASKING = [

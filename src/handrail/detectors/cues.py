@@ -33,9 +33,16 @@ MOST = 50
 """Matches of one rule in one text that are told apart; the next one spans the rest of the text."""
 GAP = r"[^.!?。！？।]{0,40}?"
 _PLACE = re2.compile(r"\{(\w+)\.([\w*-]+)\}")
-_END = re.compile(r"(?<![.!?。！？।…])[.!?。！？।…]++[\"'’”»)\]]*+(?:[ \t\n\f\r]|\Z)|\n[ \t\n\f\r]*\n|[。！？।]")
-"""Read by Python's own engine, a fifth as expensive as RE2 where there is a match, and linear too: it never goes back
-over a run of signs."""
+_STOP = "[.!?。！？।…]"
+_END = re.compile(
+    r"[.!?。！？।…\n](?:(?<=\n)[ \t\n\f\r]*\n"
+    rf"|(?<!\n)(?<!{_STOP}.){_STOP}*+[\"'’”»)\]]*+(?:[ \t\n\f\r]|\Z)"
+    r"|(?<=[。！？।]))",
+    re.DOTALL,
+)
+"""Stops with the quotes and the blank behind them, a blank line, or a full-width stop. Read by Python's own engine, an
+eighth as expensive as RE2 where there is a match, because it begins with one sign of a few, and linear too: it never
+goes back over a run of signs."""
 _REST = r"[^\s.,;:!?<>()\"]*"
 
 
@@ -107,8 +114,11 @@ class Cues:
     def hits(self, plain: str, present: frozenset[str], role: Role) -> list[Hit]:
         """What the rules of `role` find, one hit per match."""
         found: list[Hit] = []
-        octets = plain.encode() if plain.isascii() else plain  # of octets a match is a third as expensive as of letters
-        for number in self._ready(present, role):
+        ready = self._ready(present, role)
+        if not ready:
+            return found
+        octets = plain.encode() if plain.isascii() else plain  # a match in octets costs a third of one in letters
+        for number in ready:
             rule = self.rules[number]
             matches = 0
             for match in self._pattern(number).finditer(octets):

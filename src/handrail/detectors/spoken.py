@@ -169,6 +169,10 @@ def _read(text: str, words: list[tuple[str, int, int]], grammar: _Grammar) -> li
         digits, spans, spelled = [], [], 0
 
     while at < len(words):
+        word = words[at][0]
+        if not spans and word not in grammar.first and word not in grammar.times and not word.isdigit():
+            at += 1  # prose
+            continue
         if spans and not _near(text, spans[-1][1], words[at][1]):
             close()
         if spans and words[at][0] in FILLERS and at + 1 < len(words) and (words[at][0],) not in grammar.phrases:

@@ -5,6 +5,8 @@ Source: ISO 13616-1 (IBAN, mod 97 of ISO 7064); the ABA check sum 3-7-1 (aba.com
 """
 
 import re
+from functools import lru_cache
+from string import ascii_letters
 
 from handrail.detectors.data.ibans import IBAN_LENGTHS
 from handrail.detectors.personal.anchors import Label
@@ -38,29 +40,27 @@ def find_ibans(page: Page) -> list[Hit]:
 
 def _collect(text: str, start: int, length: int) -> tuple[str, int] | None:
     """`length` letters and digits from `start`, single separators allowed, nothing alphanumeric right behind."""
-    body: list[str] = []
-    at = start
-    gap = 0
-    while at < len(text) and len(body) < length:
-        letter = text[at]
-        if letter.isascii() and letter.isalnum():
-            body.append(letter)
-            gap = 0
-        elif letter in " -.\n\t" and gap < 2:
-            gap += 1
-        else:
-            return None
-        at += 1
-    if len(body) < length or (at < len(text) and text[at].isalnum()):
+    match = _body(length).match(text, start)
+    if match is None or text[match.end() : match.end() + 1].isalnum():
         return None
-    joined = "".join(body)
-    return (joined, at) if sum(letter.isdigit() for letter in joined) * 2 >= length else None
+    body = match.group().translate(_JOINTS)
+    return (body, match.end()) if sum(map(str.isdigit, body)) * 2 >= length else None
+
+
+@lru_cache(maxsize=64)
+def _body(length: int) -> re.Pattern[str]:
+    """So many letters and digits, with at most two separators between them."""
+    return re.compile(rf"(?:[0-9A-Za-z][ \-.\n\t]{{0,2}}+){{{length - 1}}}[0-9A-Za-z]")
+
+
+_JOINTS = dict.fromkeys(map(ord, " -.\n\t"))
+_VALUES = {ord(letter): str(int(letter, 36)) for letter in f"0123456789{ascii_letters}"}
 
 
 def _mod97(iban: str) -> int:
     rearranged = iban[4:] + iban[:4]
     try:
-        return int("".join(str(int(letter, 36)) for letter in rearranged)) % 97
+        return int(rearranged.translate(_VALUES)) % 97
     except ValueError:
         return 0
 

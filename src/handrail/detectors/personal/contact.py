@@ -209,15 +209,17 @@ def _prefixes(text: str) -> list[int]:
 
 def phone(page: Page, number: Number, label: Label | None) -> Hit | None:
     """A possible telephone number: named as one, or in a national form that nothing else claims."""
+    digits = sum([stop - begin for begin, stop in number.groups])
+    if not 6 <= digits <= 15:
+        return None
     start, end = _widened(page, number)
     tail = _EXTENSION.match(page.low, end)
     if not page.listed(start, end) and (tail is None or not page.alone(start, tail.end())):
         return None
     if label is None and _LINE_KIND.match(page.low, tail.end() if tail else end) is not None:
         label = Label.PHONE
-    digits = sum(stop - begin for begin, stop in number.groups)
     named = label in (Label.PHONE, Label.NUMBER)
-    if not 6 <= digits <= 15 or ("\n" in page.text[start:end]):
+    if "\n" in page.text[start:end]:
         return None
     if start and page.text[start - 1] in "$€£¥":
         return None

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import uvicorn
 
+from handrail.app import http_protocol
 from handrail.app.settings import Settings
 from handrail.app.supervise import Life
 from handrail.terms.errors import HandrailError
@@ -31,7 +32,7 @@ def server(app: object, settings: Settings, *, backlog: int = 2048) -> Server:
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]  # an ASGI application; uvicorn's types want its own scopes
         loop="uvloop",
-        http="httptools",
+        http=http_protocol.Protocol,
         ws="none",
         lifespan="off",
         interface="asgi3",

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Container, Iterable, Mapping
 from functools import lru_cache
+from types import NoneType
 from typing import Any, Final
 
 import orjson
@@ -51,6 +52,20 @@ PROTOCOL_NUMBERS = frozenset(
     }
 )  # fmt: skip
 """Field names of small numbers that set how the provider works. Any other number in a field of the client is read."""
+
+NAMES = (
+    SAFE_SLOTS | OPAQUE_SLOTS | SAFE_NUMBERS | PROTOCOL_NUMBERS | frozenset(
+        {
+            "choices", "message", "messages", "content", "refusal", "annotations", "text", "usage", "prompt_tokens",
+            "completion_tokens", "total_tokens", "input_tokens", "output_tokens", "prompt_tokens_details",
+            "completion_tokens_details", "cached_tokens", "audio_tokens", "reasoning_tokens",
+            "accepted_prediction_tokens", "rejected_prediction_tokens", "metadata", "stream", "stream_options",
+            "include_usage", "stop", "user", "name", "function", "arguments", "parameters", "properties", "description",
+            "required", "strict", "additionalProperties",
+        }
+    )
+)  # fmt: skip
+"""Frequent names of fields. Each is an `identifier`; that it stands here saves asking."""
 
 _ISSUED = r"(?:sk|pk|rk|whsec)[-_]|A(?:KIA|SIA|BIA|CCA)|gh[opsur]_|github_pat_|glpat-|xox|AIza|eyJ|(?:hf|npm|hr)_|pypi-"
 _IDENTIFIER = re.compile(rf"(?!{_ISSUED})(?!.{{0,80}}?(?:[0-9][_.:-]*){{9}})[A-Za-z][A-Za-z0-9_.:-]{{0,79}}")
@@ -129,33 +144,34 @@ def walk(
     clients and models name themselves (`FREE`), and elsewhere numbers of eight digits or more. With `inner` the paths
     grow inside the JSON that stands at `path`."""
     kind = type(value)
-    if kind is str:
+    if kind is dict:
+        free = channel in FREE
+        for step, child in value.items():
+            if step not in NAMES and not identifier(step):
+                out.append(Leaf(channel, step, path, inner, tool, key=True))
+            if type(child) is str:
+                if child and (free or not _known(step, child)):
+                    at, within = ((*path, step), None) if inner is None else (path, (*inner, step))
+                    out.append(Leaf(channel, child, at, within, tool))
+            elif type(child) not in _EMPTY and (type(child) in _HOLDERS or _telling(child, step, channel)):
+                at, within = ((*path, step), None) if inner is None else (path, (*inner, step))
+                walk(child, at, channel, out, inner=within, tool=tool)
+    elif kind is list:
+        for place, child in enumerate(value):
+            at, within = ((*path, place), None) if inner is None else (path, (*inner, place))
+            walk(child, at, channel, out, inner=within, tool=tool)
+    elif kind is str:
         if value:
             out.append(Leaf(channel, value, path, inner, tool))
-        return
-    if kind is not dict and kind is not list:
+    elif kind not in _EMPTY:
         here = path if inner is None else inner
         if _telling(value, here[-1] if here else "", channel):
             out.append(Leaf(channel, _digits(value), path, inner, tool, number=True))
-        return
-    below: Iterable[tuple[Any, Any]] = value.items() if kind is dict else enumerate(value)
-    for step, child in below:
-        if kind is dict and not identifier(step):
-            out.append(Leaf(channel, step, path, inner, tool, key=True))
-        text = type(child) is str
-        if text:
-            if not child or (kind is dict and channel not in FREE and _known(step, child)):
-                continue
-        elif type(child) not in _HOLDERS and not _telling(child, step, channel):
-            continue
-        at, within = ((*path, step), None) if inner is None else (path, (*inner, step))
-        if text:
-            out.append(Leaf(channel, child, at, within, tool))
-        else:
-            walk(child, at, channel, out, inner=within, tool=tool)
 
 
 _HOLDERS: Final = frozenset({dict, list})
+_EMPTY: Final = frozenset({NoneType, bool})
+"""Types of values that say nothing."""
 
 
 def _telling(value: Any, name: Step, channel: Channel) -> bool:
@@ -192,15 +208,16 @@ def fields(
         if name in but:
             continue
         listed = name in safe
-        if not listed and not identifier(name):
+        if not listed and name not in NAMES and not identifier(name):
             out.append(Leaf(channel, name, at, None, tool, key=True))
-        if type(child) is str:
-            known = not child or (listed and identifier(child))
-        elif type(child) is int and name in PROTOCOL_NUMBERS:
-            known = abs(child) < LONG_NUMBER
-        else:
-            known = type(child) not in _HOLDERS and not _telling(child, name, channel)
-        if not known:
+        kind = type(child)
+        if kind is str:
+            if child and not (listed and identifier(child)):
+                out.append(Leaf(channel, child, (*at, name), None, tool))
+        elif kind in _HOLDERS:
+            if child:
+                walk(child, (*at, name), channel, out, tool=tool)
+        elif kind not in _EMPTY and not (name in PROTOCOL_NUMBERS and small(child)) and _telling(child, name, channel):
             walk(child, (*at, name), channel, out, tool=tool)
 
 

@@ -306,6 +306,8 @@ def _parts(
 def _calls(item: dict[str, Any], at: Path, leaves: list[Leaf], said: list[str]) -> None:
     """Tool calls of an assistant message, the old `function_call` among them."""
     calls = item.get("tool_calls")
+    if calls is None and item.get("function_call") is None:
+        return
     found: list[tuple[Path, Any]] = []
     if isinstance(calls, list):
         found = [((*at, "tool_calls", place), call) for place, call in enumerate(calls)]
@@ -340,7 +342,9 @@ def _call(call: Any, at: Path, leaves: list[Leaf], said: list[str]) -> None:
 def _said(message: dict[str, Any], at: Path, leaves: list[Leaf], unreadable: list[str]) -> list[str]:
     """Texts of an answer's message and its parts that no detector reads; returns what stands for it in the history."""
     for name, channel in SPOKEN.items():
-        walk(message.get(name), (*at, name), channel, leaves)
+        text = message.get(name)
+        if text is not None:
+            walk(text, (*at, name), channel, leaves)
     content = message.get("content")
     said = [content] if isinstance(content, str) and content else []
     _calls(message, at, leaves, said)

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from handrail.gateway.leaves import arguments, fields, identifier, opaque, walk, within
+from handrail.gateway.leaves import NAMES, arguments, fields, identifier, opaque, walk, within
 from handrail.guard.turn import Channel, Leaf
 
 
@@ -114,3 +114,25 @@ def test_a_number_of_the_protocol_is_left_out_while_it_is_small() -> None:
     assert found == []
     fields({"seed": 4111111111111111, "n": -41111111}, (), Channel.OTHER, found)
     assert [(leaf.path, leaf.text) for leaf in found] == [(("seed",), "4111111111111111"), (("n",), "-41111111")]
+
+
+def test_names_that_are_not_asked_about_are_plain_words_all() -> None:
+    assert [name for name in NAMES if not identifier(name)] == []
+
+
+@pytest.mark.parametrize("channel", list(Channel))
+def test_what_says_nothing_is_nowhere_a_text_and_what_could_be_a_code_is_one_wherever_it_stands(
+    channel: Channel,
+) -> None:
+    empty = {"a": None, "b": True, "c": False, "d": "", "e": {}, "f": [], "g": [None, True, "", {}, []]}
+    assert texts(empty, channel) == []
+    card = 4111111111111111
+    assert (
+        texts([card, [card], {"a": card, "index": card, "seed": card, "b": [card, {"c": card}]}], channel)
+        == [str(card)] * 7
+    )
+    out: list[Leaf] = []
+    fields({"a": card, "index": card, "seed": card, "b": [card], "c": {"d": card}}, ("x",), channel, out)
+    assert [(leaf.text, leaf.path) for leaf in out] == [
+        (str(card), ("x", *path)) for path in (("a",), ("index",), ("seed",), ("b", 0), ("c", "d"))
+    ]

@@ -4,15 +4,17 @@ import asyncio
 from hashlib import blake2b
 from pathlib import Path
 
+import apsw
 import pytest
 
 from handrail.backends.keyring import KeyFolder, Keyring, Lookup
 from handrail.backends.migrations import Migration, load, missing
 from handrail.backends.postgres.database import MIGRATIONS as POSTGRES
 from handrail.backends.sqlite.database import MIGRATIONS as SQLITE
-from handrail.backends.sqlite.database import connect, prepare, require_version
+from handrail.backends.sqlite.database import SPILL_PAGES, connect, prepare, require_version
 from handrail.backends.sqlite.lookups import SqliteLookups
 from handrail.backends.system import SystemClock, SystemIds
+from handrail.backends.writer import MAX_BATCH
 from handrail.ledger.seal import LocalKek
 from handrail.terms.errors import Code, HandrailError
 from handrail.terms.ids import ALPHABET, ulid
@@ -54,6 +56,30 @@ def test_the_data_folder_and_its_files_are_for_the_owner_only(tmp_path: Path) ->
     assert path.parent.stat().st_mode & 0o777 == 0o700
     settings = {name: db.pragma(name) for name in ("journal_mode", "synchronous", "secure_delete", "mmap_size")}
     assert settings == {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1, "mmap_size": 0}
+    db.close()
+
+
+def test_a_batch_larger_than_the_cache_goes_to_the_log_once_and_a_huge_one_does_not_stay_in_memory(
+    tmp_path: Path,
+) -> None:
+    db = connect(prepare(tmp_path / "data"))
+    db.execute("CREATE TABLE t (x BLOB)")
+    db.execute("BEGIN IMMEDIATE")
+
+    def spilled(pages: int) -> int:
+        for _ in range(pages):
+            db.execute("INSERT INTO t VALUES (zeroblob(4000))")
+        return db.status(apsw.SQLITE_DBSTATUS_CACHE_SPILL)[0]
+
+    assert spilled(2 * MAX_BATCH) == 0
+    assert spilled(SPILL_PAGES) > 0
+    db.execute("COMMIT")
+    db.close()
+
+
+def test_sqlite_takes_no_lock_to_count_its_memory(tmp_path: Path) -> None:
+    db = connect(prepare(tmp_path / "data"))
+    assert apsw.status(apsw.SQLITE_STATUS_MEMORY_USED)[0] == 0
     db.close()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from handrail.guard.ports import ModelRequest, Spent, Subject, Thread
+from handrail.guard.ports import ModelRequest, Spent, Subject, Taker, Thread
 from handrail.guard.turn import ModelCall
 from handrail.ledger.entry import Entry
 from handrail.ledger.store import Commit
@@ -278,6 +278,7 @@ class Answering:
         self.attempts = 1
         self.closed = False
         self._pieces = list(pieces)
+        self._taker: Taker | None = None
 
     async def read(self) -> bytes:
         return b"".join([piece async for piece in self.chunks()])
@@ -286,7 +287,12 @@ class Answering:
         for piece in self._pieces:
             if isinstance(piece, Exception):
                 raise piece
-            yield piece
+            left = self._taker(piece) if self._taker is not None else piece
+            if left is not None:
+                yield left
+
+    def tap(self, taker: Taker) -> None:
+        self._taker = taker
 
     async def close(self) -> None:
         self.closed = True

@@ -1,6 +1,6 @@
 """What one interaction needs from the world: a model, a conversation's memory, the journal (`ledger.store`)."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -44,6 +44,10 @@ class ModelFailedError(HandrailError):
         self.attempts = attempts
 
 
+Taker = Callable[[bytes], bytes | None]
+"""Takes a chunk at once and gives back what it left: None when nothing. Does not raise."""
+
+
 class ModelResponse(Protocol):
     """Head has arrived. Closing without reading to the end cancels the upstream call."""
 
@@ -65,6 +69,11 @@ class ModelResponse(Protocol):
 
     def chunks(self) -> AsyncIterator[bytes]:
         """Body bytes as they arrive, with backpressure. Raises like `read`."""
+        ...
+
+    def tap(self, taker: Taker) -> None:
+        """From now on what arrives while the reader of `chunks` waits may be given to `taker` where it arrives, and
+        only what that leaves to the reader. Not every response does so."""
         ...
 
     async def close(self) -> None: ...

@@ -15,6 +15,7 @@ from handrail.detectors.mask import restore
 from handrail.guard.chat import Call, Chat, broken
 from handrail.guard.disclosure import Told
 from handrail.guard.lane import Lane, Reader, Stop, lane_for
+from handrail.guard.passing import Passing, Sink
 from handrail.guard.record import Draft, Weighed
 from handrail.guard.rewrite import argument_values
 from handrail.guard.route import Asked
@@ -42,8 +43,6 @@ class Opening(msgspec.Struct, frozen=True):
 
 
 Opened = Callable[[Opening], Awaitable[None]]
-Sink = Callable[[bytes, bool], Awaitable[None]]
-"""Bytes, and whether they are the last."""
 
 
 class StreamChat:
@@ -97,7 +96,10 @@ class StreamChat:
             if not ended and asked.rest is not None:
                 if ready:
                     await sink(ready, False)
+                passing = Passing(screen.usual, sink)
+                asked.response.tap(passing.take)
                 async for chunk in asked.rest:
+                    await passing.catch_up()
                     self._chat.still_allowed(draft)
                     ready, ended = screen.feed(chunk)
                     if ended:
@@ -164,6 +166,16 @@ class StreamScreen:
         self._done: list[tuple[Message, Screened]] = []
         self._out: list[bytes] = []
         self._unreadable: dict[str, Unreadable] = {}
+
+    def usual(self, chunk: bytes) -> bytes | None:
+        """As `feed` for a chunk of nothing but usual events; None, and nothing is done, for any other. Raises Stop,
+        and HandrailError CHAT_STOPPED."""
+        usual = self.codec.usual
+        read = usual.read(chunk) if usual is not None else None
+        if usual is None or read is None or read[1] != len(chunk):
+            return None
+        self._chat.still_allowed(self._draft)
+        return self._usual(usual, read[0], chunk)
 
     def feed(self, chunk: bytes) -> tuple[bytes, bool]:
         """What may be sent, and whether the answer has ended (`tail` then waits for the entry). Raises Stop, and

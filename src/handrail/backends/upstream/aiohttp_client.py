@@ -26,7 +26,7 @@ from handrail.backends.upstream.answer import (
 )
 from handrail.backends.upstream.pool import KEEP_S, tls_context, unreachable
 from handrail.backends.upstream.request import Addressing
-from handrail.guard.ports import ModelRequest
+from handrail.guard.ports import ModelRequest, Taker
 from handrail.terms.errors import Code, HandrailError
 
 if TYPE_CHECKING:
@@ -105,6 +105,9 @@ class AiohttpAnswer(Answer):
                 raise invalid(self.who, "its body is larger than 32 MiB")
             pieces.append(piece)
         return b"".join(pieces)
+
+    def tap(self, taker: Taker) -> None:
+        """Its reader is given everything."""
 
     async def chunks(self) -> AsyncIterator[bytes]:
         while data := await self._some():

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
 from enum import StrEnum
 
+from handrail.guard.ports import Taker
 from handrail.terms.errors import Code, HandrailError
 
 MAX_BODY = 32 * 1024 * 1024  # bytes of a body that is read whole, after decoding
@@ -126,6 +127,9 @@ class Answer(ABC):
 
     @abstractmethod
     def chunks(self) -> AsyncIterator[bytes]: ...
+
+    @abstractmethod
+    def tap(self, taker: Taker) -> None: ...
 
     @abstractmethod
     def abandon(self) -> None:

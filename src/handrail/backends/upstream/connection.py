@@ -22,6 +22,7 @@ from handrail.backends.upstream.answer import (
     invalid,
     late,
 )
+from handrail.guard.ports import Taker
 from handrail.terms.errors import HandrailError
 
 MAX_HEAD = 64 * 1024  # bytes of status line and headers
@@ -49,7 +50,9 @@ class _Refused(Exception):
 class HttpAnswer(Answer):
     """The answer on one connection. Buffers what has come and not been read; pauses the connection above HIGH_WATER."""
 
-    __slots__ = ("_buffer", "_connection", "_decoder", "_error", "_exhausted", "_raw", "_waiter", "size", "whole")
+    __slots__ = (
+        "_buffer", "_connection", "_decoder", "_error", "_exhausted", "_raw", "_taker", "_waiter", "size", "whole",
+    )  # fmt: skip
 
     def __init__(self, connection: "Connection", who: str) -> None:
         super().__init__(who)
@@ -59,6 +62,7 @@ class HttpAnswer(Answer):
         self.size = 0  # bytes that have come and not been read
         self.whole = False  # the reader waits for all of it
         self._waiter: asyncio.Future[None] | None = None
+        self._taker: Taker | None = None
         self._error: HandrailError | None = None
         self._decoder: Decoder | None = None
         self._exhausted = False
@@ -79,6 +83,16 @@ class HttpAnswer(Answer):
     def body(self, data: bytes) -> None:
         self._buffer.append(data)
         self.size += len(data)
+
+    def offer(self) -> None:
+        """What has come goes to the taker when the reader waits for it, and what that leaves, or all, to the reader."""
+        taker, waiter = self._taker, self._waiter
+        if taker is not None and waiter is not None and not waiter.done() and self._buffer and self._decoder is None:
+            left = taker(self._taken())
+            if left is None:
+                return
+            self.body(left)
+        self.wake()
 
     def wake(self) -> None:
         waiter = self._waiter
@@ -148,6 +162,9 @@ class HttpAnswer(Answer):
         buffer.clear()
         self.size = 0
         return data
+
+    def tap(self, taker: Taker) -> None:
+        self._taker = taker
 
     def chunks(self) -> AsyncIterator[bytes]:
         return self
@@ -312,8 +329,10 @@ class Connection(asyncio.Protocol):
             if swollen and not self._paused and self._transport is not None:
                 self._paused = True
                 self._transport.pause_reading()
-            if self._head_done and (swollen or not answer.whole):
+            if swollen:
                 answer.wake()
+            elif self._head_done and not answer.whole:
+                answer.offer()
 
     def eof_received(self) -> None:
         """The transport closes next; `connection_lost` decides what that means."""

@@ -95,6 +95,19 @@ def test_nothing_measured_is_never_nought_percent(words: Words) -> None:
         assert figure.missing
 
 
+def test_what_customers_feel_says_when_it_will_be_known(words: Words) -> None:
+    def why(hours_ago: int, **counts: int) -> str:
+        measured = [(cell(hours_ago), Counts(Counter(counts)))]
+        return figures_of(measured, [], "orders", words)[list(METRICS).index("transfer")].missing
+
+    assert why(1, interactions=5) == "not before 48 h after the conversation"
+    assert why(60, conversations=5) == "nobody reported it, or not 48 hours ago"
+    assert why(60, conversations=5, **{"told.transfer": 1, "transfer": 1}) == ""
+    german = Languages().words(chosen="de", accepts="", zone="UTC", now_ms=NOW_MS)
+    figure = figures_of([], [], "orders", german)[list(METRICS).index("transfer")]
+    assert figure.missing == "erst 48 h nach dem Gespräch"
+
+
 def entry(kind: EntryKind, minutes_ago: int, **facts: object) -> RecordedFacts:
     return RecordedFacts(
         v=1, salt=b"", id=EntryId("e"), kind=kind.value, at_ms=NOW_MS - minutes_ago * 60_000,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from handrail.console.views.charts import Figure, spark
 from handrail.console.words import N_, Words
 from handrail.watch.measure import HOUR_MS, Cell, Counts
-from handrail.watch.metrics import DEFINITIONS, SHARES, figure
+from handrail.watch.metrics import DEFINITIONS, SHARES, Side, figure
 from handrail.watch.series import Series
 from handrail.watch.usual import Place, Rate, held_to, place
 
@@ -76,7 +76,7 @@ def _figure(
         shown = figure(_BY_ID[metric], week, week)
         said = words(N_("7 days"))
     if shown.count is None or not shown.cases:
-        return Figure(words(N_("Not measured")), missing=shown.missing or words(N_("no case in the last 7 days")))
+        return Figure(words(N_("Not measured")), missing=_why_not(metric, week, words))
     rate = Rate(shown.count, shown.cases)
     top = held_to(past, _cases(metric, mine, 0 if said else now_h - 24))
     stands = place(rate, top)
@@ -89,6 +89,15 @@ def _figure(
     drawn = spark(values, None if top is None else (0.0, top), f"{words(label)} {text}, {words(WORDS[stands])}")
     of = words(N_("{count} of {cases}"), count=words.number(shown.count), cases=words.number(shown.cases))
     return Figure(text, said=f"{of} · {said}" if said else of, out=stands is Place.ABOVE, spark=drawn)
+
+
+def _why_not(metric: str, week: Counter[str], words: Words) -> str:
+    """What customers feel is counted of conversations whose 48 hours are over (`watch.measure.MATURITY_MS`)."""
+    if _BY_ID[metric].side is Side.AI:
+        return words(N_("no case in the last 7 days"))
+    if not week["conversations"]:
+        return words(N_("not before 48 h after the conversation"))
+    return words(N_("nobody reported it, or not 48 hours ago"))
 
 
 def _learnt(series: Sequence[Series], use_case: str, metric: str) -> Series | None:

@@ -10,7 +10,7 @@ from handrail.console.views.releases_detail import Read, detail
 from handrail.console.views.releases_moves import WHY, sign_boxes
 from handrail.console.views.releases_timeline import timeline
 from handrail.console.views.releases_words import WHYS, said_of, whole_sentence, why_said
-from handrail.console.views.tests import listing
+from handrail.console.views.tests import PANELS, listing
 from handrail.console.words import Languages, Words
 from handrail.in_force.snapshot import Snapshot
 from handrail.ledger.commitment import RecordedFacts
@@ -236,6 +236,28 @@ def test_a_list_of_tests_does_not_call_green_what_never_ran() -> None:
     view = listing([one], [], msgspec.structs.replace(snapshot, ruleset=ruleset), words())
     assert view.said.endswith("1 use case was never tested.")
     assert "each use case" not in view.said
+
+
+def test_tests_of_many_use_cases_come_in_pages_with_the_failed_ones_first() -> None:
+    one = Run(
+        id="tr_1", release=Digest("a" * 64), use_case=UseCaseId("u49"), at_ms=NOW_MS, passed=1, failed=1,
+        digest=Digest("d"), cases_digest=Digest("e"),
+    )  # fmt: skip
+    snapshot = in_force()
+    many = {
+        UseCaseId(f"u{at}"): msgspec.structs.replace(
+            snapshot.ruleset.use_cases[UseCaseId("orders")], id=UseCaseId(f"u{at}"), name=f"Use case {at}"
+        )
+        for at in range(10, 50)
+    }
+    here = msgspec.structs.replace(snapshot, ruleset=msgspec.structs.replace(snapshot.ruleset, use_cases=many))
+    pages = [listing([one], [], here, words(), page=at) for at in (1, 2, 3)]
+    assert pages[0].cases[0].id == "u49"
+    assert sorted(case.id for page in pages for case in page.cases) == sorted(many)
+    assert [len(page.cases) for page in pages] == [PANELS, PANELS, 0]
+    assert (pages[0].earlier, pages[0].later, pages[0].paged) == ("", "/tests?page=2", "1 to 20 of 40")
+    assert (pages[1].earlier, pages[1].later) == ("/tests?page=1", "")
+    assert "u49" in pages[0].said or "Use case 49" in pages[0].said
 
 
 def test_a_draft_of_the_machines_operator_is_not_written_by_a_word_of_ours() -> None:

@@ -16,6 +16,8 @@ from handrail.trials.incidents import OWN_SUITE, case_of, required
 from handrail.trials.store import CaseRow, Run
 
 PAGE = 50
+PANELS = 20
+"""Use cases on a page; those whose latest run failed come first."""
 SHOWN = 6
 """Runs in the panel of a use case."""
 CUTS = {"": N_("All"), "red": N_("Failed"), "probe": N_("Probes"), "hand": N_("By hand or CI")}
@@ -153,7 +155,10 @@ def listing(
         return f"/tests?{query}" if query else "/tests"
 
     names = sorted(called.items(), key=lambda pair: pair[1])
-    red = [name for key, name in names if any(not green(one) for one in _latest(runs, key))]
+    failed = {key for key, _ in names if any(not green(one) for one in _latest(runs, key))}
+    red = [name for key, name in names if key in failed]
+    panels = sorted(names, key=lambda pair: pair[0] not in failed)
+    each, many = (PAGE, len(rows)) if filtered else (PANELS, len(panels))
     asked = [key for key, _ in names if not use_case or key == use_case]
     never = sum(not _latest(runs, key) for key in asked)
     said = words(N_("No case was run yet."))
@@ -164,10 +169,10 @@ def listing(
     if runs and never and not cut_off:
         said += " " + words.plural("{n} use case was never tested.", "{n} use cases were never tested.", never)
     paged = words(
-        N_("{first} to {last} of {all}"), first=words.number(min((page - 1) * PAGE + 1, len(rows))),
-        last=words.number(min(page * PAGE, len(rows))), all=words.number(len(rows)),
+        N_("{first} to {last} of {all}"), first=words.number(min((page - 1) * each + 1, many)),
+        last=words.number(min(page * each, many)), all=words.number(many),
     )  # fmt: skip
-    if cut_off:
+    if cut_off and filtered:
         paged += " " + words(N_("Older runs are not shown; handrail trial list has them."))
     return Tests(
         said=said,
@@ -176,10 +181,13 @@ def listing(
             for key, label in CUTS.items()
         ),
         use_cases=(("", words(N_("All use cases"))), *names), use_case=use_case, cut=cut, filtered=filtered,
-        cases=() if filtered else tuple(_case(key, name, runs, incidents, snapshot, words) for key, name in names),
+        cases=() if filtered else tuple(
+            _case(key, name, runs, incidents, snapshot, words)
+            for key, name in panels[(page - 1) * PANELS : page * PANELS]
+        ),
         rows=tuple(_row(one, called, words) for one in shown) if filtered else (),
         earlier=address(page=page - 1) if page > 1 else "",
-        later=address(page=page + 1) if page * PAGE < len(rows) else "", paged=paged,
+        later=address(page=page + 1) if page * each < many else "", paged=paged,
         csv="/tests.csv" + address()[len("/tests") :],
         announce=words(N_("Latest run: {said}"), said=_row(runs[0], called, words).said) if runs else "",
     )  # fmt: skip

@@ -1,14 +1,18 @@
 """CPU of the gateway and guard alone: ASGI in, ASGI out, everything else in memory. `python bench/guard.py [seconds]`.
 
-Prints microseconds of CPU (process_time) per request and per stream, with and without the detectors, so that what the
-request path itself costs can be told from what it calls. A stream is measured with one event in each read, as a quiet
-server gets it, and with four, as a busy one does. uvicorn, the journal and the provider are left out.
+Prints microseconds of CPU (process_time) per request and per stream event, with and without the detectors, so that
+what the request path itself costs can be told from what it calls. uvicorn, the journal and the provider are left out.
+
+`valgrind --tool=callgrind --instr-atstart=no python bench/guard.py count [requests]` counts the instructions of so many
+requests with detectors instead (`totals` in the file it writes), which repeat whatever else the machine does.
 """
 
 import asyncio
 import cProfile
 import gc
+import os
 import pstats
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -46,7 +50,6 @@ WORDS = [
     " arrive", " within", " three", " working", " days",
 ]  # fmt: skip
 EVENTS = chat_stream([WORDS[place % 17] for place in range(40)])
-FOURS = [b"".join(EVENTS[place : place + 4]) for place in range(0, len(EVENTS), 4)]
 
 
 class Nothing:
@@ -106,18 +109,33 @@ def measure(once: Callable[[], Any], clear: Callable[[], None], seconds: float) 
     return asyncio.run(rounds())
 
 
+def count(requests: int) -> None:
+    """So many requests, all of them warm, with valgrind's counting switched on for them alone."""
+    w = world(lambda request: Answering([ANSWER]))
+    once = driver(w, BODY)
+
+    async def many() -> None:
+        for _ in range(100):
+            await once()
+        subprocess.run(["callgrind_control", "-i", "on", str(os.getpid())], check=True)
+        for _ in range(requests):
+            await once()
+        subprocess.run(["callgrind_control", "-i", "off", str(os.getpid())], check=True)
+
+    asyncio.run(many())
+
+
 def main() -> None:
+    if "count" in sys.argv:
+        count(int(sys.argv[-1]) if sys.argv[-1].isdigit() else 200)
+        return
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 and sys.argv[1] != "profile" else 2.0
     for name, screener in (("no detectors", Nothing()), ("detectors", None)):
-        took = []
-        for pieces, streams in (([ANSWER], False), (EVENTS, True), (FOURS, True)):
-            w = world(lambda request, pieces=pieces: Answering(pieces), screener=screener)
-            body = {**BODY, "stream": True} if streams else BODY
-            took.append(measure(driver(w, body), w.journal.entries.clear, seconds))
-        print(
-            f"{name}: {took[0]:.1f} us per request, {took[1]:.1f} us per stream of {len(EVENTS)} events, "
-            f"{took[2]:.1f} with four in a read"
-        )
+        w = world(lambda request: Answering(EVENTS if request.stream else [ANSWER]), screener=screener)
+        clear = w.journal.entries.clear
+        whole = measure(driver(w, BODY), clear, seconds)
+        stream = measure(driver(w, {**BODY, "stream": True}), clear, seconds)
+        print(f"{name}: {whole:.1f} us per request, {stream:.1f} us per stream of {len(EVENTS)} events")
     if "profile" in sys.argv:
         for more in ({}, {"stream": True}):
             w = world(lambda request: Answering(EVENTS if request.stream else [ANSWER]), screener=Nothing())

@@ -110,7 +110,7 @@ def site(folder: Path, *, published: bool = True) -> Iterator[Site]:
         if published:
             house.publish()
         house.hire()
-        with house.serving() as server:
+        with house.serving() as server, server.heard():
             within(30, lambda: _answers(port))
             yield Site(house, server, f"http://127.0.0.1:{port}", house.agent() if published else "")
 

@@ -93,6 +93,10 @@ for line in sys.stdin:
 """
 
 
+COMMAND_S = 120
+"""A command that takes longer stands still: what it waits for is told by its own words."""
+
+
 class Zygote:
     """Runs commands, each in a new process forked from one that has imported everything: a tenth of the time."""
 
@@ -113,6 +117,8 @@ class Zygote:
             assert self._process.stdout is not None
             self._process.stdin.write(json.dumps(asked) + "\n")
             self._process.stdin.flush()
+            if not select.select([self._process.stdout], [], [], COMMAND_S)[0]:
+                raise AssertionError(f"handrail {' '.join(words)} has not ended within {COMMAND_S} s")
             code = int(self._process.stdout.readline())
             return code, files[1].read_text() if files[1].exists() else "", files[2].read_text()
 
@@ -120,7 +126,10 @@ class Zygote:
         with self._process:
             assert self._process.stdin is not None
             self._process.stdin.close()
-            self._process.wait(10)
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:  # a command stands still, and the test of it has failed by that
+                self._process.kill()
 
 
 @functools.cache
@@ -202,6 +211,7 @@ class House:
                     try:
                         process.wait(40)
                     except subprocess.TimeoutExpired:
+                        print(f"killed: {' '.join(map(str, process.args))} has not ended within 40 s of SIGTERM")  # type: ignore[arg-type]  # a list of words
                         os.killpg(process.pid, signal.SIGKILL)
 
 
@@ -244,6 +254,29 @@ class Server:
         except urllib.error.HTTPError as error:
             return error.code, error.read()
 
+    @contextlib.contextmanager
+    def heard(self) -> Iterator[None]:
+        """Its log is read into `lines` meanwhile: who runs long fills the pipe (64 KiB), and then a process of it
+        stands still over a line of the log."""
+        assert self.process.stdout is not None
+        end, descriptor = threading.Event(), self.process.stdout.fileno()
+
+        def hear() -> None:
+            while not end.is_set():
+                if select.select([descriptor], [], [], 0.2)[0]:
+                    some = os.read(descriptor, 65_536)
+                    if not some:
+                        return
+                    self.lines.append(some.decode(errors="replace"))
+
+        thread = threading.Thread(target=hear, name="heard", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            end.set()
+            thread.join(5)
+
     def kill(self) -> None:
         """Every process of it, at once."""
         os.killpg(self.process.pid, signal.SIGKILL)
@@ -275,6 +308,7 @@ def scripted_model(*words: str) -> Iterator[str]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
+            assert select.select([process.stdout], [], [], 30)[0], "the scripted model has said nothing within 30 s"
             yield process.stdout.readline().rsplit(" ", 1)[1].strip()
         finally:
             process.terminate()

@@ -1,7 +1,8 @@
 """CPU of the gateway and guard alone: ASGI in, ASGI out, everything else in memory. `python bench/guard.py [seconds]`.
 
-Prints microseconds of CPU (process_time) per request and per stream event, with and without the detectors, so that
-what the request path itself costs can be told from what it calls. uvicorn, the journal and the provider are left out.
+Prints microseconds of CPU (process_time) per request and per stream, with and without the detectors, so that what the
+request path itself costs can be told from what it calls. A stream is measured with one event in each read, as a quiet
+server gets it, and with four, as a busy one does. uvicorn, the journal and the provider are left out.
 
 `valgrind --tool=callgrind --instr-atstart=no python bench/guard.py count [requests]` counts the instructions of so many
 requests with detectors instead (`totals` in the file it writes), which repeat whatever else the machine does.
@@ -50,6 +51,7 @@ WORDS = [
     " arrive", " within", " three", " working", " days",
 ]  # fmt: skip
 EVENTS = chat_stream([WORDS[place % 17] for place in range(40)])
+FOURS = [b"".join(EVENTS[place : place + 4]) for place in range(0, len(EVENTS), 4)]
 
 
 class Nothing:
@@ -131,11 +133,15 @@ def main() -> None:
         return
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 and sys.argv[1] != "profile" else 2.0
     for name, screener in (("no detectors", Nothing()), ("detectors", None)):
-        w = world(lambda request: Answering(EVENTS if request.stream else [ANSWER]), screener=screener)
-        clear = w.journal.entries.clear
-        whole = measure(driver(w, BODY), clear, seconds)
-        stream = measure(driver(w, {**BODY, "stream": True}), clear, seconds)
-        print(f"{name}: {whole:.1f} us per request, {stream:.1f} us per stream of {len(EVENTS)} events")
+        took = []
+        for pieces, streams in (([ANSWER], False), (EVENTS, True), (FOURS, True)):
+            w = world(lambda request, pieces=pieces: Answering(pieces), screener=screener)
+            body = {**BODY, "stream": True} if streams else BODY
+            took.append(measure(driver(w, body), w.journal.entries.clear, seconds))
+        print(
+            f"{name}: {took[0]:.1f} us per request, {took[1]:.1f} us per stream of {len(EVENTS)} events, "
+            f"{took[2]:.1f} with four in a read"
+        )
     if "profile" in sys.argv:
         for more in ({}, {"stream": True}):
             w = world(lambda request: Answering(EVENTS if request.stream else [ANSWER]), screener=Nothing())

@@ -2,8 +2,8 @@
 
     .venv/bin/python bench/run.py [NAME ...]
 
-Names: gateway, guard, serving, upstream, detectors, injection, triggers, grounding, journal, sequencer, verify, find. The
-gateway bench needs the harness (`HANDRAIL_BENCH`); the detectors need the data packs (`HANDRAIL_PACKS`). What
+Names: gateway, guard, serving, upstream, detectors, injection, triggers, grounding, journal, sequencer, verify, find.
+The gateway bench needs the harness (`HANDRAIL_BENCH`); the detectors need the data packs (`HANDRAIL_PACKS`). What
 cannot run says why, and the end counts it.
 """
 
@@ -14,8 +14,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 NAMES = (
-    "gateway", "guard", "serving", "upstream", "detectors", "injection", "triggers", "grounding", "journal", "sequencer", "verify",
-    "find",
+    "gateway", "guard", "serving", "upstream", "detectors", "injection", "triggers", "grounding", "journal", "sequencer",
+    "verify", "find",
 )  # fmt: skip
 
 

@@ -89,6 +89,7 @@ def test_what_is_written_in_its_place_is_read_again() -> None:
 words = st.sampled_from(["Your", " parcel", ' "soon"', " on", " Köln", " its way", ". ", "A" * 19, " " + "word " * 30])
 
 
+@pytest.mark.promise("GTW-13")
 @settings(max_examples=60, deadline=None)
 @given(st.lists(words, min_size=1, max_size=12), st.lists(st.integers(1, 9), min_size=1, max_size=9))
 def test_events_that_come_together_say_what_they_say_one_by_one(texts: list[str], together: list[int]) -> None:

@@ -97,6 +97,7 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
+@pytest.mark.promise("GTW-13")
 def test_what_is_usual_is_sent_where_it_arrives_and_the_rest_by_the_task() -> None:
     async def play(stream: Stream) -> None:
         stream.arrive(b"one")
@@ -115,6 +116,7 @@ def test_what_is_usual_is_sent_where_it_arrives_and_the_rest_by_the_task() -> No
     assert b"".join(stream.read) == b"2three"
 
 
+@pytest.mark.promise("GTW-13")
 def test_a_client_that_does_not_keep_up_gets_everything_in_order() -> None:
     async def play(stream: Stream) -> None:
         stream.room = asyncio.get_running_loop().create_future()

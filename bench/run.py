@@ -14,8 +14,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 NAMES = (
-    "gateway", "guard", "serving", "upstream", "detectors", "injection", "triggers", "grounding", "journal", "sequencer",
-    "verify", "find",
+    "gateway", "guard", "serving", "upstream", "detectors", "injection", "triggers", "grounding", "journal",
+    "sequencer", "verify", "find",
 )  # fmt: skip
 
 

@@ -72,6 +72,8 @@ def judge(
     model = models.service if context.service else models.prose
     found: list[Finding] = []
     for claim in claims(answer, context, language):
+        if claim.asks and floor > QUESTION_WEIGHT:
+            continue  # whatever it says, its score stays below
         aligned = align(claim, context, known)
         probability = model.probability(measure(claim, aligned, context, known))
         if asked:

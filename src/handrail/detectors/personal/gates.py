@@ -191,15 +191,16 @@ EVERY_GATE = frozenset(_WORDS) | frozenset(_FORMS) | STREET_GATES
 
 def gates_of(plain: str) -> frozenset[int]:
     """The bits of a folded text without accents, in either case."""
-    words = _WORD_SET.Match(plain)
+    octets = plain.encode()
+    words = _WORD_SET.Match(octets)
     if not words:
         # A month, a street or a postcode counts only beside a digit, so nothing else is left but an IPv6 address.
         return _NO_BITS if plain.count(":") < _COLONS else _ONLY_IP
     if Gate.DIGIT in words or plain.count(":") >= _COLONS:
-        forms = _FORM_SET.Match(plain)
+        forms = _FORM_SET.Match(octets)
         if forms:
             words += [_FORM_BITS[at] for at in forms]
-        streets = _STREET_SET.Match(plain) if Gate.STREET_WORD in words else None
+        streets = _STREET_SET.Match(octets) if Gate.STREET_WORD in words else None
         if streets:
             words += [Gate.STREET + at for at in streets]
     return frozenset(words)

@@ -1,6 +1,6 @@
 """What the journal costs on this machine: CPU per record, records per CPU-second, by size of batch.
 
-    .venv/bin/python bench/journal.py [sqlite|postgres]
+    .venv/bin/python bench/journal.py [sqlite|postgres] [ROUNDS]
 
 A record is the full entry of an interaction: facts (970 bytes of JSON) and a payload of conversation in JSON (1,030
 bytes: 2 KB in all; or 2,000 bytes), encoded, compressed, sealed, hashed and inserted with its index columns. CPU time
@@ -137,13 +137,13 @@ async def queued(store, clients: int, entries: list[Entry]) -> None:
     await store.journal.record(entries[-1])
 
 
-async def run(store, way, clients: int, total: int, size: int) -> tuple[list[float], float]:
-    """CPU seconds for each record in each of `ROUNDS` rounds, and records for each commit."""
+async def run(store, way, clients: int, total: int, size: int, rounds: int) -> tuple[list[float], float]:
+    """CPU seconds for each record in each round, and records for each commit."""
     release = Digest("ab" * 32)
     bodies = [payload(size) for _ in range(256)]
     each: list[float] = []
     batches = 1
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         threads = await conversations(store, -(-total // 4))
         entries = [
             entry(threads[at // 4], UseCaseId("orders"), bodies[at % len(bodies)], release) for at in range(total)
@@ -220,7 +220,7 @@ async def opened(engine: str, folder: Path) -> AsyncIterator[Any]:
     server.cleanup()
 
 
-async def main(engine: str) -> None:
+async def main(engine: str, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         async with opened(engine, Path(folder)) as store:
             gc.collect()
@@ -236,7 +236,7 @@ async def main(engine: str) -> None:
             ):
                 for size in (1_030, 2_000):
                     alone = pipeline(size)
-                    each, batch = await run(store, way, clients, total, size)
+                    each, batch = await run(store, way, clients, total, size, rounds)
                     alone = min(alone, pipeline(size))
                     best, median = min(each), statistics.median(each)
                     print(
@@ -249,4 +249,5 @@ async def main(engine: str) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1] if len(sys.argv) > 1 else "sqlite"))
+    words = [*sys.argv[1:], "sqlite"]
+    uvloop.run(main(words[0], int(words[1]) if len(sys.argv) > 2 else ROUNDS))

@@ -16,7 +16,7 @@ def masked(draft: Draft) -> dict[Leaf, str]:
     weighed = draft.input
     if weighed is None or not weighed.decision.masks:
         return {}
-    spans = draft.masked = located(weighed.screened, weighed.decision.masks)
+    spans = located(weighed.screened, weighed.decision.masks)
     changes: dict[Leaf, str] = {}
     for place, message in enumerate(draft.turn.messages):
         for index, leaf in enumerate(message.leaves):
@@ -28,6 +28,7 @@ def masked(draft: Draft) -> dict[Leaf, str]:
     if any(leaf.key for leaf in changes):
         what = "the name of a field, or a field named twice, holds data that must be masked; send it once, as a value"
         raise HandrailError(Code.REQUEST_INVALID, what)
+    draft.masked = spans  # only now: the record takes what the model got, and a refusal above sends it nothing
     return changes
 
 

@@ -180,11 +180,12 @@ class Rules:
 
     def decided(self, given: DecisionInput) -> Decided:
         """`decide` and `encode` under these rules. Remembered as long as they are in force, since the same few findings
-        come again and again; an input says kinds, scores and places, and nothing of a text or a person."""
+        come again and again; an input says kinds, scores and places, and nothing of a text or a person. One with parts
+        that nobody could read is not: the client names their types, and may send any number of them."""
         decided = self._decided.get(given)
         if decided is None:
             decided = Decided(decide(given, self), msgspec.Raw(encode(given)))
-            if len(given.found) <= MOST_FOUND:
+            if len(given.found) <= MOST_FOUND and not given.unreadable:
                 if len(self._decided) >= MAX_DECIDED:
                     self._decided.clear()
                 self._decided[given] = decided

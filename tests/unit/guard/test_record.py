@@ -64,6 +64,23 @@ def test_of_a_text_that_only_loses_its_code_on_the_way_the_record_hides_the_rest
     assert "[CVV]" in kept[0]
 
 
+@pytest.mark.promise("PII-4")
+def test_a_request_refused_for_where_its_data_stands_is_kept_masked() -> None:
+    """Data that must be masked in the name of a field: nothing goes to the model, and the record hides all of it."""
+    w = world(lambda request: Answering([chat_answer("Thank you.")]))
+    talk = [{"role": "user", "content": f"I am {MAIL} and my cvv is 123."}]
+    body = {"model": "support", "messages": talk, "metadata": {"bob@example.com": "yes"}}
+    got = asyncio.run(w.post("/v1/chat/completions", body))
+    assert got.status == 400
+    assert w.model.requests == []
+    (kept,) = w.journal.payloads()
+    texts = [text for said in kept["messages"] for text in said["texts"]]
+    assert any("[CVV]" in text for text in texts)
+    assert MAIL not in str(texts)
+    assert "bob@example.com" not in str(texts)
+    assert "cvv is 123" not in str(kept)
+
+
 def test_a_token_that_the_assistant_says_before_its_value_is_one_in_the_record_alone() -> None:
     name = f"cv_{1:026d}"  # the first conversation of the fake
     key = conversation_key(hashlib.sha256(name.encode()).digest(), name)

@@ -262,6 +262,9 @@ def test_the_decisions_remembered_are_bounded() -> None:
     many = DecisionInput(use_case=SHOP, found=tuple([found(Kind.CARD)] * (MOST_FOUND + 1)))
     assert rules.decided(many) == rules.decided(many)
     assert rules.decided(many) is not rules.decided(many)  # a long list of findings does not come again
+    named = DecisionInput(use_case=SHOP, unreadable=(Unreadable("whatever-a-client-says"),))
+    assert rules.decided(named) == rules.decided(named)
+    assert rules.decided(named) is not rules.decided(named)
     seen = [rules.decided(DecisionInput(use_case=SHOP, language=str(each))) for each in range(MAX_DECIDED + 1)]
     assert rules.decided(DecisionInput(use_case=SHOP, language="0")) is not seen[0]
     assert rules.decided(DecisionInput(use_case=SHOP, language=str(MAX_DECIDED))) is seen[-1]

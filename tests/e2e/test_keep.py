@@ -4,13 +4,14 @@ and nobody is left behind."""
 import os
 import re
 import signal
+import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from house import House, scripted_model, within
+from house import HANDRAIL, House, scripted_model, within
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +109,28 @@ def test_a_server_that_is_told_to_stop_while_its_parent_changes_stops(house: Hou
             server.process.terminate()
             assert server.process.wait(20) == 0
             assert over(there)
+
+
+def test_a_server_that_is_told_to_stop_while_it_loads_stops_well(house: House) -> None:
+    """Process 1 of a container would lose a signal that nobody has asked for."""
+    command, env = [*HANDRAIL, "serve", "--port", "0"], {**os.environ, **house.env}
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+            within(20, lambda: b"handrail.app.parent" in Path(f"/proc/{process.pid}/cmdline").read_bytes())
+            process.send_signal(number)
+            said = process.communicate(timeout=20)[0]
+            assert (process.returncode, said) == (0, "")
+
+
+def test_a_child_that_breaks_when_it_is_started_again_says_so_in_the_log_and_comes_back(house: House) -> None:
+    key = house.key()
+    with house.serving() as server, server.heard():
+        parent = server.process.pid
+        within(20, lambda: is_small(parent))
+        kek, aside = house.data / "kek", house.data / "kek-aside"
+        kek.rename(aside)
+        os.kill(children(parent)[0], signal.SIGKILL)
+        within(20, lambda: '"event":"process.broken"' in "".join(server.lines))
+        aside.rename(kek)
+        within(20, lambda: serves(server, key))
+    assert "Traceback" not in "".join(server.lines)

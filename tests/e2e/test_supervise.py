@@ -30,16 +30,20 @@ def slow(life):
 which = {"worker": [worker], "broken": [broken], "slow then last": [slow, worker]}[sys.argv[2]]
 children = [Child(str(at), main, last=at > 0) for at, main in enumerate(which)]
 log_lines()
-boss = Supervisor(children, on_ready=lambda: print("READY", flush=True), drain_s=0.5)
+boss = Supervisor(children, on_ready=lambda: print("READY", flush=True), drain_s=0.5, {more})
 sys.exit(boss.run())
 """
 
 
-def start(tmp_path: Path, which: str) -> tuple[subprocess.Popen[str], Path]:
+def start(
+    tmp_path: Path, which: str, *, first: str = "", more: str = "", errors: int = subprocess.PIPE
+) -> tuple[subprocess.Popen[str], Path]:
+    """`first`: what the program does before all else. `more`: of how its supervisor is made."""
     out = tmp_path / "pids"
     out.touch()
-    command = [sys.executable, "-c", textwrap.dedent(PROGRAM), str(out), which]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True), out
+    program = textwrap.dedent(first) + PROGRAM.replace("{more}", more)
+    command = [sys.executable, "-c", program, str(out), which]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True), out
 
 
 def log_of(boss: subprocess.Popen[str]) -> list[dict[str, Any]]:
@@ -112,3 +116,76 @@ def test_a_child_that_cannot_start_ends_the_parent_with_an_error(tmp_path: Path)
     assert {one["event"] for one in said} == {"process.broken", "process.ended", "process.given_up"}
     assert "RuntimeError" in said[0]["trace"]
     assert "failed to start" in said[-1]["reason"]
+
+
+SCARCE = """
+import os, errno
+calls = []
+def scarce():
+    calls.append(1)
+    if len(calls) == 2:
+        raise OSError(errno.EAGAIN, "no process is left")
+    return os.fork()
+"""
+
+
+def test_where_no_process_is_left_those_that_run_go_on_and_it_is_tried_again(tmp_path: Path) -> None:
+    boss, out = start(tmp_path, "worker", first=SCARCE, more="fork=scarce")
+    with boss:
+        os.kill(pids(out, 1)[0], signal.SIGKILL)
+        second = pids(out, 2)[1]
+        boss.terminate()
+        assert boss.wait(5) == 0
+        assert gone(second)
+        said = log_of(boss)
+    assert [(one["event"], one["child"]) for one in said] == [("process.ended", "0"), ("process.not_started", "0")]
+    assert said[1]["reason"] == "no process is left"
+
+
+def test_a_log_that_nobody_reads_any_more_ends_no_server(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    boss, out = start(tmp_path, "worker", errors=write)
+    os.close(write)
+    os.close(read)
+    with boss:
+        os.kill(pids(out, 1)[0], signal.SIGKILL)
+        second = pids(out, 2)[1]
+        boss.terminate()
+        assert boss.wait(5) == 0
+        assert gone(second)
+
+
+def test_how_a_child_ended_is_heard_where_the_signal_of_it_was_left_ignored(tmp_path: Path) -> None:
+    ignoring = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+    boss, out = start(tmp_path, "worker", first=ignoring)
+    with boss:
+        os.kill(pids(out, 1)[0], signal.SIGKILL)
+        pids(out, 2)
+        boss.terminate()
+        assert boss.wait(5) == 0
+        said = log_of(boss)
+    assert [(one["event"], one["code"]) for one in said] == [("process.ended", -9)]
+
+
+INHERITING = """
+import ctypes, os, sys, time
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: as process 1 of a container is
+if os.fork() == 0:
+    if os.fork() == 0:
+        with open(sys.argv[1] + ".orphan", "w") as file: file.write(str(os.getpid()))
+        time.sleep(0.5)
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_who_outlived_its_parent_does_not_stay_as_a_dead_process(tmp_path: Path) -> None:
+    boss, out = start(tmp_path, "worker", first=INHERITING)
+    with boss:
+        worker = pids(out, 1)[0]
+        orphan = int(Path(f"{out}.orphan").read_text())
+        assert gone(orphan)
+        os.kill(worker, 0)
+        boss.terminate()
+        assert boss.wait(5) == 0
+        assert log_of(boss) == []

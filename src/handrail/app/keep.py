@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from handrail.app.supervise import Child, Life, Supervisor
+from handrail.app.supervise import Child, Life, Supervisor, say
 
 CONSOLE, DOORS, GATEWAY, JOBS = "console", "doors", "gateway", "jobs"
 Main = Callable[[Life], int]
@@ -47,8 +47,12 @@ def become(told: bytes, listener: int, workers: int, board: int, console: bool, 
     """This process becomes the program above. Raises OSError when it cannot."""
     for descriptor in (listener, board):
         os.set_inheritable(descriptor, True)
-    words = [str(each) for each in (handed(told), listener, workers, board)]
-    _run("handrail.app.keep", *words, CONSOLE if console else "", standing)
+    plan = handed(told)
+    try:
+        words = [str(each) for each in (plan, listener, workers, board)]
+        _run("handrail.app.keep", *words, CONSOLE if console else "", standing)
+    finally:
+        os.close(plan)
 
 
 def main(arguments: list[str]) -> int:
@@ -60,7 +64,10 @@ def main(arguments: list[str]) -> int:
     def main_of(name: str) -> Main:
         def start(life: Life) -> int:
             ends = (str(life.parent), str(life.ready_fd))
-            _run("handrail.app.parent", str(handed(told)), listener, workers, board, name, *ends)
+            try:
+                _run("handrail.app.parent", str(handed(told)), listener, workers, board, name, *ends)
+            except OSError as error:
+                say("error", "process.broken", child=name, reason=error.strerror or str(error))
             return 1
 
         return start

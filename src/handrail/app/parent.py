@@ -14,16 +14,18 @@ in memory twice: it goes on as `app.keep`. That one starts a child that died by 
 its name, PARENT and READY are the descriptors of `app.supervise.Life`.
 """
 
+import contextlib
 import gc
 import logging
 import os
+import signal
 import sys
 
 from handrail.app.board import Board
 from handrail.app.child import announced, give_back, log_lines
 from handrail.app.keep import CONSOLE, DOORS, JOBS, Main, become, children
 from handrail.app.plan import parsed
-from handrail.app.supervise import Life, Supervisor
+from handrail.app.supervise import ENDING, Life, Supervisor, ended
 
 log = logging.getLogger("handrail.server")
 LOADING = 50_000
@@ -41,7 +43,11 @@ def main(arguments: list[str]) -> int:
         told = pipe.read()
     if len(arguments) > 3:
         board, name, *ends = arguments[3:]
-        return _main_of(name, told, listener, Board(workers, int(board)))(Life(*map(int, ends)))
+        for number in ENDING:
+            signal.signal(number, signal.SIG_DFL)  # as in a child that was forked from here
+        life = Life(*map(int, ends))
+        code = ended(name, lambda: _main_of(name, told, listener, Board(workers, int(board)))(life))
+        os._exit(code)  # likewise: no thread that hangs keeps it
     return _serve(told, listener, workers)
 
 
@@ -89,11 +95,11 @@ def _main_of(name: str, told: bytes, listener: int, board: Board) -> Main:
 def _announce(told: bytes) -> None:
     """To a person on standard output, and as an event in the log."""
     url, missing = announced(told)
+    with contextlib.suppress(OSError):  # whoever read it is gone; the server serves all the same
+        print(f"handrail is up: {url}\n{missing}" if missing else f"handrail is ready: {url}", flush=True)
     if missing:
-        print(f"handrail is up: {url}\n{missing}", flush=True)
         log.warning("server.waiting", extra={"url": url, "reason": missing})
     else:
-        print(f"handrail is ready: {url}", flush=True)
         log.info("server.ready", extra={"url": url})
 
 

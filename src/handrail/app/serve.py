@@ -5,6 +5,7 @@ leaves them behind and keeps the process id (`app.parent`).
 """
 
 import os
+import signal
 import socket
 import sys
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import NoReturn
 from handrail.app.plan import Plan, written
 from handrail.app.running import hold
 from handrail.app.settings import Settings, key_encryption_key
+from handrail.app.supervise import ENDING
 from handrail.terms.errors import Code, HandrailError
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -30,6 +32,8 @@ def serve(
     plan = written(Plan(settings=given, host=host, port=bound, lost_after_ms=lost_after_ms))
     listener.set_inheritable(True)
     told = [str(plan), str(listener.fileno()), str(workers)]
+    # who stops it while it loads is heard when it has: until then nobody takes signals, and process 1 would lose them
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     # -P: a file in the current folder is no module of ours
     os.execve(sys.executable, [sys.executable, "-P", "-m", "handrail.app.parent", *told], env)  # noqa: S606  no shell is wanted
 

@@ -76,8 +76,10 @@ class Supervisor:
         on_ready: Callable[[], None] = lambda: None,
         drain_s: float = 30.0,
         smaller: Callable[[str], None] | None = None,
+        fork: Callable[[], int] = os.fork,
     ) -> None:
         self._children, self._on_ready, self._drain_s, self._smaller = children, on_ready, drain_s, smaller
+        self._fork = fork
         self._stop = self._wanted = False
         self._ready = self._code = 0
         self._ready_since: float | None = None
@@ -98,6 +100,7 @@ class Supervisor:
             self._ready_read, self._ready_write = os.pipe()
         for name in ENDING:
             signal.signal(name, self._on_stop)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it was left ignored, nobody hears how a child ended
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         try:
             while not self._stop:
@@ -113,31 +116,33 @@ class Supervisor:
         self._stop = True
 
     def _start(self, child: Child) -> None:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        pid = os.fork()
-        if pid == 0:
-            os._exit(self._in_child(child))
-        child.pid, child.started = pid, time.monotonic()
+        """Where the system makes no further process, those that run go on, and it is tried again. Signals wait until
+        the child takes them itself: one of the parent's would be lost in it."""
+        _flush()
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        try:
+            pid = self._fork()
+        except OSError as error:
+            child.due = time.monotonic() + BACKOFF_S[-1]
+            say("warning", "process.not_started", child=child.name, reason=error.strerror)
+        else:
+            if pid == 0:
+                code = 1
+                try:
+                    code = ended(child.name, lambda: self._in_child(child))
+                finally:  # nothing escapes: it would run the parent's code in the child
+                    os._exit(code)
+            child.pid, child.started = pid, time.monotonic()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
     def _in_child(self, child: Child) -> int:
-        """Returns an exit code and never raises: an escape would run the parent's code in the child."""
-        try:
-            for name in ENDING:
-                signal.signal(name, signal.SIG_DFL)
-            os.close(self._parent_end)
-            os.close(self._ready_read)
-            return child.main(Life(self._child_end, self._ready_write))
-        except KeyboardInterrupt:
-            return 130
-        except BaseException:
-            import logging  # deferred: see the head of this file
-
-            logging.getLogger("handrail.server").exception("process.broken", extra={"child": child.name})
-            return 1
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+        for name in ENDING:
+            signal.signal(name, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+        os.close(self._parent_end)
+        os.close(self._ready_read)
+        return child.main(Life(self._child_end, self._ready_write))
 
     def _wait_for_news(self, seconds: float) -> None:
         readable, _, _ = select.select([self._ready_read], [], [], seconds)
@@ -162,7 +167,7 @@ class Supervisor:
             if not self._stop:
                 become(self._standing())
         except OSError as error:
-            _say("warning", "process.stays_large", reason=error.strerror)
+            say("warning", "process.stays_large", reason=error.strerror or str(error))
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
@@ -186,12 +191,25 @@ class Supervisor:
             if self._stop:
                 continue
             code = os.waitstatus_to_exitcode(status)
-            _say("warning", "process.ended", child=child.name, code=code, lived_s=round(lived, 1))
+            say("warning", "process.ended", child=child.name, code=code, lived_s=round(lived, 1))
             if child.failed_starts >= FAST_LIMIT and child.needed:
                 reason = f"it failed to start {FAST_LIMIT} times in a row: see above"
-                _say("error", "process.given_up", child=child.name, reason=reason)
+                say("error", "process.given_up", child=child.name, reason=reason)
                 self._stop, self._code = True, 1
             child.due = time.monotonic() + BACKOFF_S[min(child.failed_starts, len(BACKOFF_S) - 1)]
+        self._bury()
+
+    def _bury(self) -> None:
+        """As the first process of a container this one inherits whoever outlives its parent, such as a program that a
+        killed child had started: it ends for good only when it is waited for."""
+        if not hasattr(os, "waitid"):  # macOS, which has no containers of its own
+            return
+        ours = [child.pid for child in self._children]
+        try:
+            while (found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and found.si_pid not in ours:
+                os.waitpid(found.si_pid, 0)
+        except ChildProcessError:
+            return  # there is nobody
 
     def _start_due(self) -> None:
         now = time.monotonic()
@@ -215,7 +233,7 @@ class Supervisor:
             time.sleep(0.02)
         for child in alive:
             if child.pid:
-                _say("warning", "process.killed", child=child.name, reason=f"not over in {self._drain_s:.0f} s")
+                say("warning", "process.killed", child=child.name, reason=f"not over in {self._drain_s:.0f} s")
                 _send(child.pid, signal.SIGKILL)
                 os.waitpid(child.pid, 0)
                 child.pid = 0
@@ -228,9 +246,34 @@ def _send(pid: int, number: signal.Signals) -> None:
         return  # it ended in between; the next wait collects it
 
 
-def _say(level: str, event: str, **about: object) -> None:
-    """A line of the log as `app.child.Lines` writes it."""
+def ended(child: str, run: Callable[[], int]) -> int:
+    """The exit code of a child, whatever happens in it: what it broke with stands in the log."""
+    try:
+        return run()
+    except KeyboardInterrupt:
+        return 130
+    except BaseException:
+        import logging  # deferred: see the head of this file
+
+        logging.getLogger("handrail.server").exception("process.broken", extra={"child": child})
+        return 1
+    finally:
+        _flush()
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            continue  # whoever read it is gone, or the disk is full: no reason to end
+
+
+def say(level: str, event: str, **about: object) -> None:
+    """A line of the log as `app.child.Lines` writes it. One that cannot be written is lost, and nothing else."""
     now_ms = time.time_ns() // 1_000_000  # noqa: TID251  the time of a log line, as logging takes it
     line = {"at_ms": now_ms, "level": level, "event": event, "process": os.getpid(), **about}
-    sys.stderr.write(json.dumps(line, separators=(",", ":"), ensure_ascii=False) + "\n")
-    sys.stderr.flush()
+    try:
+        os.write(sys.stderr.fileno(), (json.dumps(line, separators=(",", ":"), ensure_ascii=False) + "\n").encode())
+    except OSError:
+        return

@@ -221,7 +221,7 @@ class AnthropicCodec:
         if len(delta) > 2:
             extra += _texts({name: part for name, part in delta.items() if name not in ("type", slot)}, ("delta",))
         if kind == "text" and len(delta) == 2 and len(value) == 3:
-            self._shape = shape_of(raw, _MARK, text, lane, channel)
+            self._shape = shape_of(raw, _MARK, text, lane, channel) or self._shape
         return Piece(raw, lane, channel, text, True, extra=extra, value=value)
 
     def _counted(self, usage: Any, who: str = "") -> None:

@@ -14,7 +14,17 @@ from handrail.gateway import exact
 from handrail.gateway.chat_grown import Grown
 from handrail.gateway.errors import Form, detail
 from handrail.gateway.fields import call_text, count, made_by
-from handrail.gateway.leaves import LONG_TIME, SAFE_SLOTS, arguments, fields, harmless, identifier, media, within
+from handrail.gateway.leaves import (
+    LONG_TIME,
+    NOISE,
+    SAFE_SLOTS,
+    arguments,
+    fields,
+    harmless,
+    identifier,
+    media,
+    within,
+)
 from handrail.gateway.logprobs import of_choice
 from handrail.gateway.sse import Events, Shape, bare, data_of, event, shape_of
 from handrail.guard.turn import Channel, Leaf, Path, Piece, ReplyIds, Turn, Usage, canonical
@@ -234,7 +244,7 @@ class ChatCodec:
                     )
                 piece = Piece(raw, lane, channel, text, alone, value=value)
                 if alone and lane.endswith(":content") and choice.get("logprobs") is None:
-                    self._shape = shape_of(raw, _MARK, text, lane, channel)
+                    self._shape = shape_of(raw, _MARK, text, lane, channel) or self._shape
             if not place:
                 piece.extra, piece.unreadable = extra, unread
             pieces.append(piece)
@@ -306,6 +316,9 @@ class ChatCodec:
     def _around_choices(self, value: dict[str, Any], leaves: list[Leaf]) -> None:
         """Texts beside the choices. Most events of a stream say the same there, with nothing to be read in it."""
         around = {name: part for name, part in value.items() if name not in _CHUNK_HANDLED}
+        noise = around.get("obfuscation")
+        if isinstance(noise, str) and NOISE.fullmatch(noise) is not None:  # new in each event
+            del around["obfuscation"]
         if around == self._around:
             return
         found: list[Leaf] = []

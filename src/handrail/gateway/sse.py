@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
+from handrail.gateway.leaves import NOISE
 from handrail.guard.turn import Channel, Piece
 from handrail.terms.errors import Code, HandrailError
 
@@ -106,30 +107,47 @@ def event(data: bytes, name: bytes = b"") -> bytes:
 
 class Shape(NamedTuple):
     """The bytes around the text of an event that was read in full: the next event with the same bytes around a plain
-    string says the same in the same place, so it need not be parsed. Implements `guard.turn.Usual`."""
+    string says the same in the same place, so it need not be parsed. Where the event also holds what is new in each
+    (`_HIDING`), that stands between `middle` and `after`. Implements `guard.turn.Usual`."""
 
     before: bytes
     after: bytes
     seam: str  # between the texts of two events, one right behind the other
     lane: str
     channel: Channel
+    middle: str = ""
+    noise: re.Pattern[str] | None = None
 
     def read(self, raw: bytes) -> tuple[str, int] | None:
         """As `guard.turn.Usual`. The text of each event is printable ASCII without the quote and the backslash."""
         before, after = self.before, self.after
         if not raw.startswith(before):
             return None
-        end = len(raw) if raw.endswith(after) else raw.rfind(after) + len(after)
-        middle = raw[len(before) : end - len(after)]
-        if not middle.isascii():
+        stop = len(raw) - len(after) if raw.endswith(after) else raw.rfind(after)
+        if stop <= len(before):  # not even one is whole
             return None
-        text = middle.decode()
-        if '"' in text:  # several events, or a text that is not plain
+        between = raw[len(before) : stop]
+        if not between.isascii():
+            return None
+        text = between.decode()
+        if self.noise is not None:
+            text = self._texts(text, self.noise)
+        elif '"' in text:  # several events, or a text that is not plain
             texts = text.split(self.seam)
             text = "".join(texts) if all(texts) else ""
         if not text or '"' in text or "\\" in text or not text.isprintable():
             return None
-        return text, end
+        return text, stop + len(after)
+
+    def _texts(self, between: str, noise: re.Pattern[str]) -> str:
+        """The texts of events that hold noise; empty when one is no such event."""
+        texts: list[str] = []
+        for each in between.split(self.seam):
+            text, found, behind = each.partition(self.middle)
+            if not text or not found or noise.fullmatch(behind) is None:
+                return ""
+            texts.append(text)
+        return texts[0] if len(texts) == 1 else "".join(texts)
 
     def piece(self, raw: bytes) -> Piece | None:
         """One event as a piece, None when it is not of this shape."""
@@ -137,15 +155,32 @@ class Shape(NamedTuple):
         return Piece(raw, self.lane, self.channel, read[0], True, value=self) if read is not None else None
 
     def text(self, new: str) -> bytes:
-        """The event with another text."""
-        return self.before + orjson.dumps(new)[1:-1] + self.after
+        """The event with another text, and without noise."""
+        return self.before + orjson.dumps(new)[1:-1] + self.middle.encode() + self.after
+
+
+_HIDING: Final = (
+    (re.compile(rb'(".*"obfuscation": ?")([A-Za-z0-9]*)(".*)', re.DOTALL), NOISE),
+    (re.compile(rb'("\})( +)(\}\s+)'), re.compile(" {0,80}")),
+)
+"""What providers put behind a text to hide how long it is: its place behind the text, and what may stand there."""
 
 
 def shape_of(raw: bytes, mark: bytes, text: str, lane: str, channel: Channel) -> Shape | None:
-    """The shape of an event whose text stands behind `mark` (such as `"content":"`); None unless that is certain."""
-    written = mark + orjson.dumps(text)[1:-1] + b'"'
-    at = raw.find(written)
-    if at < 0 or raw.count(mark) != 1:
+    """The shape of an event whose text stands behind `mark` (such as `"content":"`, with a space behind the colon or
+    not); None unless that is certain: without a backslash each name stands as it is, and this one stands once."""
+    name = mark[:-2]
+    if b"\\" in raw or raw.count(name) != 1:
         return None
-    before, after = raw[: at + len(mark)], raw[at + len(written) - 1 :]
-    return Shape(before, after, (after + before).decode(), lane, channel)
+    at = raw.find(name) + len(name)
+    at += 3 if raw.startswith(b': "', at) else 2
+    written = text.encode() + b'"'
+    if raw[at - 1 : at] != b'"' or not raw.startswith(written, at):
+        return None
+    before, after, middle, noise = raw[:at], raw[at + len(written) - 1 :], "", None
+    for place, form in _HIDING:
+        found = place.fullmatch(after)
+        if found is not None and form.fullmatch(found[2].decode()) is not None:
+            middle, after, noise = found[1].decode(), found[3], form
+            break
+    return Shape(before, after, (after + before).decode(), lane, channel, middle, noise)

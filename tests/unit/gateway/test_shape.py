@@ -115,3 +115,85 @@ class Plain:
 
     def screen(self, text: Text, kinds: frozenset[Kind], deadline: float | None = None) -> Report:
         return Report("en", ())
+
+
+NOISY = [
+    (FIRST.replace(b"}\n\n", b',"usage":null,"obfuscation":"%s"}\n\n'), MARK, ["", "a7Gk", "7Gk29dLx"]),
+    (FIRST.replace(b"}\n\n", b',"obfuscation":"%s","usage":null}\n\n'), MARK, ["", "a7Gk", "7Gk29dLx"]),
+    (FIRST.replace(b":", b": ").replace(b"}\n\n", b',"obfuscation": "%s"}\n\n'), MARK, ["", "a7Gk", "7Gk29dLx"]),
+    (
+        b'data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Thanks"}%s}\n\n',
+        b'"text":"',
+        ["", "  ", "      "],
+    ),
+]  # fmt: skip
+
+
+@given(st.sampled_from(NOISY), st.lists(st.tuples(plain, st.integers(0, 2)), min_size=1, max_size=4), st.data())
+def test_what_hides_the_length_of_a_text_may_differ(
+    look: tuple[bytes, bytes, list[str]], said: list[tuple[str, int]], data: st.DataObject
+) -> None:
+    form, mark, noises = look
+
+    def event(text: str, noise: str) -> bytes:
+        return form.replace(b'"Thanks"', orjson.dumps(text).replace(b"%", b"%%")) % noise.encode()
+
+    found = shape_of(event("Thanks", noises[2]), mark, "Thanks", "0:content", Channel.ASSISTANT)
+    assert found is not None
+    chunk = b"".join([event(text, noises[noise]) for text, noise in said])
+    whole = "".join([text for text, _ in said])
+    assert found.read(chunk) == (whole, len(chunk))
+    assert found.read(found.text(whole)) == (whole, len(found.text(whole)))
+    cut = chunk[: data.draw(st.integers(0, len(chunk) - 1))]
+    read = found.read(cut)
+    if read is not None:
+        ends = [len(b"".join([event(text, noises[noise]) for text, noise in said[:count]])) for count in range(9)]
+        assert read[1] in ends[1:]
+        assert read[0] == "".join([text for text, _ in said[: ends.index(read[1])]])
+
+
+@pytest.mark.parametrize(
+    "noise", ["123456789", "4111 1111", "a-b", "x" * 81, 'a","usage":{"x":"Anna', "eyJhbGciOi", "é"]
+)
+def test_what_could_say_something_is_no_noise(noise: str) -> None:
+    form, mark, _ = NOISY[0]
+    found = shape_of(form % b"a7Gk", mark, "Thanks", "0:content", Channel.ASSISTANT)
+    assert found is not None
+    assert found.read(form % noise.encode()) is None
+    assert found.read(form % b"a" + form % noise.encode()) is None
+
+
+def test_a_shape_is_certain_or_none() -> None:
+    def shaped(raw: bytes) -> Shape | None:
+        return shape_of(raw, MARK, "hi", "0:content", Channel.ASSISTANT)
+
+    assert shaped(b'data: {"delta":{"content":"hi"}}\n\n') is not None
+    assert shaped(b'data: {"delta":{"content": "hi"}}\n\n') is not None
+    assert shaped(b'data: {"delta":{"content": "hi"},"x":{"content":"hi"}}\n\n') is None
+    assert shaped(b'data: {"delta":{"\\u0063ontent":"hi"},"x":{"content":"hi"}}\n\n') is None
+    assert shaped(b'data: {"delta":{"content":  "hi"}}\n\n') is None
+    assert shaped(b'data: {"delta":{"content":["hi"]}}\n\n') is None
+
+
+def test_a_read_that_ends_within_a_text_is_no_event() -> None:
+    assert shape().read(saying("one two")[:-40]) is None
+    for cut in range(len(saying("one two"))):
+        assert shape().read(saying("one two")[:cut]) is None
+
+
+@pytest.mark.promise("GTW-13")
+@pytest.mark.parametrize("noisy", [False, True])
+def test_wherever_an_event_is_cut_the_stream_says_the_same(noisy: bool) -> None:
+    texts = ["Your", " parcel", " is", " on", " its", " way", ", dear", " customer", "."]
+    events = chat_stream(texts)
+    if noisy:
+        noise = b',"usage":null,"obfuscation":"%dk"}\n\n'
+        events[:11] = [raw.replace(b"}\n\n", noise % (7 * at)) for at, raw in enumerate(events[:11])]
+    ask = {"model": "support", "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+    for cut in range(40, 200, 3):  # from within the head of each event to its end
+        chunks = [part for raw in events for part in (raw[:cut], raw[cut:])]
+        w = world(lambda request, chunks=chunks: Answering(chunks), screener=Plain())  # type: ignore[misc]
+        got = asyncio.run(w.post("/v1/chat/completions", {**ask, "stream_options": {"include_usage": True}})).events()
+        said = [event["choices"][0]["delta"].get("content", "") for event in got[:-1] if event["choices"]]
+        assert "".join(said) == "".join(texts), cut
+        assert got[-1] == "[DONE]"

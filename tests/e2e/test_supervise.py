@@ -1,5 +1,6 @@
 """Real processes: a dead child comes back, a parent's death ends the children, a child that cannot start ends all."""
 
+import contextlib
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,16 @@ def start(
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True), out
 
 
+@contextlib.contextmanager
+def over(boss: subprocess.Popen[str]) -> Iterator[None]:
+    """However the test ends."""
+    with boss:
+        try:
+            yield
+        finally:
+            boss.kill()
+
+
 def log_of(boss: subprocess.Popen[str]) -> list[dict[str, Any]]:
     """Each line of standard error is one JSON object."""
     assert boss.stderr is not None
@@ -76,7 +88,7 @@ def gone(pid: int) -> bool:
 @pytest.mark.promise("OPS-1")
 def test_a_killed_child_is_started_again(tmp_path: Path) -> None:
     boss, out = start(tmp_path, "worker")
-    with boss:
+    with over(boss):
         first = pids(out, 1)[0]
         os.kill(first, signal.SIGKILL)
         second = pids(out, 2)[1]
@@ -91,7 +103,7 @@ def test_a_killed_child_is_started_again(tmp_path: Path) -> None:
 @pytest.mark.promise("OPS-1")
 def test_a_killed_parent_leaves_no_child_behind(tmp_path: Path) -> None:
     boss, out = start(tmp_path, "worker")
-    with boss:
+    with over(boss):
         child = pids(out, 1)[0]
         boss.kill()
         boss.wait(5)
@@ -100,7 +112,7 @@ def test_a_killed_parent_leaves_no_child_behind(tmp_path: Path) -> None:
 
 def test_the_last_child_is_started_when_the_others_are_ready(tmp_path: Path) -> None:
     boss, out = start(tmp_path, "slow then last")
-    with boss:
+    with over(boss):
         first, last = pids(out, 2)
         children = Path(f"/proc/{boss.pid}/task/{boss.pid}/children").read_text().split()
         assert [str(first), str(last)] == children  # the slow one wrote its id first, so it was ready first
@@ -110,7 +122,7 @@ def test_the_last_child_is_started_when_the_others_are_ready(tmp_path: Path) -> 
 
 def test_a_child_that_cannot_start_ends_the_parent_with_an_error(tmp_path: Path) -> None:
     boss, _ = start(tmp_path, "broken")
-    with boss:
+    with over(boss):
         assert boss.wait(15) == 1
         said = log_of(boss)
     assert {one["event"] for one in said} == {"process.broken", "process.ended", "process.given_up"}
@@ -131,7 +143,7 @@ def scarce():
 
 def test_where_no_process_is_left_those_that_run_go_on_and_it_is_tried_again(tmp_path: Path) -> None:
     boss, out = start(tmp_path, "worker", first=SCARCE, more="fork=scarce")
-    with boss:
+    with over(boss):
         os.kill(pids(out, 1)[0], signal.SIGKILL)
         second = pids(out, 2)[1]
         boss.terminate()
@@ -147,7 +159,7 @@ def test_a_log_that_nobody_reads_any_more_ends_no_server(tmp_path: Path) -> None
     boss, out = start(tmp_path, "worker", errors=write)
     os.close(write)
     os.close(read)
-    with boss:
+    with over(boss):
         os.kill(pids(out, 1)[0], signal.SIGKILL)
         second = pids(out, 2)[1]
         boss.terminate()
@@ -158,7 +170,7 @@ def test_a_log_that_nobody_reads_any_more_ends_no_server(tmp_path: Path) -> None
 def test_how_a_child_ended_is_heard_where_the_signal_of_it_was_left_ignored(tmp_path: Path) -> None:
     ignoring = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
     boss, out = start(tmp_path, "worker", first=ignoring)
-    with boss:
+    with over(boss):
         os.kill(pids(out, 1)[0], signal.SIGKILL)
         pids(out, 2)
         boss.terminate()
@@ -181,7 +193,7 @@ os.wait()
 
 def test_who_outlived_its_parent_does_not_stay_as_a_dead_process(tmp_path: Path) -> None:
     boss, out = start(tmp_path, "worker", first=INHERITING)
-    with boss:
+    with over(boss):
         worker = pids(out, 1)[0]
         orphan = int(Path(f"{out}.orphan").read_text())
         assert gone(orphan)

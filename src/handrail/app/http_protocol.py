@@ -29,17 +29,27 @@ Headers = list[tuple[bytes, bytes]]
 STATUS_LINE = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 ONE_PIECE = 65_536
 """Up to so many bytes head and body are copied together; beyond it they are handed over side by side."""
+MAX_HEAD = 65_536
+"""Bytes that may come, beyond those of one read, without a head or a piece of a body being whole."""
+MAX_HEADERS = 256
+MAX_WAITING = 64
+"""Requests of one connection that may wait for the answer to an earlier one."""
+_FRAMING = (b"content-length", b"transfer-encoding")
 _NOT_IN_NAMES = bytes(range(33)) + b'\x7f()<>@,;:\\[]={}"'
 _NOT_IN_VALUES = bytes(range(9)) + bytes(range(10, 32)) + b"\x7f"
 _PLAIN_PATH = re.compile(rb"(?:/[A-Za-z0-9_.-]+)+")
 _REFUSED = "Invalid HTTP request received."
 
 
+class _RefusedError(Exception):
+    """Ends parsing from inside of a callback."""
+
+
 class Exchange:
     """One request and the response to it. `body`: what came and was not received yet."""
 
     __slots__ = (
-        "_chunked", "_expects", "_head", "_left", "_protocol", "_started", "_waiter", "body", "disconnected",
+        "_chunked", "_expects", "_head", "_left", "_protocol", "_started", "_to_end", "_waiter", "body", "disconnected",
         "keep_alive", "more_body", "news", "response_complete", "scope", "task",
     )  # fmt: skip
 
@@ -50,7 +60,7 @@ class Exchange:
         self._expects = expects  # "100 Continue" before the body
         self._waiter: asyncio.Future[None] | None = None
         self.task: asyncio.Task[None] | None = None
-        self.body = b""
+        self.body: bytes | bytearray = b""
         self.more_body = True
         self.news = False  # something came that was not received yet
         self.disconnected = False
@@ -59,6 +69,7 @@ class Exchange:
         self._head = b""  # what waits for the first bytes of the body
         self._chunked = False
         self._left = 0  # bytes of the body that the head promised and that have not come
+        self._to_end = False  # the body ends with the connection
 
     async def run(self, app: App) -> None:
         """Whatever the application does, the client hears of it: 500 before a head was sent, else a broken answer."""
@@ -97,6 +108,11 @@ class Exchange:
             if not waiter.done():
                 waiter.set_result(None)
 
+    @property
+    def unheard(self) -> bool:
+        """Nothing was said yet, and the request is not whole."""
+        return self.more_body and not self._started
+
     async def receive(self) -> dict[str, Any]:
         """The ASGI side; one caller at a time."""
         protocol = self._protocol
@@ -112,7 +128,7 @@ class Exchange:
         if self.disconnected or self.response_complete:
             return {"type": "http.disconnect"}
         body, self.body = self.body, b""
-        return {"type": "http.request", "body": body, "more_body": self.more_body}
+        return {"type": "http.request", "body": bytes(body), "more_body": self.more_body}
 
     async def send(self, message: dict[str, Any]) -> None:
         """The ASGI side. Raises RuntimeError for messages out of order and headers that could split the response."""
@@ -137,6 +153,8 @@ class Exchange:
         if names.translate(None, _NOT_IN_NAMES) != names or values.translate(None, _NOT_IN_VALUES) != values:
             raise RuntimeError("a header's name or value holds what HTTP does not allow")
         self._started = True
+        if self._expects and self.more_body:  # nobody knows whether the body comes or the next request
+            self.keep_alive = False
         self._expects = False
         lines = [STATUS_LINE.get(status) or b"HTTP/1.1 %d \r\n" % status]
         length = said_close = False
@@ -154,8 +172,11 @@ class Exchange:
             lines.append(b"connection: close\r\n")
         bodiless = self.scope["method"] == "HEAD" or status in (204, 304)
         if not length and not self._chunked and not bodiless:
-            self._chunked = True
-            lines.append(b"transfer-encoding: chunked\r\n")
+            if self.scope["http_version"] == "1.0":
+                self._to_end = True
+            else:
+                self._chunked = True
+                lines.append(b"transfer-encoding: chunked\r\n")
         lines.append(b"\r\n")
         if length and not self._chunked:
             self._head = b"".join(lines)
@@ -170,9 +191,9 @@ class Exchange:
         elif self._chunked:
             end = b"" if more else b"0\r\n\r\n"
             body = b"%x\r\n%b\r\n%b" % (len(body), body, end) if body else end
-        elif len(body) > self._left:
-            raise RuntimeError("Response content longer than Content-Length")
-        else:
+        elif not self._to_end:
+            if len(body) > self._left:
+                raise RuntimeError("Response content longer than Content-Length")
             self._left -= len(body)
         if not more and self._left:
             raise RuntimeError("Response content shorter than Content-Length")
@@ -210,14 +231,16 @@ class Protocol(asyncio.Protocol):
         self.flow: FlowControl
         self._keep_s = config.timeout_keep_alive
         self._asgi = {"version": config.asgi_version, "spec_version": "2.3"}
-        self._parser = httptools.HttpRequestParser(self)
-        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)  # the first is answered all the same
+        self._parser = self._new_parser()
         self._waiting: deque[Exchange] = deque()
-        self._idle_since = 0.0  # loop time; 0: it does not idle
+        self._idle_since = 0.0  # loop time; 0: it does not idle; an unfinished head is idling
+        self._moved = False  # a head or a piece of a body has come whole
+        self._size = 0  # bytes since one did
         self._timer: asyncio.TimerHandle | None = None
         self._url = b""
         self._headers: Headers = []
         self._expects = False
+        self._framing = b""  # headers of a body that another parser has to read
 
     # asyncio.Protocol
 
@@ -228,6 +251,7 @@ class Protocol(asyncio.Protocol):
         self._client = get_remote_addr(self.transport)
         self._scheme = "https" if is_ssl(self.transport) else "http"
         self.state.connections.add(self)  # type: ignore[arg-type]  # uvicorn names its own; it calls `shutdown`
+        self._idle()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.state.connections.discard(self)
@@ -241,19 +265,52 @@ class Protocol(asyncio.Protocol):
             self._timer = None
         if exc is None:
             self.transport.close()
+        self.exchange = self.running = None
+        self._waiting.clear()
+        vars(self).pop("_parser", None)  # the two know each other, and would wait for the collector
 
     def data_received(self, data: bytes) -> None:
-        self._idle_since = 0.0
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            log.warning("Unsupported upgrade request.")
-        except httptools.HttpParserError:
-            log.warning(_REFUSED)
-            body = _REFUSED.encode()
+        size = len(data)
+        while data:
+            try:
+                self._parser.feed_data(data)
+                break
+            except httptools.HttpParserUpgrade as upgrade:  # what follows is HTTP as before
+                log.warning("Unsupported upgrade request.")
+                data = data[upgrade.args[0] :]
+                if self._framing:  # llhttp takes no body there; a parser that is told of the body alone does
+                    self._parser = self._new_parser()
+                    data = b"POST / HTTP/1.1\r\n%b\r\n%b" % (self._framing, data)
+            except httptools.HttpParserError:
+                self._refuse(400, _REFUSED)
+                return
+        if self._moved:
+            self._moved, self._size = False, 0
+            return
+        if not self._size and self._idle_since:
+            self._idle_since = self.loop.time()  # a head may take as long as idling
+        self._size += size
+        if self._size > MAX_HEAD:
+            self._refuse(431, "The request's head is too large.")
+
+    def _new_parser(self) -> httptools.HttpRequestParser:
+        parser = httptools.HttpRequestParser(self)
+        parser.set_dangerous_leniencies(lenient_data_after_close=True)  # the first is answered all the same
+        return parser
+
+    def _refuse(self, status: int, why: str) -> None:
+        """Close; told only where that cannot be taken for the answer to another request, or for a part of one."""
+        log.warning(why)
+        exchange = self.exchange
+        if exchange is None or exchange.response_complete or (exchange is self.running and exchange.unheard):
+            body = why.encode()
             head = b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
-            self.transport.write(STATUS_LINE[400] + head % len(body) + body)
-            self.transport.close()
+            self.transport.write(STATUS_LINE[status] + head % len(body) + body)
+        self.transport.close()
+        for each in (self.running, exchange):
+            if each is not None and not each.response_complete:
+                each.disconnected = True
+                each.wake()
 
     def pause_writing(self) -> None:
         self.flow.pause_writing()
@@ -278,6 +335,13 @@ class Protocol(asyncio.Protocol):
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
+        self._moved = True
+        self._idle_since = 0.0
+        if self._framing:  # only of a body; its request stands
+            self._framing = b""
+            return
+        if len(self._headers) > MAX_HEADERS or len(self._waiting) >= MAX_WAITING:
+            raise _RefusedError
         parser, version = self._parser, self._parser.get_http_version()
         raw_path, query = self._url, b""
         if _PLAIN_PATH.fullmatch(raw_path) is None:
@@ -299,9 +363,14 @@ class Protocol(asyncio.Protocol):
             "raw_path": raw_path,
             "query_string": query,
         }
-        keep_alive = version != "1.0" and parser.should_keep_alive()
+        if parser.should_upgrade():
+            framing = [b"%b: %b\r\n" % pair for pair in self._headers if pair[0] in _FRAMING]
+            self._framing = b"".join(framing)
+        self._headers = []  # trailers are no headers: nobody in front of us has looked at them as such
+        old = version == "1.0"
+        keep_alive = not old and parser.should_keep_alive()
         before = self.exchange
-        exchange = self.exchange = Exchange(self, scope, keep_alive=keep_alive, expects=self._expects)
+        exchange = self.exchange = Exchange(self, scope, keep_alive=keep_alive, expects=self._expects and not old)
         if before is None or before.response_complete:
             self._start(exchange)
         else:
@@ -309,17 +378,24 @@ class Protocol(asyncio.Protocol):
             self._waiting.append(exchange)
 
     def on_body(self, body: bytes) -> None:
+        self._moved = True
         exchange = self.exchange
         if exchange is None or exchange.response_complete:
             return
-        exchange.body = exchange.body + body if exchange.body else body
+        if not exchange.body:
+            exchange.body = body
+        else:  # in many small pieces; each is copied once
+            if not isinstance(exchange.body, bytearray):
+                exchange.body = bytearray(exchange.body)
+            exchange.body += body
         if len(exchange.body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
         exchange.wake()
 
     def on_message_complete(self) -> None:
+        self._moved = True
         exchange = self.exchange
-        if exchange is not None and not exchange.response_complete:
+        if exchange is not None and not exchange.response_complete and not self._framing:
             exchange.more_body = False
             exchange.wake()
 
@@ -339,12 +415,16 @@ class Protocol(asyncio.Protocol):
         if self._waiting:
             self._start(self._waiting.popleft())
             return
+        self._idle()
+
+    def _idle(self) -> None:
         self._idle_since = self.loop.time()
         if self._timer is None:
             self._timer = self.loop.call_later(self._keep_s, self._look)
 
     def _look(self) -> None:
-        """Close what idled for the whole time. Busy: the end of that request sets the timer anew."""
+        """Close what idled for the whole time, in the middle of a head too. Busy: the end of that request sets the
+        timer anew."""
         self._timer = None
         if not self._idle_since:
             return

@@ -5,6 +5,7 @@ one with an order number only the look at that number. Kinds anchored by context
 earlier finder keeps its span.
 """
 
+import re
 from functools import lru_cache
 
 from handrail.detectors.base import REPLY, Reach, Text
@@ -42,6 +43,18 @@ _PERSONS = (
     (Gate.GREETED, "greeting"),
     (Gate.LOOSE, "introduced_loosely"),
 )
+
+_UNSPACED = (
+    r"(?!\d)[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fff\u3040-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f"
+    r"\uac00-\ud7ff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
+)
+"""A letter of a script that sets no space between words, or none before a particle: Thai, Lao, Burmese, Khmer, Chinese,
+Japanese, Korean."""
+_BESIDE = r"[0-9A-Za-z\uff10-\uff19]"
+_EDGE = re.compile(rf"{_UNSPACED}(?={_BESIDE})|(?<={_BESIDE}){_UNSPACED}")
+_PROVEN = frozenset({Kind.CARD, Kind.IBAN})
+_CHECKED = frozenset({"luhn", "luhn_named", "mod97"})
+"""Reasons that a check digit gave."""
 
 
 @lru_cache(maxsize=4)
@@ -163,6 +176,8 @@ def find_personal(text: str) -> list[Finding]:
         if written is not None:
             said, said_gates = _gated(written)
             found += [(written, hit) for hit in _digits(said, said_gates)]
+    if Gate.DIGIT in gates and page.marks.count(b"0") >= cards.LEAST_DIGITS and not text.isascii():
+        found += _unspaced(text)
     found += [(page.view, hit) for hit in _in_order(page, gates)]
     if not found:
         return []
@@ -175,6 +190,16 @@ def find_personal(text: str) -> list[Finding]:
             _cover(covered, finding.start, finding.end)
     kept.sort(key=lambda finding: finding.start)
     return kept
+
+
+def _unspaced(text: str) -> list[tuple[View, Hit]]:
+    """What proves itself by a check digit where the script parts no words: there a letter beside a value is no part of
+    it. Nothing else, since all that looks like a number would be one."""
+    parted = _EDGE.sub(" ", text)  # one sign for one: every place stays
+    if parted == text:
+        return []
+    page, gates = _gated(normalise(parted))
+    return [(page.view, hit) for hit in _in_order(page, gates) if hit.kind in _PROVEN and hit.reason in _CHECKED]
 
 
 def _cover(marks: bytearray, start: int, end: int) -> None:

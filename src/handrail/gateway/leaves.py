@@ -69,7 +69,7 @@ NAMES = (
 
 _ISSUED = r"(?:sk|pk|rk|whsec)[-_]|A(?:KIA|SIA|BIA|CCA)|gh[opsur]_|github_pat_|glpat-|xox|AIza|eyJ|(?:hf|npm|hr)_|pypi-"
 _IDENTIFIER = re.compile(rf"(?!{_ISSUED})(?!.{{0,80}}?(?:[0-9][_.:-]*){{9}})[A-Za-z][A-Za-z0-9_.:-]{{0,79}}")
-NOISE = re.compile(rf"(?!{_ISSUED})(?:[A-Za-z]|[0-9](?![0-9]{{8}})){{0,80}}")
+NOISE = re.compile(rf"(?!{_ISSUED}|.{{81}})(?:[A-Za-z]++|[0-9]{{1,8}}+(?![0-9]))*+")
 """Letters and digits that providers put into the field `obfuscation` of an event to hide how long its text is; never
 nine digits in a row, and not as keys and tokens of well-known services begin. Not screened."""
 _BASE64 = re.compile(r"(?:data:[a-z0-9.+/-]{1,64};base64,)?([A-Za-z0-9+/_-]{64,})={0,2}")

@@ -10,6 +10,7 @@ from tests.fakes.gateway import chat_stream, world
 from tests.fakes.guard import Answering
 
 from handrail.detectors.base import Report, Text
+from handrail.gateway.leaves import NOISE, identifier
 from handrail.gateway.sse import Events, Shape, shape_of
 from handrail.guard.turn import Channel
 from handrail.terms.finding import Kind
@@ -197,3 +198,11 @@ def test_wherever_an_event_is_cut_the_stream_says_the_same(noisy: bool) -> None:
         said = [event["choices"][0]["delta"].get("content", "") for event in got[:-1] if event["choices"]]
         assert "".join(said) == "".join(texts), cut
         assert got[-1] == "[DONE]"
+
+
+@given(st.text("aB019-", max_size=90))
+def test_noise_carries_no_more_than_an_identifier(noise: str) -> None:
+    if NOISE.fullmatch(noise) is not None:
+        assert noise == "" or (identifier(f"x{noise}"[:80]) and len(noise) <= 80)
+    else:
+        assert not (noise.isalnum() and identifier(f"x{noise}"))

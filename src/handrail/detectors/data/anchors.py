@@ -22,6 +22,10 @@ prufziffer|kartenprufnummer|kartenprufziffer|sicherheitscode|prufnummer|sicherhe
 codigo de seguridad|codigo de verificacion de la tarjeta|codice di sicurezza|codigo de seguranca|beveiligingscode|veiligheidscode|
 kod cvv|kod cvc|kod zabezpieczajacy|kod bezpieczenstwa"""
 
+LOOSE_CVV = """security code|security number|sicherheitscode|sicherheitsnummer|prufziffer|prufnummer|code de securite|
+codigo de seguridad|codice di sicurezza|codigo de seguranca|beveiligingscode|veiligheidscode|kod zabezpieczajacy|kod bezpieczenstwa"""
+"""Those of them that say no card: right behind the name of another number they belong to it."""
+
 ACCOUNT = """account|a c|s c|account no|account nr|account num|account number|acct|acct no|acc|acc no|ac no|a c no|bank account|checking account|savings account|
 bank details|sort code|sortcode|routing|routing number|routing no|aba|aba number|account id|iban|iban number|swift|bic|transfer to|sort code no|sort number|direct debit account|
 konto|kontonummer|konto nr|kontonr|bankverbindung|blz|bankleitzahl|bankkonto|girokonto|
@@ -41,7 +45,7 @@ komorka|komorkowy|numer telefonu|nr telefonu|nr tel|zadzwonic|dzwonic|prosze dzw
 
 NUMBER = """number|my no|no is|my number|our number|his number|her number|new number|nummer|meine nummer|numero|mon numero|mi numero|mio numero|meu numero|mijn nummer|numer|moj numer|under|unter|nr"""
 
-SSN = """ssn|ssn no|ssn number|social|social security|social security number|social security no|social number|soc sec|last four of my social|last 4 of my social|ssmn|snn|
+SSN = """ssn|ssn no|ssn number|social|social security|social security number|social security no|social number|soc sec|ssmn|snn|
 itin|tax id|taxpayer id|sozialversicherungsnummer|steuer id|steueridentifikationsnummer|steuernummer|rentenversicherungsnummer|
 numero de securite sociale|securite sociale|numero secu|nir|numero de seguridad social|seguridad social|dni|nie|codice fiscale|
 cpf|numero de seguranca social|nif|bsn|burgerservicenummer|sofinummer|pesel|numer pesel|nip|aadhaar|aadhar|pan card"""

@@ -179,6 +179,10 @@ _BY = re.compile(rf"[ ]+(?:(?:{data.BY})[ ]+){{1,3}}")
 _ENDING = re.compile(
     r"[ ]+(?:number[ ]+|nummer[ ]+)?(?:ends?|ending|endet|finit|termina|terminada|terminado|finisce|eindigt|konczy)\b"
 )
+_OWN_NUMBERS = frozenset({Label.SSN, Label.NINO, Label.PIN, Label.OTP, Label.PASSPORT})
+"""What "security number" belongs to right behind their name: "the last 4 of my social security number"."""
+_BESIDE = re.compile(r"[ \-./'\t\n]")
+_LOOSE_CVV = frozenset(data.LOOSE_CVV.replace("\n", "").split("|"))
 _CODE_WORDS = frozenset({"code", "codigo", "codice", "kod", "codes", "codigos", "codici", "kodu"})
 _SENT = re.compile(rf"\b(?:{data.SENT})\b")
 """How a code that was sent is spoken of."""
@@ -188,7 +192,7 @@ _SENT_BEFORE, _SENT_AFTER = 28, 26
 
 def _refined(found: list[Anchor], low: str) -> list[Anchor]:
     """Anchors that say more together: "the PIN of my card" names a PIN, "my SSN ends in" the end of an SSN, "the code
-    you texted me" a one-time code."""
+    you texted me" a one-time code, "security number" behind "social" an SSN and no card's code."""
     refined: list[Anchor] = []
     for anchor in found:
         last = refined[-1] if refined else None
@@ -200,6 +204,10 @@ def _refined(found: list[Anchor], low: str) -> list[Anchor]:
             if _BY.fullmatch(low, last.end, anchor.start) is not None or _between(low, last, anchor):
                 refined[-1] = Anchor(last.start, anchor.end, Label.OTP)
                 continue
+        elif anchor.label is Label.CVV and last is not None and last.label in _OWN_NUMBERS:
+            if _BESIDE.fullmatch(low, last.end, anchor.start) is not None and _is_loose(low, anchor):
+                refined[-1] = Anchor(last.start, anchor.end, last.label)
+                continue
         elif anchor.label is Label.OTHER:
             if last is not None and last.label is Label.SSN and _ENDING.match(low, last.end, anchor.end) is not None:
                 refined[-1] = Anchor(last.start, anchor.end, Label.SSN)
@@ -208,6 +216,11 @@ def _refined(found: list[Anchor], low: str) -> list[Anchor]:
                 anchor = anchor._replace(label=Label.OTP)
         refined.append(anchor)
     return refined
+
+
+def _is_loose(low: str, anchor: Anchor) -> bool:
+    """Whether the name of a card's code names none by itself."""
+    return low[anchor.start : anchor.end].translate(_SEPARATORS) in _LOOSE_CVV
 
 
 def _between(low: str, code: Anchor, phone: Anchor) -> bool:

@@ -111,7 +111,7 @@ def _ipv6(text: str) -> bool:
 
 
 def find_international(page: Page) -> list[Hit]:
-    """PHONE with + or 00 and an assigned country code."""
+    """PHONE with + or 00 and an assigned country code; not with 00 where the words beside it call it an account."""
     hits: list[Hit] = []
     for start in _prefixes(page.text):
         match = _INTERNATIONAL.match(page.text, start)
@@ -125,7 +125,9 @@ def find_international(page: Page) -> list[Hit]:
         digits = digits if plus else digits[2:]
         if not any(digits[:size] in COUNTRY_CODES for size in (1, 2, 3)):
             continue
-        if not plus and page.label(start, end) is Label.OTHER:
+        if not plus and (
+            page.label(start, end) is Label.OTHER or page.direct_or_behind(start, end) is Label.ACCOUNT
+        ):  # `bank.named_account` takes the account
             continue
         tail = _EXTENSION.match(page.low, end)
         hits.append(Hit(Kind.PHONE, start, tail.end() if tail else end, 0.98, "e164"))

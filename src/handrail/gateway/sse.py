@@ -75,13 +75,15 @@ class Events:
 
 
 _COMMENT: Final = b":\n\n"
+_BOM: Final = b"\xef\xbb\xbf"
+"""May stand before the first event; who reads the stream passes over it."""
 
 
 def data_of(event: bytes) -> bytes:
     """The event's data; empty for a comment or an event without data."""
     if _plain(event):
         return event[6:-2]
-    lines = [line for line in event.splitlines() if line.startswith(b"data:")]
+    lines = [line for line in event.removeprefix(_BOM).splitlines() if line.startswith(b"data:")]
     return b"\n".join(line[6:] if line.startswith(b"data: ") else line[5:] for line in lines)
 
 

@@ -206,3 +206,12 @@ def test_noise_carries_no_more_than_an_identifier(noise: str) -> None:
         assert noise == "" or (identifier(f"x{noise}"[:80]) and len(noise) <= 80)
     else:
         assert not (noise.isalnum() and identifier(f"x{noise}"))
+
+
+@pytest.mark.promise("GTW-13")
+def test_a_byte_order_mark_at_the_beginning_hides_no_event() -> None:
+    events = chat_stream(["Thanks", " for", " it."])[1:]
+    w = world(lambda request: Answering([b"\xef\xbb\xbf" + b"".join(events)]), screener=Plain())
+    ask = {"model": "support", "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+    got = asyncio.run(w.post("/v1/chat/completions", ask)).events()
+    assert "".join([event["choices"][0]["delta"].get("content", "") for event in got[:-1]]) == "Thanks for it."

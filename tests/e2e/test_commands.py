@@ -462,6 +462,7 @@ def test_erase_asks_first_and_a_legal_hold_blocks_it(settled: tuple[House, str, 
     first = settled[2]
     ada = ["--customer", "ada", "--reason", "request 1"]
     house.run("erase", *ada, stdin="n\n", code=130)
+    assert "nothing was erased; --yes" in house.said("erase", *ada, stdin="", code=130)
     house.run("legal-hold", "set", *ada)
     assert "legal hold" in house.said("erase", *ada, "--yes", code=1)
     assert "  operator  request 1" in house.said("legal-hold", "list")

@@ -67,7 +67,11 @@ def erase(
     nothing is erased. A legal hold on anybody whom it names blocks."""
     who = _who(customer, conversation)
     if not yes:
-        click.confirm("This cannot be undone. Destroy the key?", abort=True)
+        try:
+            click.confirm("This cannot be undone. Destroy the key?", abort=True)
+        except click.Abort:
+            click.echo("nothing was erased; --yes erases without asking", err=True)
+            raise
     done = _as(home, token, Act.ERASE, lambda store, by: store.erasing.erase(who, reason=reason, by=by))
     click.echo(f"erased: {len(done.subjects)} subjects, {done.conversations} conversations, {done.payloads} payloads")
     for name in done.shared:

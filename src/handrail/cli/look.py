@@ -106,7 +106,9 @@ def find(
         click.echo(msgspec.json.encode(one) if as_json else _line(one))
     if not page.found:
         click.echo("nothing found", err=True)
-        if query.outcome in NO_ANSWER:
+        if query.outcome is Outcome.INTERRUPTED:
+            click.echo("a call whose process died is one after serve --lost-after, 15 minutes if left out", err=True)
+        elif query.outcome in NO_ANSWER:
             click.echo("calls refused before an interaction began are only counted: handrail log --kind call", err=True)
     elif page.cursor:
         click.echo(f"more than {limit}: narrow the search or raise --limit", err=True)
@@ -192,7 +194,8 @@ def _no_interaction(name: str) -> str:
         return f"there is no entry {name}; handrail log lists them"
     return (
         f"no interaction is recorded under {name}; a call that was refused before it became one (a spent budget, a "
-        "body that cannot be read) is only counted: handrail log --kind call"
+        "body that cannot be read) is only counted: handrail log --kind call; one whose process died is recorded as "
+        f"interrupted later (serve --lost-after): handrail log --about {name}"
     )
 
 

@@ -251,7 +251,11 @@ class StreamScreen:
     def cut_off(self) -> bytes:
         """The provider closed without a terminator: fine when the model had said its end, else its failure."""
         if not self.codec.complete:
-            raise HandrailError(Code.UPSTREAM_ERROR, "the provider broke off its answer")
+            came = bool(self._sent) or bool(self.codec.tools)
+            what = (
+                "broke off its answer" if came else "ended its answer before a word of it came: is it an event stream?"
+            )
+            raise HandrailError(Code.UPSTREAM_ERROR, f"the provider {what}")
         self._ended = True
         self._end_all()
         self.tail = self.codec.terminator()

@@ -280,6 +280,8 @@ class _Walk:
     def _text(self, node: Scalar, shape: inspect.StrType, words: str, path: Path) -> Any:
         if node.value is None:
             return self._wrong(node, words, path)
+        if not isinstance(node.value, str) and shape.pattern and not re.search(shape.pattern, node.raw):
+            return self._wrong(node, words, path)  # quotes would not mend it
         if not isinstance(node.value, str):
             self.say(
                 node.place, "value.quotes", f"{_name(path)} is a text, and {node.raw} is not one without quotes",

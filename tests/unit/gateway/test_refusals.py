@@ -312,6 +312,23 @@ def test_when_the_journal_goes_away_during_a_stream_it_ends_with_an_error() -> N
     assert events[-2]["error"]["code"] == "journal.unavailable"
 
 
+@pytest.mark.parametrize(
+    ("sent", "says"),
+    [
+        ([b"<html>A proxy says no</html>"], "is it an event stream?"),
+        ([chat_answer("All is well.")], "is it an event stream?"),
+        (chat_stream(["All is ", "well."])[:2], "broke off its answer"),
+    ],
+    ids=["page", "whole answer", "half a stream"],
+)
+def test_a_stream_that_ends_too_early_says_whether_anything_came(sent: list[bytes], says: str) -> None:
+    w = world(lambda request: Answering(sent))
+    events = asyncio.run(w.post(PATH, {**ASK, "stream": True})).events()
+    assert events[-2]["error"]["code"] == "upstream.error"
+    assert says in events[-2]["error"]["message"]
+    assert w.journal.facts()[0].outcome == "failed"
+
+
 def test_the_route_falls_back_before_the_first_token_and_not_after() -> None:
     def script(request):
         if request.provider.id == "openai":

@@ -102,6 +102,7 @@ ROWS = [
     Row("listen.port", TOP, "currency: EUR", "currency: EUR\nlisten: ¤127.0.0.1:99999", "there is no port 99999"),
     Row("listen.public", TOP, "currency: EUR", "currency: EUR\nlisten: ¤0.0.0.0:8080", "in clear over the network; expected 127.0.0.1, or tls:"),
     Row("value.form", TOP, "currency: EUR", "currency: EUR\nlisten: ¤localhost", "expected an address and a port"),
+    Row("value.type", TOP, "currency: EUR", "currency: EUR\nlisten: ¤8080", 'cannot be "8080"; expected an address and a port'),
     Row("public_url.clear", TOP, "currency: EUR", "currency: EUR\npublic_url: ¤http://ai.shop.example", "a public address needs https"),
     Row("public_url.form", TOP, "currency: EUR", "currency: EUR\npublic_url: ¤ai.shop.example", "this is not an address"),
     Row("keys.twice", TOP, "currency: EUR", "currency: EUR\nkeys: {kek_file: kek, ¤kek_env: KEK}", "kek_file and kek_env are both given"),

@@ -9,7 +9,7 @@ import asyncpg
 
 from handrail.backends.bundle import ERASED_SQL, FREE_LEASE_SQL, HEAD_SQL, MIGRATIONS_SQL, WRAPS_SQL, Copied
 from handrail.backends.migrations import load, missing
-from handrail.backends.postgres.database import LEAST, LOSING, MIGRATIONS, TIMEOUT_S
+from handrail.backends.postgres.database import LEAST, LOSING, MIGRATIONS, TIMEOUT_S, unreached
 from handrail.backends.postgres.engine import BLOCK
 from handrail.backends.writer import unavailable
 from handrail.ledger.backup import Erasure
@@ -59,7 +59,7 @@ async def require_empty(dsn: str) -> None:
         finally:
             await db.close()
     except LOSING as error:
-        raise unavailable(f"PostgreSQL does not answer ({type(error).__name__}); see `database`") from None
+        raise unavailable(unreached(error)) from None
 
 
 async def copy_in(

@@ -18,6 +18,8 @@ _LOCK = 0x68616E647261  # "handra", for the advisory lock of migrations
 
 LOSING = (
     asyncpg.PostgresConnectionError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InterfaceError,
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
@@ -28,6 +30,18 @@ LOSING = (
     TimeoutError,
 )
 """Errors that say the server or the connection failed, not the command: the whole batch is lost."""
+
+
+def unreached(error: BaseException) -> str:
+    """Why there is no connection and what to mend, for a person; nothing of the address is repeated."""
+    match error:
+        case asyncpg.InvalidCatalogNameError():
+            return "PostgreSQL has no such database: create it, or mend the name at the end of `database`"
+        case asyncpg.InvalidAuthorizationSpecificationError():
+            return "PostgreSQL refuses the user or the password of `database`"
+        case ValueError():
+            return "`database` is no address of PostgreSQL: postgresql://user:password@host/name"
+    return f"PostgreSQL does not answer ({type(error).__name__}); see `database`"
 
 
 async def connect(dsn: str) -> Any:

@@ -18,7 +18,7 @@ from handrail.backends.notices import StoredNotices
 from handrail.backends.openings import StoredOpenings
 from handrail.backends.outcomes import StoredOutcomes
 from handrail.backends.people import StoredPeople
-from handrail.backends.postgres.database import LEAST, LOSING, PoolReading, connect, migrate
+from handrail.backends.postgres.database import LEAST, LOSING, PoolReading, connect, migrate, unreached
 from handrail.backends.postgres.engine import PostgresEngine
 from handrail.backends.postgres.lookups import PostgresLookups
 from handrail.backends.postgres.register import PostgresInForce
@@ -89,9 +89,7 @@ class PostgresStore:
                 await db.close()
             pool = await asyncpg.create_pool(dsn, min_size=1, max_size=POOL, command_timeout=10)
         except LOSING as error:
-            raise HandrailError(
-                Code.JOURNAL_UNAVAILABLE, f"PostgreSQL does not answer ({type(error).__name__}); see `database`"
-            ) from None
+            raise HandrailError(Code.JOURNAL_UNAVAILABLE, unreached(error)) from None
         return await asyncio.get_running_loop().run_in_executor(
             None, lambda: cls(dsn, keys, pool, ids=ids, clock=clock, capacity=capacity)
         )

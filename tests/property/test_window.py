@@ -103,6 +103,59 @@ def test_no_character_of_a_planted_value_is_sent_one_character_at_a_time(frame, 
     assert sent.startswith("Hello. ")
 
 
+READ_OUT = [
+    "four, three times the one, four times one, quadruple one, four times the one",
+    "double four one one, four two two two, triple three three, four times four",
+    "four triple one, four ones, four ones, two times one, double one, two ones",
+    "vier, dreimal die eins, viermal die eins, viermal die eins, viermal die eins",
+    "vier, drei mal die eins, vier mal die eins, vier mal die eins, viermal eins",
+    "quatre, trois fois le un, quatre fois le un, quatre fois un, quatre fois le un",
+    "cuatro, tres veces el uno, cuatro veces el uno, cuatro veces uno, cuatro veces el uno",
+    "quattro, tre volte il uno, quattro volte il uno, quattro volte uno, quattro volte il uno",
+    "quatro, três vezes o um, quatro vezes o um, quatro vezes um, quatro vezes o um",
+    "vier, drie keer de een, vier keer de een, viermaal een, vier keer de een",
+    "cztery, trzy razy jeden, cztery razy jedynka, cztery razy jeden, cztery razy jeden",
+    # longer than the window
+    "czterdzieści jeden, jedenaście, jedenaście, jedenaście, jedenaście, jedenaście, jedenaście, jedenaście",
+    "vier, eins, zwei mal die eins, eins, zwei mal die eins, zwei mal die eins, zwei mal die eins, eins, viermal eins",
+    "four, one, two times the one, one, one, two times the one, two times the one, two times the one, two times one",
+    "quarante et un, deux fois le un, un, un, deux fois le un, deux fois le un, deux fois le un, deux fois le un",
+    "cuarenta y uno, dos veces el uno, uno, dos veces el uno, dos veces el uno, dos veces el uno, cuatro veces el uno",
+    "quattro, uno, due volte il uno, uno, uno, due volte il uno, due volte il uno, due volte il uno, tre volte il uno",
+    "quatro, um, duas vezes o um, um, um, duas vezes o um, duas vezes o um, duas vezes o um, três vezes um",
+    "vier, een, twee keer de een, een, een, twee keer de een, twee keer de een, driemaal de een, een, een",
+]
+
+
+@pytest.mark.promise("PII-7")
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), value=st.sampled_from(READ_OUT), before=st.sampled_from(["the card is ", "Karte: ", "karta "]))
+def test_no_word_of_a_card_that_is_read_out_with_factors_is_sent_however_it_is_cut(data, value, before):
+    text = f"Hello. {before}{value} thanks for that. Bye."
+    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=40))
+    for places in (cuts, range(len(text))):
+        out, _, most = streamed(text, list(places))
+        assert most <= HOLD_BACK
+        assert out == f"Hello. {before}<CARD> thanks for that. Bye."
+
+
+@pytest.mark.promise("PII-7")
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("my PIN is double four one one ok", "double four one one"),
+        ("Meine PIN ist viermal die fünf danke", "viermal die fünf"),
+        ("my pin is four fives thanks", "four fives"),
+        ("my pin is two times four two times one ok", "two times four two times one"),
+        ("PIN: zwei mal die vier, zwei mal die eins danke", "zwei mal die vier, zwei mal die eins"),
+    ],
+)
+def test_a_code_said_with_factors_is_found_and_no_word_of_it_is_sent(text, value):
+    out, findings, _ = streamed(text, list(range(len(text))))
+    assert out == text.replace(value, "<PIN>")
+    assert [text[f.start : f.end] for f in findings] == [value]
+
+
 def test_plain_prose_waits_for_one_word_at_most():
     text = "Thank you for contacting us about your recent purchase, we are looking into the problem right now. " * 3
     window = Window(lambda finding, value: None)

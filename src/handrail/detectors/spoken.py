@@ -20,7 +20,8 @@ _GAP = re.compile(r"[\s,.;:\-/()…]{0,4}")
 
 class _Grammar(NamedTuple):
     """`phrases`: words to digits; `longest`: words in the longest phrase; `times`: words to a factor; `again`: what
-    makes one of the number before; `articles`: what may stand behind a factor."""
+    makes one of the number before; `articles`: what may stand behind a factor; `counted`: digits as things
+    ("four fives")."""
 
     phrases: dict[tuple[str, ...], str]
     longest: int
@@ -28,6 +29,7 @@ class _Grammar(NamedTuple):
     first: frozenset[str]
     again: frozenset[str]
     articles: frozenset[str]
+    counted: frozenset[str]
 
 
 class Run(NamedTuple):
@@ -75,7 +77,8 @@ def _grammar(code: str, numbers: Numbers) -> _Grammar:
                 phrases.update({(*form, name): str(digit) * count for form in small[count]})
     openers = frozenset(form[0] for form in phrases)
     again, articles = frozenset(numbers.again.split()), frozenset(numbers.articles.split())
-    return _Grammar(phrases, max(map(len, phrases)), times, openers, again, articles)
+    counted = frozenset(name for names in _variants(numbers.plural) for name in names)
+    return _Grammar(phrases, max(map(len, phrases)), times, openers, again, articles, counted)
 
 
 def _with_unit(code: str, ten: str, unit: int, numbers: Numbers, units: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
@@ -116,11 +119,33 @@ def gate_words() -> frozenset[str]:
     return frozenset(word for grammar in _grammars().values() for word in grammar.first | set(grammar.times))
 
 
+@lru_cache(maxsize=1)
+def counted_words() -> frozenset[str]:
+    """Digits as counted things: "four fives"."""
+    return frozenset().union(*(grammar.counted for grammar in _grammars().values()))
+
+
+def again_words() -> frozenset[str]:
+    """What makes a factor of the number before it: "two times four"."""
+    return frozenset().union(*(numbers.again.split() for numbers in NUMBERS.values()))
+
+
+def factor_words() -> frozenset[str]:
+    """Words that are a factor: "double four"."""
+    return frozenset().union(*(grammar.times for grammar in _grammars().values()))
+
+
+def article_words() -> frozenset[str]:
+    """What may stand between a factor and its number: "viermal die Eins"."""
+    return frozenset().union(*(numbers.articles.split() for numbers in NUMBERS.values()))
+
+
 def gate_pattern() -> str:
     """An RE2 pattern of the words that may open a number, with accents or not; the long compounds by their stems."""
     words: set[str] = set()
     for code, numbers in NUMBERS.items():
-        simple = f"{numbers.digits} {numbers.teens} {numbers.tens} {HUNDREDS.get(code, '')}".replace("/", " ").split()
+        names = f"{numbers.digits} {numbers.teens} {numbers.tens} {HUNDREDS.get(code, '')} {numbers.plural}"
+        simple = names.replace("/", " ").split()
         simple += [entry.partition("=")[0] for entry in f"{numbers.times} {numbers.compounds}".split()]
         accents = _ACCENTS.get(code, {})
         words |= {"".join(accents.get(letter, letter) for letter in word.split("-")[0]) for word in simple}
@@ -132,7 +157,7 @@ _ACCENTS = {
     "fr": {"e": "[eé]"},
     "es": {"e": "[eé]", "o": "[oó]"},
     "pt": {"e": "[eê]"},
-    "nl": {"e": "[eé]"},
+    "nl": {"e": "[eéë]"},
     "pl": {"c": "[cć]", "e": "[eę]", "s": "[sś]", "a": "[aą]", "o": "[oó]"},
 }
 """The accents that number words carry when they are spelled in full."""
@@ -143,10 +168,10 @@ def runs(view: View) -> list[Run]:
     text = unaccent(view.text)
     words = [(match.group(), match.start(), match.end()) for match in _WORD.finditer(text)]
     best: list[Run] = []
-    openers = gate_words()
+    openers = gate_words() | counted_words()
     said = [word for word, _, _ in words if word in openers]
     for grammar in _grammars().values() if len(said) > 1 else ():
-        if sum([word in grammar.first or word in grammar.times for word in said]) >= 2:
+        if sum([word in grammar.first or word in grammar.times or word in grammar.counted for word in said]) >= 2:
             best += _read(text, words, grammar)
     best.sort(key=lambda run: (-len(run.spans), run.spans[0]))
     kept: list[Run] = []
@@ -205,13 +230,24 @@ def _one(text: str, words: list[tuple[str, int, int]], at: int, grammar: _Gramma
         said = grammar.phrases.get((words[at][0],), "")
         factor, used = (int(said), 2) if said in ("2", "3", "4") else (None, 1)
     if factor is not None:
-        if at + used < len(words) and words[at + used][0] in grammar.articles:
-            used += 1
-        if at + used < len(words) and _near(text, words[at + used - 1][2], words[at + used][1]):
-            taken, said = _plain(text, words, at + used, grammar)
-            if taken and len(said) == 1:
-                return used + taken, said * factor
+        for skipped in (used + 1, used) if _article(text, words, at + used, grammar) else (used,):
+            gap = slice(words[at + skipped - 1][2], words[at + skipped][1]) if at + skipped < len(words) else slice(0)
+            if text[gap].isspace() or (used == 1 and gap.stop and _near(text, gap.start, gap.stop)):
+                taken, said = _plain(text, words, at + skipped, grammar)
+                if taken and len(said) == 1:
+                    return skipped + taken, said * factor
     return _plain(text, words, at, grammar)
+
+
+def _article(text: str, words: list[tuple[str, int, int]], at: int, grammar: _Grammar) -> bool:
+    """Whether word `at` is an article and not the number itself: "quatre fois un, quatre fois le deux"."""
+    if (
+        at + 1 >= len(words)
+        or words[at][0] not in grammar.articles
+        or not text[words[at][2] : words[at + 1][1]].isspace()
+    ):
+        return False
+    return words[at][0] not in grammar.first or at + 2 >= len(words) or words[at + 2][0] not in grammar.again
 
 
 def _plain(text: str, words: list[tuple[str, int, int]], at: int, grammar: _Grammar) -> tuple[int, str]:

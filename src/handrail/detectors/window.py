@@ -24,7 +24,7 @@ from handrail.detectors.personal.anchors import Label, anchor_words, find_anchor
 from handrail.detectors.personal.page import Page
 from handrail.detectors.personal.watch import may_open
 from handrail.detectors.pii import find_personal
-from handrail.detectors.spoken import digits_view, gate_words
+from handrail.detectors.spoken import again_words, article_words, counted_words, digits_view, gate_words, runs
 from handrail.terms.finding import Finding, Kind
 
 LEFT = 160
@@ -44,13 +44,18 @@ class Cleared(msgspec.Struct, frozen=True):
 
 
 _NOTHING = Cleared(text="")
-_NUMBERS = frozenset(gate_words())
+_NUMBERS = gate_words() | counted_words()
+_BETWEEN = FILLERS | again_words() | article_words()
+"""What may stand between two number words, or a factor and its number: "zwei mal die vier"."""
+_BETWEEN_MOST = 3
 _LINKS = (
     frozenset(AFTER_WORDS.split())
-    | FILLERS
+    | _BETWEEN
     | frozenset({"of", "and", "de", "del", "den", "do", "d", "or", "oder", "ou"})
     | frozenset({"private", "rsa", "ec", "dsa", "openssh", "encrypted", "pgp"})  # the head of a private key
 )
+_SAID_LEAST = 7
+"""Digits of a number in words that fills the window without an end: read out for somebody to write down."""
 _MONTHS = frozenset(MONTHS.split("|"))
 _RISKY_SIGN = re.compile(
     r"[\d@]|%[0-9A-Fa-f]{2}|&[#A-Za-z]|-----|[\[({<](?:at|dot|punkt)|[^\x00-\x7f\u00a0-\u017e\u2010-\u201f\u2026\u20ac]"
@@ -214,9 +219,18 @@ class Window:
         stop = len(page)
         for finding in findings:
             if finding.end >= stop - 1 or finding.start >= at:
-                self._swallow = _goes_on(finding) if finding.end >= stop - 1 else None
+                onward = _goes_on(finding)
+                open_still = finding.end >= stop - 1 or onward.unclear.fullmatch(page, finding.end) is not None
+                self._swallow = onward if open_still else None
+                finding = _in_whole_words(page, finding)
                 before = [earlier for earlier in findings if earlier.end <= finding.start]
                 return self._apply(page, start, finding.end, held, [*before, finding])
+        said = _said_to_the_end(page[at:])
+        if said is not None:
+            found = Finding(kind=Kind.CARD, start=at + said, end=stop, score=0.6, reason="hold_back")
+            found = _in_whole_words(page, found)
+            self._swallow = _number_goes_on()
+            return self._apply(page, start, stop, held, [*(one for one in findings if one.end <= found.start), found])
         if _digits(page[at:]) >= 12 and at >= start:
             found = Finding(kind=Kind.CARD, start=at, end=stop, score=0.6, reason="hold_back")
             self._swallow = _number_goes_on()
@@ -228,11 +242,15 @@ class Window:
     def _swallowed(self, held: str, final: bool) -> str:
         """Drop what continues a value that was already masked; what may still continue it waits."""
         assert self._swallow is not None
-        match = self._swallow.value.match(held)
+        numbers = self._swallow is _number_goes_on()
+        low = unaccent(held) if numbers else held  # number words are listed without accents
+        match = self._swallow.value.match(low)
         end = match.end() if match is not None else 0
         closed = match is not None and match.lastgroup == "closed"
+        if numbers and not final and end == len(held):
+            end = _before_cut_word(held, end, 0)
         rest = held[end:]
-        waits = self._swallow.unclear.fullmatch(rest) is not None
+        waits = self._swallow.unclear.fullmatch(low, end) is not None
         self._base += end
         self._held = rest
         if not final and not closed and waits and len(rest) < HOLD_BACK:
@@ -259,8 +277,10 @@ _PEM_GOES_ON = _GoesOn(
 def _number_goes_on() -> _GoesOn:
     """Compiled at its first use, 20 ms: a server is ready before it."""
     words = "|".join(sorted(_NUMBERS, key=len, reverse=True))
-    value = rf"(?:[\s,.\-]*(?:\d+|{words})(?![^\W_]))*(?=[\s,.\-]*[\s,.]|$)|"
-    return _GoesOn(re.compile(value, re.IGNORECASE), re.compile(r"[\s,.\-]*[^\W_]*"))
+    between = rf"(?:(?:{'|'.join(sorted(_BETWEEN))})[\s,.\-]+){{0,{_BETWEEN_MOST}}}"
+    value = rf"(?:[\s,.\-]*{between}(?:\d+|{words})(?![^\W_]))*(?=[\s,.\-]*[\s,.]|$)|"
+    unclear = rf"[\s,.\-]*{between}[^\W_]*"
+    return _GoesOn(re.compile(value, re.IGNORECASE), re.compile(unclear, re.IGNORECASE))
 
 
 def warm() -> None:
@@ -279,6 +299,41 @@ def _digits(text: str) -> int:
     view = normalise(text)
     spoken: View = digits_view(view) or view
     return sum(letter.isdigit() for letter in spoken.text)
+
+
+def _before_cut_word(text: str, end: int, start: int) -> int:
+    """Where the word before the one that ends at `end` ends: what is to come may make another word of "ein". `end`
+    itself behind a digit or a sign."""
+    if end <= start or not text[end - 1].isalpha():
+        return end
+    while end > start and text[end - 1].isalnum():
+        end -= 1
+    while end > start and not text[end - 1].isalnum():
+        end -= 1
+    return end
+
+
+def _in_whole_words(page: str, finding: Finding) -> Finding:
+    """A number in words without the last word where the page may cut it: it waits and is swallowed when it is whole."""
+    if finding.end < len(page):
+        return finding
+    end = _before_cut_word(page, finding.end, finding.start)
+    word = unaccent(page[end:]).strip(" ,.-\t\n")
+    if end in (finding.start, finding.end) or not any(number.startswith(word) for number in _NUMBERS | _BETWEEN):
+        return finding
+    return Finding(kind=finding.kind, start=finding.start, end=end, score=finding.score, reason=finding.reason)
+
+
+def _said_to_the_end(text: str) -> int | None:
+    """Where a number in words begins that fills the text up to its last words: long before as many digits as a card
+    has are read out, since "czterdzieści trzy" is one of eight groups."""
+    view = normalise(text)
+    read = runs(view)
+    if not read or len(read[-1].digits) < _SAID_LEAST:
+        return None
+    if _number_goes_on().unclear.fullmatch(view.text, read[-1].spans[-1][1]) is None:
+        return None
+    return view.span(*read[-1].spans[0])[0]
 
 
 def _last_words(held: str) -> int:
@@ -372,7 +427,7 @@ def _numbers_open(words: list[_Word], complete: int, start: int) -> tuple[int, b
 def _paired(words: list[_Word], index: int, complete: int) -> bool:
     """Whether a number word may open a spoken number: another follows, or may still follow."""
     following = index + 1
-    if following < len(words) and words[following].low in FILLERS:
+    while following < min(len(words), index + 1 + _BETWEEN_MOST) and words[following].low in _BETWEEN:
         following += 1
     if following >= len(words):
         return True

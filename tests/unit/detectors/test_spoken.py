@@ -17,6 +17,12 @@ from handrail.terms.finding import Kind
         ("forty two, eleven, oh five", "421105"),
         ("4 double one 1", "4111"),
         ("four uh one then one", "411"),
+        ("two times four, four times the one", "441111"),
+        ("four fives", "5555"),
+        ("viermal die fünf", "5555"),
+        ("quatre fois un, quatre fois le deux", "11112222"),
+        ("viermaal een, viermaal de twee", "11112222"),
+        ("trzy razy jedynka", "111"),
         ("vierzehn elf null zwo", "141102"),
         ("einundzwanzig dreiunddreißig", "2133"),
         ("fünf sechs sieben", "567"),
@@ -36,7 +42,19 @@ def test_a_spoken_number_is_read(text, digits):
 
 @pytest.mark.parametrize(
     "text",
-    ["one of the two", "two or three of them", "un des deux", "one. I have two", "a six pack", "drei Tage", "I am 42"],
+    [
+        "I called two times, three times, four times",
+        "two times a day",
+        "twice the price",
+        "three of the ones",
+        "one of the two",
+        "two or three of them",
+        "un des deux",
+        "one. I have two",
+        "a six pack",
+        "drei Tage",
+        "I am 42",
+    ],
 )
 def test_prose_is_no_spoken_number(text):
     assert runs(normalise(text)) == []

@@ -30,6 +30,8 @@ NUMBERS = {
         teens="ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen",
         tens="twenty thirty forty/fourty fifty sixty seventy eighty ninety",
         times="double=2 triple=3 treble=3 quadruple=4",
+        again="times",
+        articles="the",
         plural="zeros/zeroes/ohs ones twos threes fours fives sixes sevens eights nines",
     ),
     "de": Numbers(
@@ -95,7 +97,8 @@ NUMBERS = {
         plural="nullen enen tweeen drieen vieren vijven zessen zevens achten negens",
     ),
     "pl": Numbers(
-        digits="zero jeden/jedna/jedno dwa/dwie trzy cztery piec szesc siedem osiem dziewiec",
+        digits="zero jeden/jedna/jedno/jedynka dwa/dwie/dwojka trzy/trojka cztery/czworka piec/piatka szesc/szostka "
+        "siedem/siodemka osiem/osemka dziewiec/dziewiatka",
         teens="dziesiec jedenascie dwanascie trzynascie czternascie pietnascie szesnascie siedemnascie osiemnascie "
         "dziewietnascie",
         tens="dwadziescia trzydziesci czterdziesci piecdziesiat szescdziesiat siedemdziesiat osiemdziesiat "

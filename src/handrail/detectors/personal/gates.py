@@ -27,7 +27,7 @@ from handrail.detectors.data.places import (
 )
 from handrail.detectors.personal import health
 from handrail.detectors.personal.page import SHORTEST_UNNAMED
-from handrail.detectors.spoken import gate_words
+from handrail.detectors.spoken import again_words, article_words, counted_words, factor_words, gate_words
 
 _LETTER = r"[a-z\x{80}-\x{10ffff}]"
 _WORDLY = r"[a-z0-9_\x{80}-\x{10ffff}]"
@@ -116,11 +116,14 @@ class Gate:
 
 _SEPARATED = r"[ \t\-/_().\r\n]{0,3}"
 _NUMBERS = "|".join(sorted(gate_words()))
+_BEHIND = "|".join(sorted(FILLERS | again_words() | counted_words()))
+_FACTORS, _ARTICLES = "|".join(sorted(factor_words())), "|".join(sorted(article_words()))
 _WORDS: dict[int, str] = {
     Gate.DIGIT: r"[0-9]",
     Gate.AT: r"@",
     Gate.SPOKEN: (
-        rf"(?:^|[^a-z])(?:{_NUMBERS})[\s,.;:\-/()]{{1,4}}(?:(?:{_NUMBERS}|{'|'.join(sorted(FILLERS))})(?:[^a-z]|$)|[0-9])"
+        rf"(?:^|[^a-z])(?:{_NUMBERS})[\s,.;:\-/()]{{1,4}}(?:(?:{_NUMBERS}|{_BEHIND})(?:[^a-z]|$)|[0-9])|"
+        rf"(?:^|[^a-z])(?:{_FACTORS})[\s,.;:\-/()]{{1,4}}(?:{_ARTICLES})[^a-z]"
     ),
     Gate.INTRODUCED: rf"{_START}(?:{INTRODUCTIONS})(?:\s*[:,\-=]\s*|\s+){_LETTER}",
     Gate.TITLE: rf"{_START}(?:{TITLES})\.?\s+(?:(?:{PARTICLES}) ){{0,3}}{_CAPITAL}",

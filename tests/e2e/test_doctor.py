@@ -1,6 +1,7 @@
 """`handrail doctor`: each advice is provoked for real, and is not given without its cause."""
 
 import asyncio
+import json
 import os
 import shutil
 import socket
@@ -371,6 +372,8 @@ def test_a_log_left_behind_by_a_jobs_process_that_does_not_run_is_told(house: Ho
     seen = asyncio.run(gather(settings(house.root, os.environ), os.environ))
     assert seen.log_behind_ms is not None
     assert any("behind the journal" in one.what for one in diagnose(_later(seen, 20_000)))
+    oldest = min(json.loads(line)["at_ms"] for line in house.said("log", "--json").splitlines())
+    assert seen.log_behind_ms == seen.now_ms - oldest  # newer entries do not hide that it waits
     with house.serving("--port", str(port_of(house))):
         time.sleep(1.5)
         seen = asyncio.run(gather(settings(house.root, os.environ), os.environ))

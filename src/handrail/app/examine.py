@@ -19,7 +19,7 @@ from handrail.home.check import check
 from handrail.home.compile import compile_home
 from handrail.home.problem import HomeInvalid
 from handrail.home.read import read
-from handrail.ledger.commitment import read_facts
+from handrail.ledger.commitment import decode, read_facts
 from handrail.ledger.read import PROJECTED, interaction_facts
 from handrail.policy.ruleset import digest
 from handrail.terms.errors import HandrailError
@@ -105,15 +105,13 @@ async def _notices(given: Settings, env: Mapping[str, str], store: "Store", seen
 async def _journal(given: Settings, store: "Store", seen: Seen) -> None:
     after = max(0, await store.sequencing.sequenced() - LATEST)
     rows = await store.reader.entries(after, LATEST)
-    newest = 0
     while rows:
         after = rows[-1][0]
         for _, data in rows:
             recorded = read_facts(data)
-            newest = recorded.at_ms
             if recorded.kind in PROJECTED and recorded.at_ms > seen.now_ms - DAY_MS:
                 seen.interactions += 1
                 seen.unlinked += interaction_facts(recorded).unlinked
         rows = await store.reader.entries(after, LATEST)
-    if newest and await store.sequencing.take(1):
-        seen.log_behind_ms = seen.now_ms - newest
+    for oldest in await store.sequencing.take(1):  # not the newest: a busy server has one of this moment
+        seen.log_behind_ms = seen.now_ms - decode(oldest.commitment).at_ms

@@ -128,12 +128,13 @@ READ_OUT = [
 
 
 @pytest.mark.promise("PII-7")
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(data=st.data(), value=st.sampled_from(READ_OUT), before=st.sampled_from(["the card is ", "Karte: ", "karta "]))
 def test_no_word_of_a_card_that_is_read_out_with_factors_is_sent_however_it_is_cut(data, value, before):
     text = f"Hello. {before}{value} thanks for that. Bye."
     cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=40))
-    for places in (cuts, range(len(text))):
+    one = data.draw(st.integers(0, len(text)))
+    for places in (cuts, [one], range(len(text))):
         out, _, most = streamed(text, list(places))
         assert most <= HOLD_BACK
         assert out == f"Hello. {before}<CARD> thanks for that. Bye."

@@ -135,6 +135,11 @@ def factor_words() -> frozenset[str]:
     return frozenset().union(*(grammar.times for grammar in _grammars().values()))
 
 
+def few_words() -> frozenset[str]:
+    """The numbers that may be a factor before one of `again_words`: two, three and four."""
+    return frozenset(name for numbers in NUMBERS.values() for names in _variants(numbers.digits)[2:5] for name in names)
+
+
 def article_words() -> frozenset[str]:
     """What may stand between a factor and its number: "viermal die Eins"."""
     return frozenset().union(*(numbers.articles.split() for numbers in NUMBERS.values()))

@@ -279,7 +279,8 @@ def _number_goes_on() -> _GoesOn:
     words = "|".join(sorted(_NUMBERS, key=len, reverse=True))
     between = rf"(?:(?:{'|'.join(sorted(_BETWEEN))})[\s,.\-]+){{0,{_BETWEEN_MOST}}}"
     value = rf"(?:[\s,.\-]*{between}(?:\d+|{words})(?![^\W_]))*(?=[\s,.\-]*[\s,.]|$)|"
-    unclear = rf"[\s,.\-]*{between}[^\W_]*"
+    begun = rf"(?:(?:{'|'.join(sorted(_BETWEEN))}|{words})[\s,.\-]+){{0,{_BETWEEN_MOST}}}"
+    unclear = rf"[\s,.\-]*{begun}[^\W_]*"
     return _GoesOn(re.compile(value, re.IGNORECASE), re.compile(unclear, re.IGNORECASE))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from handrail.detectors.data.numbers import FILLERS
 from handrail.detectors.data.persons import GREETINGS, INTRODUCTIONS, LOOSE, PARTICLES, TITLES
 from handrail.detectors.personal.gates import pattern_set
-from handrail.detectors.spoken import again_words, article_words, factor_words, gate_pattern
+from handrail.detectors.spoken import again_words, article_words, factor_words, few_words, gate_pattern
 
 if TYPE_CHECKING:
     import re2
@@ -32,16 +32,18 @@ def _accents(words: str) -> str:
 
 
 _NUMBERS = rf"(?:{gate_pattern()})"
-_BEHIND = "|".join(sorted(FILLERS | again_words()))
-"""What may stand between two number words, or a number that is a factor and its number."""
+_FACTORS = (
+    rf"(?:^|[^\pL])(?:{_accents('|'.join(sorted(factor_words())))}|"
+    rf"(?:{_accents('|'.join(sorted(few_words())))})[\s\-]{{1,3}}(?:{'|'.join(sorted(again_words()))}))"
+    rf"(?:[\s,.\-]+(?:{'|'.join(sorted(article_words()))}))?"
+)
+"""What makes several of the number behind it. "Three times a week" is over with "a week"."""
 _WATCHED = (
     r"[0-9]",
     r"@",
-    rf"(?:^|[^\pL]){_NUMBERS}[\s,.\-]{{1,3}}(?:(?:{_NUMBERS}|{_BEHIND})(?:[^\pL]|$)|[0-9])",
-    (
-        rf"(?:^|[^\pL])(?:{_accents('|'.join(sorted(factor_words())))})[\s,.\-]{{1,3}}"
-        rf"(?:{'|'.join(sorted(article_words()))})(?:[^\pL]|$)"
-    ),
+    rf"(?:^|[^\pL]){_NUMBERS}[\s,.\-]{{1,3}}(?:(?:{_NUMBERS}|{'|'.join(sorted(FILLERS))})(?:[^\pL]|$)|[0-9])",
+    rf"{_FACTORS}[\s,.\-]+(?:(?:{_NUMBERS})(?:[^\pL]|$)|[0-9])",
+    rf"{_FACTORS}[\s,.\-]*(?:\s\pL*)?$",
     rf"(?:^|[^\pL])(?:{_accents(INTRODUCTIONS)})[ \t:,=\-]*\s*\pL",
     (
         rf"(?:^|[^\pL])(?:{_accents('|'.join((LOOSE, TITLES, GREETINGS)))})\.?,?\s+"

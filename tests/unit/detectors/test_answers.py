@@ -29,6 +29,46 @@ ASKED = [
     ("Please type the verification code we sent you.", "482913", Kind.OTP, "482913"),
     ("What is the CVV on the back?", "123", Kind.CVV, "123"),
     ("Could you provide your date of birth?", "03/04/1980", Kind.DOB, "03/04/1980"),
+    ("What is your date of birth?", "the third of May nineteen eighty", Kind.DOB, "third of May nineteen eighty"),
+    ("And the date of birth please?", "it's the 3rd of May nineteen eighty", Kind.DOB, "3rd of May nineteen eighty"),
+    ("Your date of birth please?", "the third of May 1980, thanks", Kind.DOB, "third of May 1980"),
+    (
+        "Nennen Sie bitte Ihr Geburtsdatum.",
+        "am dritten Mai neunzehnhundertachtzig",
+        Kind.DOB,
+        "dritten Mai neunzehnhundertachtzig",
+    ),
+    (
+        "Quelle est votre date de naissance ?",
+        "le trois mai mille neuf cent quatre-vingt",
+        Kind.DOB,
+        "trois mai mille neuf cent quatre-vingt",
+    ),
+    (
+        "¿Cuál es su fecha de nacimiento?",
+        "el tres de mayo de mil novecientos ochenta",
+        Kind.DOB,
+        "tres de mayo de mil novecientos ochenta",
+    ),
+    (
+        "Qual è la Sua data di nascita?",
+        "il tre maggio millenovecentottanta",
+        Kind.DOB,
+        "tre maggio millenovecentottanta",
+    ),
+    (
+        "Pode informar a data de nascimento?",
+        "tres de maio de mil novecentos e oitenta",
+        Kind.DOB,
+        "tres de maio de mil novecentos e oitenta",
+    ),
+    ("Wat is uw geboortedatum?", "drie mei negentienhonderdtachtig", Kind.DOB, "drie mei negentienhonderdtachtig"),
+    (
+        "Jaka jest data urodzenia?",
+        "trzeciego maja tysiac dziewiecset osiemdziesiatego",
+        Kind.DOB,
+        "trzeciego maja tysiac dziewiecset osiemdziesiatego",
+    ),
     ("What is your passport number?", "c01x00t47", Kind.PASSPORT, "c01x00t47"),
     ("Wie lautet Ihre Kontonummer?", "12345678", Kind.ACCOUNT, "12345678"),
     ("Nennen Sie mir bitte Ihre Telefonnummer.", "5550123", Kind.PHONE, "5550123"),
@@ -205,3 +245,8 @@ def test_without_a_question_the_words_behind_a_number_name_it_too(text, kind, va
 
 def test_a_name_before_the_next_number_is_not_the_name_of_the_last_one():
     assert (Kind.PIN, "84318931431") not in found("", "84318931431, pin 1596")
+
+
+def test_a_month_that_is_another_word_is_no_date_of_birth():
+    for answer in ("no one may know that", "you may, one day", "in March I was away"):
+        assert Kind.DOB not in [kind for kind, _ in found("What is your date of birth?", answer)]

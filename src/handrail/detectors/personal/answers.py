@@ -15,6 +15,7 @@ from handrail.detectors.data.persons import CONNECTORS, NOT_NAMES
 from handrail.detectors.data.replies import AROUND, UNITS
 from handrail.detectors.personal.anchors import Label
 from handrail.detectors.personal.asked import Asked
+from handrail.detectors.personal.births import find_said, may_be_said
 from handrail.detectors.personal.page import Hit, Page
 from handrail.terms.finding import Kind
 
@@ -39,6 +40,7 @@ _SIZES = {
 _VALUE = re.compile(r"(?<![\w.,:/$€£#\-+])\(?\d(?:[ \-./()]{0,2}\d)*(?![\w%$€£]|[.,:/\-]\d)")
 _CODE = re.compile(r"(?<![\w.@/\-])(?=[a-z0-9\-]*\d)(?=[a-z0-9\-]*[a-z])[a-z0-9\-]{5,20}(?![\w@/]|[.\-]\w)")
 _DATE, _PLAIN_DATE = re.compile(DATE), re.compile(PLAIN_DATE)
+_SAID_LEAST = 3  # words of a date: "no one may" is none
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _WHEN = re.compile(r"\b(?:in|since|year|of|from|im|seit|jahr|en|depuis|desde|nel|dal|em|sinds|w|od)\W*\Z")
 _WORD = re.compile(r"[^\W\d_]+")
@@ -74,7 +76,7 @@ def find_answers(page: Page, asked: Asked) -> list[Hit]:
     """The values of what was asked for; nothing where the message answers something else."""
     hits: list[Hit] = []
     if Label.DOB in asked.labels:
-        hits += [Hit(Kind.DOB, *match.span(), SCORE, REASON) for match in _dates(page)]
+        hits += [Hit(Kind.DOB, *span, SCORE, REASON) for span in _dates(page)]
     if Label.PASSWORD in asked.labels:
         hits += _secret(page, asked)
     taken = [(hit.start, hit.end) for hit in hits]
@@ -83,9 +85,9 @@ def find_answers(page: Page, asked: Asked) -> list[Hit]:
 
 
 def may_answer(page: Page) -> bool:
-    """Whether an ASCII message without a digit may answer any question: with a name, or with a password of one word.
-    Spares the look at the question for most messages."""
-    return _may_hold_word(page) or (not _begins_as_no_name(page.low) and bool(_names(page)))
+    """Whether an ASCII message without a digit may answer any question: with a name, a date in words, or a password of
+    one word. Spares the look at the question for most messages."""
+    return _may_hold_word(page) or may_be_said(page) or (not _begins_as_no_name(page.low) and bool(_names(page)))
 
 
 def _begins_as_no_name(low: str) -> bool:
@@ -110,8 +112,16 @@ def _may_hold_word(page: Page) -> bool:
     )
 
 
-def _dates(page: Page) -> "list[re.Match[str]]":
-    return [*_DATE.finditer(page.low)] or [match for match in [_PLAIN_DATE.fullmatch(page.low.strip(" ."))] if match]
+def _dates(page: Page) -> list[tuple[int, int]]:
+    """Dates in figures or in words, else a message that is nothing but the figures of one."""
+    written = [match.span() for match in _DATE.finditer(page.low)]
+    said = [
+        (start, end)
+        for start, end in find_said(page)
+        if len(page.low[start:end].split()) >= _SAID_LEAST
+        and all(end <= begin or stop <= start for begin, stop in written)
+    ]
+    return written + said or [match.span() for match in [_PLAIN_DATE.fullmatch(page.low.strip(" ."))] if match]
 
 
 def _numbers(page: Page, labels: Sequence[Label], taken: Sequence[tuple[int, int]]) -> list[Hit]:

@@ -7,12 +7,13 @@ are `identity`'s. Source of the words: `data/dates` and `data/numbers`.
 import re
 
 from handrail.detectors.data.dates import DATE_JOINERS, MONTHS, ORDINALS, YEAR_WORDS
-from handrail.detectors.personal.anchors import Label
+from handrail.detectors.personal.anchors import Label, words_of
 from handrail.detectors.personal.page import Hit, Page
 from handrail.detectors.spoken import gate_words
 from handrail.terms.finding import Kind
 
 _MONTH = re.compile(rf"(?<![^\W_])(?:{MONTHS})(?![^\W_])")
+_MONTHS = frozenset(MONTHS.encode().split(b"|"))
 _WORD = re.compile(r"[^\W_]+")
 _SAID = re.compile(rf"(?:{ORDINALS}|{YEAR_WORDS})")
 _FIGURES = re.compile(r"\d{1,2}(?:st|nd|rd|th|er)?|(?:19|20)\d{2}")
@@ -22,15 +23,27 @@ _MOST = 9  # words on one side of the month
 _REACH = 60  # characters on either side of it
 
 
+def may_be_said(page: Page) -> bool:
+    """Whether a month stands in the text, and so perhaps a date in words."""
+    return not _MONTHS.isdisjoint(words_of(page.low).split())
+
+
+def find_said(page: Page) -> list[tuple[int, int]]:
+    """Dates with a day or year in words, whatever they are of."""
+    found: list[tuple[int, int]] = []
+    for month in _MONTH.finditer(page.low):
+        start, before = _left(page.low, month.start())
+        end, behind = _right(page.low, month.end())
+        if (before or behind) and start != month.start():
+            found.append((start, end))
+    return found
+
+
 def find_births(page: Page) -> list[Hit]:
     """DOB in words, where the words beside it say birth."""
     hits: list[Hit] = []
     wide: Page | None = None
-    for month in _MONTH.finditer(page.low):
-        start, before = _left(page.low, month.start())
-        end, behind = _right(page.low, month.end())
-        if not (before or behind) or start == month.start():
-            continue
+    for start, end in find_said(page):
         if wide is None:
             wide = Page(page.view)  # all of its words: the shared page reads only those around digits
         if wide.label(start, end) is Label.DOB:

@@ -55,6 +55,7 @@ RATES = {
     "failed": _INTERACTIONS,
     "ungrounded": _INTERACTIONS,
     "finding": _INTERACTIONS,
+    "declined": _INTERACTIONS,
 }
 """Metric to the count it is a share of, as the watch counts them."""
 DRIFTING = frozenset(RATES) | {"latency", "length", "cost", "turns", "tool_calls"}

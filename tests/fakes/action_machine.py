@@ -420,8 +420,7 @@ class Desk(RuleBasedStateMachine):
             return
         scope = StopScope.TOOL if tool else StopScope.ALL
         again = (scope.value, tool, person) in self.stops.values()  # the same words twice make one stop
-        live = () if again else self.known
-        ends = [one for one in live if one.state in ("held", "approved") and tool in ("", one.tool)]
+        ends = [one for one in self.known if not again and one.state in ("held", "approved") and tool in ("", one.tool)]
         command = PullStop(ids=IDS, scope=scope, value=tool, reason="odd", token=TOKENS[person][1])
         done = self.does(command, True, moves=0 if again else 1 + len(ends), dies=dies)
         if done is None:

@@ -156,7 +156,8 @@ def test_a_client_that_does_not_finish_its_head_holds_no_connection(begin: bytes
                 writer.write(before)
                 assert (await answers.next()).status == 200
             for at in range(len(begin)):
-                writer.write(begin[at : at + 1])
+                if not writer.is_closing():  # on a busy machine its time is over before the last letter
+                    writer.write(begin[at : at + 1])
                 await asyncio.sleep(0)
             assert (await answers.next()).status == 0
         assert not site.state.connections
